@@ -1,0 +1,3 @@
+export { PostgresUnavailableError } from './binaries';
+export { launchPostgres } from './launch';
+export type { LaunchOptions, PostgresServer } from './launch';

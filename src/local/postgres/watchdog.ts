@@ -1,0 +1,116 @@
+/** What the watchdog is told, as one line of JSON on its standard input. */
+export interface WatchdogOrders {
+  /** Removed when everything is over. */
+  readonly directory: string;
+  readonly account?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly env: NodeJS.ProcessEnv;
+  /** Creates the data directory, then ends. */
+  readonly initialise: readonly [command: string, ...args: string[]];
+  /** Is the server (`foreground`), or starts it and ends (`background`, as pg_ctl does). */
+  readonly start: readonly [command: string, ...args: string[]];
+  readonly mode: 'foreground' | 'background';
+  /** Ends a `background` server. */
+  readonly stop?: readonly [command: string, ...args: string[]];
+}
+
+/**
+ * The program that owns a server: it creates, starts and stops PostgreSQL and removes its directory, and lives until
+ * its standard input ends, which happens when we close it and also when we are killed in whatever way. It prints
+ * `ready` when the server accepts connections; PostgreSQL's log goes to its standard error.
+ *
+ * It is text for `node --eval`, because it must run as a process of its own both from the compiled package and where
+ * the sources are TypeScript under a test runner, which may also rewrite the source of functions to count coverage.
+ */
+export const watchdogProgram = String.raw`
+'use strict';
+const { spawn } = require('node:child_process');
+const { rmSync } = require('node:fs');
+
+let orders;
+let child; // the program that runs now, in a process group of its own
+let childIsServer = false;
+let serverInBackground = false;
+let ending = false;
+
+// Ctrl-C in the terminal is for the process that owns us: when it ends, so do we.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
+// Our owner may be gone while we still have something to say; that must not keep us from cleaning up.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+
+let input = '';
+process.stdin.setEncoding('utf8');
+process.stdin.on('data', (text) => {
+  input += text;
+  if (orders || !input.includes('\n')) return;
+  orders = JSON.parse(input);
+  process.chdir(orders.directory);
+  begin();
+});
+process.stdin.on('end', end);
+process.stdin.on('error', end);
+
+function run([command, ...args], onExit) {
+  child = spawn(command, args, {
+    ...orders.account,
+    env: orders.env,
+    cwd: orders.directory,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: process.platform !== 'win32',
+    windowsHide: true,
+  });
+  let log = '';
+  let announced = false;
+  child.stderr.on('data', (text) => {
+    process.stderr.write(text);
+    if (announced || !childIsServer) return;
+    log += text;
+    announced = log.includes('ready to accept connections');
+    if (announced) process.stdout.write('ready\n');
+  });
+  child.once('error', (error) => {
+    process.stderr.write(error.message + '\n');
+    leave(1);
+  });
+  // After "close" nothing more is written; a server in the background may keep the pipe open for ever.
+  child.once(orders.mode === 'foreground' ? 'close' : 'exit', (code) => {
+    child = undefined;
+    onExit(code === null ? 1 : code);
+  });
+}
+
+function begin() {
+  run(orders.initialise, (code) => {
+    if (code !== 0 || ending) return leave(code);
+    childIsServer = orders.mode === 'foreground';
+    run(orders.start, (code) => {
+      if (childIsServer || code !== 0) return leave(ending ? 0 : code);
+      serverInBackground = true;
+      if (ending) return stopBackgroundServer();
+      process.stdout.write('ready\n');
+    });
+  });
+}
+
+function end() {
+  if (ending) return;
+  ending = true;
+  if (serverInBackground) return stopBackgroundServer();
+  if (!child) return leave(0);
+  if (!childIsServer) return orders.mode === 'background' ? undefined : process.kill(-child.pid, 'SIGKILL');
+  child.kill('SIGQUIT'); // PostgreSQL's immediate shutdown
+  setTimeout(() => process.kill(-child.pid, 'SIGKILL'), 5000).unref();
+}
+
+function stopBackgroundServer() {
+  run(orders.stop, leave);
+}
+
+function leave(code) {
+  if (orders) {
+    process.chdir('..');
+    rmSync(orders.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  }
+  process.exit(code);
+}
+`;

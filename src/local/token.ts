@@ -1,0 +1,219 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+
+/** The IAM action a token was signed for: `DbConnectAdmin` for the role `admin`, `DbConnect` for every other role. */
+export type TokenAction = 'DbConnect' | 'DbConnectAdmin';
+
+/** The secret half of an access key that the server knows. */
+export interface SigningCredentials {
+  readonly secretAccessKey: string;
+  /** Set for temporary credentials; the token must then carry exactly this session token. */
+  readonly sessionToken?: string | undefined;
+}
+
+/** What a token must have been signed for, with, and when, to be accepted. */
+export interface TokenExpectations {
+  /** Host names of the cluster, without a port; compared without regard to case. */
+  readonly hosts: readonly string[];
+  readonly region: string;
+  readonly action: TokenAction;
+  /** Looks an access key up; `undefined` means that the key is unknown. */
+  readonly credentials: (accessKeyId: string) => SigningCredentials | undefined;
+  readonly now: Date;
+}
+
+/** What an accepted token says. */
+export interface VerifiedToken {
+  readonly accessKeyId: string;
+  readonly action: TokenAction;
+  readonly signedAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** Why a token was refused; for the server's own record, a client is never told. */
+export type TokenRejectionReason =
+  | 'malformed'
+  | 'duplicate parameter'
+  | 'algorithm'
+  | 'scope'
+  | 'service'
+  | 'region'
+  | 'host'
+  | 'action'
+  | 'date'
+  | 'expiry'
+  | 'signed headers'
+  | 'not yet valid'
+  | 'expired'
+  | 'unknown key'
+  | 'session token'
+  | 'signature';
+
+/** A token was refused. Neither the message nor any field quotes the token. */
+export class TokenRejectedError extends Error {
+  override readonly name = 'TokenRejectedError';
+
+  constructor(
+    readonly reason: TokenRejectionReason,
+    explanation: string,
+  ) {
+    super(`authentication token refused (${reason}): ${explanation}`);
+  }
+}
+
+const MAX_TOKEN_LENGTH = 8192;
+const MAX_EXPIRES_SECS = 604_800;
+const MAX_CLOCK_SKEW_MS = 5 * 60_000;
+const EMPTY_BODY_SHA256 = sha256('');
+
+/**
+ * Verifies a DSQL authentication token: a SigV4 presigned `GET https://<host>/?Action=…` without its `https://`
+ * (AWS user guide, "Generating an authentication token in Aurora DSQL", 2026-09-15).
+ *
+ * @param token - the password a client sent
+ * @param expected - what the token must be for
+ * @returns what the token says
+ * @throws {@link TokenRejectedError} with its `reason`, for the first thing that is wrong
+ */
+export function verifyToken(token: string, expected: TokenExpectations): VerifiedToken {
+  const { host, parameters } = parseToken(token);
+  const parameter = (name: string) => parameters.get(name) ?? '';
+
+  if (parameter('X-Amz-Algorithm') !== 'AWS4-HMAC-SHA256') {
+    throw new TokenRejectedError('algorithm', 'X-Amz-Algorithm must be AWS4-HMAC-SHA256');
+  }
+  const scope = parameter('X-Amz-Credential').split('/');
+  const [accessKeyId, day, region, service, terminator] = scope;
+  if (!accessKeyId || !day || !region || scope.length !== 5 || terminator !== 'aws4_request') {
+    throw new TokenRejectedError('scope', 'X-Amz-Credential must be <key>/<day>/<region>/dsql/aws4_request');
+  }
+  if (service !== 'dsql') throw new TokenRejectedError('service', 'it was not signed for the service dsql');
+  if (region !== expected.region) {
+    throw new TokenRejectedError('region', `it was not signed for region ${expected.region}`);
+  }
+  if (!expected.hosts.some((name) => name.toLowerCase() === host.toLowerCase())) {
+    throw new TokenRejectedError('host', `it was not signed for ${expected.hosts.join(' or ')}`);
+  }
+  if (parameter('Action') !== expected.action) {
+    throw new TokenRejectedError('action', `it was not signed for the action ${expected.action}`);
+  }
+
+  const timestamp = parameter('X-Amz-Date');
+  const signedAt = parseTimestamp(timestamp);
+  if (!signedAt || !timestamp.startsWith(`${day}T`)) {
+    throw new TokenRejectedError('date', 'X-Amz-Date must be a UTC time on the day of the credential scope');
+  }
+  const expires = parameter('X-Amz-Expires');
+  const expiresSecs = /^\d{1,6}$/.test(expires) ? Number(expires) : 0;
+  if (expiresSecs < 1 || expiresSecs > MAX_EXPIRES_SECS) {
+    throw new TokenRejectedError('expiry', `X-Amz-Expires must be 1 to ${MAX_EXPIRES_SECS} seconds`);
+  }
+  if (parameter('X-Amz-SignedHeaders') !== 'host') {
+    throw new TokenRejectedError('signed headers', 'X-Amz-SignedHeaders must be host');
+  }
+  const expiresAt = new Date(signedAt.getTime() + expiresSecs * 1000);
+  if (signedAt.getTime() > expected.now.getTime() + MAX_CLOCK_SKEW_MS) {
+    throw new TokenRejectedError('not yet valid', 'it was signed more than five minutes in the future');
+  }
+  if (expiresAt < expected.now) {
+    throw new TokenRejectedError('expired', `it expired at ${expiresAt.toISOString()}`);
+  }
+
+  const credentials = expected.credentials(accessKeyId);
+  if (!credentials) throw new TokenRejectedError('unknown key', 'no such access key');
+  if (!sameText(parameter('X-Amz-Security-Token'), credentials.sessionToken ?? '')) {
+    throw new TokenRejectedError('session token', 'X-Amz-Security-Token is not the one of this access key');
+  }
+  const signature = sign({ host, parameters, timestamp, day, region, secret: credentials.secretAccessKey });
+  if (!sameText(parameter('X-Amz-Signature'), signature)) {
+    throw new TokenRejectedError('signature', 'X-Amz-Signature is not the signature of this token');
+  }
+  return { accessKeyId, action: expected.action, signedAt, expiresAt };
+}
+
+function parseToken(token: string): { host: string; parameters: ReadonlyMap<string, string> } {
+  const queryStart = token.indexOf('/?');
+  if (queryStart < 1 || token.length > MAX_TOKEN_LENGTH) {
+    throw new TokenRejectedError('malformed', 'it must be <host>/?<query>');
+  }
+  const parameters = new Map<string, string>();
+  for (const pair of token.slice(queryStart + 2).split('&')) {
+    const equals = pair.indexOf('=');
+    const name = equals > 0 ? decode(pair.slice(0, equals)) : undefined;
+    const value = decode(pair.slice(equals + 1));
+    if (name === undefined || value === undefined) {
+      throw new TokenRejectedError('malformed', 'its query must be <name>=<value> pairs in percent encoding');
+    }
+    if (parameters.has(name)) {
+      throw new TokenRejectedError('duplicate parameter', 'a parameter of its query is given twice');
+    }
+    parameters.set(name, value);
+  }
+  return { host: token.slice(0, queryStart), parameters };
+}
+
+/** The time of `20260915T101112Z`, or `undefined` for anything else, impossible dates included. */
+function parseTimestamp(timestamp: string): Date | undefined {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(timestamp);
+  if (!match) return undefined;
+  const [, year, month, day, hour, minute, second] = match;
+  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
+  const time = new Date(iso);
+  // JavaScript reads 30 February as 2 March; such a date does not come back as it went in.
+  return !Number.isNaN(time.getTime()) && time.toISOString() === iso ? time : undefined;
+}
+
+/** The SigV4 signature, in hexadecimal, that a presigned request with these parameters must carry. */
+function sign(request: {
+  host: string;
+  parameters: ReadonlyMap<string, string>;
+  timestamp: string;
+  day: string;
+  region: string;
+  secret: string;
+}): string {
+  const query = [...request.parameters]
+    .filter(([name]) => name !== 'X-Amz-Signature')
+    .map(([name, value]): [string, string] => [encode(name), encode(value)])
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map((pair) => pair.join('='))
+    .join('&');
+  const canonicalRequest = ['GET', '/', query, `host:${request.host}`, '', 'host', EMPTY_BODY_SHA256].join(
+    '\n',
+  );
+  const scope = `${request.day}/${request.region}/dsql/aws4_request`;
+  const stringToSign = ['AWS4-HMAC-SHA256', request.timestamp, scope, sha256(canonicalRequest)].join('\n');
+  const key = [request.day, request.region, 'dsql', 'aws4_request'].reduce<Buffer>(
+    hmac,
+    Buffer.from(`AWS4${request.secret}`),
+  );
+  return hmac(key, stringToSign).toString('hex');
+}
+
+function hmac(key: Buffer, data: string): Buffer {
+  return createHmac('sha256', key).update(data).digest();
+}
+
+function sha256(data: string): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** Compares in a time that does not tell where two texts differ. */
+function sameText(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(sha256(a)), Buffer.from(sha256(b)));
+}
+
+/** RFC 3986 percent encoding as SigV4 wants it: everything but letters, digits and `-._~`. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
