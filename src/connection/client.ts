@@ -1,0 +1,149 @@
+import { Socket } from 'node:net';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { Client, type ClientConfig } from 'pg';
+import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
+
+/** The options of node-postgres that keep their meaning on Aurora DSQL. */
+export type DriverOptions = Pick<
+  ClientConfig,
+  'types' | 'keepAlive' | 'keepAliveInitialDelayMillis' | 'connectionTimeoutMillis' | 'query_timeout'
+>;
+
+/** The options of a {@link DsqlClient}. */
+export type DsqlClientOptions = ConnectionOptions & DriverOptions;
+
+/** The names of {@link DriverOptions}. */
+export const driverOptionNames = [
+  'types',
+  'keepAlive',
+  'keepAliveInitialDelayMillis',
+  'connectionTimeoutMillis',
+  'query_timeout',
+] as const satisfies readonly (keyof DriverOptions)[];
+
+/** node-postgres reads these; its types do not know the first one yet. */
+export interface DialledConfig extends ClientConfig {
+  sslnegotiation: 'direct' | 'postgres';
+}
+
+/**
+ * A node-postgres `Client` of an Aurora DSQL cluster: it presents a freshly signed token, over verified TLS.
+ *
+ * The token exists between being signed and being sent; no property of the client holds it.
+ *
+ * @example
+ * ```ts
+ * const client = new DsqlClient({ host: 'abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws' });
+ * await client.connect();
+ * ```
+ */
+export class DsqlClient extends Client {
+  /**
+   * @param options - where and how to connect, or a connection string
+   * @param connection - what the options resolved to, where several clients share it
+   * @throws ConfigurationError when an option is unknown or cannot be
+   */
+  constructor(
+    options: DsqlClientOptions | string = {},
+    connection: ResolvedConnection = resolveConnection(
+      typeof options === 'string' ? options : splitOptions(options, driverOptionNames).connection,
+    ),
+  ) {
+    super({
+      ...(typeof options === 'string' ? {} : splitOptions(options, driverOptionNames).driver),
+      ...clientConfig(connection),
+    });
+    presentTokenOnce(this, connection);
+  }
+}
+
+/**
+ * Parts options of node-postgres from those of the connection, so that an unknown name is left among the latter and
+ * refused there.
+ */
+export function splitOptions<Name extends string, Options extends object>(
+  options: Options,
+  names: readonly Name[],
+): { driver: Pick<Options, Name & keyof Options>; connection: Omit<Options, Name> } {
+  const isDriver = ([name]: [string, unknown]) => (names as readonly string[]).includes(name);
+  const entries = Object.entries(options);
+  return {
+    driver: Object.fromEntries(entries.filter(isDriver)) as Pick<Options, Name & keyof Options>,
+    connection: Object.fromEntries(entries.filter((entry) => !isDriver(entry))) as Omit<Options, Name>,
+  };
+}
+
+/** A resolved connection in node-postgres' own terms, but for the token. */
+export function clientConfig(connection: ResolvedConnection): DialledConfig {
+  const { host, port, user, database, hostaddr, schema, applicationName, sslNegotiation } = connection;
+  return {
+    host,
+    port,
+    user,
+    database,
+    application_name: applicationName,
+    sslnegotiation: sslNegotiation,
+    // Named although it is the default: NODE_TLS_REJECT_UNAUTHORIZED must not switch verification off.
+    ssl: { rejectUnauthorized: true, secureContext: trust(connection) },
+    ...(schema !== undefined && { options: `-c search_path=${startUpValue(quoteIdentifier(schema))}` }),
+    ...(hostaddr !== undefined && { stream: () => socketTo(hostaddr) }),
+  };
+}
+
+const secureContexts = new WeakMap<ResolvedConnection, SecureContext>();
+
+/** The trust roots are parsed once for all connections: there are about 150 of them. */
+function trust(connection: ResolvedConnection): SecureContext {
+  let context = secureContexts.get(connection);
+  if (context === undefined) {
+    context = createSecureContext(
+      connection.ca.length === 0 ? {} : { ca: [...rootCertificates, ...connection.ca] },
+    );
+    secureContexts.set(connection, context);
+  }
+  return context;
+}
+
+/** A socket that dials one address whatever name it is given, so that node-postgres goes on knowing the cluster by its name. */
+function socketTo(address: string): Socket {
+  const socket = new Socket();
+  const connect = socket.connect.bind(socket);
+  socket.connect = ((port: number) => connect(port, address)) as Socket['connect'];
+  return socket;
+}
+
+/**
+ * node-postgres asks `password()` for the token, stores the answer in `password`, reads it back at once and sends it.
+ * The answer is kept for that one reading only.
+ */
+function presentTokenOnce(client: Client, { signToken }: ResolvedConnection): void {
+  let token: unknown;
+  Object.defineProperty(client, 'password', {
+    configurable: true,
+    enumerable: false,
+    get() {
+      const presented = token ?? signToken;
+      token = undefined;
+      return presented;
+    },
+    set(signed: unknown) {
+      token = signed;
+    },
+  });
+  const { connectionParameters } = client as unknown as { connectionParameters: object };
+  Object.defineProperty(connectionParameters, 'password', {
+    configurable: true,
+    enumerable: false,
+    get: () => undefined,
+    set: () => undefined,
+  });
+}
+
+function quoteIdentifier(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+}
+
+/** In the start-up parameter `options` a blank separates arguments and a backslash takes the next character as it is. */
+function startUpValue(value: string): string {
+  return value.replace(/[\\\s]/g, (character) => `\\${character}`);
+}

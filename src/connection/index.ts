@@ -1,0 +1,23 @@
+export {
+  clientConfig,
+  DsqlClient,
+  driverOptionNames,
+  splitOptions,
+  type DialledConfig,
+  type DriverOptions,
+  type DsqlClientOptions,
+} from './client';
+export {
+  ConfigurationError,
+  DsqlError,
+  isConfigurationError,
+  isDsqlError,
+  isTokenSigningError,
+  TokenSigningError,
+  type TokenSigningReason,
+} from './errors';
+export { checkDsqlOptions, withTrustRoots, type DsqlOptions } from './host-options';
+export { resolveConnection, unknownOption, type ConnectionOptions, type ResolvedConnection } from './options';
+export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
+export { connectionRefusalDelayMs } from './refused-connection';
+export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';

@@ -1,0 +1,305 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { applicationName } from './application-name';
+import { parseConnectionString } from './connection-string';
+import { resolveEndpoint } from './endpoint';
+import { ConfigurationError } from './errors';
+import { createTokenSigner, type Credentials, type TokenSigner } from './token';
+
+/** How to reach a cluster. */
+export interface ConnectionOptions {
+  /**
+   * `postgres://`, `postgresql://` or `dsql://[user@]host[:port][/database]` with the parameters `region`, `profile`,
+   * `tokenDurationSecs`, `ormPrefix`, `hostaddr` and `sslrootcert`. The options beside it win over it.
+   */
+  readonly connectionString?: string | undefined;
+  /**
+   * Cluster endpoint, PrivateLink name, or 26-character cluster id.
+   * @defaultValue the environment's CLUSTER_ENDPOINT
+   */
+  readonly host?: string | undefined;
+  /**
+   * The cluster's AWS Region.
+   * @defaultValue the one in the host name, else the environment's AWS_REGION or AWS_DEFAULT_REGION
+   */
+  readonly region?: string | undefined;
+  /**
+   * The database role. `admin` is authorised by dsql:DbConnectAdmin, every other role by dsql:DbConnect.
+   * @defaultValue the environment's CLUSTER_USER, else `admin`
+   */
+  readonly user?: string | undefined;
+  /**
+   * Aurora DSQL has exactly one database.
+   * @defaultValue `postgres`
+   */
+  readonly database?: string | undefined;
+  /**
+   * TCP port, 1 to 65,535.
+   * @defaultValue the environment's PGPORT, else 5432
+   */
+  readonly port?: number | undefined;
+  /**
+   * The named profile of the shared AWS configuration files.
+   * @defaultValue the environment's AWS_PROFILE, which the default chain of the AWS SDK reads itself
+   */
+  readonly profile?: string | undefined;
+  /**
+   * AWS credentials, or a function that gives them.
+   * @defaultValue the default credential provider chain of the AWS SDK
+   */
+  readonly credentials?: Credentials | undefined;
+  /**
+   * How long a token opens connections, in seconds, 1 to 604,800 (7 days). A connection outlives its token, so short is
+   * good; more than an hour is warned about once.
+   * @defaultValue 900
+   */
+  readonly tokenDurationSecs?: number | undefined;
+  /**
+   * The first part of `application_name`, before `:aurora-dsql-orm/<version>`.
+   * @defaultValue none; the doors of the ORMs use `typeorm` and `sequelize`
+   */
+  readonly ormPrefix?: string | undefined;
+  /**
+   * The IP address to dial instead of the host name's; SNI, certificate check and token keep the name (libpq's meaning).
+   * @defaultValue the environment's PGHOSTADDR
+   */
+  readonly hostaddr?: string | undefined;
+  /**
+   * Further certificate authorities to trust, in PEM, beside those that Node.js trusts.
+   * @defaultValue the file that the environment's PGSSLROOTCERT names
+   */
+  readonly ca?: string | readonly string[] | undefined;
+  /**
+   * `direct` starts TLS at once and saves a round trip (where the installed `pg` can); `postgres` asks first.
+   * @defaultValue `direct`
+   */
+  readonly sslNegotiation?: 'direct' | 'postgres' | undefined;
+  /**
+   * The schema that becomes the search_path of every new connection.
+   * @defaultValue the role's own search_path
+   */
+  readonly schema?: string | undefined;
+  /**
+   * How long a connection is used, in seconds, 1 to 3,600, less a random part of up to a tenth. Aurora DSQL ends
+   * connections after 60 minutes (AWS user guide, quotas, 2026-09-15).
+   * @defaultValue 3300
+   */
+  readonly maxLifetimeSecs?: number | undefined;
+}
+
+/** {@link ConnectionOptions}, checked and completed. Frozen; it holds no credentials, and its signer keeps them in its closure. */
+export interface ResolvedConnection {
+  readonly host: string;
+  readonly region: string;
+  readonly user: string;
+  readonly database: string;
+  readonly port: number;
+  readonly hostaddr: string | undefined;
+  readonly ca: readonly string[];
+  readonly sslNegotiation: 'direct' | 'postgres';
+  readonly schema: string | undefined;
+  readonly applicationName: string;
+  readonly maxLifetimeSecs: number;
+  readonly signToken: TokenSigner;
+}
+
+const LONG_TOKEN_SECS = 3600;
+const MAX_TOKEN_SECS = 604_800;
+const MAX_LIFETIME_SECS = 3600;
+
+const optionNames: ReadonlySet<string> = new Set<keyof ConnectionOptions>([
+  'connectionString',
+  'host',
+  'region',
+  'user',
+  'database',
+  'port',
+  'profile',
+  'credentials',
+  'tokenDurationSecs',
+  'ormPrefix',
+  'hostaddr',
+  'ca',
+  'sslNegotiation',
+  'schema',
+  'maxLifetimeSecs',
+]);
+
+const alwaysVerified = 'TLS with full verification is always on; `ca` adds a trust root.';
+const refusedAtStartUp =
+  'Aurora DSQL refuses it as a start-up parameter, so the connection would fail. A transaction ends after 5 minutes by itself; bound a single call in your own code.';
+const tokenInstead = 'A token is signed for each connection instead; see `credentials` and `profile`.';
+
+/** What people coming from node-postgres, TypeORM or Sequelize write, and what to do instead. */
+const refusedOptions: Readonly<Record<string, string>> = {
+  password: tokenInstead,
+  ssl: alwaysVerified,
+  sslmode: alwaysVerified,
+  sslrootcert: 'Give the certificates in `ca`, or the file in PGSSLROOTCERT.',
+  sslnegotiation: 'It is called `sslNegotiation`.',
+  application_name: 'Set `ormPrefix`; the rest of the name tells the cluster which library connects.',
+  username: 'It is called `user`.',
+  options: 'Set `schema` for the search_path; send other settings with SET on the connection.',
+  statement_timeout: refusedAtStartUp,
+  lock_timeout: `${refusedAtStartUp} Nothing waits for a lock on Aurora DSQL.`,
+  idle_in_transaction_session_timeout: refusedAtStartUp,
+  idle_session_timeout: refusedAtStartUp,
+  default_transaction_isolation: 'Every transaction on Aurora DSQL is REPEATABLE READ.',
+  default_transaction_read_only: 'Send BEGIN READ ONLY where you want it.',
+  client_min_messages: refusedAtStartUp,
+};
+
+/**
+ * What to say about an option that does not exist here.
+ *
+ * @param option - how the user wrote it
+ */
+export function unknownOption(option: string): ConfigurationError {
+  const name = option.slice(option.lastIndexOf('.') + 1);
+  const hint = Object.hasOwn(refusedOptions, name) ? refusedOptions[name] : undefined;
+  return new ConfigurationError(
+    option,
+    hint === undefined
+      ? `is not an option of this package; remove it or check its spelling.`
+      : `cannot be used. ${hint}`,
+  );
+}
+
+/**
+ * Checks {@link ConnectionOptions} and completes them from the connection string and the environment, in this order.
+ *
+ * @param options - left untouched
+ * @throws {@link ConfigurationError} naming the first option that cannot be
+ */
+export function resolveConnection(options: ConnectionOptions | string = {}): ResolvedConnection {
+  const given: ConnectionOptions = typeof options === 'string' ? { connectionString: options } : options;
+  for (const name of Object.keys(given)) {
+    if (!optionNames.has(name)) throw unknownOption(name);
+  }
+  const { env } = process;
+  const fromString =
+    given.connectionString === undefined ? {} : parseConnectionString(given.connectionString);
+
+  const host = given.host ?? fromString.host ?? setting(env.CLUSTER_ENDPOINT);
+  if (host === undefined) {
+    throw new ConfigurationError(
+      'host',
+      'is needed: set it to the cluster endpoint or id, or set CLUSTER_ENDPOINT.',
+    );
+  }
+  const endpoint = resolveEndpoint(
+    host,
+    given.region ?? fromString.region,
+    setting(env.AWS_REGION) ?? setting(env.AWS_DEFAULT_REGION),
+  );
+  const user = given.user ?? fromString.user ?? setting(env.CLUSTER_USER) ?? 'admin';
+  if (user === '') throw new ConfigurationError('user', 'must not be empty.');
+
+  const database = given.database ?? fromString.database ?? 'postgres';
+  if (database !== 'postgres') {
+    throw new ConfigurationError(
+      'database',
+      `must be "postgres", the only database of a cluster, got ${JSON.stringify(database)}; use a schema to keep data apart.`,
+    );
+  }
+  const port = given.port ?? fromString.port ?? Number(setting(env.PGPORT) ?? 5432);
+  if (!isWithin(port, 1, 65_535))
+    throw new ConfigurationError('port', `must be a whole number from 1 to 65535, got ${port}.`);
+
+  const tokenDurationSecs = given.tokenDurationSecs ?? fromString.tokenDurationSecs ?? 900;
+  if (!isWithin(tokenDurationSecs, 1, MAX_TOKEN_SECS)) {
+    throw new ConfigurationError(
+      'tokenDurationSecs',
+      `must be a whole number of seconds from 1 to ${MAX_TOKEN_SECS}, got ${tokenDurationSecs}.`,
+    );
+  }
+  if (tokenDurationSecs > LONG_TOKEN_SECS) warnOfLongToken(tokenDurationSecs);
+
+  const maxLifetimeSecs = given.maxLifetimeSecs ?? 3300;
+  if (!(maxLifetimeSecs >= 1 && maxLifetimeSecs <= MAX_LIFETIME_SECS)) {
+    throw new ConfigurationError(
+      'maxLifetimeSecs',
+      `must be from 1 to ${MAX_LIFETIME_SECS} seconds (Aurora DSQL ends a connection after 60 minutes), got ${maxLifetimeSecs}.`,
+    );
+  }
+  const hostaddr = given.hostaddr ?? fromString.hostaddr ?? setting(env.PGHOSTADDR);
+  if (hostaddr !== undefined && isIP(hostaddr) === 0) {
+    throw new ConfigurationError(
+      'hostaddr',
+      `must be an IP address, got ${JSON.stringify(hostaddr)}; names go into host.`,
+    );
+  }
+  const sslNegotiation: string = given.sslNegotiation ?? 'direct';
+  if (sslNegotiation !== 'direct' && sslNegotiation !== 'postgres') {
+    throw new ConfigurationError(
+      'sslNegotiation',
+      `must be "direct" or "postgres", got ${JSON.stringify(sslNegotiation)}.`,
+    );
+  }
+  if (given.profile !== undefined && given.credentials !== undefined) {
+    throw new ConfigurationError('profile', 'cannot stand beside credentials; give one of them.');
+  }
+  const ca =
+    given.ca ??
+    readTrustRoots('connection string parameter sslrootcert', fromString.sslrootcert) ??
+    readTrustRoots('PGSSLROOTCERT', setting(env.PGSSLROOTCERT)) ??
+    [];
+
+  return Object.freeze({
+    ...endpoint,
+    user,
+    database,
+    port,
+    hostaddr,
+    ca: Object.freeze(typeof ca === 'string' ? [ca] : [...ca]),
+    sslNegotiation,
+    schema: given.schema,
+    applicationName: applicationName(given.ormPrefix ?? fromString.ormPrefix),
+    maxLifetimeSecs,
+    signToken: createTokenSigner({
+      ...endpoint,
+      user,
+      tokenDurationSecs,
+      profile: given.profile ?? fromString.profile,
+      credentials: copyOf(given.credentials),
+    }),
+  });
+}
+
+/** An empty environment variable says nothing. */
+function setting(variable: string | undefined): string | undefined {
+  return variable === '' ? undefined : variable;
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}
+
+/** The caller may change or clear the object later. */
+function copyOf(credentials: ConnectionOptions['credentials']): ConnectionOptions['credentials'] {
+  return typeof credentials === 'object' ? { ...credentials } : credentials;
+}
+
+/** `system` is libpq's word for the roots of the machine, which are trusted anyway. */
+function readTrustRoots(source: string, file: string | undefined): readonly string[] | undefined {
+  if (file === undefined) return undefined;
+  if (file === 'system') return [];
+  try {
+    return [readFileSync(file, 'utf8')];
+  } catch (cause) {
+    throw new ConfigurationError(source, `the file of trust roots ${JSON.stringify(file)} cannot be read.`, {
+      cause,
+    });
+  }
+}
+
+let warnedOfLongToken = false;
+
+function warnOfLongToken(tokenDurationSecs: number): void {
+  if (warnedOfLongToken) return;
+  warnedOfLongToken = true;
+  process.emitWarning(
+    `tokenDurationSecs is ${tokenDurationSecs}: a token is only needed while a connection opens, so one that lives longer than an hour is a risk without a use.`,
+    { code: 'DSQL_LONG_TOKEN' },
+  );
+}

@@ -1,0 +1,104 @@
+import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import { DsqlClient, splitOptions, type DriverOptions } from './client';
+import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
+import { connectionRefusalDelayMs } from './refused-connection';
+
+/** The options of node-postgres' pool that keep their meaning on Aurora DSQL. */
+export type PoolOptions = Pick<
+  PoolConfig,
+  'max' | 'min' | 'idleTimeoutMillis' | 'allowExitOnIdle' | 'maxUses' | 'onConnect' | 'log'
+>;
+
+/** The options of a {@link DsqlPool}. */
+export type DsqlPoolOptions = ConnectionOptions & DriverOptions & PoolOptions;
+
+/** The names of {@link PoolOptions} and {@link DriverOptions}. */
+export const poolOptionNames = [
+  'max',
+  'min',
+  'idleTimeoutMillis',
+  'allowExitOnIdle',
+  'maxUses',
+  'onConnect',
+  'log',
+  'types',
+  'keepAlive',
+  'keepAliveInitialDelayMillis',
+  'connectionTimeoutMillis',
+  'query_timeout',
+] as const satisfies readonly (keyof (PoolOptions & DriverOptions))[];
+
+/** Connections end at different times, so that a pool is not replaced all at once. */
+const LIFETIME_JITTER = 0.1;
+
+type ConnectCallback = (
+  error: Error | undefined,
+  client: PoolClient | undefined,
+  release: (release?: unknown) => void,
+) => void;
+
+/**
+ * A node-postgres `Pool` of {@link DsqlClient}s: one token for each physical connection, none at check-out.
+ *
+ * At most 10 connections, 600 s idle, 30 s to connect; each lives for `maxLifetimeSecs` less a random 0 to 10 %. A
+ * connection that the cluster refuses with 53300 (too many) or 53400 (too fast) is tried again, with growing random
+ * delays, within the time to connect.
+ */
+export class DsqlPool extends Pool {
+  readonly #connectTimeoutMs: number;
+
+  /**
+   * @param options - where and how to connect, or a connection string
+   * @param connection - what the options resolved to, where several pools share it
+   * @throws ConfigurationError when an option is unknown or cannot be
+   */
+  constructor(
+    options: DsqlPoolOptions | string = {},
+    connection: ResolvedConnection = resolveConnection(
+      typeof options === 'string' ? options : splitOptions(options, poolOptionNames).connection,
+    ),
+  ) {
+    const driver = typeof options === 'string' ? {} : splitOptions(options, poolOptionNames).driver;
+    const connectTimeoutMs = driver.connectionTimeoutMillis ?? 30_000;
+    super({
+      idleTimeoutMillis: 600_000,
+      ...driver,
+      connectionTimeoutMillis: connectTimeoutMs,
+      // The pool passes its own options on, from which the client takes those that are a client's.
+      Client: class extends DsqlClient {
+        constructor(poolOptions?: DsqlPoolOptions) {
+          super(poolOptions, connection);
+        }
+      },
+    });
+    this.#connectTimeoutMs = connectTimeoutMs;
+    // The pool reads this once for every connection that it has opened.
+    Object.defineProperty(this.options, 'maxLifetimeSeconds', {
+      enumerable: true,
+      get: () => connection.maxLifetimeSecs * (1 - LIFETIME_JITTER * Math.random()),
+    });
+  }
+
+  override connect(): Promise<PoolClient>;
+  override connect(callback: ConnectCallback): void;
+  override connect(callback?: ConnectCallback): Promise<PoolClient> | undefined {
+    if (callback === undefined) {
+      return new Promise((resolve, reject) => {
+        this.connect((error, client) => {
+          if (client === undefined) reject(error ?? new Error('The pool gave no connection.'));
+          else resolve(client);
+        });
+      });
+    }
+    const deadline = Date.now() + this.#connectTimeoutMs;
+    const attempt = (number: number): void => {
+      super.connect((error, client, release) => {
+        const delayMs = connectionRefusalDelayMs(error, number);
+        if (delayMs === undefined || Date.now() + delayMs >= deadline) callback(error, client, release);
+        else setTimeout(attempt, delayMs, number + 1);
+      });
+    };
+    attempt(1);
+    return undefined;
+  }
+}

@@ -1,0 +1,110 @@
+import type { DsqlSigner, DsqlSignerConfig } from '@aws-sdk/dsql-signer';
+import { TokenSigningError, type TokenSigningReason } from './errors';
+
+/** AWS credentials, or a function that gives them. */
+export type Credentials = NonNullable<DsqlSignerConfig['credentials']>;
+
+type Identity = Exclude<Credentials, (...args: never[]) => unknown>;
+
+/** What a token is signed for, and with. */
+export interface TokenSignerOptions {
+  /** The cluster's endpoint; it is part of what is signed. */
+  readonly host: string;
+  /** The cluster's region. */
+  readonly region: string;
+  /** The database role: `admin` signs the action DbConnectAdmin, every other role DbConnect. */
+  readonly user: string;
+  /** How long a token opens connections, in seconds, 1 to 604,800. A connection outlives its token. */
+  readonly tokenDurationSecs: number;
+  /** The named profile of the shared AWS configuration files. */
+  readonly profile?: string | undefined;
+  /** Credentials to use instead of the default chain. */
+  readonly credentials?: Credentials | undefined;
+}
+
+/** Signs one authentication token; for one physical connection. */
+export type TokenSigner = () => Promise<string>;
+
+/** The SDK's own margin: credentials that end within it are fetched anew. */
+const REFRESH_MARGIN_MS = 5 * 60_000;
+
+/**
+ * Makes a function that signs authentication tokens for one role of one cluster.
+ *
+ * Signing is local: only the credentials may need the network, and they are resolved once, by one resolution at a
+ * time, and again when they are about to expire. Credentials and tokens live in the closure alone.
+ *
+ * @returns the signer; it rejects with {@link TokenSigningError}
+ */
+export function createTokenSigner({
+  host,
+  region,
+  user,
+  tokenDurationSecs,
+  profile,
+  credentials,
+}: TokenSignerOptions): TokenSigner {
+  const provide = credentialProvider(credentials, profile);
+  let signer: Promise<DsqlSigner> | undefined;
+
+  const createSigner = async () => {
+    const { DsqlSigner } = await import('@aws-sdk/dsql-signer');
+    return new DsqlSigner({ hostname: host, region, expiresIn: tokenDurationSecs, credentials: provide });
+  };
+
+  return async () => {
+    try {
+      signer ??= createSigner();
+      const { expiration } = await provide();
+      if (expiration !== undefined && expiration.getTime() <= Date.now()) {
+        throw new TokenSigningError('expired-credentials', { user, host });
+      }
+      const ready = await signer;
+      return user === 'admin'
+        ? await ready.getDbConnectAdminAuthToken()
+        : await ready.getDbConnectAuthToken();
+    } catch (error) {
+      if (error instanceof TokenSigningError) throw error;
+      throw new TokenSigningError(reasonOf(error), { user, host }, { cause: error });
+    }
+  };
+}
+
+function credentialProvider(credentials: Credentials | undefined, profile: string | undefined) {
+  let resolve: Promise<() => Promise<Identity>> | undefined;
+  return async (): Promise<Identity> => {
+    resolve ??= memoisedProvider(credentials, profile);
+    return (await resolve)();
+  };
+}
+
+async function memoisedProvider(
+  credentials: Credentials | undefined,
+  profile: string | undefined,
+): Promise<() => Promise<Identity>> {
+  const { createIsIdentityExpiredFunction, doesIdentityRequireRefresh, memoizeIdentityProvider } =
+    await import('@smithy/core');
+  const source = credentials ?? (await providerOf(profile));
+  const provider = memoizeIdentityProvider(
+    source,
+    createIsIdentityExpiredFunction(REFRESH_MARGIN_MS),
+    doesIdentityRequireRefresh,
+  );
+  return provider as () => Promise<Identity>;
+}
+
+/** The package with every provider is loaded only for a profile; the default chain reads AWS_PROFILE by itself. */
+async function providerOf(profile: string | undefined): Promise<Credentials> {
+  if (profile !== undefined) {
+    const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
+    return fromNodeProviderChain({ profile });
+  }
+  const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
+  return defaultProvider();
+}
+
+function reasonOf(error: unknown): TokenSigningReason {
+  if (!(error instanceof Error)) return 'unknown';
+  if (/expired/i.test(error.name) || /\bexpired\b/i.test(error.message)) return 'expired-credentials';
+  return error.name === 'CredentialsProviderError' ? 'no-credentials' : 'unknown';
+}

@@ -1,0 +1,65 @@
+import { DsqlError } from '../connection';
+
+/** Every attempt that was allowed ended in a conflict; nothing of the transaction was done. */
+export class RetryExhaustedError extends DsqlError {
+  override readonly name = 'RetryExhaustedError';
+  /** SQLSTATE of the last conflict. */
+  readonly code = '40001';
+
+  /**
+   * @param attempts - how often the transaction was run
+   * @param elapsedMs - time from the start of the first attempt to the end of the last, in milliseconds
+   */
+  constructor(
+    readonly attempts: number,
+    readonly elapsedMs: number,
+    options: { readonly cause: unknown },
+  ) {
+    super(
+      `The transaction met a conflict in each of ${attempts} attempts (${Math.round(elapsedMs)} ms), so nothing of it was done. Spread the rows that are written at the same time, or allow more attempts with maxAttempts.`,
+      options,
+    );
+  }
+}
+
+/** Whether `error` is a {@link RetryExhaustedError}. */
+export function isRetryExhaustedError(error: unknown): error is RetryExhaustedError {
+  return error instanceof RetryExhaustedError;
+}
+
+/** A transaction was begun inside another one. Aurora DSQL has no savepoints, so the inner one could not be undone alone. */
+export class NestedTransactionError extends DsqlError {
+  override readonly name = 'NestedTransactionError';
+
+  constructor() {
+    super(
+      'A transaction was begun inside another one, and nothing was sent: Aurora DSQL has no savepoints, so the inner one could not be rolled back alone. Pass the outer transaction on and work in it.',
+    );
+  }
+}
+
+/** Whether `error` is a {@link NestedTransactionError}. */
+export function isNestedTransactionError(error: unknown): error is NestedTransactionError {
+  return error instanceof NestedTransactionError;
+}
+
+/** Something was asked for that Aurora DSQL does not have; nothing was sent. */
+export class UnsupportedFeatureError extends DsqlError {
+  override readonly name = 'UnsupportedFeatureError';
+
+  /**
+   * @param feature - what was asked for
+   * @param instead - what to do instead, as a sentence
+   */
+  constructor(
+    readonly feature: string,
+    readonly instead: string,
+  ) {
+    super(`Aurora DSQL does not support ${feature}. ${instead}`);
+  }
+}
+
+/** Whether `error` is an {@link UnsupportedFeatureError}. */
+export function isUnsupportedFeatureError(error: unknown): error is UnsupportedFeatureError {
+  return error instanceof UnsupportedFeatureError;
+}

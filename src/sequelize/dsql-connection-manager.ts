@@ -1,0 +1,108 @@
+import type { Client } from 'pg';
+import {
+  ConnectionError,
+  ConnectionRefusedError,
+  DataTypes,
+  HostNotFoundError,
+  HostNotReachableError,
+  InvalidConnectionError,
+  type Sequelize,
+} from 'sequelize';
+import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
+import { connectionRefusalDelayMs, DsqlClient } from '../connection';
+import { builtInTypes } from './built-in-types';
+import type { ResolvedSequelizeOptions } from './options';
+
+/** Connections end at different times, so that a pool is not replaced all at once. */
+const LIFETIME_JITTER = 0.1;
+
+/** How long a connection may take to open, in milliseconds, where `dialectOptions.connectionTimeoutMillis` is silent. */
+const CONNECT_TIMEOUT_MS = 30_000;
+
+const hostErrors: Readonly<Record<string, new (parent: Error) => ConnectionError>> = {
+  ECONNREFUSED: ConnectionRefusedError,
+  ENOTFOUND: HostNotFoundError,
+  EHOSTUNREACH: HostNotReachableError,
+  EINVAL: InvalidConnectionError,
+};
+
+/** Sequelize's connections, to Aurora DSQL: one token each, nothing sent that DSQL refuses, none older than it may be. */
+export class DsqlConnectionManager extends PostgresConnectionManager {
+  readonly #resolved: ResolvedSequelizeOptions;
+  /** When each connection is to be replaced, in milliseconds since the epoch. */
+  readonly #replaceAt = new WeakMap<Client, number>();
+
+  constructor(dialect: unknown, sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
+    super(dialect, sequelize);
+    this.#resolved = resolved;
+    // Built into PostgreSQL and the same everywhere, so they need not be asked for.
+    this.nameOidMap = builtInTypes;
+    this.refreshTypeParser((DataTypes as unknown as { postgres: object }).postgres);
+  }
+
+  override async connect(config: PostgresConnectionManager.EndpointConfig): Promise<Client> {
+    const connection = this.#resolved.connectionOf(config);
+    const client = await this.#open(connection);
+    const lifetimeMs = connection.maxLifetimeSecs * 1000 * (1 - LIFETIME_JITTER * Math.random());
+    this.#replaceAt.set(client, Date.now() + lifetimeMs);
+    client.on('error', () => {
+      this.#replaceAt.delete(client);
+      this.pool.destroy(client);
+    });
+    const timeZone = setTimeZone(this.sequelize);
+    if (timeZone !== undefined) await client.query(timeZone);
+    return client;
+  }
+
+  /** Asked before a connection is used. */
+  override validate(client: Client): boolean {
+    return super.validate(client) && !this.#isOver(client);
+  }
+
+  override releaseConnection(client: Client): void {
+    if (this.#isOver(client)) this.pool.destroy(client);
+    else super.releaseConnection(client);
+  }
+
+  #isOver(client: Client): boolean {
+    return Date.now() >= (this.#replaceAt.get(client) ?? 0);
+  }
+
+  async #open(connection: ReturnType<ResolvedSequelizeOptions['connectionOf']>): Promise<DsqlClient> {
+    const { connectionTimeoutMillis = CONNECT_TIMEOUT_MS, ...driverOptions } = this.#resolved.driverOptions;
+    const deadline = Date.now() + connectionTimeoutMillis;
+    const types = {
+      getTypeParser: (oid: number, format?: string) => this.getTypeParser(oid, format),
+    } as NonNullable<typeof driverOptions.types>;
+    for (let attempt = 1; ; attempt++) {
+      const client = new DsqlClient({ ...driverOptions, connectionTimeoutMillis, types }, connection);
+      try {
+        await client.connect();
+        return client;
+      } catch (error) {
+        const delayMs = connectionRefusalDelayMs(error, attempt);
+        if (delayMs === undefined || Date.now() + delayMs >= deadline) throw hostError(error);
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+      }
+    }
+  }
+}
+
+/** The class under which Sequelize's users know a failure to connect. */
+function hostError(error: unknown): ConnectionError {
+  const parent = error instanceof Error ? error : new Error(String(error));
+  const code = 'code' in parent ? String(parent.code) : '';
+  const HostError = hostErrors[code] ?? ConnectionError;
+  return Object.assign(new HostError(parent), { cause: parent });
+}
+
+/** UTC is what a session of Aurora DSQL starts with, and Sequelize's default. */
+function setTimeZone(sequelize: Sequelize): string | undefined {
+  const { timezone = '+00:00', keepDefaultTimezone } = (
+    sequelize as unknown as { options: { timezone?: string; keepDefaultTimezone?: boolean } }
+  ).options;
+  if (keepDefaultTimezone === true || timezone === '+00:00') return undefined;
+  return /^[+-]\d\d:\d\d$/.test(timezone)
+    ? `SET TIME ZONE INTERVAL '${timezone}' HOUR TO MINUTE`
+    : `SET TIME ZONE '${timezone.replaceAll("'", "''")}'`;
+}

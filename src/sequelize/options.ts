@@ -1,0 +1,172 @@
+import { Transaction, type Options } from 'sequelize';
+import * as pg from 'pg';
+import {
+  checkDsqlOptions,
+  ConfigurationError,
+  driverOptionNames,
+  resolveConnection,
+  unknownOption,
+  withTrustRoots,
+  type DriverOptions,
+  type DsqlOptions,
+  type ResolvedConnection,
+} from '../connection';
+
+/** Options of Sequelize's PostgreSQL dialect that have no meaning on Aurora DSQL, and what to do instead. */
+const refusedOptions = {
+  password: 'A token is signed for each connection instead; see dsql.credentials and dsql.profile.',
+  native: 'The tokens and the verified TLS live in the JavaScript client; remove it.',
+  dialectModule: 'This package brings its own client, built on node-postgres.',
+  dialectModulePath: 'This package brings its own client, built on node-postgres.',
+  clientMinMessages: 'Aurora DSQL refuses SET client_min_messages, so it is never sent.',
+} as const;
+
+type RefusedOption = keyof typeof refusedOptions;
+
+/** Sequelize's options, and what is Aurora DSQL's own in `dsql`. */
+export type DsqlSequelizeOptions = Omit<Options, 'dialect' | RefusedOption> & {
+  readonly dialect?: 'postgres' | undefined;
+  readonly dsql?: DsqlOptions | undefined;
+};
+
+/** {@link DsqlSequelizeOptions}, checked: what Sequelize is told, and how each of its endpoints is reached. */
+export interface ResolvedSequelizeOptions {
+  readonly hostOptions: Options;
+  readonly connectionOf: (endpoint: SequelizeEndpoint) => ResolvedConnection;
+  readonly driverOptions: DriverOptions;
+}
+
+/** An endpoint as Sequelize describes it: its own options, or a member of `replication`. */
+export interface SequelizeEndpoint {
+  readonly host?: string | undefined;
+  readonly port?: number | string | undefined;
+  readonly username?: string | undefined;
+  readonly database?: string | undefined;
+}
+
+/** Sequelize says this where nobody named a host. */
+export const DEFAULT_HOST = 'localhost';
+
+/** Of `dialectOptions`, what this package reads or passes to the client. */
+const dialectOptionNames: ReadonlySet<string> = new Set<string>([
+  ...driverOptionNames.filter((name) => name !== 'types'),
+  'ssl',
+  'application_name',
+  'clientMinMessages',
+  'prependSearchPath',
+]);
+
+/**
+ * Checks the options before anything is sent.
+ *
+ * @param options - left untouched
+ * @param url - the connection string, where the caller gives one as Sequelize's first argument
+ * @throws ConfigurationError naming the first option that cannot be
+ */
+export function resolveSequelizeOptions(
+  options: DsqlSequelizeOptions,
+  url?: string,
+): ResolvedSequelizeOptions {
+  const { dsql = {}, ssl, dialectOptions = {}, ...given } = options;
+  checkDsqlOptions(dsql);
+  checkHostOptions(given);
+  const dialect = dialectOptions as Partial<Record<string, unknown>>;
+  checkDialectOptions(dialect);
+  const ca = withTrustRoots(withTrustRoots(dsql.ca, 'ssl', ssl), 'dialectOptions.ssl', dialect.ssl);
+  const applicationName = dialect.application_name;
+
+  const resolve = (endpoint: SequelizeEndpoint) =>
+    resolveConnection({
+      ormPrefix: typeof applicationName === 'string' ? applicationName : 'sequelize',
+      ...dsql,
+      connectionString: url,
+      host: endpoint.host === DEFAULT_HOST ? undefined : endpoint.host,
+      port: endpoint.port === undefined ? undefined : Number(endpoint.port),
+      user: endpoint.username,
+      database: endpoint.database,
+      schema: given.schema,
+      ca,
+    });
+  const connectionOf = rememberEndpoints(resolve);
+
+  const { replication } = given;
+  const own: SequelizeEndpoint = {
+    host: given.host,
+    port: given.port,
+    username: given.username,
+    database: given.database,
+  };
+  const endpoints = replication
+    ? [replication.write, ...replication.read].map((endpoint) => ({ ...own, ...endpoint }))
+    : [own];
+  const [first] = endpoints.map((endpoint) => connectionOf(endpoint));
+
+  return {
+    connectionOf: (endpoint) => (replication ? connectionOf(endpoint) : (first ?? connectionOf(endpoint))),
+    driverOptions: Object.fromEntries(
+      driverOptionNames.flatMap((name) => (dialect[name] === undefined ? [] : [[name, dialect[name]]])),
+    ),
+    hostOptions: {
+      ...given,
+      pool: { max: 10, idle: 600_000, ...given.pool },
+      dialect: 'postgres',
+      dialectModule: pg,
+      dialectOptions: { ...dialectOptions },
+      host: first?.host,
+      port: first?.port,
+      username: first?.user,
+      database: first?.database,
+      // Known, so that Sequelize opens no connection of its own to ask for it; its types leave the option out.
+      ...{ databaseVersion: '16.0.0' },
+    },
+  };
+}
+
+function checkHostOptions(options: object): void {
+  const given = options as Partial<Record<string, unknown>>;
+  for (const [name, instead] of Object.entries(refusedOptions)) {
+    if (given[name] !== undefined && given[name] !== false) {
+      throw new ConfigurationError(name, `cannot be used. ${instead}`);
+    }
+  }
+  if (given.dialect !== undefined && given.dialect !== 'postgres') {
+    throw new ConfigurationError('dialect', 'must be "postgres" or left out.');
+  }
+  if (given.standardConformingStrings === false) {
+    throw new ConfigurationError(
+      'standardConformingStrings',
+      'cannot be false: Aurora DSQL reads strings by the standard, and refuses the SET.',
+    );
+  }
+  const isolationLevel = given.isolationLevel ?? undefined;
+  if (isolationLevel !== undefined && isolationLevel !== Transaction.ISOLATION_LEVELS.REPEATABLE_READ) {
+    throw new ConfigurationError(
+      'isolationLevel',
+      `cannot be ${JSON.stringify(isolationLevel)}: every transaction on Aurora DSQL is REPEATABLE READ.`,
+    );
+  }
+}
+
+function checkDialectOptions(dialectOptions: object): void {
+  for (const name of Object.keys(dialectOptions)) {
+    if (!dialectOptionNames.has(name)) {
+      throw unknownOption(`dialectOptions.${name}`);
+    }
+  }
+}
+
+/** One resolved connection for each endpoint, so that its credentials are resolved once for all its connections. */
+function rememberEndpoints(
+  resolve: (endpoint: SequelizeEndpoint) => ResolvedConnection,
+): (endpoint: SequelizeEndpoint) => ResolvedConnection {
+  const resolved = new Map<string, ResolvedConnection>();
+  return (endpoint) => {
+    const key = JSON.stringify([endpoint.host, endpoint.port, endpoint.username, endpoint.database]);
+    let connection = resolved.get(key);
+    if (connection === undefined) {
+      connection = resolve(endpoint);
+      resolved.set(key, connection);
+    }
+    return connection;
+  };
+}

@@ -1,0 +1,37 @@
+import { DataSource } from 'typeorm';
+import { DsqlDriver, dsqlDriverModule } from './dsql-driver';
+import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
+
+/** TypeORM's `DataSource`, on Aurora DSQL. */
+class DsqlDataSource extends DataSource {
+  constructor(options: DsqlDataSourceOptions) {
+    const resolved = resolveDataSourceOptions(options);
+    super({ ...resolved.hostOptions, driver: dsqlDriverModule });
+    // The driver that the host's factory has made so far has opened nothing.
+    this.driver = new DsqlDriver(this, resolved);
+  }
+
+  /** The host's default, `all`, wraps the migration in one transaction, and DSQL allows one DDL statement in each. */
+  override undoLastMigration(options: Parameters<DataSource['undoLastMigration']>[0] = {}): Promise<void> {
+    return super.undoLastMigration({ transaction: this.options.migrationsTransactionMode, ...options });
+  }
+}
+
+/**
+ * A TypeORM `DataSource` whose every new connection presents a fresh IAM token to an Aurora DSQL cluster.
+ *
+ * @param options - TypeORM's PostgreSQL options, and what is DSQL's own in `dsql`; left untouched
+ * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ *
+ * @example
+ * ```ts
+ * export default createDsqlDataSource({
+ *   host: 'abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws',
+ *   entities: [Account],
+ *   migrations: ['dist/migrations/*.js'],
+ * });
+ * ```
+ */
+export function createDsqlDataSource(options: DsqlDataSourceOptions): DataSource {
+  return new DsqlDataSource(options);
+}

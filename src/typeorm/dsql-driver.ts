@@ -1,0 +1,63 @@
+import type { DataSource, ReplicationMode } from 'typeorm';
+import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { DsqlPool, type DsqlPoolOptions, type ResolvedConnection } from '../connection';
+import { DsqlQueryRunner } from './dsql-query-runner';
+import type { ResolvedDataSourceOptions } from './options';
+
+/** The `driver` option of TypeORM: the part of `pg` that its PostgreSQL driver uses. */
+export const dsqlDriverModule = {
+  /** TypeORM's own idea of how to connect is in `config` too, and is passed over. */
+  Pool: class extends DsqlPool {
+    constructor({
+      connection,
+      ...config
+    }: DsqlPoolOptions & {
+      readonly connection: ResolvedConnection;
+    }) {
+      super(config, connection);
+    }
+  },
+};
+
+/** TypeORM's PostgreSQL driver, on Aurora DSQL. */
+export class DsqlDriver extends PostgresDriver {
+  readonly #resolved: ResolvedDataSourceOptions;
+
+  constructor(dataSource: DataSource, resolved: ResolvedDataSourceOptions) {
+    super(dataSource);
+    this.#resolved = resolved;
+    this.supportedIsolationLevels = ['REPEATABLE READ'];
+    // Their ids come from an identity column, and those are bigint only.
+    this.mappedDataTypes.migrationId = 'bigint';
+    this.mappedDataTypes.cacheId = 'bigint';
+  }
+
+  /** Aurora DSQL has it built in, and has no extensions (AWS samples). */
+  override get uuidGenerator(): string {
+    return 'gen_random_uuid()';
+  }
+
+  override createQueryRunner(mode: ReplicationMode): DsqlQueryRunner {
+    return new DsqlQueryRunner(this, mode);
+  }
+
+  /** There are no extensions to install, so no connection is taken for it. */
+  override afterConnect(): Promise<void> {
+    this.isGeneratedColumnsSupported = true;
+    return Promise.resolve();
+  }
+
+  /** `extra` goes on to the pool last and unchanged, so the resolved connection travels in it. */
+  protected override createPool(
+    options: PostgresDriver['options'],
+    endpoint: Parameters<PostgresDriver['createPool']>[1],
+  ): Promise<unknown> {
+    const { connectionOf, poolOptions } = this.#resolved;
+    const extra = {
+      ...poolOptions,
+      ...(options.extra as object | undefined),
+      connection: connectionOf(endpoint),
+    };
+    return super.createPool({ ...options, extra }, endpoint);
+  }
+}

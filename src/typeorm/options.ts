@@ -1,0 +1,157 @@
+import { types, type CustomTypesConfig } from 'pg';
+import type { DataSourceOptions } from 'typeorm';
+import {
+  checkDsqlOptions,
+  ConfigurationError,
+  poolOptionNames,
+  resolveConnection,
+  unknownOption,
+  withTrustRoots,
+  type DsqlOptions,
+  type DsqlPoolOptions,
+  type ResolvedConnection,
+} from '../connection';
+
+type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
+
+/** The options of TypeORM's PostgreSQL driver that have no meaning on Aurora DSQL, and what to do instead. */
+const refusedOptions = {
+  password: 'A token is signed for each connection instead; see dsql.credentials and dsql.profile.',
+  driver: 'This package brings its own, built on node-postgres.',
+  nativeDriver: 'The tokens and the verified TLS live in the JavaScript client; remove it.',
+  extensions: 'Aurora DSQL has no extensions; gen_random_uuid() is built in.',
+} as const;
+
+type RefusedOption = keyof typeof refusedOptions;
+
+/** The endpoint of one member of `replication`. */
+export type DsqlReplicationEndpoint = Omit<
+  PostgresOptions['replication'] extends { master: infer Endpoint } | undefined ? Endpoint : never,
+  'password' | 'ssl'
+>;
+
+/** TypeORM's PostgreSQL options, and what is Aurora DSQL's own in `dsql`. */
+export type DsqlDataSourceOptions = Omit<
+  PostgresOptions,
+  'type' | 'ssl' | 'installExtensions' | 'uuidExtension' | 'replication' | RefusedOption
+> & {
+  readonly type?: 'postgres' | undefined;
+  /** Verified TLS is always on; `ca` in it adds trust roots. */
+  readonly ssl?:
+    | true
+    | { readonly rejectUnauthorized?: true; readonly ca?: string | Buffer | (string | Buffer)[] }
+    | undefined;
+  readonly installExtensions?: false | undefined;
+  /** Aurora DSQL has gen_random_uuid() built in, which is what `pgcrypto` stands for. */
+  readonly uuidExtension?: 'pgcrypto' | undefined;
+  readonly replication?:
+    | {
+        readonly master: DsqlReplicationEndpoint;
+        readonly slaves: DsqlReplicationEndpoint[];
+        readonly defaultMode?: 'master' | 'slave';
+      }
+    | undefined;
+  readonly dsql?: DsqlOptions | undefined;
+};
+
+/** {@link DsqlDataSourceOptions}, checked: what TypeORM is told, and how each of its endpoints is reached. */
+export interface ResolvedDataSourceOptions {
+  readonly hostOptions: PostgresOptions;
+  /** Of an endpoint as it stands in `hostOptions`: the options themselves, or a member of its `replication`. */
+  readonly connectionOf: (endpoint: object) => ResolvedConnection;
+  readonly poolOptions: DsqlPoolOptions;
+}
+
+/**
+ * Checks the options before anything is sent.
+ *
+ * @param options - left untouched
+ * @throws ConfigurationError naming the first option that cannot be
+ */
+export function resolveDataSourceOptions(options: DsqlDataSourceOptions): ResolvedDataSourceOptions {
+  const { dsql = {}, ssl, parseInt8, ...others } = options;
+  // `useUTC` would set a variable of the process; Aurora DSQL's time zone is UTC anyway.
+  const given = { ...others, useUTC: undefined };
+  checkDsqlOptions(dsql);
+  checkHostOptions(given);
+
+  const connections = new Map<object, ResolvedConnection>();
+  const hostOptions = {
+    database: 'postgres',
+    migrationsTransactionMode: 'none',
+    ...given,
+    type: 'postgres',
+    installExtensions: false,
+    uuidExtension: 'pgcrypto',
+  } as PostgresOptions;
+  const ca = withTrustRoots(dsql.ca, 'ssl', ssl);
+  const { replication } = hostOptions;
+  const endpoints = replication === undefined ? [hostOptions] : [replication.master, ...replication.slaves];
+  for (const endpoint of endpoints) {
+    connections.set(endpoint, resolveEndpoint(endpoint, hostOptions, { ...dsql, ca }));
+  }
+  return {
+    hostOptions,
+    connectionOf: (endpoint) => {
+      const connection = connections.get(endpoint);
+      if (connection === undefined) throw new Error('TypeORM asked for an endpoint that it was not given.');
+      return connection;
+    },
+    poolOptions: parseInt8 === true ? { types: withNumbersForInt8 } : {},
+  };
+}
+
+function checkHostOptions(options: object): void {
+  const given = options as Partial<Record<string, unknown>>;
+  for (const [name, instead] of Object.entries(refusedOptions)) {
+    if (given[name] !== undefined) throw new ConfigurationError(name, `cannot be used. ${instead}`);
+  }
+  if (given.type !== undefined && given.type !== 'postgres') {
+    throw new ConfigurationError('type', 'must be "postgres" or left out.');
+  }
+  if (given.installExtensions === true) {
+    throw new ConfigurationError('installExtensions', `cannot be used. ${refusedOptions.extensions}`);
+  }
+  if (given.uuidExtension !== undefined && given.uuidExtension !== 'pgcrypto') {
+    throw new ConfigurationError('uuidExtension', `cannot be used. ${refusedOptions.extensions}`);
+  }
+  const isolationLevel = given.isolationLevel;
+  if (isolationLevel !== undefined && isolationLevel !== 'REPEATABLE READ') {
+    throw new ConfigurationError(
+      'isolationLevel',
+      `cannot be ${JSON.stringify(isolationLevel)}: every transaction on Aurora DSQL is REPEATABLE READ.`,
+    );
+  }
+  for (const name of Object.keys(given.extra ?? {})) {
+    if (!(poolOptionNames as readonly string[]).includes(name)) throw unknownOption(`extra.${name}`);
+  }
+}
+
+function resolveEndpoint(
+  endpoint: PostgresOptions | DsqlReplicationEndpoint,
+  { schema, applicationName }: PostgresOptions,
+  dsql: DsqlOptions,
+): ResolvedConnection {
+  const named = endpoint as Partial<Record<string, unknown>>;
+  if (named.password !== undefined) {
+    throw new ConfigurationError('password', `cannot be used. ${refusedOptions.password}`);
+  }
+  return resolveConnection({
+    ormPrefix: endpoint.applicationName ?? applicationName ?? 'typeorm',
+    ...dsql,
+    connectionString: endpoint.url,
+    host: endpoint.host,
+    port: endpoint.port,
+    user: endpoint.username,
+    database: endpoint.database,
+    schema,
+  });
+}
+
+const INT8_OID: number = types.builtins.INT8;
+
+/** TypeORM's `parseInt8` sets a default of node-postgres for the whole process; this one is the pool's own. */
+const withNumbersForInt8 = {
+  getTypeParser: (oid: number, format?: 'text'): unknown =>
+    oid === INT8_OID ? Number : types.getTypeParser(oid, format),
+} as CustomTypesConfig;
