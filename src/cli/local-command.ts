@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { parseArgs } from 'node:util';
+import { startLocalDsql } from '../local';
+import type { Command } from './main';
+
+const usage = `Usage: aurora-dsql-orm local [--port N] [-- command ...]
+
+Starts a local Aurora DSQL on 127.0.0.1.
+
+Without a command it prints the environment to reach it as lines for a shell and stays up until it is interrupted.
+With one it runs the command with that environment added to its own, and exits with its status.
+
+  --port N   listen on this port (default: a free one)
+  --help     show this
+`;
+
+/** Variables that would make the AWS SDK look past, or spoil, the access key of the local DSQL. */
+const FOREIGN_CREDENTIALS = ['AWS_PROFILE', 'AWS_SESSION_TOKEN'];
+
+/** `aurora-dsql-orm local`. */
+export const localCommand: Command = { summary: 'start a local Aurora DSQL', usage, run };
+
+async function run(args: readonly string[]): Promise<number> {
+  const separator = args.indexOf('--');
+  const { values } = parseArgs({
+    args: separator < 0 ? [...args] : args.slice(0, separator),
+    options: { port: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const [program, ...programArgs] = separator < 0 ? [] : args.slice(separator + 1);
+
+  const local = await startLocalDsql({ port: portNumber(values.port) });
+  try {
+    const env = await local.env();
+    if (program !== undefined) return await runProgram(program, programArgs, env);
+    process.stdout.write(shellLines(env));
+    await interruption();
+    return 0;
+  } finally {
+    await local.stop();
+  }
+}
+
+function portNumber(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text)) throw new RangeError(`--port: expected a number, got ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+function shellLines(env: Readonly<Record<string, string>>): string {
+  const foreign = FOREIGN_CREDENTIALS.filter((name) => process.env[name] !== undefined);
+  const unset = foreign.length > 0 ? `unset ${foreign.join(' ')}\n` : '';
+  const lines = Object.entries(env).map(
+    ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
+  );
+  return unset + lines.join('');
+}
+
+/** Resolves with the first SIGINT or SIGTERM. */
+function interruption(): Promise<void> {
+  return new Promise((resolve) => {
+    // Signals alone do not keep Node running; the server that waits for clients does.
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+}
+
+/** Runs a program as if it were ours: with our streams, our signals and our exit status. */
+function runProgram(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
+  const inherited = Object.entries(process.env).filter(([name]) => !FOREIGN_CREDENTIALS.includes(name));
+  const child = spawn(program, args, { stdio: 'inherit', env: { ...Object.fromEntries(inherited), ...env } });
+  const forward = (signal: NodeJS.Signals) => {
+    // At a terminal Ctrl-C reaches the program by itself, and twice would be an order to hurry.
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, forward);
+  return new Promise<number>((resolve) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      process.stderr.write(`aurora-dsql-orm local: cannot run ${program}: ${error.message}\n`);
+      resolve(error.code === 'ENOENT' ? 127 : 126); // as a shell does
+    });
+    child.once('exit', (status, signal) => {
+      resolve(status ?? 128 + constants.signals[signal ?? 'SIGKILL']);
+    });
+  }).finally(() => {
+    for (const signal of signals) process.off(signal, forward);
+  });
+}

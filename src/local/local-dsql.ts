@@ -1,0 +1,291 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import path from 'node:path';
+import { createSecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
+import { loadParser } from '../sql';
+import { launchPostgres } from './postgres';
+import { logIn } from './session/log-in';
+import type { Gate } from './session/log-in';
+import { Session } from './session/session';
+import { issueCertificates } from './tls/certificates';
+import { ConnectionRefusedError, openConnection } from './wire/startup';
+import type { CancelRequest } from './wire/startup';
+import { errorResponse } from './wire/server-messages';
+
+/** How a local DSQL is to be; every field is optional. */
+export interface LocalDsqlOptions {
+  /**
+   * The port to listen on, 0 to 65,535; 0 takes a free one.
+   * @defaultValue 0
+   */
+  readonly port?: number | undefined;
+  /**
+   * The AWS region the cluster pretends to be in: part of its host name, and what tokens must be signed for.
+   * @defaultValue `us-east-1`
+   */
+  readonly region?: string | undefined;
+  /**
+   * The cluster's id, 26 characters of `a` to `z` and `0` to `9`.
+   * @defaultValue random
+   */
+  readonly clusterId?: string | undefined;
+  /**
+   * The time by which tokens expire and transactions age. A test moves it instead of waiting.
+   * @defaultValue the system's time
+   */
+  readonly clock?: (() => Date) | undefined;
+  /**
+   * Whether a client must name the cluster in the TLS handshake (SNI), as DSQL demands.
+   * @defaultValue true
+   */
+  readonly requireSni?: boolean | undefined;
+  /**
+   * Hears why a connection was refused; a client is told no more of it than DSQL tells. `cause` holds the exact reason
+   * where there is one.
+   */
+  readonly onConnectionRefused?: ((error: Error) => void) | undefined;
+}
+
+/** The environment variables that `psql`, the AWS SDK and this package read to reach the local DSQL. */
+export interface LocalDsqlEnvironment extends Record<string, string> {
+  PGHOST: string;
+  PGHOSTADDR: string;
+  PGPORT: string;
+  PGUSER: string;
+  PGDATABASE: string;
+  /** A token, valid for a week. */
+  PGPASSWORD: string;
+  PGSSLMODE: string;
+  PGSSLROOTCERT: string;
+  AWS_ACCESS_KEY_ID: string;
+  AWS_SECRET_ACCESS_KEY: string;
+  AWS_REGION: string;
+  CLUSTER_ENDPOINT: string;
+  CLUSTER_USER: string;
+}
+
+/** A running local DSQL. */
+export interface LocalDsql extends AsyncDisposable {
+  /** The cluster's name, `<id>.dsql.<region>.on.aws`: for TLS and tokens. It does not resolve; dial `hostaddr`. */
+  readonly host: string;
+  /** The address to dial, `127.0.0.1`. */
+  readonly hostaddr: string;
+  readonly port: number;
+  readonly region: string;
+  readonly clusterId: string;
+  /** The certificate to trust, in PEM. */
+  readonly ca: string;
+  /** A file with `ca`, gone after {@link LocalDsql.stop}. */
+  readonly caFile: string;
+  /** The only credentials that sign tokens this server accepts; they are worth nothing anywhere else. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /**
+   * Makes the environment for a client.
+   *
+   * @param user - the role to connect as
+   * @defaultValue `admin`
+   */
+  env(user?: string): Promise<LocalDsqlEnvironment>;
+  /** Ends every connection and the server and removes everything it made. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const LOOPBACK = '127.0.0.1';
+const CLUSTER_ID = /^[a-z0-9]{26}$/;
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const TOKEN_LIFETIME_SECS = 604_800;
+/** How long a client may take to log in, as PostgreSQL's authentication_timeout. */
+const LOG_IN_MS = 60_000;
+
+/**
+ * Starts a local Aurora DSQL: a real PostgreSQL 16 of its own, behind a server that speaks TLS, verifies IAM tokens and
+ * answers as DSQL does. It listens on 127.0.0.1 only.
+ *
+ * @example
+ * ```ts
+ * const local = await startLocalDsql();
+ * const client = new DsqlClient({ host: local.host, hostaddr: local.hostaddr, port: local.port, ca: local.ca, credentials: local.credentials });
+ * await local.stop();
+ * ```
+ * @throws RangeError for an impossible option, PostgresUnavailableError when there is no PostgreSQL to run
+ */
+export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<LocalDsql> {
+  const { port = 0, region = 'us-east-1', clusterId = randomClusterId(), requireSni = true } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new RangeError(`port: expected an integer from 0 to 65535, got ${port}`);
+  }
+  if (!CLUSTER_ID.test(clusterId)) {
+    throw new RangeError(
+      `clusterId: expected 26 characters of a-z and 0-9, got ${JSON.stringify(clusterId)}`,
+    );
+  }
+  if (!/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region)) {
+    throw new RangeError(`region: expected an AWS region such as us-east-1, got ${JSON.stringify(region)}`);
+  }
+  const host = `${clusterId}.dsql.${region}.on.aws`;
+  const credentials = Object.freeze({
+    accessKeyId: `AKIA${randomCharacters(16).toUpperCase()}`,
+    secretAccessKey: randomBytes(30).toString('base64'),
+  });
+  const { ca, cert, key } = issueCertificates([host]);
+  const [postgres] = await Promise.all([launchPostgres(), loadParser()]);
+  try {
+    const caFile = path.join(postgres.directory, 'ca.pem');
+    writeFileSync(caFile, ca);
+    const proxy = new ProxyServer(
+      createSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
+      options.onConnectionRefused,
+      {
+        clusterId,
+        host,
+        region,
+        requireSni,
+        clock: options.clock ?? (() => new Date()),
+        credentials: (accessKeyId) => (accessKeyId === credentials.accessKeyId ? credentials : undefined),
+        postgres,
+      },
+    );
+    const listening = await proxy.listen(port);
+    let stopped: Promise<void> | undefined;
+    const stop = () => {
+      stopped ??= proxy.close().then(() => postgres.stop());
+      return stopped;
+    };
+    // Without PostgreSQL there is nothing to serve; clients learn it from their connections closing.
+    void postgres.ended.then(() => proxy.close());
+    return {
+      host,
+      hostaddr: LOOPBACK,
+      port: listening,
+      region,
+      clusterId,
+      ca,
+      caFile,
+      credentials,
+      env: async (user = 'admin') => ({
+        PGHOST: host,
+        PGHOSTADDR: LOOPBACK,
+        PGPORT: String(listening),
+        PGUSER: user,
+        PGDATABASE: 'postgres',
+        PGPASSWORD: await signToken(user, { host, region, credentials }),
+        PGSSLMODE: 'verify-full',
+        PGSSLROOTCERT: caFile,
+        AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+        AWS_REGION: region,
+        CLUSTER_ENDPOINT: host,
+        CLUSTER_USER: user,
+      }),
+      stop,
+      [Symbol.asyncDispose]: stop,
+    };
+  } catch (error) {
+    await postgres.stop();
+    throw error;
+  }
+}
+
+/** Accepts connections and keeps count of what has to be closed. */
+class ProxyServer {
+  readonly #server: Server;
+  readonly #secureContext: SecureContext;
+  readonly #onRefused: ((error: Error) => void) | undefined;
+  readonly #gate: Gate;
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<Session>();
+
+  constructor(secureContext: SecureContext, onRefused: ((error: Error) => void) | undefined, gate: Gate) {
+    this.#secureContext = secureContext;
+    this.#onRefused = onRefused;
+    this.#gate = gate;
+    this.#server = createServer({ noDelay: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', () => undefined); // 'close' follows, and ends what was made of it
+      socket.once('close', () => this.#sockets.delete(socket));
+      void this.#serve(socket);
+    });
+  }
+
+  /** @returns the port */
+  async listen(port: number): Promise<number> {
+    this.#server.listen(port, LOOPBACK);
+    await once(this.#server, 'listening');
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const session of this.#sessions) session.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    const deadline = setTimeout(() => socket.destroy(), LOG_IN_MS);
+    socket.once('close', () => {
+      clearTimeout(deadline);
+    });
+    try {
+      const session = await this.#open(socket);
+      clearTimeout(deadline);
+      if (!session) {
+        socket.destroy();
+        return;
+      }
+      this.#sessions.add(session);
+      await session.run().finally(() => this.#sessions.delete(session));
+    } catch (error) {
+      this.#refuse(socket, error);
+    }
+  }
+
+  async #open(socket: Socket): Promise<Session | undefined> {
+    const opened = await openConnection(socket, this.#secureContext);
+    if (!opened) return undefined;
+    if (opened.kind === 'cancel') {
+      this.#cancel(opened);
+      return undefined;
+    }
+    const { stream, reader } = opened;
+    const link = await logIn(opened, this.#gate);
+    return link && new Session({ stream, reader, link, clock: this.#gate.clock });
+  }
+
+  /** A wrong key is not answered, nor is a right one: as PostgreSQL, so that keys cannot be guessed at. */
+  #cancel({ processId, secretKey }: CancelRequest): void {
+    for (const session of this.#sessions) {
+      const key = session.cancelKey;
+      if (key.processId === processId && key.secretKey === secretKey) session.cancel();
+    }
+  }
+
+  #refuse(socket: Socket, error: unknown): void {
+    if (error instanceof Error) this.#onRefused?.(error);
+    if (error instanceof ConnectionRefusedError) error.stream.end(errorResponse(error.fields));
+    else socket.destroy();
+  }
+}
+
+async function signToken(
+  user: string,
+  { host, region, credentials }: Pick<LocalDsql, 'host' | 'region' | 'credentials'>,
+): Promise<string> {
+  const { DsqlSigner } = await import('@aws-sdk/dsql-signer');
+  const signer = new DsqlSigner({ hostname: host, region, credentials, expiresIn: TOKEN_LIFETIME_SECS });
+  return user === 'admin' ? signer.getDbConnectAdminAuthToken() : signer.getDbConnectAuthToken();
+}
+
+function randomClusterId(): string {
+  return randomCharacters(26);
+}
+
+function randomCharacters(count: number): string {
+  return Array.from({ length: count }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
+}

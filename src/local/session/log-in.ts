@@ -1,0 +1,167 @@
+import type { Duplex } from 'node:stream';
+import { sessionParameterRefusal } from '../../sql';
+import type { PostgresServer } from '../postgres';
+import { TokenRejectedError, verifyToken } from '../token';
+import type { SigningCredentials, TokenAction } from '../token';
+import { readText } from '../wire/client-messages';
+import { authenticationCleartextPassword, negotiateProtocolVersion } from '../wire/server-messages';
+import type { ErrorFields } from '../wire/server-messages';
+import { ConnectionRefusedError } from '../wire/startup';
+import type { SessionRequest } from '../wire/startup';
+import { BackendError, BackendLink } from './backend-link';
+import { clusterIdOption, readStartupOptions } from './startup-options';
+
+/** What a client must match to get in, and where it is let to. */
+export interface Gate {
+  readonly clusterId: string;
+  /** The cluster's host name, which certificates and tokens are made for. */
+  readonly host: string;
+  readonly region: string;
+  /** Whether a client must name the cluster in the TLS handshake. */
+  readonly requireSni: boolean;
+  readonly clock: () => Date;
+  readonly credentials: (accessKeyId: string) => SigningCredentials | undefined;
+  readonly postgres: PostgresServer;
+}
+
+/** The only database of a cluster (AWS user guide, "Accessing Aurora DSQL", 2026-09-15). */
+const DATABASE = 'postgres';
+
+/** PostgreSQL does not know these parameters of DSQL; they are accepted and not passed on. */
+const DSQL_ONLY_PARAMETERS: ReadonlySet<string> = new Set(['disable_sync_create_index']);
+
+/**
+ * Takes a client from its start-up packet to a session of PostgreSQL that is its own: SNI, token, database, settings.
+ *
+ * @returns `undefined` when the client went away meanwhile
+ * @throws ConnectionRefusedError with what the client is to be told; its `cause` says more
+ */
+export async function logIn(request: SessionRequest, gate: Gate): Promise<BackendLink | undefined> {
+  const { stream, reader, parameters } = request;
+  const user = parameters.get('user') ?? '';
+  if (gate.requireSni && !request.serverName) {
+    // The message is the troubleshooting guide's (2026-09-15); its SQLSTATE was never recorded.
+    throw refused(stream, {
+      sqlstate: '28000',
+      message: 'unable to accept connection, sni was not received',
+    });
+  }
+  if (user === '') {
+    throw refused(stream, {
+      sqlstate: '28000',
+      message: 'no PostgreSQL user name specified in startup packet',
+    });
+  }
+  if (request.unknownProtocolOptions) {
+    stream.write(negotiateProtocolVersion(0, request.unknownProtocolOptions));
+  }
+
+  stream.write(authenticationCleartextPassword());
+  const password = await reader.message();
+  if (!password) return undefined;
+  if (password.type !== 'p') {
+    throw refused(stream, {
+      sqlstate: '08P01',
+      message: `expected password response, got message type ${password.type}`,
+    });
+  }
+  authenticate(readText(password.body).toString(), user, gate, stream);
+
+  const database = parameters.get('database') ?? user;
+  if (database !== DATABASE) {
+    throw refused(stream, { sqlstate: '3D000', message: `database "${database}" does not exist` });
+  }
+  try {
+    return await BackendLink.open(() => gate.postgres.connect(), backendParameters(request, user, gate));
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    const unknownRole = /^role "(.*)" does not exist$/.exec(error.message)?.[1];
+    const message = unknownRole === undefined ? error.message : `Role ${unknownRole} does not exist`;
+    throw refused(stream, { sqlstate: error.sqlstate, message, detail: error.fields.get('D') }, error);
+  }
+}
+
+/**
+ * Checks a token. The messages are those of the troubleshooting guide (2026-09-15); the SQLSTATE of a refused token was
+ * never recorded, 28000 is PostgreSQL's for this.
+ */
+function authenticate(token: string, user: string, gate: Gate, stream: Duplex): void {
+  const [action, otherAction]: [TokenAction, TokenAction] =
+    user === 'admin' ? ['DbConnectAdmin', 'DbConnect'] : ['DbConnect', 'DbConnectAdmin'];
+  const verify = (signedFor: TokenAction) =>
+    verifyToken(token, {
+      hosts: [gate.host],
+      region: gate.region,
+      action: signedFor,
+      credentials: gate.credentials,
+      now: gate.clock(),
+    });
+  try {
+    verify(action);
+  } catch (error) {
+    if (!(error instanceof TokenRejectedError)) throw error;
+    const failed: ErrorFields = {
+      sqlstate: '28000',
+      message: `IAM authentication failed for user "${user}"`,
+    };
+    if (error.reason !== 'action') throw refused(stream, failed, error);
+    try {
+      // Only whoever could have signed the right token is told that it was the wrong one.
+      verify(otherAction);
+    } catch {
+      throw refused(stream, failed, error);
+    }
+    const message = `Wrong user to action mapping. user: ${user}, action: ${otherAction}`;
+    throw refused(stream, { sqlstate: '28000', message }, error);
+  }
+}
+
+/** The start-up parameters for PostgreSQL: the client's, as far as DSQL lets it choose, over DSQL's own. */
+function backendParameters(
+  { stream, parameters }: SessionRequest,
+  user: string,
+  gate: Gate,
+): Map<string, string> {
+  const wanted = new Map<string, string>();
+  for (const [name, value] of parameters) {
+    if (!['user', 'database', 'options'].includes(name)) wanted.set(name, value);
+  }
+  const options = readStartupOptions(parameters.get('options') ?? '');
+  if ('invalid' in options) {
+    const message = `invalid command-line argument for server process: ${options.invalid}`;
+    throw refused(stream, { sqlstate: '42601', message });
+  }
+  for (const [name, value] of options.settings) wanted.set(name, value);
+
+  const accepted = new Map([
+    ['user', user],
+    ['database', DATABASE],
+    ['client_encoding', 'UTF8'],
+    ['TimeZone', 'UTC'],
+    ['default_transaction_isolation', 'repeatable read'],
+  ]);
+  for (const [name, value] of wanted) {
+    const refusal = sessionParameterRefusal(name, 'startup');
+    if (refusal) throw refused(stream, refusal);
+    const lowerCase = name.toLowerCase();
+    if (lowerCase === clusterIdOption) {
+      if (value !== gate.clusterId) {
+        throw refused(stream, { sqlstate: '28000', message: 'unable to accept connection, access denied' });
+      }
+    } else if (!DSQL_ONLY_PARAMETERS.has(lowerCase)) {
+      // Names are compared without case; a second spelling of one of ours must not stand beside it.
+      for (const ours of accepted.keys()) if (ours.toLowerCase() === lowerCase) accepted.delete(ours);
+      accepted.set(name, value);
+    }
+  }
+  return accepted;
+}
+
+function refused(
+  stream: Duplex,
+  { sqlstate, message, detail, hint }: ErrorFields,
+  cause?: Error,
+): ConnectionRefusedError {
+  const fields: ErrorFields = { severity: 'FATAL', sqlstate, message, detail, hint };
+  return new ConnectionRefusedError(stream, fields, cause && { cause });
+}

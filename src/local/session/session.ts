@@ -1,0 +1,493 @@
+import { randomInt } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { parseQuery, positionInQuery } from '../../sql';
+import type { Refusal, Statement } from '../../sql';
+import {
+  bind,
+  describe,
+  execute,
+  parse,
+  readBind,
+  readExecute,
+  readParse,
+  readTarget,
+  readText,
+} from '../wire/client-messages';
+import { ProtocolViolationError } from '../wire/message-buffer';
+import type { Message } from '../wire/message-buffer';
+import {
+  authenticationOk,
+  backendKeyData,
+  commandComplete,
+  dataRow,
+  emptyQueryResponse,
+  errorResponse,
+  fieldsMessage,
+  parameterStatus,
+  readCstring,
+  readyForQuery,
+  rowDescription,
+} from '../wire/server-messages';
+import type { TransactionStatus } from '../wire/server-messages';
+import type { StreamReader } from '../wire/stream-reader';
+import { Answers } from './answers';
+import { beginJob } from './async-job';
+import { BackendError } from './backend-link';
+import type { BackendLink, Outcome, Step } from './backend-link';
+import { refusalResponse, TRANSACTION_ABORTED, translateError } from './client-error';
+import { ClientInput } from './client-input';
+import type { Unit } from './client-input';
+import { copyIn } from './copy-in';
+import { readQueryText } from './query-text';
+import { reportedSetting, SERVER_VERSION } from './reported-settings';
+import { isRefusal, StatementBook } from './statement-book';
+import { isDml, Transaction } from './transaction';
+
+/** What a session works with. */
+export interface SessionParts {
+  readonly stream: TLSSocket;
+  readonly reader: StreamReader;
+  readonly link: BackendLink;
+  readonly clock: () => Date;
+}
+
+/** One Execute on its way. */
+interface Execution {
+  readonly statement: Statement;
+  readonly bytes: Buffer;
+  /** It came in a simple Query, which describes its result itself and is answered when it is committed. */
+  readonly simple: boolean;
+  /** Nothing but Sync follows in its unit. */
+  readonly last: boolean;
+}
+
+/**
+ * One client. What it sends is taken in units (a Query, or messages of the extended protocol up to Sync or Flush),
+ * strictly one at a time, and a simple Query is run as the extended messages that amount to it. So every statement goes
+ * through {@link Session.execute} alone, with nothing of the client's in flight behind it, and whatever has to be done
+ * around it in PostgreSQL can be.
+ */
+export class Session {
+  readonly #stream: TLSSocket;
+  readonly #input: ClientInput;
+  readonly #link: BackendLink;
+  readonly #answers: Answers;
+  readonly #clock: () => Date;
+  readonly #book = new StatementBook();
+  readonly #secretKey = randomInt(1, 2 ** 31);
+
+  /** Messages for PostgreSQL that nothing had to be known of before sending the next. */
+  #batch: Step[] = [];
+  #transaction: Transaction | undefined;
+  /** As in ReadyForQuery, but of this moment in a unit. */
+  #status: TransactionStatus = 'I';
+  /** An error was answered: the rest of the messages up to Sync is ignored. */
+  #skipping = false;
+  /** A statement was executed that its transaction had no room for: PostgreSQL has yet to be told. */
+  #overflowing = false;
+  /** CommandComplete of the last statement of a Query, which is true only when its transaction is committed. */
+  #held: Buffer | undefined;
+  #busy = false;
+  #closed = false;
+
+  constructor({ stream, reader, link, clock }: SessionParts) {
+    this.#stream = stream;
+    this.#input = new ClientInput(reader);
+    this.#link = link;
+    this.#clock = clock;
+    this.#answers = new Answers(stream, link);
+    this.#status = link.status;
+    stream.once('close', () => {
+      this.close();
+    });
+    link.listener = {
+      notice: ({ bytes }) => {
+        this.#answers.send(bytes);
+      },
+      parameterStatus: ({ bytes }) => {
+        this.#answers.send(bytes);
+      },
+      idle: () => {
+        this.#answers.flush();
+      },
+      gone: (fields) => {
+        if (fields) this.#answers.send(fieldsMessage('E', fields));
+        this.close();
+      },
+    };
+  }
+
+  /** The pair that a CancelRequest names this session by. */
+  get cancelKey(): { readonly processId: number; readonly secretKey: number } {
+    return { processId: this.#link.processId, secretKey: this.#secretKey };
+  }
+
+  /** Stops the statement that is being run, if one is. */
+  cancel(): void {
+    if (this.#busy) this.#link.cancel();
+  }
+
+  /** Serves the client until it leaves, breaks the protocol or loses PostgreSQL. */
+  async run(): Promise<void> {
+    try {
+      this.#greet();
+      for (let unit = await this.#input.unit(); unit; unit = await this.#input.unit()) {
+        const current = unit;
+        await this.#link.exclusive(() => this.#serve(current));
+      }
+    } catch (error) {
+      if (this.#closed) return;
+      const sqlstate = error instanceof ProtocolViolationError ? '08P01' : 'XX000';
+      const message = error instanceof Error ? error.message : String(error);
+      this.#answers.send(errorResponse({ severity: 'FATAL', sqlstate, message }));
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Ends the session at once: what was answered is still sent, an open transaction is rolled back. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.cancel(); // PostgreSQL would finish what nobody waits for, holding its locks
+    this.#link.close();
+    this.#answers.flush();
+    this.#stream.destroySoon();
+  }
+
+  #greet(): void {
+    this.#answers.send(authenticationOk());
+    for (const [name, value] of this.#link.parameters) {
+      this.#answers.send(parameterStatus(name, name === 'server_version' ? SERVER_VERSION : value));
+    }
+    const { processId, secretKey } = this.cancelKey;
+    this.#answers.send(backendKeyData(processId, secretKey));
+    this.#ready();
+  }
+
+  async #serve({ ending, messages }: Unit): Promise<void> {
+    this.#busy = true;
+    try {
+      for (const [index, message] of messages.entries()) {
+        if (this.#skipping) break;
+        const last = ending === 'sync' && index === messages.length - 1;
+        // A COPY reads on behind this unit; its terminator came too early to count.
+        if ((await this.#serveMessage(message, last)) === 'copied') return;
+      }
+      if (ending === 'sync') await this.#sync();
+      else if (ending === 'flush') await this.#runBatch('flush');
+    } finally {
+      this.#busy = false;
+      this.#answers.flush();
+    }
+  }
+
+  async #serveMessage(message: Message, last: boolean): Promise<'copied' | undefined> {
+    switch (message.type) {
+      case 'P':
+        await this.#prepare(message);
+        return undefined;
+      case 'B':
+        await this.#bind(message);
+        return undefined;
+      case 'D':
+        await this.#describe(message);
+        return undefined;
+      case 'E':
+        return this.#executePortal(message, last);
+      case 'C': {
+        const { target, name } = readTarget(message.body);
+        this.#book.close(target, name);
+        this.#relayed(message.bytes, '3', { confirms: true });
+        return undefined;
+      }
+      case 'Q':
+        await this.#query(readText(message.body));
+        return undefined;
+      default:
+        throw new ProtocolViolationError(`invalid frontend message type ${message.bytes[0] ?? 0}`);
+    }
+  }
+
+  // ----- the extended protocol
+
+  async #prepare({ body }: Message): Promise<void> {
+    const request = readParse(body);
+    const { text, encode } = readQueryText(request.text, this.#link.parameters.get('client_encoding'));
+    const { statements, error, text: adapted } = parseQuery(text);
+    if (error?.ownWords) {
+      await this.#refuse({ rule: 'syntax', sqlstate: '42601', message: error.message }, error.position);
+      return;
+    }
+    const [statement] = statements;
+    if (statement?.refusal) {
+      await this.#refuse(this.#status === 'E' ? TRANSACTION_ABORTED : statement.refusal);
+      return;
+    }
+    // Several statements, or none that can be read, are PostgreSQL's to refuse.
+    const single = statements.length === 1 ? statement : undefined;
+    const prepared = {
+      text: encode(single?.text ?? adapted),
+      parameterTypes: request.parameterTypes,
+      statement: single,
+    };
+    this.#book.prepare(request.name, prepared);
+    this.#relayed(parse(request.name, prepared.text, prepared.parameterTypes), '1', {
+      confirms: true,
+      clientPosition: single && ((position) => positionInQuery(text, single, position)),
+    });
+  }
+
+  async #bind({ bytes, body }: Message): Promise<void> {
+    const request = readBind(body);
+    const prepared = this.#book.statement(request.statement);
+    if (isRefusal(prepared)) {
+      await this.#refuse(prepared);
+      return;
+    }
+    this.#book.bind(request.portal, { prepared, values: request.values, binaryResult: request.binaryResult });
+    this.#relayed(bytes, '2', { confirms: true });
+  }
+
+  async #describe({ bytes, body }: Message): Promise<void> {
+    const { target, name } = readTarget(body);
+    const found = target === 'S' ? this.#book.statement(name) : this.#book.portal(name);
+    if (isRefusal(found)) {
+      await this.#refuse(found);
+      return;
+    }
+    const prepared = 'prepared' in found ? found.prepared : found;
+    const binary = 'prepared' in found && found.binaryResult;
+    this.#batch.push({
+      bytes,
+      ends: 'Tn',
+      receive: (message) => {
+        this.#answers.send(describedAs(message, prepared.statement, binary));
+      },
+    });
+  }
+
+  async #executePortal({ bytes, body }: Message, last: boolean): Promise<'copied' | undefined> {
+    const { portal: name } = readExecute(body);
+    const portal = this.#book.portal(name);
+    if (isRefusal(portal)) {
+      await this.#refuse(portal);
+      return undefined;
+    }
+    const { statement } = portal.prepared;
+    if (!statement) {
+      this.#relayed(bytes, 'I');
+      return undefined;
+    }
+    return this.#execute({ statement, bytes, simple: false, last });
+  }
+
+  // ----- the simple protocol
+
+  async #query(bytes: Buffer): Promise<void> {
+    this.#book.forgetUnnamed();
+    const { text, encode } = readQueryText(bytes, this.#link.parameters.get('client_encoding'));
+    const { statements, error, text: adapted } = parseQuery(text);
+    if (error && !error.ownWords) {
+      // PostgreSQL reports it in its own words.
+      this.#batch.push({ bytes: parse('', encode(adapted)), ends: '1' });
+      await this.#runBatch('flush');
+    }
+    if (error && !this.#skipping) {
+      await this.#refuse({ rule: 'syntax', sqlstate: '42601', message: error.message }, error.position);
+    } else if (!error && statements.length === 0) {
+      this.#answers.send(emptyQueryResponse);
+    }
+    for (const [index, statement] of statements.entries()) {
+      if (this.#skipping) break;
+      const last = index === statements.length - 1;
+      const clientPosition = (position: number) => positionInQuery(text, statement, position);
+      const refusal = this.#refusalOf(statement);
+      if (refusal) {
+        await this.#refuse(refusal, undefined, statement);
+        break;
+      }
+      this.#batch.push(
+        { bytes: parse('', encode(statement.text)), ends: '1', clientPosition },
+        { bytes: bind('', ''), ends: '2', clientPosition },
+        {
+          bytes: describe('P', ''),
+          ends: 'Tn',
+          receive: (message) => {
+            const described = describedAs(message, statement, false);
+            if (described[0] === 'T'.charCodeAt(0)) this.#answers.send(described);
+          },
+        },
+      );
+      await this.#execute({ statement, bytes: execute(''), simple: true, last }, { admitted: true });
+    }
+    await this.#sync();
+  }
+
+  // ----- every statement
+
+  /** What the statement must be refused with at this point. */
+  #refusalOf(statement: Statement): Refusal | undefined {
+    // A failed transaction answers everything alike; what PostgreSQL can read it answers itself.
+    if (this.#status === 'E') return statement.refusal && TRANSACTION_ABORTED;
+    if (statement.refusal) return statement.refusal;
+    const now = this.#clock();
+    this.#transaction ??= new Transaction(now, false);
+    return this.#transaction.admit(statement, now);
+  }
+
+  /** Runs one statement; everything it needs is in the batch or in PostgreSQL already. */
+  async #execute(execution: Execution, { admitted = false } = {}): Promise<'copied' | undefined> {
+    const { statement, bytes, last } = execution;
+    const refusal = admitted ? undefined : this.#refusalOf(statement);
+    if (refusal) {
+      await this.#refuse(refusal, undefined, statement);
+      return undefined;
+    }
+    const seen = { copyIn: false, tag: '' };
+    const receive = (message: Message) => {
+      switch (message.type) {
+        case 'C':
+          seen.tag = readCstring(message.body).text;
+          this.#completed(execution, seen.tag, message.bytes);
+          break;
+        case 'D':
+          this.#answers.send(reportedSetting(statement) ?? message.bytes);
+          break;
+        case 'G':
+          seen.copyIn = true;
+          this.#answers.send(message.bytes);
+          break;
+        default:
+          this.#answers.send(message.bytes);
+      }
+    };
+    this.#batch.push({ bytes, ends: 'CsIG', receive });
+    if (last && !this.#mustSettle(statement)) return undefined;
+
+    await this.#runBatch('flush');
+    if (seen.copyIn) this.#report(await copyIn(this.#input, this.#link, receive));
+    if (this.#overflowing) await this.#overflow();
+    if (statement.async && !this.#skipping) await this.#announceJob(execution, seen.tag);
+    return seen.copyIn && !execution.simple ? 'copied' : undefined;
+  }
+
+  /** Whether something remains to be done between a statement and the commit that a Sync may bring. */
+  #mustSettle(statement: Statement): boolean {
+    if (statement.async || statement.kind === 'copy') return true;
+    return isDml(statement) && !this.#transaction?.explicit;
+  }
+
+  #completed({ statement, simple, last }: Execution, tag: string, bytes: Buffer): void {
+    const overflow = this.#transaction?.executed(statement, tag);
+    if (overflow) {
+      this.#answers.send(refusalResponse(overflow));
+      this.#overflowing = true;
+      return;
+    }
+    if (statement.kind === 'begin') {
+      this.#status = 'T';
+      if (this.#transaction) this.#transaction.explicit = true;
+    } else if (statement.kind === 'commit' || statement.kind === 'rollback') {
+      this.#endTransaction('I');
+    } else if (tag === 'DEALLOCATE ALL') {
+      this.#book.forgetStatements();
+    }
+    if (statement.async) return; // the job comes first
+    if (simple && last && !this.#transaction?.explicit) this.#held = bytes;
+    else this.#answers.send(bytes);
+  }
+
+  async #announceJob({ simple, last }: Execution, tag: string): Promise<void> {
+    try {
+      const jobId = await beginJob(this.#link);
+      if (jobId !== undefined) this.#answers.send(dataRow([jobId]));
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      this.#report({ error: error.fields });
+      return;
+    }
+    if (simple && last && !this.#transaction?.explicit) this.#held = commandComplete(tag);
+    else this.#answers.send(commandComplete(tag));
+  }
+
+  async #overflow(): Promise<void> {
+    this.#overflowing = false;
+    this.#skipping = true;
+    await this.#link.abortTransaction();
+  }
+
+  // ----- what is sent to whom
+
+  /** Queues a message for PostgreSQL whose answer is the client's as it is. */
+  #relayed(
+    bytes: Buffer,
+    ends: string,
+    options: { confirms?: boolean } & Pick<Step, 'clientPosition'> = {},
+  ): void {
+    const { confirms, clientPosition } = options;
+    const receive = (message: Message) => {
+      if (confirms) this.#book.confirm();
+      this.#answers.send(message.bytes);
+    };
+    this.#batch.push({ bytes, ends, receive, clientPosition });
+  }
+
+  async #runBatch(ending: 'sync' | 'flush'): Promise<void> {
+    const steps = this.#batch;
+    this.#batch = [];
+    this.#report(await this.#link.exchange(steps, ending));
+  }
+
+  #report({ error, failed }: Outcome): void {
+    if (!error) return;
+    this.#held = undefined;
+    this.#book.revert();
+    this.#skipping = true;
+    this.#answers.send(translateError(error, failed?.clientPosition));
+  }
+
+  /** Answers an error of ours, after the answers to what came before, and fails the transaction in PostgreSQL too. */
+  async #refuse(refusal: Refusal, position?: number, statement?: Statement): Promise<void> {
+    await this.#runBatch('flush');
+    if (this.#skipping) return; // something before it failed already
+    this.#skipping = true;
+    this.#book.revert();
+    this.#answers.send(refusalResponse(refusal, position));
+    if (statement?.kind === 'commit') await this.#link.hidden('ROLLBACK');
+    else await this.#link.abortTransaction();
+  }
+
+  async #sync(): Promise<void> {
+    await this.#runBatch('sync');
+    if (this.#overflowing) {
+      await this.#overflow();
+      await this.#link.hiddenExchange([], 'sync');
+    }
+    this.#skipping = false;
+    if (this.#held) this.#answers.send(this.#held);
+    this.#held = undefined;
+    this.#ready();
+  }
+
+  #ready(): void {
+    const { status } = this.#link;
+    if (status === 'I') this.#endTransaction(status);
+    else this.#transaction ??= new Transaction(this.#clock(), true);
+    this.#status = status;
+    this.#answers.send(readyForQuery(status));
+    this.#answers.flush();
+  }
+
+  #endTransaction(status: TransactionStatus): void {
+    this.#transaction = undefined;
+    this.#status = status;
+    this.#book.forgetPortals();
+  }
+}
+
+/** An asynchronous statement returns a row where PostgreSQL, which builds at once, returns none. */
+function describedAs(message: Message, statement: Statement | undefined, binary: boolean): Buffer {
+  if (message.type !== 'n' || !statement?.async) return message.bytes;
+  return rowDescription([{ name: 'job_id', format: binary ? 1 : 0 }]);
+}
