@@ -1,0 +1,110 @@
+import type { ColumnDef } from 'libpg-query';
+import { asNode, strings } from './parse-tree';
+import type { NodeBody } from './parse-tree';
+import { tokensOf } from './scan';
+import type { SourceStatement } from './source-statement';
+import type { Insertion } from './statement';
+
+/** A statement's text for PostgreSQL 16, and what was put into it. */
+export interface AdaptedText {
+  readonly text: string;
+  readonly insertions: readonly Insertion[];
+}
+
+/**
+ * Gives the text with which PostgreSQL 16 does what DSQL would, spliced at the parser's locations:
+ *
+ * - a column declared `numeric` without a precision is `numeric(18,6)` (verified on a cluster, 2026-10-03);
+ * - `disable_sync_create_index`, a parameter that only DSQL has, becomes `dsql.disable_sync_create_index` in `SET`,
+ *   `RESET` and `SHOW`: PostgreSQL keeps any parameter whose name has a dot.
+ */
+export function adaptText(source: SourceStatement): AdaptedText {
+  const { query, start, end } = source;
+  const offsets = insertionPoints(source);
+  let text = query.slice(start, end);
+  const insertions: Insertion[] = [];
+  let shift = 0;
+  for (const { offset, insert } of offsets) {
+    const at = offset - start + shift;
+    text = text.slice(0, at) + insert + text.slice(at);
+    insertions.push({ at, length: insert.length });
+    shift += insert.length;
+  }
+  return { text, insertions };
+}
+
+interface InsertionPoint {
+  /** UTF-16 offset in the query. */
+  readonly offset: number;
+  readonly insert: string;
+}
+
+function insertionPoints(source: SourceStatement): InsertionPoint[] {
+  switch (source.node) {
+    case 'CreateStmt':
+      return unboundedNumerics(
+        source,
+        (source.body as NodeBody<'CreateStmt'>).tableElts?.map(columnOf) ?? [],
+      );
+    case 'CreateSchemaStmt': {
+      const elements = (source.body as NodeBody<'CreateSchemaStmt'>).schemaElts ?? [];
+      const columns = elements.flatMap(
+        (element) => asNode(element, 'CreateStmt')?.tableElts?.map(columnOf) ?? [],
+      );
+      return unboundedNumerics(source, columns);
+    }
+    case 'AlterTableStmt': {
+      const commands = (source.body as NodeBody<'AlterTableStmt'>).cmds ?? [];
+      const columns = commands.map((item) => {
+        const command = asNode(item, 'AlterTableCmd');
+        return command?.subtype === 'AT_AddColumn' ? columnOf(command.def) : undefined;
+      });
+      return unboundedNumerics(source, columns);
+    }
+    case 'VariableSetStmt':
+    case 'VariableShowStmt':
+      return dsqlParameter(source);
+    default:
+      return [];
+  }
+}
+
+function columnOf(element: Parameters<typeof asNode>[0]): ColumnDef | undefined {
+  return asNode(element, 'ColumnDef');
+}
+
+function unboundedNumerics(
+  { query, utf16 }: SourceStatement,
+  columns: readonly (ColumnDef | undefined)[],
+): InsertionPoint[] {
+  return columns.flatMap((column) => {
+    const type = column?.typeName;
+    if (type?.location === undefined || type.typmods || type.arrayBounds || type.setof) return [];
+    const names = strings(type.names);
+    if (names.at(-1) !== 'numeric' || (names.length > 1 && names[0] !== 'pg_catalog')) return [];
+    return [{ offset: endOfName(query, utf16(type.location)), insert: '(18,6)' }];
+  });
+}
+
+/** Where a possibly qualified name that begins at `from` ends. */
+function endOfName(query: string, from: number): number {
+  let end = from;
+  let expectsName = true;
+  for (const token of tokensOf(query, from)) {
+    if (expectsName) end = token.end;
+    else if (token.value !== '.') break;
+    expectsName = !expectsName;
+  }
+  return end;
+}
+
+function dsqlParameter({ body, query, start, end }: SourceStatement): InsertionPoint[] {
+  const { name } = body as NodeBody<'VariableSetStmt'>;
+  if (name?.toLowerCase() !== 'disable_sync_create_index') return [];
+  for (const token of tokensOf(query, start)) {
+    if (token.start >= end) break;
+    // `"disable_sync_create_index"` is rare enough to leave to PostgreSQL, which does not know it.
+    if (token.value === 'DISABLE_SYNC_CREATE_INDEX') return [{ offset: token.start, insert: 'dsql.' }];
+  }
+  return [];
+}

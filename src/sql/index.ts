@@ -1,0 +1,15 @@
+export { loadParser, parseQuery, positionInQuery } from './parse';
+export { refusalOf, refusals } from './refusals';
+export type { RefusalRule } from './refusals';
+export { sessionParameterRefusal, SESSION_PARAMETERS } from './session-parameters';
+export type { ParameterScope } from './session-parameters';
+export type { IamStatement } from './scan';
+export type {
+  Insertion,
+  ParsedQuery,
+  QuerySyntaxError,
+  Refusal,
+  Statement,
+  StatementKind,
+  TableName,
+} from './statement';

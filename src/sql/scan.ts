@@ -1,0 +1,247 @@
+/** One lexical token of a query, located by UTF-16 offsets. */
+export interface Token {
+  readonly kind: 'word' | 'quoted' | 'string' | 'number' | 'parameter' | 'symbol';
+  /** The word in upper case, or the symbol; other tokens carry their source text. */
+  readonly value: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An `AWS IAM GRANT role TO 'arn'` or `AWS IAM REVOKE role FROM 'arn'`, read by {@link scanOwnWords}. */
+export interface IamStatement {
+  readonly action: 'grant' | 'revoke';
+  readonly role: string;
+  readonly arn: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What {@link scanOwnWords} found: where DSQL's own words stood, and the text without them. */
+export interface OwnWords {
+  /** The query with every one of DSQL's own words replaced by as many spaces. */
+  readonly text: string;
+  /** UTF-16 offsets of each `ASYNC` that was blanked. */
+  readonly asyncOffsets: readonly number[];
+  readonly iamStatements: readonly IamStatement[];
+  /** The first syntax error in DSQL's own words; `offset` is in UTF-16 units. */
+  readonly error?: { readonly message: string; readonly offset: number };
+}
+
+const WORD_START = /[A-Za-z_\u0080-\uffff]/;
+const WORD_PART = /[A-Za-z0-9_$\u0080-\uffff]/;
+const NUMBER_PART = /[0-9A-Za-z_.]/;
+const DOLLAR_TAG = /\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$/y;
+const STRING_PREFIX = /(?:[EeBbXxNn]|[Uu]&)?'/y;
+const QUOTED_PREFIX = /(?:[Uu]&)?"/y;
+
+/**
+ * Splits SQL into PostgreSQL's tokens, skipping white space and comments, from a UTF-16 offset on.
+ *
+ * It reads any text without failing: what is unterminated runs to the end. Operators come one character at a
+ * time, which is enough to find names and keywords.
+ */
+export function* tokensOf(sql: string, from = 0): Generator<Token, void, undefined> {
+  let at = from;
+  while (at < sql.length) {
+    const start = at;
+    const character = sql.charAt(at);
+    if (character <= ' ') {
+      at++;
+      continue;
+    }
+    if (sql.startsWith('--', at)) {
+      const newline = sql.indexOf('\n', at);
+      at = newline < 0 ? sql.length : newline + 1;
+      continue;
+    }
+    if (sql.startsWith('/*', at)) {
+      at = endOfComment(sql, at);
+      continue;
+    }
+    let kind: Token['kind'];
+    if (matchesAt(STRING_PREFIX, sql, at)) {
+      kind = 'string';
+      at = endOfQuote(sql, sql.indexOf("'", at), "'", character === 'E' || character === 'e');
+    } else if (matchesAt(QUOTED_PREFIX, sql, at)) {
+      kind = 'quoted';
+      at = endOfQuote(sql, sql.indexOf('"', at), '"', false);
+    } else if (matchesAt(DOLLAR_TAG, sql, at)) {
+      kind = 'string';
+      const tag = sql.slice(at, DOLLAR_TAG.lastIndex);
+      const close = sql.indexOf(tag, DOLLAR_TAG.lastIndex);
+      at = close < 0 ? sql.length : close + tag.length;
+    } else if (WORD_START.test(character)) {
+      kind = 'word';
+      at = endOfRun(WORD_PART, sql, at);
+    } else if (/[0-9]/.test(character)) {
+      kind = 'number';
+      at = endOfRun(NUMBER_PART, sql, at);
+    } else if (character === '$') {
+      kind = 'parameter';
+      at = endOfRun(/[0-9]/, sql, at + 1);
+    } else {
+      kind = 'symbol';
+      at++;
+    }
+    const source = sql.slice(start, at);
+    yield { kind, value: kind === 'word' ? source.toUpperCase() : source, start, end: at };
+  }
+}
+
+function matchesAt(sticky: RegExp, sql: string, at: number): boolean {
+  sticky.lastIndex = at;
+  return sticky.test(sql);
+}
+
+function endOfRun(part: RegExp, sql: string, from: number): number {
+  let at = from;
+  while (at < sql.length && part.test(sql.charAt(at))) at++;
+  return at;
+}
+
+/** PostgreSQL's block comments nest. */
+function endOfComment(sql: string, from: number): number {
+  let at = from + 2;
+  for (let depth = 1; depth > 0;) {
+    const open = sql.indexOf('/*', at);
+    const close = sql.indexOf('*/', at);
+    if (close < 0) return sql.length;
+    if (open >= 0 && open < close) {
+      depth++;
+      at = open + 2;
+    } else {
+      depth--;
+      at = close + 2;
+    }
+  }
+  return at;
+}
+
+function endOfQuote(sql: string, open: number, quote: string, backslashEscapes: boolean): number {
+  for (let at = open + 1; at < sql.length; at++) {
+    const character = sql.charAt(at);
+    if (backslashEscapes && character === '\\') at++;
+    else if (character === quote) {
+      if (sql.charAt(at + 1) !== quote) return at + 1;
+      at++;
+    }
+  }
+  return sql.length;
+}
+
+/**
+ * After these, PostgreSQL's grammar wants a name or an expression; DSQL reserves the word ASYNC, so there it is a
+ * syntax error. After anything else (a label after AS or a value, a field after a dot) it is allowed.
+ */
+const RESERVED_AFTER = new Set(
+  (
+    'TABLE INTO FROM JOIN UPDATE ONLY VIEW SCHEMA SEQUENCE EXISTS ON SELECT COLUMN ADD DROP WHERE AND OR NOT BY ' +
+    'SET WITH RETURNING CONSTRAINT HAVING WHEN THEN ELSE ( , = < > + - * /'
+  ).split(' '),
+);
+
+/**
+ * Finds the words that only DSQL's grammar has and blanks them with spaces, so that PostgreSQL's parser reads the
+ * rest with every location unchanged: `ASYNC` after `CREATE [UNIQUE] INDEX` and after `ALTER TABLE`, and whole
+ * `AWS IAM GRANT` / `AWS IAM REVOKE` statements.
+ *
+ * `ASYNC` is a reserved word of DSQL (grammar accepted by a cluster, 2026-08): elsewhere, as the name of a table
+ * or column, it is the syntax error that a cluster reports.
+ *
+ * @returns `undefined` when the text holds none of the words, at the price of one regular expression.
+ */
+export function scanOwnWords(sql: string): OwnWords | undefined {
+  if (!/\b(?:async|aws)\b/i.test(sql)) return undefined;
+  const blanks: { readonly start: number; readonly end: number }[] = [];
+  const asyncOffsets: number[] = [];
+  const iamStatements: IamStatement[] = [];
+  let error: OwnWords['error'];
+
+  for (const statement of statementsOf(sql)) {
+    const word = (index: number) => (statement[index]?.kind === 'word' ? statement[index].value : undefined);
+    if (word(0) === 'AWS' && word(1) === 'IAM') {
+      const read = readIamStatement(sql, statement);
+      if ('message' in read) error ??= read;
+      else {
+        iamStatements.push(read);
+        blanks.push(read);
+      }
+      continue;
+    }
+    const asyncAt = positionOfAsync(word);
+    statement.forEach((token, index) => {
+      if (token.kind !== 'word' || token.value !== 'ASYNC') return;
+      if (index === asyncAt) {
+        asyncOffsets.push(token.start);
+        blanks.push(token);
+      } else if (RESERVED_AFTER.has(statement[index - 1]?.value ?? '')) {
+        error ??= syntaxErrorAt(sql, token);
+      }
+    });
+  }
+
+  let text = sql;
+  for (const { start, end } of blanks) {
+    text = text.slice(0, start) + ' '.repeat(end - start) + text.slice(end);
+  }
+  return { text, asyncOffsets, iamStatements, ...(error && { error }) };
+}
+
+function* statementsOf(sql: string): Generator<Token[], void, undefined> {
+  let statement: Token[] = [];
+  for (const token of tokensOf(sql)) {
+    if (token.kind === 'symbol' && token.value === ';') {
+      yield statement;
+      statement = [];
+    } else {
+      statement.push(token);
+    }
+  }
+  yield statement;
+}
+
+function positionOfAsync(word: (index: number) => string | undefined): number | undefined {
+  if (word(0) === 'ALTER' && word(1) === 'TABLE' && word(2) === 'ASYNC') return 2;
+  const index = word(1) === 'UNIQUE' ? 2 : 1;
+  if (word(0) === 'CREATE' && word(index) === 'INDEX' && word(index + 1) === 'ASYNC') return index + 1;
+  return undefined;
+}
+
+/** `AWS IAM {GRANT role TO | REVOKE role FROM} 'arn'` (AWS user guide, 2026-09). */
+function readIamStatement(
+  sql: string,
+  tokens: readonly Token[],
+): IamStatement | { readonly message: string; readonly offset: number } {
+  const [aws, , verb, role, preposition, arn, ...rest] = tokens;
+  const granting = verb?.value === 'GRANT';
+  if (verb?.kind !== 'word' || (!granting && verb.value !== 'REVOKE')) return syntaxErrorAt(sql, verb);
+  if (role?.kind !== 'word' && role?.kind !== 'quoted') return syntaxErrorAt(sql, role);
+  if (preposition?.kind !== 'word' || preposition.value !== (granting ? 'TO' : 'FROM')) {
+    return syntaxErrorAt(sql, preposition);
+  }
+  if (arn?.kind !== 'string') return syntaxErrorAt(sql, arn);
+  if (rest.length > 0) return syntaxErrorAt(sql, rest[0]);
+  return {
+    action: granting ? 'grant' : 'revoke',
+    role: nameIn(sql, role),
+    arn: sql
+      .slice(arn.start, arn.end)
+      .replace(/^[^']*'|'$/g, '')
+      .replaceAll("''", "'"),
+    start: aws?.start ?? 0,
+    end: arn.end,
+  };
+}
+
+function nameIn(sql: string, token: Token): string {
+  const source = sql.slice(token.start, token.end);
+  return token.kind === 'quoted'
+    ? source.replace(/^[^"]*"|"$/g, '').replaceAll('""', '"')
+    : source.toLowerCase();
+}
+
+function syntaxErrorAt(sql: string, token: Token | undefined): { message: string; offset: number } {
+  return token
+    ? { message: `syntax error at or near "${sql.slice(token.start, token.end)}"`, offset: token.start }
+    : { message: 'syntax error at end of input', offset: sql.length };
+}
