@@ -1,5 +1,6 @@
 export {
   ConfigurationError,
+  connectionChannels,
   createTokenSigner,
   DsqlClient,
   DsqlError,
@@ -8,6 +9,7 @@ export {
   isDsqlError,
   isTokenSigningError,
   TokenSigningError,
+  type ConnectionMessage,
   type ConnectionOptions,
   type Credentials,
   type DriverOptions,

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { Client, type ClientConfig } from 'pg';
+import { connectionChannels, type ConnectionMessage } from './diagnostics';
 import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
 
 /** The options of node-postgres that keep their meaning on Aurora DSQL. */
@@ -54,6 +55,10 @@ export class DsqlClient extends Client {
       ...clientConfig(connection),
     });
     presentTokenOnce(this, connection);
+    const { host, user } = connection;
+    this.once('connect', () => {
+      connectionChannels.connectionOpened.publish({ host, user } satisfies ConnectionMessage);
+    });
   }
 }
 

@@ -7,6 +7,7 @@ export {
   type DriverOptions,
   type DsqlClientOptions,
 } from './client';
+export { connectionChannels, type ConnectionMessage } from './diagnostics';
 export {
   ConfigurationError,
   DsqlError,

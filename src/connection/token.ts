@@ -1,4 +1,5 @@
 import type { DsqlSigner, DsqlSignerConfig } from '@aws-sdk/dsql-signer';
+import { connectionChannels, type ConnectionMessage } from './diagnostics';
 import { TokenSigningError, type TokenSigningReason } from './errors';
 
 /** AWS credentials, or a function that gives them. */
@@ -60,9 +61,11 @@ export function createTokenSigner({
         throw new TokenSigningError('expired-credentials', { user, host });
       }
       const ready = await signer;
-      return user === 'admin'
-        ? await ready.getDbConnectAdminAuthToken()
-        : await ready.getDbConnectAuthToken();
+      const token = await (user === 'admin'
+        ? ready.getDbConnectAdminAuthToken()
+        : ready.getDbConnectAuthToken());
+      connectionChannels.tokenSigned.publish({ host, user } satisfies ConnectionMessage);
+      return token;
     } catch (error) {
       if (error instanceof TokenSigningError) throw error;
       throw new TokenSigningError(reasonOf(error), { user, host }, { cause: error });

@@ -4,20 +4,15 @@ import { DsqlPool, type DsqlPoolOptions, type ResolvedConnection } from '../conn
 import { DsqlQueryRunner } from './dsql-query-runner';
 import type { ResolvedDataSourceOptions } from './options';
 
+/** What TypeORM makes its pools from. Its own idea of how to connect is in `config` too, and is passed over. */
+class HostPool extends DsqlPool {
+  constructor({ connection, ...config }: DsqlPoolOptions & { readonly connection: ResolvedConnection }) {
+    super(config, connection);
+  }
+}
+
 /** The `driver` option of TypeORM: the part of `pg` that its PostgreSQL driver uses. */
-export const dsqlDriverModule = {
-  /** TypeORM's own idea of how to connect is in `config` too, and is passed over. */
-  Pool: class extends DsqlPool {
-    constructor({
-      connection,
-      ...config
-    }: DsqlPoolOptions & {
-      readonly connection: ResolvedConnection;
-    }) {
-      super(config, connection);
-    }
-  },
-};
+export const dsqlDriverModule: { readonly Pool: typeof HostPool } = { Pool: HostPool };
 
 /** TypeORM's PostgreSQL driver, on Aurora DSQL. */
 export class DsqlDriver extends PostgresDriver {
