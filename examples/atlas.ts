@@ -39,6 +39,6 @@ export function byKey<Row, Key extends keyof Row>(rows: readonly Row[], key: Key
   };
 }
 
-function unique<Row, Key extends keyof Row>(rows: readonly Row[], key: Key): Row[] {
+function unique<Row>(rows: readonly Row[], key: keyof Row): Row[] {
   return [...new Map(rows.map((row) => [row[key], row])).values()];
 }

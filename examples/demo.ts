@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   subscribe(connectionChannels.tokenSigned.name, () => count.tokens++);
   try {
     // The apps read their environment, as they would beside a real cluster.
-    Object.assign(process.env, local.env());
+    Object.assign(process.env, await local.env());
     const table: Record<string, Figures> = {};
     const wrong: string[] = [];
     for (const [name, load] of Object.entries(apps)) {
@@ -68,7 +68,7 @@ function faults(figures: Figures): string[] {
 function transpose(table: Record<string, Figures>): Record<string, Record<string, number>> {
   const rows: Record<string, Record<string, number>> = {};
   for (const [column, figures] of Object.entries(table)) {
-    for (const [row, value] of Object.entries(figures)) (rows[row] ??= {})[column] = value;
+    for (const [row, value] of Object.entries(figures)) (rows[row] ??= {})[column] = value as number;
   }
   return rows;
 }

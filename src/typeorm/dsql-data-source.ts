@@ -5,8 +5,8 @@ import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options'
 /** TypeORM's `DataSource`, on Aurora DSQL. */
 class DsqlDataSource extends DataSource {
   constructor(options: DsqlDataSourceOptions) {
-    const resolved = resolveDataSourceOptions(options);
-    super({ ...resolved.hostOptions, driver: dsqlDriverModule });
+    const resolved = resolveDataSourceOptions(options, dsqlDriverModule);
+    super(resolved.hostOptions);
     // The driver that the host's factory has made so far has opened nothing.
     this.driver = new DsqlDriver(this, resolved);
   }

@@ -66,9 +66,13 @@ export interface ResolvedDataSourceOptions {
  * Checks the options before anything is sent.
  *
  * @param options - left untouched
+ * @param driver - what TypeORM is to use in the place of `pg`
  * @throws ConfigurationError naming the first option that cannot be
  */
-export function resolveDataSourceOptions(options: DsqlDataSourceOptions): ResolvedDataSourceOptions {
+export function resolveDataSourceOptions(
+  options: DsqlDataSourceOptions,
+  driver: object,
+): ResolvedDataSourceOptions {
   const { dsql = {}, ssl, parseInt8, ...others } = options;
   // `useUTC` would set a variable of the process; Aurora DSQL's time zone is UTC anyway.
   const given = { ...others, useUTC: undefined };
@@ -81,6 +85,7 @@ export function resolveDataSourceOptions(options: DsqlDataSourceOptions): Resolv
     migrationsTransactionMode: 'none',
     ...given,
     type: 'postgres',
+    driver,
     installExtensions: false,
     uuidExtension: 'pgcrypto',
   } as PostgresOptions;
@@ -148,10 +153,10 @@ function resolveEndpoint(
   });
 }
 
-const INT8_OID: number = types.builtins.INT8;
+const INT8_OID = 20;
+const parserOf = types.getTypeParser as (oid: number, format?: string) => unknown;
 
 /** TypeORM's `parseInt8` sets a default of node-postgres for the whole process; this one is the pool's own. */
 const withNumbersForInt8 = {
-  getTypeParser: (oid: number, format?: 'text'): unknown =>
-    oid === INT8_OID ? Number : types.getTypeParser(oid, format),
+  getTypeParser: (oid: number, format?: string) => (oid === INT8_OID ? Number : parserOf(oid, format)),
 } as CustomTypesConfig;
