@@ -42,9 +42,6 @@ const SERIAL_TYPES = new Set(['serial', 'serial2', 'serial4', 'serial8', 'bigser
 
 const GEOMETRIC_TYPES = new Set(['point', 'line', 'lseg', 'box', 'path', 'polygon', 'circle']);
 
-/** The types that can be stored but not indexed (AWS user guide, "Data types", 2026-09-15). */
-const UNINDEXED_TYPES = new Set(['timetz', 'interval', 'bytea', 'json', 'jsonb']);
-
 /** The name of a type when it is one of PostgreSQL's own: as written alone, or in `pg_catalog`. */
 function builtinName(type: TypeName | undefined): string | undefined {
   const names = strings(type?.names);
@@ -63,7 +60,9 @@ export function refusedColumnType(type: TypeName | undefined): string | undefine
   const known = (candidate: string) => COLUMN_TYPES.has(candidate) || REFUSED_TYPES.has(candidate);
   // Arrays also go by the name of their element with an underscore before it.
   const element = name.startsWith('_') && known(name.slice(1)) ? name.slice(1) : undefined;
-  if (type?.arrayBounds || element !== undefined) return displayName(element ?? name, true);
+  if (element !== undefined) return displayName(element, true);
+  // An array of a type that is not PostgreSQL's own is for the catalogue to judge.
+  if (type?.arrayBounds) return known(name) ? displayName(name, true) : undefined;
   return REFUSED_TYPES.has(name) ? displayName(name, false) : undefined;
 }
 
@@ -92,11 +91,4 @@ export function nonBigintType(type: TypeName | undefined): string | undefined {
   const name = builtinName(type);
   if (name === undefined || name === 'int8' || !COLUMN_TYPES.has(name)) return undefined;
   return displayName(name, type?.arrayBounds !== undefined);
-}
-
-/** The name of a type that can be stored but not be part of a key. */
-export function unindexedType(type: TypeName | undefined): string | undefined {
-  const name = builtinName(type);
-  if (name === undefined || type?.arrayBounds || !UNINDEXED_TYPES.has(name)) return undefined;
-  return displayName(name, false);
 }

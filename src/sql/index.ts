@@ -1,3 +1,5 @@
+export { leftLateralReferences } from './lateral';
+export type { LateralReference } from './lateral';
 export { loadParser, parseQuery, positionInQuery } from './parse';
 export { refusalOf, refusals } from './refusals';
 export type { RefusalRule } from './refusals';

@@ -1,12 +1,5 @@
 import type { AlterTableType, ColumnDef, Constraint, Node, ObjectType } from 'libpg-query';
-import {
-  geometricType,
-  isGeometricType,
-  nonBigintType,
-  refusedColumnType,
-  serialType,
-  unindexedType,
-} from './column-types';
+import { geometricType, isGeometricType, nonBigintType, refusedColumnType, serialType } from './column-types';
 import { asNode, stringConstant, strings, walk } from './parse-tree';
 import type { NodeBody, NodeName, Visited } from './parse-tree';
 import { tokensOf } from './scan';
@@ -228,6 +221,10 @@ const columnConstraints = ({ constraints }: ColumnDef): Constraint[] =>
 const isColumnOfTable = ({ parent }: Place): boolean =>
   parent?.name === 'CreateStmt' || parent?.name === 'AlterTableCmd';
 
+const tableStatement = ({ parent }: Place): { statement: string } => ({
+  statement: parent?.name === 'CreateStmt' ? 'CREATE TABLE' : 'ALTER TABLE',
+});
+
 const CACHE_ADVICE = 'please define CACHE greater than or equal to 65536 or equal to 1';
 
 /** The CACHE of a sequence's options: a number, or `undefined` where none is given. */
@@ -261,22 +258,6 @@ function hasDeferrableKey(column: ColumnDef): boolean {
     }
   }
   return false;
-}
-
-/** The first column of a new table that is (part of) a key although its type cannot be indexed. */
-function unindexedKeyColumn(table: NodeBody<'CreateStmt'>): { type: string } | undefined {
-  const keys = new Set(
-    (table.tableElts ?? []).flatMap((element) => {
-      const constraint = asNode(element, 'Constraint');
-      return constraint && isKey(constraint) ? strings(constraint.keys) : [];
-    }),
-  );
-  for (const column of columnsOf(table)) {
-    const type = unindexedType(column.typeName);
-    const inKey = keys.has(column.colname ?? '') || columnConstraints(column).some(isKey);
-    if (type !== undefined && inKey) return { type };
-  }
-  return undefined;
 }
 
 const tables: readonly StatementRule[] = [
@@ -329,14 +310,6 @@ const tables: readonly StatementRule[] = [
     ...GUIDE,
     when: (table) => columnsOf(table).length > 255,
   }),
-  rule('key-type', 'CreateStmt', {
-    what: 'PRIMARY KEY or UNIQUE on a column of type bytea, interval, json, jsonb or time with time zone',
-    sqlstate: '42704',
-    message: 'data type {type} has no default operator class for access method "btree_index"',
-    ...byPattern(GUIDE),
-    instead: 'Make a column of another type the key.',
-    when: unindexedKeyColumn,
-  }),
   rule('identity-cache', 'ColumnDef', {
     what: 'GENERATED … AS IDENTITY without CACHE 1 or CACHE 65536 and above',
     message: `identity column is not supported without an explicit cache size. ${CACHE_ADVICE}`,
@@ -387,20 +360,17 @@ const tables: readonly StatementRule[] = [
     ...LINT,
     instead: 'Leave it away: the only collation of a column is C.',
     when: ({ collClause }, place) =>
-      isColumnOfTable(place) &&
-      collClause !== undefined && {
-        statement: place.parent?.name === 'CreateStmt' ? 'CREATE TABLE' : 'ALTER TABLE',
-      },
+      isColumnOfTable(place) && collClause !== undefined && tableStatement(place),
   }),
   rule('column-clause', 'ColumnDef', {
     what: 'COMPRESSION or OPTIONS on a column',
-    message: '{clause} clause not supported for CREATE TABLE',
+    message: '{clause} clause not supported for {statement}',
     ...GRAMMAR,
     instead: 'Use STORAGE to control compression.',
     when: ({ compression, fdwoptions }, place) => {
       if (!isColumnOfTable(place)) return false;
-      if (compression !== undefined) return { clause: 'COMPRESSION' };
-      return fdwoptions !== undefined && { clause: 'OPTIONS' };
+      if (compression !== undefined) return { clause: 'COMPRESSION', ...tableStatement(place) };
+      return fdwoptions !== undefined && { clause: 'OPTIONS', ...tableStatement(place) };
     },
   }),
   rule('deferrable-key-column', 'ColumnDef', {
@@ -1232,6 +1202,19 @@ const statefulRules: readonly RefusalRule[] = [
     message: 'attribute {number} of type {table} has wrong type',
     ...RECORDED,
     instead: 'CROSS JOIN LATERAL, or take the column from the left side outside of the sub-query.',
+  }),
+  stateful('catalogue', 'key-type', {
+    what: 'a key or index on a column of type bytea, interval, json, jsonb or time with time zone',
+    sqlstate: '42704',
+    message: 'data type {type} has no default operator class for access method "btree_index"',
+    ...byPattern(GUIDE),
+    instead: 'Make a column of another type the key.',
+  }),
+  stateful('catalogue', 'domain-array', {
+    what: 'a column whose type is an array of a domain',
+    message: 'datatype {type} not supported',
+    ...byPattern(RECORDED),
+    instead: 'Store text or jsonb.',
   }),
   limit('key-size', 'a key of more than 1 KiB', 'key size too large'),
   limit('row-size', 'a row of more than 2 MiB', 'maximum row size exceeded'),
