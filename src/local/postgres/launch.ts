@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import path from 'node:path';
 import type { PostgresBinaries } from './binaries';
 import { binariesIn, completeLibraryLinks, findBinaries, PostgresUnavailableError } from './binaries';
+import { bootstrapSql } from './bootstrap';
 import { createServerDirectory, SOCKET_NAME, sweepStaleDirectories } from './server-directory';
 import type { SystemUser } from './system-user';
 import { serverAccount } from './system-user';
@@ -61,6 +62,12 @@ const INITDB_ARGUMENTS = [
   '--wal-segsize=1',
 ];
 
+/**
+ * A stand-alone backend takes 20 ms less than a connection would, and what it creates gets the low OIDs of things that
+ * belong to the system.
+ */
+const BOOTSTRAP_ARGUMENTS = ['--single', '-j', '-O', '-c', 'exit_on_error=on'];
+
 /** A server for tests: nothing needs to survive a power cut, and nothing may happen behind a test's back. */
 const SETTINGS: Readonly<Record<string, string | number>> = {
   fsync: 'off',
@@ -85,6 +92,7 @@ const SETTINGS: Readonly<Record<string, string | number>> = {
   // Two statements that wait for each other are told apart by the concurrency control above, at once.
   deadlock_timeout: '10ms',
   default_transaction_isolation: 'repeatable read',
+  default_text_search_config: 'pg_catalog.simple',
   timezone: 'UTC',
   log_timezone: 'UTC',
   lc_messages: 'C',
@@ -123,13 +131,22 @@ export async function launchPostgres(options: LaunchOptions = {}): Promise<Postg
     writeFileSync(path.join(directory, 'postgresql.conf'), formatSettings(configuration));
     writeFileSync(path.join(directory, 'pg_hba.conf'), 'local all all trust\n');
     writeFileSync(path.join(directory, 'pg_ident.conf'), '');
+    const bootstrapFile = path.join(directory, 'bootstrap.sql');
+    writeFileSync(bootstrapFile, bootstrapSql);
     watchdog = startWatchdog({
       directory,
       account,
       env: serverEnvironment(libraryPath),
       mode: 'foreground',
-      initialise: [binaries.initdb, ...INITDB_ARGUMENTS, '-D', path.join(directory, 'data')],
-      start: [binaries.postgres, '-D', directory],
+      prepare: [
+        { file: binaries.initdb, args: [...INITDB_ARGUMENTS, '-D', path.join(directory, 'data')] },
+        {
+          file: binaries.postgres,
+          args: [...BOOTSTRAP_ARGUMENTS, '-D', directory, 'postgres'],
+          input: bootstrapFile,
+        },
+      ],
+      start: { file: binaries.postgres, args: ['-D', directory] },
     });
   } catch (error) {
     rmSync(directory, { recursive: true, force: true });

@@ -4,13 +4,21 @@ export interface WatchdogOrders {
   readonly directory: string;
   readonly account?: { readonly uid: number; readonly gid: number } | undefined;
   readonly env: NodeJS.ProcessEnv;
-  /** Creates the data directory, then ends. */
-  readonly initialise: readonly [command: string, ...args: string[]];
+  /** The programs that create the data directory, one after the other. */
+  readonly prepare: readonly Command[];
   /** Is the server (`foreground`), or starts it and ends (`background`, as pg_ctl does). */
-  readonly start: readonly [command: string, ...args: string[]];
+  readonly start: Command;
   readonly mode: 'foreground' | 'background';
   /** Ends a `background` server. */
-  readonly stop?: readonly [command: string, ...args: string[]];
+  readonly stop?: Command;
+}
+
+/** A program to run. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** The file that is its standard input. */
+  readonly input?: string;
 }
 
 /**
@@ -24,7 +32,7 @@ export interface WatchdogOrders {
 export const watchdogProgram = String.raw`
 'use strict';
 const { spawn } = require('node:child_process');
-const { rmSync } = require('node:fs');
+const { closeSync, openSync, rmSync } = require('node:fs');
 
 let orders;
 let child; // the program that runs now, in a process group of its own
@@ -50,15 +58,17 @@ process.stdin.on('data', (text) => {
 process.stdin.on('end', end);
 process.stdin.on('error', end);
 
-function run([command, ...args], onExit) {
-  child = spawn(command, args, {
+function run({ file, args, input }, onExit) {
+  const stdin = input === undefined ? 'ignore' : openSync(input);
+  child = spawn(file, args, {
     ...orders.account,
     env: orders.env,
     cwd: orders.directory,
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: [stdin, 'ignore', 'pipe'],
     detached: process.platform !== 'win32',
     windowsHide: true,
   });
+  if (input !== undefined) closeSync(stdin);
   let log = '';
   let announced = false;
   child.stderr.on('data', (text) => {
@@ -79,16 +89,16 @@ function run([command, ...args], onExit) {
   });
 }
 
-function begin() {
-  run(orders.initialise, (code) => {
-    if (code !== 0 || ending) return leave(code);
-    childIsServer = orders.mode === 'foreground';
-    run(orders.start, (code) => {
-      if (childIsServer || code !== 0) return leave(ending ? 0 : code);
-      serverInBackground = true;
-      if (ending) return stopBackgroundServer();
-      process.stdout.write('ready\n');
-    });
+function begin(step = 0) {
+  if (step < orders.prepare.length) {
+    return run(orders.prepare[step], (code) => (code !== 0 || ending ? leave(code) : begin(step + 1)));
+  }
+  childIsServer = orders.mode === 'foreground';
+  run(orders.start, (code) => {
+    if (childIsServer || code !== 0) return leave(ending ? 0 : code);
+    serverInBackground = true;
+    if (ending) return stopBackgroundServer();
+    process.stdout.write('ready\n');
   });
 }
 
