@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
-import { startLocalDsql } from '../local';
 import type { Command } from './main';
 
 const usage = `Usage: aurora-dsql-orm local [--port N] [-- command ...]
@@ -33,12 +32,15 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const [program, ...programArgs] = separator < 0 ? [] : args.slice(separator + 1);
 
-  const local = await startLocalDsql({ port: portNumber(values.port) });
+  const port = portNumber(values.port);
+  const { startLocalDsql } = await import('../local'); // not needed to say what is wrong with an argument
+  const local = await startLocalDsql({ port });
   try {
     const env = await local.env();
     if (program !== undefined) return await runProgram(program, programArgs, env);
+    const interrupted = interruption(); // who reads the lines may interrupt us at once
     process.stdout.write(shellLines(env));
-    await interruption();
+    await interrupted;
     return 0;
   } finally {
     await local.stop();

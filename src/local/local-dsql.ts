@@ -1,20 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
 import path from 'node:path';
 import { createSecureContext } from 'node:tls';
-import type { SecureContext } from 'node:tls';
 import { loadParser } from '../sql';
+import { JobRunner } from './job-runner';
 import { launchPostgres } from './postgres';
-import { logIn } from './session/log-in';
-import type { Gate } from './session/log-in';
-import { Session } from './session/session';
+import { LOOPBACK, ProxyServer } from './proxy-server';
 import { issueCertificates } from './tls/certificates';
-import { ConnectionRefusedError, openConnection } from './wire/startup';
-import type { CancelRequest } from './wire/startup';
-import { errorResponse } from './wire/server-messages';
 
 /** How a local DSQL is to be; every field is optional. */
 export interface LocalDsqlOptions {
@@ -94,12 +86,9 @@ export interface LocalDsql extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const LOOPBACK = '127.0.0.1';
 const CLUSTER_ID = /^[a-z0-9]{26}$/;
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const TOKEN_LIFETIME_SECS = 604_800;
-/** How long a client may take to log in, as PostgreSQL's authentication_timeout. */
-const LOG_IN_MS = 60_000;
 
 /**
  * Starts a local Aurora DSQL: a real PostgreSQL 16 of its own, behind a server that speaks TLS, verifies IAM tokens and
@@ -134,12 +123,12 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
   const { ca, cert, key } = issueCertificates([host]);
   const [postgres] = await Promise.all([launchPostgres(), loadParser()]);
   try {
+    const jobs = await JobRunner.start(postgres);
     const caFile = path.join(postgres.directory, 'ca.pem');
     writeFileSync(caFile, ca);
-    const proxy = new ProxyServer(
-      createSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
-      options.onConnectionRefused,
-      {
+    const proxy = new ProxyServer({
+      secureContext: createSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
+      gate: {
         clusterId,
         host,
         region,
@@ -148,11 +137,18 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         credentials: (accessKeyId) => (accessKeyId === credentials.accessKeyId ? credentials : undefined),
         postgres,
       },
-    );
+      onRefused: options.onConnectionRefused,
+      onJobs: (jobIds) => {
+        for (const jobId of jobIds) jobs.run(jobId);
+      },
+    });
     const listening = await proxy.listen(port);
     let stopped: Promise<void> | undefined;
     const stop = () => {
-      stopped ??= proxy.close().then(() => postgres.stop());
+      stopped ??= proxy
+        .close()
+        .then(() => jobs.stop())
+        .then(() => postgres.stop());
       return stopped;
     };
     // Without PostgreSQL there is nothing to serve; clients learn it from their connections closing.
@@ -187,89 +183,6 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
   } catch (error) {
     await postgres.stop();
     throw error;
-  }
-}
-
-/** Accepts connections and keeps count of what has to be closed. */
-class ProxyServer {
-  readonly #server: Server;
-  readonly #secureContext: SecureContext;
-  readonly #onRefused: ((error: Error) => void) | undefined;
-  readonly #gate: Gate;
-  readonly #sockets = new Set<Socket>();
-  readonly #sessions = new Set<Session>();
-
-  constructor(secureContext: SecureContext, onRefused: ((error: Error) => void) | undefined, gate: Gate) {
-    this.#secureContext = secureContext;
-    this.#onRefused = onRefused;
-    this.#gate = gate;
-    this.#server = createServer({ noDelay: true }, (socket) => {
-      this.#sockets.add(socket);
-      socket.on('error', () => undefined); // 'close' follows, and ends what was made of it
-      socket.once('close', () => this.#sockets.delete(socket));
-      void this.#serve(socket);
-    });
-  }
-
-  /** @returns the port */
-  async listen(port: number): Promise<number> {
-    this.#server.listen(port, LOOPBACK);
-    await once(this.#server, 'listening');
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    for (const session of this.#sessions) session.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
-  }
-
-  async #serve(socket: Socket): Promise<void> {
-    const deadline = setTimeout(() => socket.destroy(), LOG_IN_MS);
-    socket.once('close', () => {
-      clearTimeout(deadline);
-    });
-    try {
-      const session = await this.#open(socket);
-      clearTimeout(deadline);
-      if (!session) {
-        socket.destroy();
-        return;
-      }
-      this.#sessions.add(session);
-      await session.run().finally(() => this.#sessions.delete(session));
-    } catch (error) {
-      this.#refuse(socket, error);
-    }
-  }
-
-  async #open(socket: Socket): Promise<Session | undefined> {
-    const opened = await openConnection(socket, this.#secureContext);
-    if (!opened) return undefined;
-    if (opened.kind === 'cancel') {
-      this.#cancel(opened);
-      return undefined;
-    }
-    const { stream, reader } = opened;
-    const link = await logIn(opened, this.#gate);
-    return link && new Session({ stream, reader, link, clock: this.#gate.clock });
-  }
-
-  /** A wrong key is not answered, nor is a right one: as PostgreSQL, so that keys cannot be guessed at. */
-  #cancel({ processId, secretKey }: CancelRequest): void {
-    for (const session of this.#sessions) {
-      const key = session.cancelKey;
-      if (key.processId === processId && key.secretKey === secretKey) session.cancel();
-    }
-  }
-
-  #refuse(socket: Socket, error: unknown): void {
-    if (error instanceof Error) this.#onRefused?.(error);
-    if (error instanceof ConnectionRefusedError) error.stream.end(errorResponse(error.fields));
-    else socket.destroy();
   }
 }
 

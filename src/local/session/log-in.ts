@@ -27,8 +27,8 @@ export interface Gate {
 /** The only database of a cluster (AWS user guide, "Accessing Aurora DSQL", 2026-09-15). */
 const DATABASE = 'postgres';
 
-/** PostgreSQL does not know these parameters of DSQL; they are accepted and not passed on. */
-const DSQL_ONLY_PARAMETERS: ReadonlySet<string> = new Set(['disable_sync_create_index']);
+/** A parameter that PostgreSQL does not know, and the name under which it keeps it for us, as for SET. */
+const DSQL_ONLY_PARAMETER = { name: 'disable_sync_create_index', keptAs: 'dsql.disable_sync_create_index' };
 
 /**
  * Takes a client from its start-up packet to a session of PostgreSQL that is its own: SNI, token, database, settings.
@@ -70,6 +70,9 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
   const database = parameters.get('database') ?? user;
   if (database !== DATABASE) {
     throw refused(stream, { sqlstate: '3D000', message: `database "${database}" does not exist` });
+  }
+  if (user === gate.postgres.superuser) {
+    throw refused(stream, { sqlstate: '28000', message: `Role ${user} does not exist` }); // on a cluster it does not
   }
   try {
     return await BackendLink.open(() => gate.postgres.connect(), backendParameters(request, user, gate));
@@ -148,7 +151,9 @@ function backendParameters(
       if (value !== gate.clusterId) {
         throw refused(stream, { sqlstate: '28000', message: 'unable to accept connection, access denied' });
       }
-    } else if (!DSQL_ONLY_PARAMETERS.has(lowerCase)) {
+    } else if (lowerCase === DSQL_ONLY_PARAMETER.name) {
+      accepted.set(DSQL_ONLY_PARAMETER.keptAs, value);
+    } else {
       // Names are compared without case; a second spelling of one of ours must not stand beside it.
       for (const ours of accepted.keys()) if (ours.toLowerCase() === lowerCase) accepted.delete(ours);
       accepted.set(name, value);

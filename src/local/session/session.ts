@@ -31,7 +31,6 @@ import {
 import type { TransactionStatus } from '../wire/server-messages';
 import type { StreamReader } from '../wire/stream-reader';
 import { Answers } from './answers';
-import { beginJob } from './async-job';
 import { BackendError } from './backend-link';
 import type { BackendLink, Outcome, Step } from './backend-link';
 import { refusalResponse, TRANSACTION_ABORTED, translateError } from './client-error';
@@ -40,6 +39,8 @@ import type { Unit } from './client-input';
 import { copyIn } from './copy-in';
 import { readQueryText } from './query-text';
 import { reportedSetting, SERVER_VERSION } from './reported-settings';
+import { ownStatement, textForBackend } from './own-statements';
+import type { OwnStatement } from './own-statements';
 import { isRefusal, StatementBook } from './statement-book';
 import { isDml, Transaction } from './transaction';
 
@@ -49,6 +50,8 @@ export interface SessionParts {
   readonly reader: StreamReader;
   readonly link: BackendLink;
   readonly clock: () => Date;
+  /** Hears of the asynchronous jobs of a transaction when it has ended. */
+  readonly onJobs: (jobIds: readonly string[]) => void;
 }
 
 /** One Execute on its way. */
@@ -73,6 +76,7 @@ export class Session {
   readonly #link: BackendLink;
   readonly #answers: Answers;
   readonly #clock: () => Date;
+  readonly #onJobs: (jobIds: readonly string[]) => void;
   readonly #book = new StatementBook();
   readonly #secretKey = randomInt(1, 2 ** 31);
 
@@ -87,14 +91,17 @@ export class Session {
   #overflowing = false;
   /** CommandComplete of the last statement of a Query, which is true only when its transaction is committed. */
   #held: Buffer | undefined;
+  /** Asynchronous jobs begun in the current transaction. */
+  #jobs: string[] = [];
   #busy = false;
   #closed = false;
 
-  constructor({ stream, reader, link, clock }: SessionParts) {
+  constructor({ stream, reader, link, clock, onJobs }: SessionParts) {
     this.#stream = stream;
     this.#input = new ClientInput(reader);
     this.#link = link;
     this.#clock = clock;
+    this.#onJobs = onJobs;
     this.#answers = new Answers(stream, link);
     this.#status = link.status;
     stream.once('close', () => {
@@ -227,7 +234,7 @@ export class Session {
     // Several statements, or none that can be read, are PostgreSQL's to refuse.
     const single = statements.length === 1 ? statement : undefined;
     const prepared = {
-      text: encode(single?.text ?? adapted),
+      text: encode(single ? textForBackend(single) : adapted),
       parameterTypes: request.parameterTypes,
       statement: single,
     };
@@ -308,7 +315,7 @@ export class Session {
         break;
       }
       this.#batch.push(
-        { bytes: parse('', encode(statement.text)), ends: '1', clientPosition },
+        { bytes: parse('', encode(textForBackend(statement))), ends: '1', clientPosition },
         { bytes: bind('', ''), ends: '2', clientPosition },
         {
           bytes: describe('P', ''),
@@ -344,12 +351,18 @@ export class Session {
       await this.#refuse(refusal, undefined, statement);
       return undefined;
     }
-    const seen = { copyIn: false, tag: '' };
+    const own = ownStatement(statement);
+    if (own?.replaces) {
+      await this.#runBatch('flush');
+      if (!this.#skipping) await this.#runOwn(own, execution);
+      return undefined;
+    }
+    const seen = { copyIn: false };
     const receive = (message: Message) => {
       switch (message.type) {
         case 'C':
-          seen.tag = readCstring(message.body).text;
-          this.#completed(execution, seen.tag, message.bytes);
+          // An own statement is complete when our part is done too.
+          if (!own) this.#completed(execution, readCstring(message.body).text, message.bytes);
           break;
         case 'D':
           this.#answers.send(reportedSetting(statement) ?? message.bytes);
@@ -368,13 +381,13 @@ export class Session {
     await this.#runBatch('flush');
     if (seen.copyIn) this.#report(await copyIn(this.#input, this.#link, receive));
     if (this.#overflowing) await this.#overflow();
-    if (statement.async && !this.#skipping) await this.#announceJob(execution, seen.tag);
+    if (own && !this.#skipping) await this.#runOwn(own, execution);
     return seen.copyIn && !execution.simple ? 'copied' : undefined;
   }
 
   /** Whether something remains to be done between a statement and the commit that a Sync may bring. */
   #mustSettle(statement: Statement): boolean {
-    if (statement.async || statement.kind === 'copy') return true;
+    if (statement.async || statement.kind === 'copy') return true; // both take more than one exchange
     return isDml(statement) && !this.#transaction?.explicit;
   }
 
@@ -393,22 +406,25 @@ export class Session {
     } else if (tag === 'DEALLOCATE ALL') {
       this.#book.forgetStatements();
     }
-    if (statement.async) return; // the job comes first
     if (simple && last && !this.#transaction?.explicit) this.#held = bytes;
     else this.#answers.send(bytes);
   }
 
-  async #announceJob({ simple, last }: Execution, tag: string): Promise<void> {
+  /** Does our part of a statement that only DSQL has, and answers it. */
+  async #runOwn(own: OwnStatement, execution: Execution): Promise<void> {
     try {
-      const jobId = await beginJob(this.#link);
-      if (jobId !== undefined) this.#answers.send(dataRow([jobId]));
+      const jobId = await own.run(this.#link);
+      if (jobId !== null) {
+        this.#jobs.push(jobId);
+        this.#answers.send(dataRow([jobId]));
+      }
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
-      this.#report({ error: error.fields });
+      // Its position is in a text of ours.
+      this.#report({ error: new Map([...error.fields].filter(([code]) => !'PpqW'.includes(code))) });
       return;
     }
-    if (simple && last && !this.#transaction?.explicit) this.#held = commandComplete(tag);
-    else this.#answers.send(commandComplete(tag));
+    this.#completed(execution, own.tag, commandComplete(own.tag));
   }
 
   async #overflow(): Promise<void> {
@@ -475,6 +491,7 @@ export class Session {
     if (status === 'I') this.#endTransaction(status);
     else this.#transaction ??= new Transaction(this.#clock(), true);
     this.#status = status;
+    if (status === 'I' && this.#jobs.length > 0) this.#onJobs(this.#jobs.splice(0));
     this.#answers.send(readyForQuery(status));
     this.#answers.flush();
   }

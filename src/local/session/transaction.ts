@@ -64,7 +64,8 @@ export class Transaction {
    * @returns what the statement must fail with in spite of having been executed
    */
   executed(statement: Statement, tag: string): Refusal | undefined {
-    if (isDml(statement)) this.#rows += changedRows(tag);
+    if (!isDml(statement)) return undefined;
+    this.#rows += changedRows(tag);
     return this.#rows > MAX_ROWS ? ROW_LIMIT : undefined;
   }
 }

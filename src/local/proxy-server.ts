@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import { logIn } from './session/log-in';
+import type { Gate } from './session/log-in';
+import { Session } from './session/session';
+import { errorResponse } from './wire/server-messages';
+import { ConnectionRefusedError, openConnection } from './wire/startup';
+import type { CancelRequest } from './wire/startup';
+
+/** What a proxy server works with. */
+export interface ProxyServerParts {
+  readonly secureContext: SecureContext;
+  readonly gate: Gate;
+  /** Hears why a connection was refused. */
+  readonly onRefused?: ((error: Error) => void) | undefined;
+  /** Hears of the asynchronous jobs of every transaction that has ended. */
+  readonly onJobs: (jobIds: readonly string[]) => void;
+}
+
+/** The only address that is listened on. */
+export const LOOPBACK = '127.0.0.1';
+
+/** How long a client may take to log in, as PostgreSQL's authentication_timeout. */
+const LOG_IN_MS = 60_000;
+
+/** Accepts connections and keeps count of what has to be closed. */
+export class ProxyServer {
+  readonly #server: Server;
+  readonly #parts: ProxyServerParts;
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<Session>();
+
+  constructor(parts: ProxyServerParts) {
+    this.#parts = parts;
+    this.#server = createServer({ noDelay: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', () => undefined); // 'close' follows, and ends what was made of it
+      socket.once('close', () => this.#sockets.delete(socket));
+      void this.#serve(socket);
+    });
+  }
+
+  /**
+   * Begins to listen on {@link LOOPBACK}.
+   *
+   * @param port - 0 for a free one
+   * @returns the port
+   */
+  async listen(port: number): Promise<number> {
+    this.#server.listen(port, LOOPBACK);
+    await once(this.#server, 'listening');
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Closes every connection and stops listening. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const session of this.#sessions) session.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    const deadline = setTimeout(() => socket.destroy(), LOG_IN_MS);
+    socket.once('close', () => {
+      clearTimeout(deadline);
+    });
+    try {
+      const session = await this.#open(socket);
+      clearTimeout(deadline);
+      if (!session) {
+        socket.destroy();
+        return;
+      }
+      this.#sessions.add(session);
+      await session.run().finally(() => this.#sessions.delete(session));
+    } catch (error) {
+      this.#refuse(socket, error);
+    }
+  }
+
+  async #open(socket: Socket): Promise<Session | undefined> {
+    const opened = await openConnection(socket, this.#parts.secureContext);
+    if (!opened) return undefined;
+    if (opened.kind === 'cancel') {
+      this.#cancel(opened);
+      return undefined;
+    }
+    const { stream, reader } = opened;
+    const { gate, onJobs } = this.#parts;
+    const link = await logIn(opened, gate);
+    return link && new Session({ stream, reader, link, clock: gate.clock, onJobs });
+  }
+
+  /** A wrong key is not answered, nor is a right one: as PostgreSQL, so that keys cannot be guessed at. */
+  #cancel({ processId, secretKey }: CancelRequest): void {
+    for (const session of this.#sessions) {
+      const key = session.cancelKey;
+      if (key.processId === processId && key.secretKey === secretKey) session.cancel();
+    }
+  }
+
+  #refuse(socket: Socket, error: unknown): void {
+    if (error instanceof Error) this.#parts.onRefused?.(error);
+    if (error instanceof ConnectionRefusedError) error.stream.end(errorResponse(error.fields));
+    else socket.destroy();
+  }
+}
