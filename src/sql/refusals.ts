@@ -415,9 +415,12 @@ const tables: readonly StatementRule[] = [
 
 /** Whether a `USING method` stands in the text; the tree says btree where there is none. */
 function namesAccessMethod({ relation }: NodeBody<'IndexStmt'>, { source }: Place): boolean {
+  let previous = '';
   for (const { value } of tokensOf(source.query, source.utf16(relation?.location ?? 0))) {
     if (value === '(') return false;
-    if (value === 'USING') return true;
+    // After a dot it is the name of the table: reserved words are allowed there.
+    if (value === 'USING' && previous !== '.') return true;
+    previous = value;
   }
   return false;
 }
