@@ -37,7 +37,7 @@ const arrowRules = rooms.map((room) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'coverage/', 'test/package/'] },
+  { ignores: ['dist/', 'build/', 'coverage/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

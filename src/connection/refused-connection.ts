@@ -13,7 +13,7 @@ const MAX_DELAY_MS = 5_000;
  * @returns nothing when another try would be of no use
  */
 export function connectionRefusalDelayMs(error: unknown, attempt: number): number | undefined {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = (error as { readonly code?: unknown } | undefined)?.code;
   if (typeof code !== 'string' || !REFUSED_FOR_NOW.has(code)) return undefined;
   const ceilingMs = Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (attempt - 1));
   return ceilingMs * (0.5 + 0.5 * Math.random());

@@ -90,9 +90,8 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
 
 /** The class under which Sequelize's users know a failure to connect. */
 function hostError(error: unknown): ConnectionError {
-  const parent = error instanceof Error ? error : new Error(String(error));
-  const code = 'code' in parent ? String(parent.code) : '';
-  const HostError = hostErrors[code] ?? ConnectionError;
+  const parent = error as Error & { readonly code?: string };
+  const HostError = hostErrors[parent.code ?? ''] ?? ConnectionError;
   return Object.assign(new HostError(parent), { cause: parent });
 }
 

@@ -1,0 +1,69 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { connectionChannels, DsqlPool } from 'aurora-dsql-orm';
+import { useCluster } from '../cluster';
+
+const cluster = useCluster();
+
+describe('DsqlPool', () => {
+  it('signs one token for each connection and none at check-out', async () => {
+    const count = await counting(async () => {
+      const pool = new DsqlPool({ ...cluster.connection, max: 3 });
+      await Promise.all(Array.from({ length: 50 }, () => pool.query('SELECT 1')));
+      expect(pool.totalCount).toBe(3);
+      await pool.end();
+    });
+    expect(count).toStrictEqual({ tokens: 3, connections: 3 });
+  });
+
+  it('replaces a connection whose life is over', async () => {
+    const pool = new DsqlPool({ ...cluster.connection, max: 1, maxLifetimeSecs: 1 });
+    const first = await backendOf(pool);
+    expect(await backendOf(pool)).toBe(first);
+    await new Promise((resolve) => pool.once('remove', resolve));
+    expect(await backendOf(pool)).not.toBe(first);
+    await pool.end();
+  });
+
+  it('gives connections different lives', () => {
+    const random = jest.spyOn(Math, 'random');
+    const pool = new DsqlPool(cluster.connection);
+    const lifetimes = [0, 0.5, 1].map((chance) => {
+      random.mockReturnValueOnce(chance);
+      return pool.options.maxLifetimeSeconds;
+    });
+    random.mockRestore();
+    expect(lifetimes).toStrictEqual([3300, 3135, 2970]);
+  });
+
+  it('has room for 10 connections that may idle for 10 minutes', () => {
+    expect(new DsqlPool(cluster.connection).options).toMatchObject({
+      max: 10,
+      idleTimeoutMillis: 600_000,
+      connectionTimeoutMillis: 30_000,
+    });
+  });
+
+  it('refuses an option that it does not know', () => {
+    expect(() => new DsqlPool({ ...cluster.connection, maximum: 3 } as object)).toThrow(/maximum/);
+  });
+});
+
+async function backendOf(pool: DsqlPool): Promise<number> {
+  const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  return rows[0]?.pid ?? 0;
+}
+
+async function counting(work: () => Promise<void>): Promise<{ tokens: number; connections: number }> {
+  const count = { tokens: 0, connections: 0 };
+  const onToken = () => void count.tokens++;
+  const onConnection = () => void count.connections++;
+  subscribe(connectionChannels.tokenSigned.name, onToken);
+  subscribe(connectionChannels.connectionOpened.name, onConnection);
+  try {
+    await work();
+    return count;
+  } finally {
+    unsubscribe(connectionChannels.tokenSigned.name, onToken);
+    unsubscribe(connectionChannels.connectionOpened.name, onConnection);
+  }
+}

@@ -1,0 +1,152 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const root = resolve(__dirname, '../..');
+const doors = ['', '/typeorm', '/sequelize', '/local'];
+let consumer = '';
+
+/** A project that has installed the packed tarball, and beside it what the package's own dependencies need. */
+beforeAll(() => {
+  consumer = mkdtempSync(join(tmpdir(), 'aurora-dsql-orm-consumer-'));
+  const modules = join(consumer, 'node_modules');
+  mkdirSync(modules);
+  for (const name of readdirSync(join(root, 'node_modules'))) {
+    if (!name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  }
+  const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', consumer], root)) as {
+    filename: string;
+  }[];
+  run('tar', ['-xzf', packed[0]?.filename ?? '', '-C', modules], consumer);
+  run('mv', [join(modules, 'package'), join(modules, 'aurora-dsql-orm')], consumer);
+}, 120_000);
+
+afterAll(() => {
+  rmSync(consumer, { recursive: true, force: true });
+});
+
+describe('the packed package', () => {
+  it.each(doors)('can be required as aurora-dsql-orm%s', (door) => {
+    const keys = node(`console.log(Object.keys(require('aurora-dsql-orm${door}')).length)`, 'commonjs');
+    expect(Number(keys)).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['', 'DsqlPool'],
+    ['/typeorm', 'createDsqlDataSource'],
+    ['/sequelize', 'createDsqlSequelize'],
+    ['/local', 'startLocalDsql'],
+  ])('can be imported as aurora-dsql-orm%s, by name', (door, name) => {
+    const type = node(
+      `import { ${name} } from 'aurora-dsql-orm${door}'; console.log(typeof ${name})`,
+      'module',
+    );
+    expect(type.trim()).toBe('function');
+  });
+
+  it('loads only what a door needs', () => {
+    const loaded = (door: string) =>
+      node(
+        `require('aurora-dsql-orm${door}'); console.log(Object.keys(require.cache).join('\\n'))`,
+        'commonjs',
+      );
+    expect(loaded('/typeorm')).not.toMatch(/node_modules\/sequelize\/|libpg-query|\/dist\/local\//);
+    expect(loaded('/sequelize')).not.toMatch(/node_modules\/typeorm\/|libpg-query|\/dist\/local\//);
+    expect(loaded('')).not.toMatch(
+      /node_modules\/(sequelize|typeorm)\/|credential-providers|\/dist\/local\//,
+    );
+  });
+
+  it('has a command line', () => {
+    const help = run(process.execPath, [
+      join(consumer, 'node_modules/aurora-dsql-orm/dist/cli/main.js'),
+      '--help',
+    ]);
+    expect(help).toContain('start a local Aurora DSQL');
+  });
+
+  it.each(['5.4.5', '6.0.3'])(
+    'compiles with TypeScript %s',
+    (version) => {
+      const compiler = installCompiler(version);
+      writeFileSync(
+        join(consumer, 'app.ts'),
+        `import { DsqlClient, DsqlPool, retryOnConflict } from 'aurora-dsql-orm';
+       import { createDsqlDataSource, runInTransaction } from 'aurora-dsql-orm/typeorm';
+       import { createDsqlSequelize, dsqlBeforeConnect } from 'aurora-dsql-orm/sequelize';
+       import { startLocalDsql } from 'aurora-dsql-orm/local';
+       import { Sequelize } from 'sequelize';
+       import type { DataSource } from 'typeorm';
+
+       const host = 'abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws';
+       export const client: DsqlClient = new DsqlClient({ host, keepAlive: true });
+       export const pool = new DsqlPool({ host, max: 3 });
+       export const dataSource: DataSource = createDsqlDataSource({
+         host, logging: true, dsql: { ormPrefix: 'shop' }, entities: [],
+       });
+       export const sequelize: Sequelize = createDsqlSequelize({ host, logging: false, pool: { max: 2 } });
+       export const plain = new Sequelize({
+         dialect: 'postgres', hooks: { beforeConnect: dsqlBeforeConnect({ host }) },
+       });
+       export const sum: Promise<number> = runInTransaction(dataSource, (manager) => manager.sum('account', 'balance' as never).then((total) => total ?? 0));
+       export const local: Promise<string> = startLocalDsql().then(({ host }) => host);
+       export const answer: Promise<number> = retryOnConflict(() => Promise.resolve(42), { maxAttempts: 3 });
+       // @ts-expect-error a token is signed instead
+       createDsqlDataSource({ host, password: 'x' });
+       // @ts-expect-error TLS is always verified
+       createDsqlSequelize({ host, native: true });
+      `,
+      );
+      for (const [module, moduleResolution] of [
+        ['commonjs', 'node10'],
+        ['nodenext', 'nodenext'],
+        ['esnext', 'bundler'],
+      ] as const) {
+        // TypeScript 6 has said goodbye to it.
+        if (version.startsWith('6') && moduleResolution === 'node10') continue;
+        const errors = compile(compiler, ['--module', module, '--moduleResolution', moduleResolution]);
+        expect(`${moduleResolution}: ${errors}`).toBe(`${moduleResolution}: `);
+      }
+    },
+    120_000,
+  );
+});
+
+/** Beside the consumer and not among our own dependencies, where a second compiler would take the name `tsc`. */
+function installCompiler(version: string): string {
+  const folder = join(consumer, `typescript-${version}`);
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), '{}');
+  run('npm', ['install', '--no-save', '--prefer-offline', `typescript@${version}`], folder);
+  return join(folder, 'node_modules/typescript/lib/tsc.js');
+}
+
+function compile(compiler: string, options: string[]): string {
+  try {
+    run(process.execPath, [
+      compiler,
+      '--noEmit',
+      '--strict',
+      '--esModuleInterop',
+      '--skipLibCheck',
+      '--target',
+      'es2022',
+      '--types',
+      'node',
+      ...options,
+      'app.ts',
+    ]);
+    return '';
+  } catch (error) {
+    return (error as { stdout: string }).stdout;
+  }
+}
+
+function node(code: string, type: 'commonjs' | 'module'): string {
+  return run(process.execPath, [`--input-type=${type}`, '--eval', code]);
+}
+
+function run(command: string, args: string[], cwd = consumer): string {
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+}
