@@ -10,9 +10,10 @@ import {
   type Sequelize,
 } from 'sequelize';
 
-const id = { type: DataTypes.UUID, defaultValue: DataTypes.UUIDV4, primaryKey: true };
-const code = { type: DataTypes.CHAR(3), allowNull: false, unique: true };
-const name = { type: DataTypes.TEXT, allowNull: false };
+// Functions, because Sequelize writes into the object that describes an attribute.
+const id = () => ({ type: DataTypes.UUID, defaultValue: DataTypes.UUIDV4, primaryKey: true });
+const code = () => ({ type: DataTypes.CHAR(3), allowNull: false, unique: true });
+const text = () => ({ type: DataTypes.TEXT, allowNull: false });
 
 export class Region extends Model<InferAttributes<Region>, InferCreationAttributes<Region>> {
   declare id: CreationOptional<string>;
@@ -62,12 +63,15 @@ export class Transfer extends Model<InferAttributes<Transfer>, InferCreationAttr
 /** Makes the models known to an instance. */
 export function defineModels(sequelize: Sequelize): void {
   const options = { sequelize, underscored: true, timestamps: false };
-  Region.init({ id, name: { type: DataTypes.STRING(64), allowNull: false, unique: true } }, options);
-  Currency.init({ id, code, name }, options);
-  Language.init({ id, code, name }, options);
-  Country.init({ id, code, name, area: { type: DataTypes.DOUBLE, allowNull: false } }, options);
-  Account.init({ id, owner: name, balance: { type: DataTypes.INTEGER, allowNull: false } }, options);
-  Transfer.init({ id, amount: { type: DataTypes.INTEGER, allowNull: false } }, options);
+  Region.init({ id: id(), name: { type: DataTypes.STRING(64), allowNull: false, unique: true } }, options);
+  Currency.init({ id: id(), code: code(), name: text() }, options);
+  Language.init({ id: id(), code: code(), name: text() }, options);
+  Country.init(
+    { id: id(), code: code(), name: text(), area: { type: DataTypes.DOUBLE, allowNull: false } },
+    options,
+  );
+  Account.init({ id: id(), owner: text(), balance: { type: DataTypes.INTEGER, allowNull: false } }, options);
+  Transfer.init({ id: id(), amount: { type: DataTypes.INTEGER, allowNull: false } }, options);
 
   const through = (table: string) => ({
     through: sequelize.define(table, {}, { tableName: table, ...options }),

@@ -55,8 +55,12 @@ async function backendOf(pool: DsqlPool): Promise<number> {
 
 async function counting(work: () => Promise<void>): Promise<{ tokens: number; connections: number }> {
   const count = { tokens: 0, connections: 0 };
-  const onToken = () => void count.tokens++;
-  const onConnection = () => void count.connections++;
+  const onToken = () => {
+    count.tokens++;
+  };
+  const onConnection = () => {
+    count.connections++;
+  };
   subscribe(connectionChannels.tokenSigned.name, onToken);
   subscribe(connectionChannels.connectionOpened.name, onConnection);
   try {

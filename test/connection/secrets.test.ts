@@ -93,15 +93,13 @@ function expectNoSecretText(text: string): void {
 /** JSON of anything: what stands in a circle is left out. */
 function toJson(held: unknown): string {
   const seen = new WeakSet();
-  return (
-    JSON.stringify(held, (_, value: unknown) => {
-      if (typeof value === 'bigint') return String(value);
-      if (typeof value !== 'object' || value === null) return value;
-      if (seen.has(value)) return undefined;
-      seen.add(value);
-      return value;
-    }) ?? ''
-  );
+  return JSON.stringify({ held }, (_, value: unknown) => {
+    if (typeof value === 'bigint') return String(value);
+    if (typeof value !== 'object' || value === null) return value;
+    if (seen.has(value)) return undefined;
+    seen.add(value);
+    return value;
+  });
 }
 
 function captureConsole(): () => string {

@@ -94,14 +94,17 @@ function plainEndpoint() {
 /** What a careless neighbour could have changed, each thing by name. */
 function globalsOf(): Map<string, unknown> {
   const things: [string, unknown][] = [
-    ['parser of int8', pg.types.getTypeParser(20)],
-    ['parser of date', pg.types.getTypeParser(1082)],
+    ['parser of int8', pg.types.getTypeParser(pg.types.builtins.INT8)],
+    ['parser of date', pg.types.getTypeParser(pg.types.builtins.DATE)],
     ...Object.entries(process.env).map(([name, value]): [string, unknown] => [`env ${name}`, value]),
     ...Object.entries(pg.defaults).map(([name, value]): [string, unknown] => [`pg.defaults.${name}`, value]),
   ];
   for (const { name, prototype } of [pg.Client, pg.Pool, Sequelize, DataSource]) {
-    for (const [member, { value, get }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-      things.push([`${name}.prototype.${member}`, value ?? get]);
+    for (const [member, property] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+      things.push([
+        `${name}.prototype.${member}`,
+        (property.value as unknown) ?? Reflect.get(property, 'get'),
+      ]);
     }
   }
   return new Map(things);

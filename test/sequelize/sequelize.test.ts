@@ -25,11 +25,11 @@ let sequelize: Sequelize;
 
 beforeAll(async () => {
   sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
-  const id = { type: DataTypes.UUID, defaultValue: DataTypes.UUIDV4, primaryKey: true };
+  const id = () => ({ type: DataTypes.UUID, defaultValue: DataTypes.UUIDV4, primaryKey: true });
   const options = { sequelize, timestamps: false };
-  Author.init({ id, name: DataTypes.TEXT }, { ...options, tableName: 'author' });
+  Author.init({ id: id(), name: DataTypes.TEXT }, { ...options, tableName: 'author' });
   Book.init(
-    { id, title: DataTypes.TEXT, copies: { type: DataTypes.INTEGER, defaultValue: 0 } },
+    { id: id(), title: DataTypes.TEXT, copies: { type: DataTypes.INTEGER, defaultValue: 0 } },
     { ...options, tableName: 'book' },
   );
   Author.hasMany(Book, { foreignKey: 'authorId', as: 'books' });
@@ -236,6 +236,6 @@ it('the options of the caller stay as they were', async () => {
     dialectOptions: Object.freeze({ keepAlive: true }),
   });
   const frozen = createDsqlSequelize(options);
-  await frozen.authenticate();
+  await expect(frozen.authenticate()).resolves.toBeUndefined();
   await frozen.close();
 });
