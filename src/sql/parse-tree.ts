@@ -45,9 +45,22 @@ const FIXED_FIELDS: Readonly<Record<string, NodeName>> = {
   action: 'GrantStmt',
 };
 
+/** Nodes with nothing inside that anyone looks for; a bulk INSERT is made of little else. */
+const LEAVES: ReadonlySet<string> = new Set([
+  'A_Const',
+  'A_Star',
+  'BitString',
+  'Boolean',
+  'Float',
+  'Integer',
+  'ParamRef',
+  'SetToDefault',
+  'String',
+]);
+
 /**
- * Visits every node of a statement's tree, parents before children and children in source order, until `visit`
- * returns `false`.
+ * Visits the nodes of a statement's tree, parents before children and children in source order, until `visit` returns
+ * `false`. Constants, parameters and bare strings are not visited.
  *
  * It keeps its own stack: an expression of thousands of operators nests deeper than JavaScript may recurse.
  */
@@ -56,7 +69,8 @@ export function walk(name: string, body: object, visit: (node: Visited) => boole
   for (let node = stack.pop(); node; node = stack.pop()) {
     if (!visit(node)) return;
     const firstChild = stack.length;
-    for (const [field, value] of Object.entries(node.body)) addChildren(stack, node, field, value);
+    const fields = node.body as Readonly<Record<string, unknown>>;
+    for (const field in fields) addChildren(stack, node, field, fields[field]);
     reverseFrom(stack, firstChild);
   }
 }
@@ -67,18 +81,25 @@ function addChildren(stack: Visited[], parent: Visited, field: string, value: un
     for (const item of value) addChildren(stack, parent, field, item);
     return;
   }
-  const wrapped = unwrap(value);
-  if (wrapped) stack.push({ ...wrapped, parent });
-  else stack.push({ name: FIXED_FIELDS[field] ?? '', body: value, parent });
+  const name = wrappedName(value);
+  if (name === undefined) stack.push({ name: FIXED_FIELDS[field] ?? '', body: value, parent });
+  else if (!LEAVES.has(name))
+    stack.push({ name, body: (value as Record<string, object>)[name] ?? {}, parent });
+}
+
+/** The name in `{ RangeVar: {…} }`: names of nodes begin with a capital, names of fields never do. */
+function wrappedName(value: object): string | undefined {
+  for (const key in value) {
+    const first = key.charCodeAt(0);
+    return first >= 65 && first <= 90 ? key : undefined;
+  }
+  return undefined;
 }
 
 /** Splits `{ RangeVar: {…} }` into name and fields; `undefined` for an object that is not such a wrapper. */
 export function unwrap(value: object): { readonly name: string; readonly body: object } | undefined {
-  const keys = Object.keys(value);
-  const name = keys[0];
-  // Node names begin with a capital, field names never do.
-  if (keys.length !== 1 || name === undefined || !/^[A-Z]/.test(name)) return undefined;
-  return { name, body: (value as Record<string, object>)[name] ?? {} };
+  const name = wrappedName(value);
+  return name === undefined ? undefined : { name, body: (value as Record<string, object>)[name] ?? {} };
 }
 
 function reverseFrom(stack: Visited[], from: number): void {

@@ -1266,7 +1266,9 @@ for (const each of statementRules) {
 export function findRefusal(source: SourceStatement): Refusal | undefined {
   let refusal: Refusal | undefined;
   walk(source.node, source.body, ({ name, body, parent }) => {
-    for (const each of rulesByNode.get(name) ?? []) {
+    const rules = rulesByNode.get(name);
+    if (!rules) return true;
+    for (const each of rules) {
       const finding = each.finds(body, { parent, source });
       if (finding === undefined || finding === false) continue;
       refusal = refusalBy(each, finding === true ? {} : finding);
