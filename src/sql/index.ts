@@ -1,5 +1,5 @@
-export { leftLateralReferences } from './lateral';
-export type { LateralReference } from './lateral';
+export { leftLateralReferences } from './left-lateral-references';
+export type { LateralReference } from './left-lateral-references';
 export { loadParser, parseQuery, positionInQuery } from './parse';
 export { refusalOf, refusals } from './refusals';
 export type { RefusalRule } from './refusals';
