@@ -88,7 +88,9 @@ export async function withClient<T>(
 }
 
 /** The SQLSTATE and message of the error that `work` ends with. */
-export async function refusal(work: Promise<unknown>): Promise<{ code: string | undefined; message: string }> {
+export async function refusal(
+  work: Promise<unknown>,
+): Promise<{ code: string | undefined; message: string }> {
   try {
     await work;
   } catch (error) {
