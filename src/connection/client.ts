@@ -1,8 +1,10 @@
+import type { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { Client, type ClientConfig } from 'pg';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
 import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
+import { transactionalQuery, type TransactionState } from './transaction-query';
 
 /** The options of node-postgres that keep their meaning on Aurora DSQL. */
 export type DriverOptions = Pick<
@@ -30,7 +32,12 @@ export interface DialledConfig extends ClientConfig {
 /**
  * A node-postgres `Client` of an Aurora DSQL cluster: it presents a freshly signed token, over verified TLS.
  *
- * The token exists between being signed and being sent; no property of the client holds it.
+ * The token exists between being signed and being sent; no property of the client holds it. BEGIN travels with the first
+ * statement of its transaction, a COMMIT that did not commit is an error, and a COMMIT whose answer was lost is one of its
+ * own.
+ *
+ * @throws TransactionRolledBackError from COMMIT when it was answered with ROLLBACK, or found no transaction
+ * @throws CommitOutcomeUnknownError from COMMIT when the connection was lost before its answer came
  *
  * @example
  * ```ts
@@ -55,6 +62,12 @@ export class DsqlClient extends Client {
       ...clientConfig(connection),
     });
     presentTokenOnce(this, connection);
+    const transaction: TransactionState = { status: 'I', deferredBegin: undefined, beginFailure: undefined };
+    const { connection: wire } = this as unknown as { connection: EventEmitter };
+    wire.on('readyForQuery', ({ status }: { status: TransactionState['status'] }) => {
+      transaction.status = status;
+    });
+    this.query = transactionalQuery(transaction, super.query.bind(this)) as Client['query'];
     const { host, user } = connection;
     this.once('connect', () => {
       connectionChannels.connectionOpened.publish({ host, user } satisfies ConnectionMessage);

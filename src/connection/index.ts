@@ -22,3 +22,9 @@ export { resolveConnection, unknownOption, type ConnectionOptions, type Resolved
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { connectionRefusalDelayMs } from './refused-connection';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';
+export {
+  CommitOutcomeUnknownError,
+  isCommitOutcomeUnknownError,
+  isTransactionRolledBackError,
+  TransactionRolledBackError,
+} from './transaction-errors';

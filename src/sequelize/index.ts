@@ -3,10 +3,14 @@ export { createDsqlSequelize } from './create-dsql-sequelize';
 export type { DsqlSequelizeOptions } from './options';
 export { runInTransaction } from './run-in-transaction';
 export {
+  CommitOutcomeUnknownError,
   ConfigurationError,
+  isCommitOutcomeUnknownError,
   isConfigurationError,
   isTokenSigningError,
+  isTransactionRolledBackError,
   TokenSigningError,
+  TransactionRolledBackError,
   type ConnectionOptions,
   type DsqlOptions,
 } from '../connection';

@@ -1,0 +1,43 @@
+import { DsqlError } from './errors';
+
+/**
+ * COMMIT did not commit: an error inside the transaction had aborted it and was swallowed, or there was no transaction.
+ * PostgreSQL reports neither as an error, so without this one the writes would be missing in silence.
+ */
+export class TransactionRolledBackError extends DsqlError {
+  override readonly name = 'TransactionRolledBackError';
+
+  /** @param circumstance - `aborted`: COMMIT was answered with ROLLBACK; `absent`: there was no transaction to commit */
+  constructor(readonly circumstance: 'aborted' | 'absent') {
+    super(
+      circumstance === 'aborted'
+        ? 'The transaction was rolled back although COMMIT was sent: a statement in it had failed, and that error was caught. Nothing was written. Let the error end the transaction.'
+        : 'COMMIT was sent outside a transaction, so it committed nothing: the transaction that it was meant for has ended before. Run the whole transaction again, not its COMMIT.',
+    );
+  }
+}
+
+/** Whether `error` is a {@link TransactionRolledBackError}. */
+export function isTransactionRolledBackError(error: unknown): error is TransactionRolledBackError {
+  return error instanceof TransactionRolledBackError;
+}
+
+/**
+ * COMMIT was sent and its answer never came, so the transaction may have been committed or not. It is never run again
+ * by itself: that could do everything twice.
+ */
+export class CommitOutcomeUnknownError extends DsqlError {
+  override readonly name = 'CommitOutcomeUnknownError';
+
+  constructor(options: { readonly cause: unknown }) {
+    super(
+      'COMMIT was sent, but its outcome is unknown: the connection was lost or the server was unavailable. Look in the database whether the transaction was done before you run it again.',
+      options,
+    );
+  }
+}
+
+/** Whether `error` is a {@link CommitOutcomeUnknownError}. */
+export function isCommitOutcomeUnknownError(error: unknown): error is CommitOutcomeUnknownError {
+  return error instanceof CommitOutcomeUnknownError;
+}

@@ -1,0 +1,13 @@
+/** What a statement does to the transaction around it. */
+export type TransactionVerb = 'begin' | 'commit' | 'rollback';
+
+const BEGIN = /^\s*(?:BEGIN|START\s+TRANSACTION)\b[^;]*;?\s*$/i;
+const COMMIT = /^\s*(?:COMMIT|END)(?:\s+(?:WORK|TRANSACTION))?(?:\s+AND\s+NO\s+CHAIN)?\s*;?\s*$/i;
+const ROLLBACK = /^\s*(?:ROLLBACK|ABORT)(?:\s+(?:WORK|TRANSACTION))?(?:\s+AND\s+NO\s+CHAIN)?\s*;?\s*$/i;
+
+/** Nothing for a statement of another kind, and for several statements in one text. */
+export function transactionVerb(text: string): TransactionVerb | undefined {
+  if (BEGIN.test(text)) return 'begin';
+  if (COMMIT.test(text)) return 'commit';
+  return ROLLBACK.test(text) ? 'rollback' : undefined;
+}
