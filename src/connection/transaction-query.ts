@@ -12,7 +12,7 @@ export interface TransactionState {
   beginFailure: unknown;
 }
 
-type Callback = (error: unknown, result?: QueryResult | QueryResult[]) => void;
+type Callback = (error: Error | null | undefined, result?: QueryResult | QueryResult[]) => void;
 
 /** The parts of node-postgres' connection that a query writes to. */
 interface WireConnection {
@@ -226,7 +226,7 @@ async function promised(query: TransactionQuery, run: RunQuery): Promise<unknown
   try {
     return await new Promise((resolve, reject) => {
       query.callback = (error, result) => {
-        if (error !== null && error !== undefined) reject(error);
+        if (error) reject(error);
         else resolve(result);
       };
       run(query as unknown as Submittable);

@@ -28,21 +28,40 @@ export function isSchemaConflict(error: unknown): boolean {
   return found?.code === '40001' && found.message.includes('(OC001)');
 }
 
+/**
+ * Looks through an error and everything that it wraps, outermost first.
+ *
+ * @returns the first that `matches`
+ */
+export function findInChain(error: unknown, matches: (inner: object) => boolean): object | undefined {
+  let current: unknown = error;
+  for (let depth = 0; depth < MAX_DEPTH && typeof current === 'object' && current !== null; depth++) {
+    if (matches(current)) return current;
+    const wrapper: Partial<Record<(typeof WRAPPED_IN)[number], unknown>> = current;
+    current =
+      WRAPPED_IN.map((property) => wrapper[property]).find((inner) => inner !== undefined) ??
+      firstOf(current);
+  }
+  return undefined;
+}
+
+/** An `AggregateError` keeps what it wraps in a list. */
+function firstOf(error: object): unknown {
+  const { errors } = error as { readonly errors?: unknown };
+  return Array.isArray(errors) ? (errors as unknown[])[0] : undefined;
+}
+
 interface ServerError {
   readonly code: string;
   readonly message: string;
 }
 
 function serverError(error: unknown): ServerError | undefined {
-  let current: unknown = error;
-  for (let depth = 0; depth < MAX_DEPTH && typeof current === 'object' && current !== null; depth++) {
-    const { code, message, severity } = current as Partial<Record<'code' | 'message' | 'severity', unknown>>;
-    // The severity tells a server's report from Node.js' own codes, some of which are five capital letters too (EPIPE).
-    if (typeof code === 'string' && typeof severity === 'string') {
-      return { code, message: typeof message === 'string' ? message : '' };
-    }
-    const wrapper = current as Partial<Record<(typeof WRAPPED_IN)[number], unknown>>;
-    current = WRAPPED_IN.map((property) => wrapper[property]).find((inner) => inner !== undefined);
-  }
-  return undefined;
+  return findInChain(error, isServerError) as ServerError | undefined;
+}
+
+/** The severity tells a server's report from Node.js' own codes, some of which are five capital letters too (EPIPE). */
+function isServerError(error: object): boolean {
+  const { code, severity, message } = error as Partial<Record<keyof ServerError | 'severity', unknown>>;
+  return typeof code === 'string' && typeof severity === 'string' && typeof message === 'string';
 }

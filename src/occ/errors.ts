@@ -16,7 +16,7 @@ export class RetryExhaustedError extends DsqlError {
     options: { readonly cause: unknown },
   ) {
     super(
-      `The transaction met a conflict in each of ${attempts} attempts (${Math.round(elapsedMs)} ms), so nothing of it was done. Spread the rows that are written at the same time, or allow more attempts with maxAttempts.`,
+      `The transaction met a conflict in each of ${attempts} attempts (${Math.round(elapsedMs)} ms), so nothing of it was done. Spread the rows that are written at the same time, or allow more with maxAttempts and deadlineMs.`,
       options,
     );
   }

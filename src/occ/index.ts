@@ -1,4 +1,6 @@
+export { classifyError, type ErrorClass, type ErrorKind } from './classify-error';
 export { isOccConflict, isSchemaConflict, sqlStateOf } from './conflict';
+export { transactionChannels, type TransactionMessage } from './diagnostics';
 export {
   isNestedTransactionError,
   isRetryExhaustedError,
@@ -8,3 +10,10 @@ export {
   UnsupportedFeatureError,
 } from './errors';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
+export {
+  TransactionRunner,
+  type Attempt,
+  type RunnableTransaction,
+  type RunOptions,
+  type TransactionCounters,
+} from './transaction-runner';

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '../connection';
 import { isOccConflict, isSchemaConflict } from './conflict';
+import { transactionChannels, type TransactionMessage } from './diagnostics';
 import { RetryExhaustedError } from './errors';
 
 /** What `onRetry` is told before the wait for the next attempt. Frozen. */
@@ -11,6 +12,8 @@ export interface RetryContext {
   readonly attemptsLeft: number;
   /** The wait before the next attempt, in milliseconds. */
   readonly delayMs: number;
+  /** Since the first attempt began, in milliseconds. */
+  readonly elapsedMs: number;
   /** The conflict, as the host reported it. */
   readonly error: unknown;
 }
@@ -19,36 +22,82 @@ export interface RetryContext {
 export interface RetryOptions {
   /**
    * How often the transaction is run at the most, 1 or more.
-   * @defaultValue 20
+   * @defaultValue 100
    */
   readonly maxAttempts?: number | undefined;
   /**
    * The ceiling of the first random delay, in milliseconds; it doubles with each attempt.
-   * @defaultValue 10
+   * @defaultValue 4
    */
   readonly baseDelayMs?: number | undefined;
   /**
    * The ceiling that the delays grow to, in milliseconds.
-   * @defaultValue 1000
+   * @defaultValue 250
    */
   readonly maxDelayMs?: number | undefined;
+  /**
+   * How long after the first attempt began another one may begin, in milliseconds, up to 300,000: a transaction of
+   * Aurora DSQL ends after 5 minutes, and who waits for it should not wait longer.
+   * @defaultValue 60000
+   */
+  readonly deadlineMs?: number | undefined;
   /** Ends the waiting between two attempts; the attempt that is under way is never cut. */
   readonly signal?: AbortSignal | undefined;
   /** Told of every conflict that is going to be retried. What it throws ends the retrying. */
   readonly onRetry?: ((context: RetryContext) => void) | undefined;
+  /** What the transaction is called in diagnostics. */
+  readonly label?: string | undefined;
 }
 
 /** A session's catalogue takes a moment to follow a schema change, so the first delay after one is longer. */
 const SCHEMA_CONFLICT_BASE_DELAY_MS = 100;
 
+/** An Aurora DSQL transaction ends after 300 seconds (AWS user guide, quotas, 2026-09-15). */
+const MAX_DEADLINE_MS = 300_000;
+
+/** The options, checked and completed. */
+export interface ResolvedRetryOptions {
+  readonly maxAttempts: number;
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onRetry: ((context: RetryContext) => void) | undefined;
+  readonly label: string | undefined;
+}
+
+/**
+ * Checks {@link RetryOptions} and completes them.
+ *
+ * @throws ConfigurationError naming the first option that cannot be
+ */
+export function resolveRetryOptions({
+  maxAttempts = 100,
+  baseDelayMs = 4,
+  maxDelayMs = 250,
+  deadlineMs = 60_000,
+  signal,
+  onRetry,
+  label,
+}: RetryOptions = {}): ResolvedRetryOptions {
+  if (!Number.isInteger(maxAttempts) || maxAttempts < 1) {
+    throw new ConfigurationError('maxAttempts', `must be a whole number of 1 or more, got ${maxAttempts}.`);
+  }
+  for (const [name, value] of Object.entries({ baseDelayMs, maxDelayMs })) {
+    if (!(value >= 0)) throw new ConfigurationError(name, `must be 0 or more milliseconds, got ${value}.`);
+  }
+  if (!(deadlineMs > 0 && deadlineMs <= MAX_DEADLINE_MS)) {
+    throw new ConfigurationError(
+      'deadlineMs',
+      `must be over 0 and at most ${MAX_DEADLINE_MS} milliseconds, got ${deadlineMs}.`,
+    );
+  }
+  return { maxAttempts, baseDelayMs, maxDelayMs, deadlineMs, signal, onRetry, label };
+}
+
 /** A random delay between nothing and a ceiling that doubles with each attempt ("full jitter"), in milliseconds. */
-export function fullJitterMs(
-  attempt: number,
-  baseDelayMs: number,
-  maxDelayMs: number,
-  random = Math.random(),
-): number {
-  return random * Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1));
+export function fullJitterMs(attempt: number, baseDelayMs: number, maxDelayMs: number): number {
+  return Math.random() * Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1));
 }
 
 /**
@@ -60,30 +109,49 @@ export function fullJitterMs(
  * @param work - the whole transaction, from BEGIN to COMMIT; it runs once per attempt, so its effects outside the
  *   database must bear repetition
  * @returns what the attempt that was committed returned
- * @throws {@link RetryExhaustedError} when the last attempt met a conflict too
+ * @throws RetryExhaustedError when the last attempt met a conflict too, or the deadline has passed
  */
 export async function retryOnConflict<T>(
   work: (attempt: number) => Promise<T>,
-  { maxAttempts = 20, baseDelayMs = 10, maxDelayMs = 1000, signal, onRetry }: RetryOptions = {},
+  options?: RetryOptions,
 ): Promise<T> {
-  if (!Number.isInteger(maxAttempts) || maxAttempts < 1) {
-    throw new ConfigurationError('maxAttempts', `must be a whole number of 1 or more, got ${maxAttempts}.`);
-  }
+  return retry(work, resolveRetryOptions(options), isOccConflict);
+}
+
+/** The loop of {@link retryOnConflict}, for whoever knows of more that may be run again. */
+export async function retry<T>(
+  work: (attempt: number) => Promise<T>,
+  { maxAttempts, baseDelayMs, maxDelayMs, deadlineMs, signal, onRetry, label }: ResolvedRetryOptions,
+  isRetryable: (error: unknown) => boolean,
+): Promise<T> {
   const startedAt = performance.now();
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
+    const tell = (channel: keyof typeof transactionChannels, more?: Partial<TransactionMessage>) => {
+      const { [channel]: listeners } = transactionChannels;
+      if (!listeners.hasSubscribers) return;
+      const elapsedMs = performance.now() - startedAt;
+      listeners.publish({ label, attempt, elapsedMs, ...more } satisfies TransactionMessage);
+    };
+    tell('attempt');
     try {
-      return await work(attempt);
+      const result = await work(attempt);
+      tell('commit');
+      return result;
     } catch (error) {
-      if (!isOccConflict(error)) throw error;
-      if (attempt >= maxAttempts) {
-        throw new RetryExhaustedError(attempt, performance.now() - startedAt, { cause: error });
-      }
+      if (!isRetryable(error)) throw error;
+      tell('conflict', { error });
+      const elapsedMs = performance.now() - startedAt;
       const baseMs = isSchemaConflict(error)
         ? Math.max(baseDelayMs, SCHEMA_CONFLICT_BASE_DELAY_MS)
         : baseDelayMs;
       const delayMs = fullJitterMs(attempt, baseMs, Math.max(maxDelayMs, baseMs));
-      onRetry?.(Object.freeze({ attempt, attemptsLeft: maxAttempts - attempt, delayMs, error }));
+      if (attempt >= maxAttempts || elapsedMs + delayMs >= deadlineMs) {
+        tell('giveUp', { error });
+        throw new RetryExhaustedError(attempt, elapsedMs, { cause: error });
+      }
+      tell('retry', { error, delayMs });
+      onRetry?.(Object.freeze({ attempt, attemptsLeft: maxAttempts - attempt, delayMs, elapsedMs, error }));
       await sleep(delayMs, undefined, { signal });
     }
   }

@@ -1,0 +1,154 @@
+import { isCommitOutcomeUnknownError } from '../connection';
+import { Admission, type AttemptOutcome } from './admission';
+import { findInChain, isOccConflict } from './conflict';
+import { RetryExhaustedError } from './errors';
+import { resolveRetryOptions, retry, type RetryOptions } from './retry';
+
+/** How a transaction is run. */
+export interface RunOptions extends RetryOptions {
+  /**
+   * Whether the number of transactions of this kind that run at once is limited while they conflict with each other.
+   * @defaultValue `true`
+   */
+  readonly admission?: boolean | undefined;
+  /**
+   * `false` runs the transaction once: a conflict surfaces as the host reports it.
+   * @defaultValue `true`
+   */
+  readonly retry?: boolean | undefined;
+}
+
+/** One attempt, as the runner and its host share it. */
+export interface Attempt<T> {
+  /** 1 for the first. */
+  readonly number: number;
+  /** What the work returned; the host notes it before it sends COMMIT, in case the answer to that is lost. */
+  returned?: { readonly value: T } | undefined;
+}
+
+/** A transaction, as a host hands it to the runner. */
+export interface RunnableTransaction<T> {
+  /** What the user wrote: transactions with the same source, or the same label, are of one kind. */
+  readonly work: (...args: never[]) => unknown;
+  /** Everything from BEGIN to COMMIT, once. */
+  readonly attempt: (attempt: Attempt<T>) => Promise<T>;
+  /**
+   * Finds out whether an attempt was committed whose outcome is unknown.
+   *
+   * @returns nothing when that cannot be found out
+   */
+  readonly settle?: ((attempt: Attempt<T>) => Promise<boolean | undefined>) | undefined;
+}
+
+/** What a runner has done so far. */
+export interface TransactionCounters {
+  /** Attempts begun. */
+  attempts: number;
+  /** Attempts committed. */
+  commits: number;
+  /** Attempts that ended in a conflict. */
+  conflicts: number;
+  /** Attempts begun after a conflict. */
+  retries: number;
+  /** Attempts whose outcome stayed unknown. */
+  unknown: number;
+}
+
+/** Kinds are few, as they stand in source code; this only bounds what generated code could do. */
+const MAX_KINDS = 1000;
+
+/** An attempt that is known not to have been committed although its outcome was unknown at first. */
+class NotCommitted extends Error {}
+
+/** Runs the transactions of one data source or one Sequelize instance. */
+export class TransactionRunner {
+  readonly counters: TransactionCounters = { attempts: 0, commits: 0, conflicts: 0, retries: 0, unknown: 0 };
+  readonly #defaults: RunOptions;
+  readonly #admissions = new Map<string, Admission>();
+
+  /** @param defaults - what holds for every transaction that does not say otherwise */
+  constructor(defaults: RunOptions = {}) {
+    this.#defaults = defaults;
+    resolveRetryOptions(defaults);
+  }
+
+  /**
+   * Runs a transaction until it is committed.
+   *
+   * @throws RetryExhaustedError when the last attempt met a conflict too, or the deadline has passed
+   * @throws CommitOutcomeUnknownError when the answer to COMMIT was lost and cannot be found out
+   * @throws whatever ended an attempt otherwise, unchanged
+   */
+  async run<T>(transaction: RunnableTransaction<T>, options: RunOptions = {}): Promise<T> {
+    const { admission = true, retry: isRetried = true, ...retryOptions } = { ...this.#defaults, ...options };
+    if (!isRetried) return this.#attempt(transaction, { number: 1 }).catch(asReported);
+
+    const resolved = resolveRetryOptions(retryOptions);
+    const startedAt = performance.now();
+    const admitted = admission ? this.#admissionOf(resolved.label ?? transaction.work.toString()) : undefined;
+    let lastConflict: unknown;
+    return retry(
+      async (number) => {
+        const elapsedMs = performance.now() - startedAt;
+        const leave = await admitted?.enter(number > 1, resolved.deadlineMs - elapsedMs, resolved.signal);
+        if (admitted !== undefined && leave === undefined) {
+          throw new RetryExhaustedError(number - 1, performance.now() - startedAt, { cause: lastConflict });
+        }
+        let outcome: AttemptOutcome = 'failed';
+        try {
+          const value = await this.#attempt(transaction, { number });
+          outcome = 'committed';
+          return value;
+        } catch (error) {
+          if (isOccConflict(error)) outcome = 'conflict';
+          lastConflict = error;
+          throw error;
+        } finally {
+          leave?.(outcome);
+        }
+      },
+      resolved,
+      (error) =>
+        !(error instanceof RetryExhaustedError) && (isOccConflict(error) || error instanceof NotCommitted),
+    );
+  }
+
+  async #attempt<T>({ attempt: runOnce, settle }: RunnableTransaction<T>, attempt: Attempt<T>): Promise<T> {
+    const { counters } = this;
+    counters.attempts++;
+    if (attempt.number > 1) counters.retries++;
+    try {
+      const value = await runOnce(attempt);
+      counters.commits++;
+      return value;
+    } catch (error) {
+      if (isOccConflict(error)) counters.conflicts++;
+      const unknown = findInChain(error, isCommitOutcomeUnknownError);
+      if (unknown === undefined) throw error;
+      const committed = await settle?.(attempt);
+      if (committed === true && attempt.returned !== undefined) {
+        counters.commits++;
+        return attempt.returned.value;
+      }
+      if (committed === false) throw new NotCommitted(undefined, { cause: error });
+      counters.unknown++;
+      throw unknown as Error;
+    }
+  }
+
+  #admissionOf(kind: string): Admission {
+    const known = this.#admissions.get(kind);
+    if (known !== undefined) return known;
+    if (this.#admissions.size >= MAX_KINDS) {
+      for (const [other, { isIdle }] of this.#admissions) if (isIdle) this.#admissions.delete(other);
+    }
+    const admission = new Admission();
+    this.#admissions.set(kind, admission);
+    return admission;
+  }
+}
+
+/** What the host reported of an attempt that turned out not to have been committed. */
+function asReported(error: unknown): never {
+  throw error instanceof NotCommitted ? error.cause : error;
+}
