@@ -12,6 +12,13 @@ const STARTING_MS = 60_000;
 /** The name of PostgreSQL's socket in the server's directory; there is one server per directory, so one port will do. */
 export const SOCKET_NAME = '.s.PGSQL.5432';
 
+/** Where a gateway in front of a server listens. */
+export function gatewayPath(directory: string): string {
+  return process.platform === 'win32'
+    ? `\\\\.\\pipe\\${path.basename(directory)}`
+    : path.join(directory, SOCKET_NAME);
+}
+
 /** The folders a server's directory may be in, the fastest first. */
 function parentDirectories(): string[] {
   const parents = [os.tmpdir()];

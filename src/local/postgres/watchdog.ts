@@ -11,6 +11,8 @@ export interface WatchdogOrders {
   readonly mode: 'foreground' | 'background';
   /** Ends a `background` server. */
   readonly stop?: Command;
+  /** Where a `background` server writes its log. */
+  readonly log?: string;
 }
 
 /** A program to run. */
@@ -32,7 +34,7 @@ export interface Command {
 export const watchdogProgram = String.raw`
 'use strict';
 const { spawn } = require('node:child_process');
-const { closeSync, openSync, rmSync } = require('node:fs');
+const { closeSync, existsSync, openSync, readFileSync, rmSync } = require('node:fs');
 
 let orders;
 let child; // the program that runs now, in a process group of its own
@@ -118,6 +120,7 @@ function stopBackgroundServer() {
 
 function leave(code) {
   if (orders) {
+    if (orders.log && existsSync(orders.log)) process.stderr.write(readFileSync(orders.log));
     process.chdir('..');
     rmSync(orders.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
