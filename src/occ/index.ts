@@ -17,3 +17,14 @@ export {
   type RunOptions,
   type TransactionCounters,
 } from './transaction-runner';
+export {
+  resolveTransactionOptions,
+  splitOrmOptions,
+  type DsqlOrmOptions,
+  type NestedMode,
+  type ResolvedTransactionDefaults,
+  type ResolvedTransactionOptions,
+  type TransactionDefaults,
+  type TransactionOptions,
+  type TransactionRules,
+} from './transaction-options';
