@@ -277,6 +277,16 @@ describe('jobs', () => {
     expect(await beginIndexBuild('create index if not exists unnamed_a_idx on unnamed (a)')).toBeNull();
   });
 
+  it('are found below a savepoint too', async () => {
+    await admin('create table nested (a int)');
+    const job = await begin(
+      'savepoint hidden',
+      'create index nested_a on nested (a)',
+      'select pg_dsql_local.begin_index_build() as id',
+    );
+    expect(await jobs(job)).toMatchObject([{ object_name: 'public.nested_a' }]);
+  });
+
   it('fail for duplicates, and the unique index stays invalid and still enforces', async () => {
     await admin(
       'create table duplicates (a int, b text)',
