@@ -30,6 +30,11 @@ let host = '';
 beforeAll(async () => {
   postgres = await launchPostgres();
   host = postgres.directory;
+  // The server's own database looks like a cluster's; one made from the template looks like PostgreSQL's.
+  const superuser = new pg.Client({ ...endpoint(), user: postgres.superuser, database: 'postgres' });
+  await superuser.connect();
+  await superuser.query('CREATE DATABASE plain TEMPLATE template0');
+  await superuser.end();
 });
 afterAll(async () => {
   await postgres?.stop();
@@ -68,8 +73,7 @@ it('a plain Sequelize beside ours behaves as if we were not there', async () => 
   const globals = globalsOf();
   const ours = createDsqlSequelize({ ...cluster.orm, logging: false });
   await ours.authenticate();
-  const { username, ...endpoint } = plainEndpoint();
-  const plain = new Sequelize({ dialect: 'postgres', username, ...endpoint, logging: false });
+  const plain = new Sequelize({ dialect: 'postgres', ...plainEndpoint(), logging: false });
   const Job = plain.define('Job', {
     state: { type: DataTypes.ENUM('open', 'closed'), defaultValue: 'open' },
     tags: { type: DataTypes.ARRAY(DataTypes.TEXT), defaultValue: [] },
@@ -87,8 +91,12 @@ it('a plain Sequelize beside ours behaves as if we were not there', async () => 
   expectUnchanged(globals);
 });
 
+function endpoint() {
+  return { host, port: 5432 };
+}
+
 function plainEndpoint() {
-  return { host, port: 5432, username: postgres?.superuser ?? '', database: 'postgres' };
+  return { ...endpoint(), username: postgres?.superuser ?? '', database: 'plain' };
 }
 
 /** What a careless neighbour could have changed, each thing by name. */
