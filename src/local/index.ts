@@ -1,3 +1,16 @@
+export type {
+  CommitFault,
+  CommitMatch,
+  ConnectionFault,
+  CutFault,
+  Fault,
+  Faults,
+  FaultTiming,
+  IndexBuildFault,
+  StatementFault,
+  StatementMatch,
+} from './faults';
 export { startLocalDsql } from './local-dsql';
 export type { LocalDsql, LocalDsqlEnvironment, LocalDsqlOptions } from './local-dsql';
 export { PostgresUnavailableError } from './postgres';
+export type { RoundTrip, Trace, TracedConnection, TracedStatement, TraceRecording } from './trace';

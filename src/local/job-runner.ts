@@ -7,19 +7,25 @@ const RETRY_MS = 20;
 /** Does the work of asynchronous jobs, as superuser, one job after the other in the order they were committed. */
 export class JobRunner {
   readonly #link: BackendLink;
+  readonly #failIndexBuild: (table: string) => string | undefined;
   readonly #stopping = new AbortController();
   #work: Promise<void> = Promise.resolve();
 
-  private constructor(link: BackendLink) {
+  private constructor(link: BackendLink, failIndexBuild: (table: string) => string | undefined) {
     this.#link = link;
+    this.#failIndexBuild = failIndexBuild;
   }
 
-  static async start(postgres: PostgresServer): Promise<JobRunner> {
+  /** @param failIndexBuild - says why the build of an index on a table, given as `schema.name`, is to fail */
+  static async start(
+    postgres: PostgresServer,
+    failIndexBuild: (table: string) => string | undefined,
+  ): Promise<JobRunner> {
     const parameters = new Map([
       ['user', postgres.superuser],
       ['database', 'postgres'],
     ]);
-    return new JobRunner(await BackendLink.open(() => postgres.connect(), parameters));
+    return new JobRunner(await BackendLink.open(() => postgres.connect(), parameters), failIndexBuild);
   }
 
   /** Takes on a job; one that was rolled back after all is passed over. */
@@ -36,7 +42,7 @@ export class JobRunner {
 
   async #perform(jobId: string): Promise<void> {
     const { signal } = this.#stopping;
-    let failure: string | null = null;
+    let failure: string | null = await this.#demandedFailure(jobId);
     while (!signal.aborted) {
       try {
         await this.#statement('SELECT pg_dsql_local.start_job($1)', [jobId]);
@@ -50,6 +56,14 @@ export class JobRunner {
         if (error.sqlstate !== '40001') failure = error.message;
       }
     }
+  }
+
+  async #demandedFailure(jobId: string): Promise<string | null> {
+    const table = await this.#statement(
+      `SELECT table_name FROM pg_dsql_local.job WHERE job_id = $1 AND job_type = 'INDEX_BUILD'`,
+      [jobId],
+    );
+    return table === null ? null : (this.#failIndexBuild(table) ?? null);
   }
 
   async #statement(sql: string, parameters: readonly (string | null)[]): Promise<string | null> {

@@ -3,10 +3,14 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { loadParser } from '../sql';
+import { FaultInjector } from './faults';
+import type { Faults } from './faults';
 import { JobRunner } from './job-runner';
 import { launchPostgres } from './postgres';
 import { LOOPBACK, ProxyServer } from './proxy-server';
 import { issueCertificates } from './tls/certificates';
+import { Tracer } from './trace';
+import type { Trace } from './trace';
 
 /** How a local DSQL is to be; every field is optional. */
 export interface LocalDsqlOptions {
@@ -75,6 +79,10 @@ export interface LocalDsql extends AsyncDisposable {
   readonly caFile: string;
   /** The only credentials that sign tokens this server accepts; they are worth nothing anywhere else. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Makes it fail on demand. */
+  readonly faults: Faults;
+  /** Records what clients do. */
+  readonly trace: Trace;
   /**
    * Makes the environment for a client.
    *
@@ -123,10 +131,12 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
   const { ca, cert, key } = issueCertificates([host]);
   const [postgres] = await Promise.all([launchPostgres(), loadParser()]);
   try {
-    const jobs = await JobRunner.start(postgres);
     const caFile = path.join(postgres.directory, 'ca.pem');
     writeFileSync(caFile, ca);
-    const proxy = new ProxyServer({
+    const faults = new FaultInjector(() => proxy.endSessions());
+    const trace = new Tracer();
+    const jobs = await JobRunner.start(postgres, (table) => faults.atIndexBuild(table));
+    const proxy: ProxyServer = new ProxyServer({
       secureContext: createSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
       gate: {
         clusterId,
@@ -135,8 +145,14 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         requireSni,
         clock: options.clock ?? (() => new Date()),
         credentials: (accessKeyId) => (accessKeyId === credentials.accessKeyId ? credentials : undefined),
+        admit: (user) => faults.atConnection(user),
+        onToken: (accepted) => {
+          trace.count(accepted ? 'tokensVerified' : 'tokensRefused');
+        },
         postgres,
       },
+      faults,
+      trace,
       onRefused: options.onConnectionRefused,
       onJobs: (jobIds) => {
         for (const jobId of jobIds) jobs.run(jobId);
@@ -162,6 +178,8 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
       ca,
       caFile,
       credentials,
+      faults,
+      trace,
       env: async (user = 'admin') => ({
         PGHOST: host,
         PGHOSTADDR: LOOPBACK,

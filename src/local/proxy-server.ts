@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
+import type { FaultInjector } from './faults';
 import { logIn } from './session/log-in';
 import type { Gate } from './session/log-in';
 import { Session } from './session/session';
+import type { Tracer } from './trace';
 import { errorResponse } from './wire/server-messages';
 import { ConnectionRefusedError, openConnection } from './wire/startup';
 import type { CancelRequest } from './wire/startup';
@@ -13,6 +15,8 @@ import type { CancelRequest } from './wire/startup';
 export interface ProxyServerParts {
   readonly secureContext: SecureContext;
   readonly gate: Gate;
+  readonly faults: FaultInjector;
+  readonly trace: Tracer;
   /** Hears why a connection was refused. */
   readonly onRefused?: ((error: Error) => void) | undefined;
   /** Hears of the asynchronous jobs of every transaction that has ended. */
@@ -64,6 +68,13 @@ export class ProxyServer {
     await closed;
   }
 
+  /** Ends every session; returns how many there were. */
+  endSessions(): number {
+    const { size } = this.#sessions;
+    for (const session of this.#sessions) session.close();
+    return size;
+  }
+
   async #serve(socket: Socket): Promise<void> {
     const deadline = setTimeout(() => socket.destroy(), LOG_IN_MS);
     socket.once('close', () => {
@@ -91,9 +102,14 @@ export class ProxyServer {
       return undefined;
     }
     const { stream, reader } = opened;
-    const { gate, onJobs } = this.#parts;
+    const { gate, faults, onJobs } = this.#parts;
     const link = await logIn(opened, gate);
-    return link && new Session({ stream, reader, link, clock: gate.clock, onJobs });
+    if (!link) return undefined;
+    const trace = this.#parts.trace.connection(
+      opened.parameters.get('user') ?? '',
+      link.parameters.get('application_name'),
+    );
+    return new Session({ stream, reader, link, clock: gate.clock, faults, trace, onJobs });
   }
 
   /** A wrong key is not answered, nor is a right one: as PostgreSQL, so that keys cannot be guessed at. */
@@ -105,6 +121,7 @@ export class ProxyServer {
   }
 
   #refuse(socket: Socket, error: unknown): void {
+    this.#parts.trace.count('connectionsRefused');
     if (error instanceof Error) this.#parts.onRefused?.(error);
     if (error instanceof ConnectionRefusedError) error.stream.end(errorResponse(error.fields));
     else socket.destroy();

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { readFields } from '../wire/server-messages';
 
 /** Where answers come from, and what to stop while the client does not read them. */
 export interface AnswerSource {
@@ -6,6 +7,7 @@ export interface AnswerSource {
   resume(): void;
 }
 
+const ERROR_RESPONSE = 'E'.charCodeAt(0);
 const WRITE_AT_BYTES = 64 * 1024;
 
 /**
@@ -15,16 +17,20 @@ const WRITE_AT_BYTES = 64 * 1024;
 export class Answers {
   readonly #stream: Duplex;
   readonly #source: AnswerSource;
+  readonly #onError: (sqlstate: string) => void;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #paused = false;
 
-  constructor(stream: Duplex, source: AnswerSource) {
+  /** @param onError - hears of every ErrorResponse */
+  constructor(stream: Duplex, source: AnswerSource, onError: (sqlstate: string) => void) {
     this.#stream = stream;
     this.#source = source;
+    this.#onError = onError;
   }
 
   send(bytes: Buffer): void {
+    if (bytes[0] === ERROR_RESPONSE) this.#onError(readFields(bytes.subarray(5)).get('C') ?? '');
     this.#pending.push(bytes);
     this.#pendingBytes += bytes.length;
     if (this.#pendingBytes >= WRITE_AT_BYTES) this.flush();

@@ -29,6 +29,11 @@ export class ClientInput {
     return this.#next;
   }
 
+  /** Whether the client has sent more already than was taken. */
+  get hasMore(): boolean {
+    return this.#reader.hasMore;
+  }
+
   /** Takes the next message if it is here already. */
   buffered(): Message | undefined {
     return this.#next ? undefined : this.#reader.buffered();

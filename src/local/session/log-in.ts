@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { sessionParameterRefusal } from '../../sql';
+import type { Refusal } from '../../sql';
 import type { PostgresServer } from '../postgres';
 import { TokenRejectedError, verifyToken } from '../token';
 import type { SigningCredentials, TokenAction } from '../token';
@@ -21,6 +22,10 @@ export interface Gate {
   readonly requireSni: boolean;
   readonly clock: () => Date;
   readonly credentials: (accessKeyId: string) => SigningCredentials | undefined;
+  /** Says what a client that wants to log in must be refused with before anything is asked of it. */
+  readonly admit: (user: string) => Refusal | undefined;
+  /** Hears of every token that was presented. */
+  readonly onToken: (accepted: boolean) => void;
   readonly postgres: PostgresServer;
 }
 
@@ -52,6 +57,8 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
       message: 'no PostgreSQL user name specified in startup packet',
     });
   }
+  const refusal = gate.admit(user);
+  if (refusal) throw refused(stream, refusal);
   if (request.unknownProtocolOptions) {
     stream.write(negotiateProtocolVersion(0, request.unknownProtocolOptions));
   }
@@ -65,7 +72,13 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
       message: `expected password response, got message type ${password.type}`,
     });
   }
-  authenticate(readText(password.body).toString(), user, gate, stream);
+  try {
+    authenticate(readText(password.body).toString(), user, gate, stream);
+    gate.onToken(true);
+  } catch (error) {
+    gate.onToken(false);
+    throw error;
+  }
 
   const database = parameters.get('database') ?? user;
   if (database !== DATABASE) {

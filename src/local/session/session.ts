@@ -1,7 +1,10 @@
 import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { parseQuery, positionInQuery } from '../../sql';
 import type { Refusal, Statement } from '../../sql';
+import type { CommitEffect, FaultInjector } from '../faults';
+import type { ConnectionTrace } from '../trace';
 import {
   bind,
   describe,
@@ -50,6 +53,8 @@ export interface SessionParts {
   readonly reader: StreamReader;
   readonly link: BackendLink;
   readonly clock: () => Date;
+  readonly faults: FaultInjector;
+  readonly trace: ConnectionTrace;
   /** Hears of the asynchronous jobs of a transaction when it has ended. */
   readonly onJobs: (jobIds: readonly string[]) => void;
 }
@@ -76,6 +81,8 @@ export class Session {
   readonly #link: BackendLink;
   readonly #answers: Answers;
   readonly #clock: () => Date;
+  readonly #faults: FaultInjector;
+  readonly #trace: ConnectionTrace;
   readonly #onJobs: (jobIds: readonly string[]) => void;
   readonly #book = new StatementBook();
   readonly #secretKey = randomInt(1, 2 ** 31);
@@ -91,18 +98,24 @@ export class Session {
   #overflowing = false;
   /** CommandComplete of the last statement of a Query, which is true only when its transaction is committed. */
   #held: Buffer | undefined;
+  /** What the COMMIT that is being executed is to be answered with. */
+  #commitEffect: CommitEffect | undefined;
   /** Asynchronous jobs begun in the current transaction. */
   #jobs: string[] = [];
   #busy = false;
   #closed = false;
 
-  constructor({ stream, reader, link, clock, onJobs }: SessionParts) {
+  constructor({ stream, reader, link, clock, faults, trace, onJobs }: SessionParts) {
     this.#stream = stream;
     this.#input = new ClientInput(reader);
     this.#link = link;
     this.#clock = clock;
+    this.#faults = faults;
+    this.#trace = trace;
     this.#onJobs = onJobs;
-    this.#answers = new Answers(stream, link);
+    this.#answers = new Answers(stream, link, (sqlstate) => {
+      trace.failed(sqlstate);
+    });
     this.#status = link.status;
     stream.once('close', () => {
       this.close();
@@ -140,7 +153,9 @@ export class Session {
       this.#greet();
       for (let unit = await this.#input.unit(); unit; unit = await this.#input.unit()) {
         const current = unit;
+        await this.#beginRoundTrip();
         await this.#link.exclusive(() => this.#serve(current));
+        if (!this.#input.hasMore) this.#trace.end();
       }
     } catch (error) {
       if (this.#closed) return;
@@ -160,6 +175,21 @@ export class Session {
     this.#link.close();
     this.#answers.flush();
     this.#stream.destroySoon();
+    this.#trace.close();
+  }
+
+  /** Ends the session as a network does that is gone: nothing more is sent. */
+  #cut(): never {
+    this.#stream.destroy();
+    this.close();
+    throw new Error('the connection was cut on demand');
+  }
+
+  /** The client waits from here on, unless it has been waiting since an earlier unit that it did not end with. */
+  async #beginRoundTrip(): Promise<void> {
+    if (!this.#trace.begin()) return;
+    const delayMs = this.#faults.atRoundTrip();
+    if (delayMs > 0) await sleep(delayMs);
   }
 
   #greet(): void {
@@ -335,12 +365,16 @@ export class Session {
 
   /** What the statement must be refused with at this point. */
   #refusalOf(statement: Statement): Refusal | undefined {
+    this.#trace.statement(statement);
     // A failed transaction answers everything alike; what PostgreSQL can read it answers itself.
     if (this.#status === 'E') return statement.refusal && TRANSACTION_ABORTED;
     if (statement.refusal) return statement.refusal;
     const now = this.#clock();
     this.#transaction ??= new Transaction(now, false);
-    return this.#transaction.admit(statement, now);
+    const refusal = this.#transaction.admit(statement, now);
+    if (refusal) return refusal;
+    const fault = this.#faults.beforeStatement(statement);
+    return fault === 'cut' ? this.#cut() : fault;
   }
 
   /** Runs one statement; everything it needs is in the batch or in PostgreSQL already. */
@@ -351,6 +385,7 @@ export class Session {
       await this.#refuse(refusal, undefined, statement);
       return undefined;
     }
+    if (statement.kind === 'commit' && (await this.#strikeCommit())) return undefined;
     const own = ownStatement(statement);
     if (own?.replaces) {
       await this.#runBatch('flush');
@@ -391,7 +426,7 @@ export class Session {
     return isDml(statement) && !this.#transaction?.explicit;
   }
 
-  #completed({ statement, simple, last }: Execution, tag: string, bytes: Buffer): void {
+  #completed({ statement, last }: Execution, tag: string, bytes: Buffer): void {
     const overflow = this.#transaction?.executed(statement, tag);
     if (overflow) {
       this.#answers.send(refusalResponse(overflow));
@@ -406,7 +441,10 @@ export class Session {
     } else if (tag === 'DEALLOCATE ALL') {
       this.#book.forgetStatements();
     }
-    if (simple && last && !this.#transaction?.explicit) this.#held = bytes;
+    if (this.#commitEffect) {
+      this.#skipping = true;
+      this.#afterCommit();
+    } else if (last && !this.#transaction?.explicit) this.#held = bytes;
     else this.#answers.send(bytes);
   }
 
@@ -474,8 +512,51 @@ export class Session {
     else await this.#link.abortTransaction();
   }
 
+  /**
+   * Lets a fault strike the commit that is to come, if there is one.
+   *
+   * @returns whether it is not to be done
+   */
+  async #strikeCommit(): Promise<boolean> {
+    const transaction = this.#transaction;
+    if (!this.#faults.watchesCommits || !transaction) return false;
+    const { explicit } = transaction;
+    await this.#runBatch('flush');
+    // It was not to be committed after all, or BEGIN was executed, or an error.
+    if (this.#transaction !== transaction || transaction.explicit !== explicit) return false;
+    if (this.#skipping || this.#overflowing || this.#status === 'E') return false;
+    const effect = this.#faults.atCommit(transaction);
+    if (!effect) return false;
+    if (effect.committed) {
+      this.#commitEffect = effect;
+      return false;
+    }
+    if (effect.effect === 'cut') this.#cut();
+    this.#held = undefined;
+    this.#skipping = true;
+    this.#answers.send(refusalResponse(effect.effect));
+    if (transaction.explicit) await this.#link.hidden('ROLLBACK');
+    else await this.#link.abortTransaction();
+    return true;
+  }
+
+  /** A transaction was committed: answers what a fault would have it be answered with. */
+  #afterCommit(): void {
+    const effect = this.#commitEffect?.effect;
+    this.#commitEffect = undefined;
+    if (effect === undefined) return;
+    if (effect === 'cut') {
+      this.#stream.destroy();
+      this.close();
+    } else this.#answers.send(refusalResponse(effect));
+    this.#held = undefined;
+  }
+
   async #sync(): Promise<void> {
+    if (!this.#skipping && this.#transaction?.explicit === false) await this.#strikeCommit();
     await this.#runBatch('sync');
+    if (!this.#skipping) this.#afterCommit();
+    this.#commitEffect = undefined;
     if (this.#overflowing) {
       await this.#overflow();
       await this.#link.hiddenExchange([], 'sync');

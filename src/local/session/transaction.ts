@@ -1,4 +1,4 @@
-import type { Refusal, Statement } from '../../sql';
+import type { Refusal, Statement, TableName } from '../../sql';
 
 /** AWS user guide, "Quotas and limits", 2026-09-15; the boundary (3,000 pass) was recorded from a cluster, 2026-09. */
 const MAX_ROWS = 3000;
@@ -32,6 +32,8 @@ export class Transaction {
   #hasDdl = false;
   #hasDml = false;
   #rows = 0;
+  /** The tables that its statements wrote or locked. */
+  readonly tables: TableName[] = [];
   /** Whether BEGIN was executed: it then lives until COMMIT or ROLLBACK, else until the end of its unit. */
   explicit: boolean;
 
@@ -51,6 +53,7 @@ export class Transaction {
     } else if (isDml(statement)) {
       if (this.#hasDdl) return DDL_WITH_DML;
       this.#hasDml = true;
+      this.tables.push(...statement.targets);
     }
     return undefined;
   }

@@ -61,6 +61,10 @@ export class MessageBuffer {
     return { type: String.fromCharCode(bytes[0] ?? 0), bytes, body: bytes.subarray(HEADER_BYTES) };
   }
 
+  get isEmpty(): boolean {
+    return this.#offset === this.#head.length && this.#restBytes === 0;
+  }
+
   /** Makes `count` bytes contiguous, copying only once they are all there, so that large messages stay linear. */
   #join(count: number): boolean {
     const held = this.#head.length - this.#offset;

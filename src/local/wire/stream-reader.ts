@@ -65,6 +65,11 @@ export class StreamReader {
     return this.#messages.next();
   }
 
+  /** Whether bytes have arrived that were not taken. */
+  get hasMore(): boolean {
+    return this.#messages.isEmpty ? this.#stream.readableLength > 0 : true;
+  }
+
   get #ended(): boolean {
     return this.#stream.readableEnded || this.#stream.destroyed;
   }

@@ -1,0 +1,200 @@
+import type { Statement, StatementKind } from '../sql';
+
+/** A session, as a trace names it. */
+export interface TracedConnection {
+  /** Counts up from 1 since the local DSQL was started. */
+  readonly id: number;
+  readonly user: string;
+  /** `application_name` as it was when the session began. */
+  readonly applicationName: string | undefined;
+}
+
+/** A statement that was executed. */
+export interface TracedStatement {
+  /** As the client wrote it, but for DSQL's own words, which are blanked. */
+  readonly text: string;
+  readonly kind: StatementKind;
+  /** The error that it was answered with, or that its commit was answered with where it committed itself. */
+  readonly sqlstate?: string;
+}
+
+/**
+ * What a client sent before it waited for an answer, and the answer. Messages that a client pipelines, without waiting
+ * for the answer to those before, make one round trip.
+ */
+export interface RoundTrip {
+  readonly connection: TracedConnection;
+  /** Statements that were executed, in order; empty where a client only prepared one, for example. */
+  readonly statements: readonly TracedStatement[];
+  /** When its first message was taken up. */
+  readonly startedAt: Date;
+  /** From then to the last byte of the answer, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** What a {@link Trace} has recorded since it was started; it grows until it is stopped. */
+export interface TraceRecording {
+  /** Those that were answered, in the order they were begun. The round trips of logging in are not among them. */
+  readonly roundTrips: readonly RoundTrip[];
+  /** The statements of `roundTrips`, in order. */
+  readonly statements: readonly TracedStatement[];
+  /** Round trips that there was no room for. */
+  readonly dropped: number;
+  /** Sessions that began. */
+  readonly connectionsOpened: number;
+  /** Sessions that ended. */
+  readonly connectionsClosed: number;
+  /** Connections that were refused before they became a session. */
+  readonly connectionsRefused: number;
+  /** Tokens that were presented and found good. */
+  readonly tokensVerified: number;
+  /** Tokens that were presented and refused. */
+  readonly tokensRefused: number;
+  /** Ends the recording; what it holds stays. Idempotent. */
+  stop(): TraceRecording;
+}
+
+/** Records what clients do, so that round trips, tokens and connections can be counted. */
+export interface Trace {
+  /**
+   * Starts a recording, one of any number at a time.
+   *
+   * @example
+   * ```ts
+   * const recording = local.trace.start();
+   * await users.findOneBy({ id });
+   * expect(recording.stop().roundTrips).toHaveLength(1);
+   * ```
+   * @param limit - how many round trips to keep, from the first; a positive integer, 100,000 unless given
+   * @throws RangeError for an impossible limit
+   */
+  start(limit?: number): TraceRecording;
+}
+
+/** Something that is counted. */
+type Counted =
+  'connectionsOpened' | 'connectionsClosed' | 'connectionsRefused' | 'tokensVerified' | 'tokensRefused';
+
+const DEFAULT_LIMIT = 100_000;
+
+class Recording implements TraceRecording {
+  readonly #limit: number;
+  readonly #onStop: (recording: Recording) => void;
+  readonly roundTrips: RoundTrip[] = [];
+  dropped = 0;
+  connectionsOpened = 0;
+  connectionsClosed = 0;
+  connectionsRefused = 0;
+  tokensVerified = 0;
+  tokensRefused = 0;
+
+  constructor(limit: number, onStop: (recording: Recording) => void) {
+    this.#limit = limit;
+    this.#onStop = onStop;
+  }
+
+  get statements(): TracedStatement[] {
+    return this.roundTrips.flatMap(({ statements }) => statements);
+  }
+
+  add(roundTrip: RoundTrip): void {
+    if (this.roundTrips.length < this.#limit) this.roundTrips.push(roundTrip);
+    else this.dropped++;
+  }
+
+  stop(): this {
+    this.#onStop(this);
+    return this;
+  }
+}
+
+/** {@link Trace}, with what the parts of the local DSQL report to it. It costs next to nothing while nobody records. */
+export class Tracer implements Trace {
+  readonly #recordings = new Set<Recording>();
+  #connections = 0;
+
+  start(limit = DEFAULT_LIMIT): TraceRecording {
+    if (!Number.isInteger(limit) || limit < 1) {
+      throw new RangeError(`limit: expected a positive integer, got ${limit}`);
+    }
+    const recording = new Recording(limit, (stopped) => this.#recordings.delete(stopped));
+    this.#recordings.add(recording);
+    return recording;
+  }
+
+  get recording(): boolean {
+    return this.#recordings.size > 0;
+  }
+
+  count(counted: Counted): void {
+    for (const recording of this.#recordings) recording[counted]++;
+  }
+
+  add(roundTrip: RoundTrip): void {
+    for (const recording of this.#recordings) recording.add(roundTrip);
+  }
+
+  /** A session begins. */
+  connection(user: string, applicationName: string | undefined): ConnectionTrace {
+    return new ConnectionTrace(this, Object.freeze({ id: ++this.#connections, user, applicationName }));
+  }
+}
+
+/** What one session reports to the trace. */
+export class ConnectionTrace {
+  readonly #tracer: Tracer;
+  readonly #connection: TracedConnection;
+  #current: { statements: TracedStatement[]; startedAt: Date; started: number } | undefined;
+  #underWay = false;
+  #closed = false;
+
+  constructor(tracer: Tracer, connection: TracedConnection) {
+    this.#tracer = tracer;
+    this.#connection = connection;
+    tracer.count('connectionsOpened');
+  }
+
+  /**
+   * Messages are taken up; they belong to the round trip that is under way, if there is one.
+   *
+   * @returns whether they begin one
+   */
+  begin(): boolean {
+    if (this.#underWay) return false;
+    this.#underWay = true;
+    if (this.#tracer.recording) {
+      this.#current = { statements: [], startedAt: new Date(), started: performance.now() };
+    }
+    return true;
+  }
+
+  /** A statement is executed. */
+  statement({ text, kind }: Statement): void {
+    this.#current?.statements.push({ text: text.trim(), kind });
+  }
+
+  /** The last statement was answered with an error. */
+  failed(sqlstate: string): void {
+    const statements = this.#current?.statements;
+    const last = statements?.pop();
+    if (last) statements?.push({ ...last, sqlstate });
+  }
+
+  /** Everything that was taken up is answered, and the client has sent nothing else meanwhile. */
+  end(): void {
+    this.#underWay = false;
+    if (!this.#current) return;
+    const { statements, startedAt, started } = this.#current;
+    this.#current = undefined;
+    const durationMs = performance.now() - started;
+    this.#tracer.add({ connection: this.#connection, statements, startedAt, durationMs });
+  }
+
+  /** The session ends. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.end();
+    this.#tracer.count('connectionsClosed');
+  }
+}
