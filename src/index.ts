@@ -25,6 +25,7 @@ export {
   type TokenSigningReason,
 } from './connection';
 export {
+  classifyError,
   isNestedTransactionError,
   isOccConflict,
   isRetryExhaustedError,
@@ -32,7 +33,11 @@ export {
   NestedTransactionError,
   RetryExhaustedError,
   retryOnConflict,
+  transactionChannels,
   UnsupportedFeatureError,
+  type ErrorClass,
+  type ErrorKind,
   type RetryContext,
   type RetryOptions,
+  type TransactionMessage,
 } from './occ';
