@@ -165,6 +165,34 @@ describe('COMMIT', () => {
   });
 });
 
+describe('round trips', () => {
+  it('are two for a transaction of one statement, and none for an empty one', async () => {
+    const recording = cluster.local.trace.start();
+    await client.query('BEGIN');
+    await client.query('INSERT INTO note (text) VALUES ($1)', ['a']);
+    await client.query('COMMIT');
+    await client.query('BEGIN');
+    await client.query('COMMIT');
+    await client.query('BEGIN');
+    await client.query('ROLLBACK');
+    recording.stop();
+    expect(recording.roundTrips.map(({ statements }) => statements.map(({ kind }) => kind))).toStrictEqual([
+      ['begin', 'write'],
+      ['commit'],
+    ]);
+  });
+
+  it('are none for the ROLLBACK behind a COMMIT that failed', async () => {
+    cluster.local.faults.failCommit({ error: 'OC000' });
+    const recording = cluster.local.trace.start();
+    await client.query('BEGIN');
+    await client.query('INSERT INTO note (text) VALUES ($1)', ['a']);
+    await expect(client.query('COMMIT')).rejects.toMatchObject({ code: '40001' });
+    await client.query('ROLLBACK');
+    expect(recording.stop().roundTrips).toHaveLength(2);
+  });
+});
+
 async function notesOfOthers(): Promise<string[]> {
   const other = new DsqlClient(cluster.connection);
   await other.connect();

@@ -1,0 +1,105 @@
+import { DsqlClient, DsqlPool, isCommitOutcomeUnknownError } from 'aurora-dsql-orm';
+import { useCluster } from '../cluster';
+
+const cluster = useCluster();
+
+beforeAll(async () => {
+  await withClient((client) => client.query('CREATE TABLE entry (id integer PRIMARY KEY)'));
+});
+afterEach(() => {
+  cluster.local.faults.clear();
+});
+
+describe('the outcome of COMMIT is unknown', () => {
+  it.each([
+    ['was cut before COMMIT reached the server', 'before commit', 0],
+    ['was cut before the answer came', 'after commit', 1],
+  ] as const)('when the connection %s', async (_, at, written) => {
+    await emptied();
+    cluster.local.faults.cutConnection({ at });
+    const error = await insertFailing();
+    expect(isCommitOutcomeUnknownError(error)).toBe(true);
+    expect(error).toHaveProperty('cause');
+    expect(await count()).toBe(written);
+  });
+
+  it.each([false, true])('when the server was unavailable (and had committed: %s)', async (committed) => {
+    await emptied();
+    cluster.local.faults.failCommit({ error: 'XX000', committed });
+    const error = await insertFailing();
+    expect(error).toMatchObject({ name: 'CommitOutcomeUnknownError', cause: { code: 'XX000' } });
+    expect(await count()).toBe(committed ? 1 : 0);
+  });
+
+  it('and is known when the server reports a conflict', async () => {
+    await emptied();
+    cluster.local.faults.failCommit({ error: 'OC000' });
+    expect(await insertFailing()).toMatchObject({ code: '40001' });
+    expect(await count()).toBe(0);
+  });
+
+  it('and is known when COMMIT could not be sent at all', async () => {
+    await emptied();
+    const client = new DsqlClient(cluster.connection);
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query('INSERT INTO entry VALUES (1)');
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    cluster.local.faults.endConnections();
+    await ended;
+    const error: unknown = await client.query('COMMIT').catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(Error);
+    expect(isCommitOutcomeUnknownError(error)).toBe(false);
+    expect(await count()).toBe(0);
+  });
+});
+
+describe('a connection that is refused for the moment', () => {
+  it.each(['53300', '53400'] as const)('with %s is tried again by the pool', async (error) => {
+    const fault = cluster.local.faults.refuseConnections({ error, times: 3 });
+    const pool = new DsqlPool(cluster.connection);
+    expect((await pool.query('SELECT 1 AS one')).rows).toStrictEqual([{ one: 1 }]);
+    expect(fault.fired).toBe(3);
+    await pool.end();
+  });
+
+  it('is given up within the time to connect', async () => {
+    cluster.local.faults.refuseConnections({ error: '53300', times: Infinity });
+    const pool = new DsqlPool({ ...cluster.connection, connectionTimeoutMillis: 300 });
+    await expect(pool.query('SELECT 1')).rejects.toMatchObject({ code: '53300' });
+    await pool.end();
+  });
+});
+
+async function insertFailing(): Promise<unknown> {
+  const client = new DsqlClient(cluster.connection);
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query('INSERT INTO entry VALUES (1)');
+  const error: unknown = await client.query('COMMIT').catch((caught: unknown) => caught);
+  await client.end().catch(() => undefined);
+  return error;
+}
+
+async function emptied(): Promise<void> {
+  await withClient((client) => client.query('DELETE FROM entry'));
+}
+
+async function count(): Promise<number> {
+  const { rows } = await withClient((client) =>
+    client.query<{ count: number }>('SELECT count(*)::integer AS count FROM entry'),
+  );
+  return rows[0]?.count ?? -1;
+}
+
+async function withClient<T>(work: (client: DsqlClient) => Promise<T>): Promise<T> {
+  const client = new DsqlClient(cluster.connection);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
