@@ -23,15 +23,19 @@ export function isTransactionRolledBackError(error: unknown): error is Transacti
 }
 
 /**
- * COMMIT was sent and its answer never came, so the transaction may have been committed or not. It is never run again
- * by itself: that could do everything twice.
+ * COMMIT, or a writing statement that stood alone, was sent and its answer never came, so it may have been committed or
+ * not. It is never run again by itself: that could do everything twice.
  */
 export class CommitOutcomeUnknownError extends DsqlError {
   override readonly name = 'CommitOutcomeUnknownError';
 
-  constructor(options: { readonly cause: unknown }) {
+  /** @param subject - what was sent: `COMMIT`, or a `statement` that commits itself */
+  constructor(
+    options: { readonly cause: unknown },
+    readonly subject: 'COMMIT' | 'statement' = 'COMMIT',
+  ) {
     super(
-      'COMMIT was sent, but its outcome is unknown: the connection was lost or the server was unavailable. Look in the database whether the transaction was done before you run it again.',
+      `${subject === 'COMMIT' ? 'COMMIT' : 'A statement outside a transaction'} was sent, but its outcome is unknown: the connection was lost or the server was unavailable. Look in the database whether it was done before you run it again.`,
       options,
     );
   }

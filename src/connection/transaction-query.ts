@@ -44,6 +44,9 @@ interface HostQuery {
   handleReadyForQuery(connection: WireConnection): void;
 }
 
+/** Loses nothing when its answer is lost. */
+const READ = /^\s*(?:SELECT|SHOW|VALUES|TABLE|EXPLAIN)\b/i;
+
 const BaseQuery = Query as unknown as new (config: unknown, values: unknown, callback: unknown) => HostQuery;
 
 /**
@@ -58,9 +61,11 @@ const BaseQuery = Query as unknown as new (config: unknown, values: unknown, cal
 export class TransactionQuery extends BaseQuery {
   readonly #state: TransactionState;
   readonly verb: TransactionVerb | undefined;
-  #sent = false;
+  /** What is committed, or may be, once this has been sent. */
+  #commits: 'COMMIT' | 'statement' | undefined;
   /** BEGIN was written before this statement, and its answer has not come. */
   #leadsWithBegin = false;
+  /** An error of this moment is about a value that cannot be sent; the server knows nothing of it. */
   #writing = false;
   #rolledBack = false;
 
@@ -92,8 +97,9 @@ export class TransactionQuery extends BaseQuery {
           return this.#submitAfterBegin(connection, state.deferredBegin);
         }
     }
-    this.#sent = true;
-    return super.submit(connection);
+    if (this.verb === 'commit') this.#commits = 'COMMIT';
+    else if (state.status === 'I' && !READ.test(this.text)) this.#commits = 'statement';
+    return this.#write(() => super.submit(connection));
   }
 
   override handleCommandComplete(message: { text: string }, connection: WireConnection): void {
@@ -106,7 +112,11 @@ export class TransactionQuery extends BaseQuery {
   }
 
   override handleError(error: unknown, connection: WireConnection): void {
-    if (this.#leadsWithBegin && !this.#writing) {
+    if (this.#writing) {
+      super.handleError(error, connection);
+      return;
+    }
+    if (this.#leadsWithBegin) {
       this.#leadsWithBegin = false;
       this.#state.beginFailure = error;
       // node-postgres took the answer to the Parse of BEGIN for that of this statement.
@@ -115,8 +125,11 @@ export class TransactionQuery extends BaseQuery {
         Reflect.deleteProperty(connection.submittedNamedStatements ?? {}, this.name);
       }
     }
-    const unknown = this.verb === 'commit' && this.#sent && !isDecision(error);
-    super.handleError(unknown ? new CommitOutcomeUnknownError({ cause: error }) : error, connection);
+    const outcome =
+      this.#commits === undefined || isDecision(error)
+        ? error
+        : new CommitOutcomeUnknownError({ cause: error }, this.#commits);
+    super.handleError(outcome, connection);
   }
 
   override handleReadyForQuery(connection: WireConnection): void {
@@ -127,19 +140,25 @@ export class TransactionQuery extends BaseQuery {
   #submitAfterBegin(connection: WireConnection, begin: string): Error | null {
     this.#state.deferredBegin = undefined;
     this.#leadsWithBegin = true;
-    this.#sent = true;
     this.queryMode = 'extended';
     const { stream } = connection;
     stream.cork?.();
-    this.#writing = true;
     try {
       connection.parse({ text: begin, name: '', types: [] });
       connection.bind({ portal: '', statement: '', values: [], binary: false });
       connection.execute({ portal: '', rows: 0 });
-      return super.submit(connection);
+      return this.#write(() => super.submit(connection));
+    } finally {
+      stream.uncork?.();
+    }
+  }
+
+  #write(submit: () => Error | null): Error | null {
+    this.#writing = true;
+    try {
+      return submit();
     } finally {
       this.#writing = false;
-      stream.uncork?.();
     }
   }
 
@@ -249,7 +268,7 @@ function answerLocally(connection: WireConnection, tag: string, status: Transact
 }
 
 /**
- * Whether a failed COMMIT is known not to have committed: the server said so itself, went on, and was not `unavailable`
+ * Whether what failed is known not to have been committed: the server said so itself, went on, and was not `unavailable`
  * (XX000, AWS user guide, troubleshooting, 2026-09-08).
  */
 function isDecision(error: unknown): boolean {

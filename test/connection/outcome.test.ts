@@ -31,6 +31,44 @@ describe('the outcome of COMMIT is unknown', () => {
     expect(await count()).toBe(committed ? 1 : 0);
   });
 
+  it.each(['after commit', 'statement'] as const)(
+    'when a writing statement that stands alone is cut off (%s)',
+    async (at) => {
+      await emptied();
+      const client = new DsqlClient(cluster.connection);
+      client.on('error', () => undefined);
+      await client.connect();
+      cluster.local.faults.cutConnection({ at });
+      const error: unknown = await client
+        .query('INSERT INTO entry VALUES (1)')
+        .catch((caught: unknown) => caught);
+      expect(error).toMatchObject({ name: 'CommitOutcomeUnknownError', subject: 'statement' });
+      expect(await count()).toBe(at === 'statement' ? 0 : 1);
+    },
+  );
+
+  it('and is known when a value could not be sent', async () => {
+    await emptied();
+    const unsendable = {
+      toPostgres() {
+        throw new Error('no text for this');
+      },
+    };
+    await expect(
+      withClient((client) => client.query('INSERT INTO entry VALUES ($1)', [unsendable])),
+    ).rejects.toThrow('no text for this');
+  });
+
+  it('and is of no matter to a read', async () => {
+    const client = new DsqlClient(cluster.connection);
+    client.on('error', () => undefined);
+    await client.connect();
+    cluster.local.faults.cutConnection({ at: 'statement' });
+    const error: unknown = await client.query('SELECT 1').catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(Error);
+    expect(isCommitOutcomeUnknownError(error)).toBe(false);
+  });
+
   it('and is known when the server reports a conflict', async () => {
     await emptied();
     cluster.local.faults.failCommit({ error: 'OC000' });
