@@ -1,0 +1,344 @@
+import type { Refusal, Statement } from '../../sql';
+import { checkBefore, refusalHolds } from '../catalogue-checks';
+import type { Ask } from '../catalogue-checks';
+import type { CommitEffect, FaultInjector } from '../faults';
+import type { ConnectionTrace } from '../trace';
+import type { Message } from '../wire/message-buffer';
+import { commandComplete, dataRow, readCstring, readyForQuery } from '../wire/server-messages';
+import type { TransactionStatus } from '../wire/server-messages';
+import type { Answers } from './answers';
+import { BackendError } from './backend-link';
+import type { BackendLink, Outcome, Step } from './backend-link';
+import { refusalResponse, TRANSACTION_ABORTED, translateError } from './client-error';
+import type { ClientInput } from './client-input';
+import { copyIn } from './copy-in';
+import { ownStatement } from './own-statements';
+import type { OwnStatement } from './own-statements';
+import { reportedSetting } from './reported-settings';
+import type { StatementBook } from './statement-book';
+import { isDml, Transaction } from './transaction';
+
+/** What a runner works with; all of it belongs to one session. */
+export interface RunnerParts {
+  readonly link: BackendLink;
+  readonly input: ClientInput;
+  readonly answers: Answers;
+  readonly book: StatementBook;
+  readonly clock: () => Date;
+  readonly faults: FaultInjector;
+  readonly trace: ConnectionTrace;
+  /** Cuts the client off, without a word. */
+  readonly cut: () => void;
+  /** Hears of the asynchronous jobs of a transaction when it has ended. */
+  readonly onJobs: (jobIds: readonly string[]) => void;
+}
+
+/** One Execute on its way. */
+export interface Execution {
+  readonly statement: Statement;
+  readonly bytes: Buffer;
+  /** It came in a simple Query, which describes its result itself and is answered when it is committed. */
+  readonly simple: boolean;
+  /** Nothing but Sync follows in its unit. */
+  readonly last: boolean;
+}
+
+/**
+ * Runs the statements of one session, one at a time: what DSQL's transactions allow, what only DSQL has, and what
+ * becomes of the answers. Messages for PostgreSQL are gathered while nothing has to be known of one before the next is
+ * sent; {@link StatementRunner.execute} is the one place where a statement is executed.
+ */
+export class StatementRunner {
+  readonly #link: BackendLink;
+  readonly #input: ClientInput;
+  readonly #answers: Answers;
+  readonly #book: StatementBook;
+  readonly #clock: () => Date;
+  readonly #faults: FaultInjector;
+  readonly #trace: ConnectionTrace;
+  readonly #cutClient: () => void;
+  readonly #onJobs: (jobIds: readonly string[]) => void;
+  readonly #ask: Ask = (sql, parameters) => this.#link.hidden(sql, parameters);
+
+  /** Messages for PostgreSQL that nothing had to be known of before sending the next. */
+  #batch: Step[] = [];
+  #transaction: Transaction | undefined;
+  /** As in ReadyForQuery, but of this moment in a unit. */
+  #status: TransactionStatus;
+  /** An error was answered: the rest of the messages up to Sync is ignored. */
+  #skipping = false;
+  /** A statement was executed that its transaction had no room for: PostgreSQL has yet to be told. */
+  #overflowing = false;
+  /** CommandComplete of the last statement of a Query, which is true only when its transaction is committed. */
+  #held: Buffer | undefined;
+  /** Asynchronous jobs begun in the current transaction. */
+  #jobs: string[] = [];
+  /** What a fault does when the commit that is on its way has been done. */
+  #commitEffect: CommitEffect | undefined;
+
+  constructor({ link, input, answers, book, clock, faults, trace, cut, onJobs }: RunnerParts) {
+    this.#link = link;
+    this.#input = input;
+    this.#answers = answers;
+    this.#book = book;
+    this.#clock = clock;
+    this.#faults = faults;
+    this.#trace = trace;
+    this.#cutClient = cut;
+    this.#onJobs = onJobs;
+    this.#status = link.status;
+  }
+
+  /** Whether an error was answered, so that the rest of the messages up to Sync is ignored. */
+  get skipping(): boolean {
+    return this.#skipping;
+  }
+
+  /** Whether the transaction failed, so that everything but its end is refused. */
+  get failed(): boolean {
+    return this.#status === 'E';
+  }
+
+  /** Whether what the parser would have a statement refused with holds in this session now. */
+  async isRefused(statement: Statement): Promise<boolean> {
+    return statement.refusal !== undefined && refusalHolds(statement, this.#ask);
+  }
+
+  /** What the statement must be refused with at this point. */
+  async refusalOf(statement: Statement): Promise<Refusal | undefined> {
+    this.#trace.statement(statement);
+    // A failed transaction answers everything alike; what PostgreSQL can read it answers itself.
+    if (this.#status === 'E') return statement.refusal && TRANSACTION_ABORTED;
+    if (await this.isRefused(statement)) return statement.refusal;
+    const now = this.#clock();
+    this.#transaction ??= new Transaction(now, false);
+    const refusal = this.#transaction.admit(statement, now);
+    if (refusal) return refusal;
+    const fault = this.#faults.beforeStatement(statement);
+    if (fault) return fault === 'cut' ? this.#cut() : fault;
+    return checkBefore(statement)?.(this.#ask);
+  }
+
+  /** Queues messages for PostgreSQL. */
+  queue(...steps: readonly Step[]): void {
+    this.#batch.push(...steps);
+  }
+
+  /** Queues a message for PostgreSQL whose answer is the client's as it is. */
+  relay(
+    bytes: Buffer,
+    ends: string,
+    options: { confirms?: boolean } & Pick<Step, 'clientPosition'> = {},
+  ): void {
+    const { confirms, clientPosition } = options;
+    const receive = (message: Message) => {
+      if (confirms) this.#book.confirm();
+      this.#answers.send(message.bytes);
+    };
+    this.#batch.push({ bytes, ends, receive, clientPosition });
+  }
+
+  /**
+   * Runs one statement; everything it needs is queued or in PostgreSQL already.
+   *
+   * @returns `copied` when the unit was read on behind its end, as a COPY does
+   */
+  async execute(execution: Execution, { admitted = false } = {}): Promise<'copied' | undefined> {
+    const { statement, bytes, last } = execution;
+    const refusal = admitted ? undefined : await this.refusalOf(statement);
+    if (refusal) {
+      await this.refuse(refusal, undefined, statement);
+      return undefined;
+    }
+    if (statement.kind === 'commit' && (await this.#strikeCommit())) return undefined;
+    const own = ownStatement(statement);
+    if (own?.replaces) {
+      await this.flush();
+      if (!this.#skipping) await this.#runOwn(own, execution);
+      return undefined;
+    }
+    const seen = { copyIn: false };
+    const receive = (message: Message) => {
+      switch (message.type) {
+        case 'C':
+          // An own statement is complete when our part is done too.
+          if (!own) this.#completed(execution, readCstring(message.body).text, message.bytes);
+          break;
+        case 'D':
+          this.#answers.send(reportedSetting(statement) ?? message.bytes);
+          break;
+        case 'G':
+          seen.copyIn = true;
+          this.#answers.send(message.bytes);
+          break;
+        default:
+          this.#answers.send(message.bytes);
+      }
+    };
+    this.#batch.push({ bytes, ends: 'CsIG', receive });
+    if (last && !this.#mustSettle(statement)) return undefined;
+
+    await this.flush();
+    if (seen.copyIn) this.#report(await copyIn(this.#input, this.#link, receive));
+    if (this.#overflowing) await this.#overflow();
+    if (own && !this.#skipping) await this.#runOwn(own, execution);
+    return seen.copyIn && !execution.simple ? 'copied' : undefined;
+  }
+
+  /** Whether something remains to be done between a statement and the commit that a Sync may bring. */
+  #mustSettle(statement: Statement): boolean {
+    if (statement.async || statement.kind === 'copy') return true; // both take more than one exchange
+    return isDml(statement) && !this.#transaction?.explicit;
+  }
+
+  #completed({ statement, last }: Execution, tag: string, bytes: Buffer): void {
+    const overflow = this.#transaction?.executed(statement, tag);
+    if (overflow) {
+      this.#answers.send(refusalResponse(overflow));
+      this.#overflowing = true;
+      return;
+    }
+    if (statement.kind === 'begin') {
+      this.#status = 'T';
+      if (this.#transaction) this.#transaction.explicit = true;
+    } else if (statement.kind === 'commit' || statement.kind === 'rollback') {
+      this.#endTransaction('I');
+    } else if (tag === 'DEALLOCATE ALL') {
+      this.#book.forgetStatements();
+    }
+    if (this.#commitEffect) {
+      this.#skipping = true;
+      this.#afterCommit();
+    } else if (last && !this.#transaction?.explicit) this.#held = bytes;
+    else this.#answers.send(bytes);
+  }
+
+  /** Does our part of a statement that only DSQL has, and answers it. */
+  async #runOwn(own: OwnStatement, execution: Execution): Promise<void> {
+    try {
+      const jobId = await own.run(this.#link);
+      if (jobId !== null) {
+        this.#jobs.push(jobId);
+        this.#answers.send(dataRow([jobId]));
+      }
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      // Its position is in a text of ours.
+      this.#report({ error: new Map([...error.fields].filter(([code]) => !'PpqW'.includes(code))) });
+      return;
+    }
+    this.#completed(execution, own.tag, commandComplete(own.tag));
+  }
+
+  async #overflow(): Promise<void> {
+    this.#overflowing = false;
+    this.#skipping = true;
+    await this.#link.abortTransaction();
+  }
+
+  /** Runs what is queued, up to the last answer. */
+  flush(): Promise<void> {
+    return this.#runBatch('flush');
+  }
+
+  async #runBatch(ending: 'sync' | 'flush'): Promise<void> {
+    const steps = this.#batch;
+    this.#batch = [];
+    this.#report(await this.#link.exchange(steps, ending));
+  }
+
+  #report({ error, failed }: Outcome): void {
+    if (!error) return;
+    this.#held = undefined;
+    this.#book.revert();
+    this.#skipping = true;
+    this.#answers.send(translateError(error, failed?.clientPosition));
+  }
+
+  /** Answers an error of ours, after the answers to what came before, and fails the transaction in PostgreSQL too. */
+  async refuse(refusal: Refusal, position?: number, statement?: Statement): Promise<void> {
+    await this.flush();
+    if (this.#skipping) return; // something before it failed already
+    this.#skipping = true;
+    this.#book.revert();
+    this.#answers.send(refusalResponse(refusal, position));
+    if (statement?.kind === 'commit') await this.#link.hidden('ROLLBACK');
+    else await this.#link.abortTransaction();
+  }
+
+  /**
+   * Lets a fault strike the commit that is to come, if there is one.
+   *
+   * @returns whether it is not to be done
+   */
+  async #strikeCommit(): Promise<boolean> {
+    const transaction = this.#transaction;
+    if (!this.#faults.watchesCommits || !transaction) return false;
+    const { explicit } = transaction;
+    await this.flush();
+    // It was not to be committed after all, or BEGIN was executed, or an error.
+    if (this.#transaction !== transaction || transaction.explicit !== explicit) return false;
+    if (this.#skipping || this.#overflowing || this.#status === 'E') return false;
+    const effect = this.#faults.atCommit(transaction);
+    if (!effect) return false;
+    if (effect.committed) {
+      this.#commitEffect = effect;
+      return false;
+    }
+    if (effect.effect === 'cut') this.#cut();
+    this.#held = undefined;
+    this.#skipping = true;
+    this.#answers.send(refusalResponse(effect.effect));
+    if (transaction.explicit) await this.#link.hidden('ROLLBACK');
+    else await this.#link.abortTransaction();
+    return true;
+  }
+
+  #cut(): never {
+    this.#cutClient();
+    throw new Error('the connection was cut on demand');
+  }
+
+  /** A transaction was committed: answers what a fault would have it be answered with. */
+  #afterCommit(): void {
+    const effect = this.#commitEffect?.effect;
+    this.#commitEffect = undefined;
+    if (effect === undefined) return;
+    if (effect === 'cut') this.#cutClient();
+    else this.#answers.send(refusalResponse(effect));
+    this.#held = undefined;
+  }
+
+  /** Ends the unit: runs what is queued and says that the next unit may come. */
+  async sync(): Promise<void> {
+    if (!this.#skipping && this.#transaction?.explicit === false) await this.#strikeCommit();
+    await this.#runBatch('sync');
+    if (!this.#skipping) this.#afterCommit();
+    this.#commitEffect = undefined;
+    if (this.#overflowing) {
+      await this.#overflow();
+      await this.#link.hiddenExchange([], 'sync');
+    }
+    this.#skipping = false;
+    if (this.#held) this.#answers.send(this.#held);
+    this.#held = undefined;
+    this.ready();
+  }
+
+  /** Tells the client that the next unit may come. */
+  ready(): void {
+    const { status } = this.#link;
+    if (status === 'I') this.#endTransaction(status);
+    else this.#transaction ??= new Transaction(this.#clock(), true);
+    this.#status = status;
+    if (status === 'I' && this.#jobs.length > 0) this.#onJobs(this.#jobs.splice(0));
+    this.#answers.send(readyForQuery(status));
+    this.#answers.flush();
+  }
+
+  #endTransaction(status: TransactionStatus): void {
+    this.#transaction = undefined;
+    this.#status = status;
+    this.#book.forgetPortals();
+  }
+}
