@@ -32,11 +32,36 @@ export function checkBefore(statement: Statement): CatalogueCheck | undefined {
   switch (statement.node) {
     case 'AlterTableStmt':
       return checkPrimaryKey(statement);
+    case 'GrantStmt':
+      return checkGrantOnPublic(statement);
     case 'SelectStmt':
       return checkLateralJoins(statement);
     default:
       return undefined;
   }
+}
+
+/** What libpg-query gives for GRANT and REVOKE. */
+interface GrantTree {
+  readonly is_grant?: boolean;
+  readonly objtype?: string;
+  readonly objects?: readonly { readonly String?: { readonly sval?: string } }[];
+  readonly grantees?: readonly { readonly RoleSpec?: { readonly rolename?: string } }[];
+}
+
+/** Only admin can use the schema public (AWS user guide, "Considerations", 2026-09-15); the answer was never recorded. */
+function checkGrantOnPublic({ tree }: Statement): CatalogueCheck | undefined {
+  const { is_grant: grants, objtype, objects = [], grantees = [] } = tree as GrantTree;
+  const onPublic = objtype === 'OBJECT_SCHEMA' && objects.some((name) => name.String?.sval === 'public');
+  const toOthers = grantees.some(({ RoleSpec: role }) => role?.rolename !== 'admin');
+  if (!grants || !onPublic || !toOthers) return undefined;
+  const refusal: Refusal = {
+    rule: 'grant on public',
+    sqlstate: '42501',
+    message: 'permission denied for schema public',
+    hint: 'Only admin can use the schema public: create another schema and grant on that.',
+  };
+  return () => Promise.resolve(refusal);
 }
 
 /** A primary key and its columns stay for as long as their table does. */

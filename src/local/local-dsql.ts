@@ -3,12 +3,14 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { loadParser } from '../sql';
+import { ConnectionLimits } from './connection-limits';
 import { FaultInjector } from './faults';
 import type { Faults } from './faults';
 import { JobRunner } from './job-runner';
 import { launchPostgres } from './postgres';
 import { LOOPBACK, ProxyServer } from './proxy-server';
 import { issueCertificates } from './tls/certificates';
+import { signToken } from './token';
 import { Tracer } from './trace';
 import type { Trace } from './trace';
 
@@ -30,10 +32,17 @@ export interface LocalDsqlOptions {
    */
   readonly clusterId?: string | undefined;
   /**
-   * The time by which tokens expire and transactions age. A test moves it instead of waiting.
+   * The time by which tokens expire, transactions and connections age, new connections are counted and asynchronous jobs
+   * take their time. A test moves it instead of waiting.
    * @defaultValue the system's time
    */
   readonly clock?: (() => Date) | undefined;
+  /**
+   * How many connections there may be at a time, 1 to 10,000. A cluster takes 10,000; here each of them has a process of
+   * PostgreSQL, and room for 10,000 alone takes 300 MB.
+   * @defaultValue 1000
+   */
+  readonly maxConnections?: number | undefined;
   /**
    * Whether a client must name the cluster in the TLS handshake (SNI), as DSQL demands.
    * @defaultValue true
@@ -46,6 +55,12 @@ export interface LocalDsqlOptions {
   readonly onConnectionRefused?: ((error: Error) => void) | undefined;
 }
 
+/** An access key, worth something to one local DSQL and nowhere else. */
+export interface LocalCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
 /** The environment variables that `psql`, the AWS SDK and this package read to reach the local DSQL. */
 export interface LocalDsqlEnvironment extends Record<string, string> {
   PGHOST: string;
@@ -53,7 +68,7 @@ export interface LocalDsqlEnvironment extends Record<string, string> {
   PGPORT: string;
   PGUSER: string;
   PGDATABASE: string;
-  /** A token, valid for a week. */
+  /** A token, valid for a week by the clock of the local DSQL. */
   PGPASSWORD: string;
   PGSSLMODE: string;
   PGSSLROOTCERT: string;
@@ -77,8 +92,18 @@ export interface LocalDsql extends AsyncDisposable {
   readonly ca: string;
   /** A file with `ca`, gone after {@link LocalDsql.stop}. */
   readonly caFile: string;
-  /** The only credentials that sign tokens this server accepts; they are worth nothing anywhere else. */
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Credentials of the IAM role `roleArn`; those of other roles come from {@link LocalDsql.assumeRole}. */
+  readonly credentials: LocalCredentials;
+  /** What to write in `AWS IAM GRANT … TO`, so that `credentials` may connect as another database role than `admin`. */
+  readonly roleArn: string;
+  /**
+   * Gives credentials of an IAM role: any that it is asked for. Each may connect as `admin`, and as the database roles
+   * that were granted to it with `AWS IAM GRANT`.
+   *
+   * @param arn - such as `arn:aws:iam::123456789012:role/billing`
+   * @throws RangeError when it does not look like an IAM ARN
+   */
+  assumeRole(arn: string): LocalCredentials;
   /** Makes it fail on demand. */
   readonly faults: Faults;
   /** Records what clients do. */
@@ -86,8 +111,7 @@ export interface LocalDsql extends AsyncDisposable {
   /**
    * Makes the environment for a client.
    *
-   * @param user - the role to connect as
-   * @defaultValue `admin`
+   * @param user - the role to connect as, `admin` unless given
    */
   env(user?: string): Promise<LocalDsqlEnvironment>;
   /** Ends every connection and the server and removes everything it made. Idempotent. */
@@ -97,6 +121,10 @@ export interface LocalDsql extends AsyncDisposable {
 const CLUSTER_ID = /^[a-z0-9]{26}$/;
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const TOKEN_LIFETIME_SECS = 604_800;
+const ROLE_ARN = 'arn:aws:iam::123456789012:role/local';
+const IAM_ARN = /^arn:aws[a-z-]*:iam::\d{12}:(role|user)\/./;
+/** For our own sessions with PostgreSQL, beside those of clients. */
+const SPARE_CONNECTIONS = 20;
 
 /**
  * Starts a local Aurora DSQL: a real PostgreSQL 16 of its own, behind a server that speaks TLS, verifies IAM tokens and
@@ -112,6 +140,7 @@ const TOKEN_LIFETIME_SECS = 604_800;
  */
 export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<LocalDsql> {
   const { port = 0, region = 'us-east-1', clusterId = randomClusterId(), requireSni = true } = options;
+  const { clock = () => new Date(), maxConnections = 1000 } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`port: expected an integer from 0 to 65535, got ${port}`);
   }
@@ -123,13 +152,25 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
   if (!/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region)) {
     throw new RangeError(`region: expected an AWS region such as us-east-1, got ${JSON.stringify(region)}`);
   }
+  if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 10_000) {
+    throw new RangeError(`maxConnections: expected an integer from 1 to 10000, got ${maxConnections}`);
+  }
   const host = `${clusterId}.dsql.${region}.on.aws`;
-  const credentials = Object.freeze({
-    accessKeyId: `AKIA${randomCharacters(16).toUpperCase()}`,
-    secretAccessKey: randomBytes(30).toString('base64'),
-  });
+  const identities = new Map<string, LocalCredentials & { readonly arn: string }>();
+  const assumeRole = (arn: string): LocalCredentials => {
+    if (!IAM_ARN.test(arn)) throw new RangeError(`arn: expected an IAM ARN, got ${JSON.stringify(arn)}`);
+    const accessKeyId = `AKIA${randomCharacters(16).toUpperCase()}`;
+    const secretAccessKey = randomBytes(30).toString('base64');
+    identities.set(accessKeyId, { accessKeyId, secretAccessKey, arn });
+    return Object.freeze({ accessKeyId, secretAccessKey });
+  };
+  const credentials = assumeRole(ROLE_ARN);
+  const limits = new ConnectionLimits(maxConnections, clock);
   const { ca, cert, key } = issueCertificates([host]);
-  const [postgres] = await Promise.all([launchPostgres(), loadParser()]);
+  const [postgres] = await Promise.all([
+    launchPostgres({ settings: { max_connections: maxConnections + SPARE_CONNECTIONS } }),
+    loadParser(),
+  ]);
   try {
     const caFile = path.join(postgres.directory, 'ca.pem');
     writeFileSync(caFile, ca);
@@ -143,9 +184,12 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         host,
         region,
         requireSni,
-        clock: options.clock ?? (() => new Date()),
-        credentials: (accessKeyId) => (accessKeyId === credentials.accessKeyId ? credentials : undefined),
-        admit: (user) => faults.atConnection(user),
+        clock,
+        credentials: (accessKeyId) => identities.get(accessKeyId),
+        admit: (user) => faults.atConnection(user) ?? limits.admit(),
+        leave: () => {
+          limits.release();
+        },
         onToken: (accepted) => {
           trace.count(accepted ? 'tokensVerified' : 'tokensRefused');
         },
@@ -178,23 +222,33 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
       ca,
       caFile,
       credentials,
+      roleArn: ROLE_ARN,
+      assumeRole,
       faults,
       trace,
-      env: async (user = 'admin') => ({
-        PGHOST: host,
-        PGHOSTADDR: LOOPBACK,
-        PGPORT: String(listening),
-        PGUSER: user,
-        PGDATABASE: 'postgres',
-        PGPASSWORD: await signToken(user, { host, region, credentials }),
-        PGSSLMODE: 'verify-full',
-        PGSSLROOTCERT: caFile,
-        AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-        AWS_REGION: region,
-        CLUSTER_ENDPOINT: host,
-        CLUSTER_USER: user,
-      }),
+      env: (user = 'admin') =>
+        Promise.resolve({
+          PGHOST: host,
+          PGHOSTADDR: LOOPBACK,
+          PGPORT: String(listening),
+          PGUSER: user,
+          PGDATABASE: 'postgres',
+          PGPASSWORD: signToken({
+            host,
+            region,
+            action: user === 'admin' ? 'DbConnectAdmin' : 'DbConnect',
+            ...credentials,
+            now: clock(),
+            expiresSecs: TOKEN_LIFETIME_SECS,
+          }),
+          PGSSLMODE: 'verify-full',
+          PGSSLROOTCERT: caFile,
+          AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+          AWS_REGION: region,
+          CLUSTER_ENDPOINT: host,
+          CLUSTER_USER: user,
+        }),
       stop,
       [Symbol.asyncDispose]: stop,
     };
@@ -202,15 +256,6 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
     await postgres.stop();
     throw error;
   }
-}
-
-async function signToken(
-  user: string,
-  { host, region, credentials }: Pick<LocalDsql, 'host' | 'region' | 'credentials'>,
-): Promise<string> {
-  const { DsqlSigner } = await import('@aws-sdk/dsql-signer');
-  const signer = new DsqlSigner({ hostname: host, region, credentials, expiresIn: TOKEN_LIFETIME_SECS });
-  return user === 'admin' ? signer.getDbConnectAdminAuthToken() : signer.getDbConnectAuthToken();
 }
 
 function randomClusterId(): string {

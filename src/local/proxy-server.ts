@@ -28,6 +28,8 @@ export const LOOPBACK = '127.0.0.1';
 
 /** How long a client may take to log in, as PostgreSQL's authentication_timeout. */
 const LOG_IN_MS = 60_000;
+/** How often it is looked whether idle connections have lasted too long; the clock may have been moved. */
+const SWEEP_MS = 250;
 
 /** Accepts connections and keeps count of what has to be closed. */
 export class ProxyServer {
@@ -35,6 +37,7 @@ export class ProxyServer {
   readonly #parts: ProxyServerParts;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<Session>();
+  readonly #sweep: NodeJS.Timeout;
 
   constructor(parts: ProxyServerParts) {
     this.#parts = parts;
@@ -44,6 +47,9 @@ export class ProxyServer {
       socket.once('close', () => this.#sockets.delete(socket));
       void this.#serve(socket);
     });
+    this.#sweep = setInterval(() => {
+      for (const session of this.#sessions) session.endWhenOver();
+    }, SWEEP_MS).unref();
   }
 
   /**
@@ -60,6 +66,7 @@ export class ProxyServer {
 
   /** Closes every connection and stops listening. */
   async close(): Promise<void> {
+    clearInterval(this.#sweep);
     if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');
     this.#server.close();

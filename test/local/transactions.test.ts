@@ -236,7 +236,7 @@ describe('transactions of the local DSQL', () => {
 
     it('map an IAM role to a role that can then use its own schema', async () => {
       const role = `app_${queryMode}`;
-      const arn = 'arn:aws:iam::123456789012:role/app';
+      const arn = local.roleArn;
       await run(`CREATE ROLE ${role} WITH LOGIN`);
       await run(`CREATE SCHEMA ${role}`);
       await run(`GRANT USAGE, CREATE ON SCHEMA ${role} TO ${role}`);

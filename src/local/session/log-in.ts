@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { sessionParameterRefusal } from '../../sql';
 import type { Refusal } from '../../sql';
+import { CONNECTION_REFUSALS } from '../faults';
 import type { PostgresServer } from '../postgres';
 import { TokenRejectedError, verifyToken } from '../token';
 import type { SigningCredentials, TokenAction } from '../token';
@@ -21,16 +22,34 @@ export interface Gate {
   /** Whether a client must name the cluster in the TLS handshake. */
   readonly requireSni: boolean;
   readonly clock: () => Date;
-  readonly credentials: (accessKeyId: string) => SigningCredentials | undefined;
+  readonly credentials: (accessKeyId: string) => IamCredentials | undefined;
   /** Says what a client that wants to log in must be refused with before anything is asked of it. */
   readonly admit: (user: string) => Refusal | undefined;
+  /** Hears of the end of every connection that was admitted. */
+  readonly leave: () => void;
   /** Hears of every token that was presented. */
   readonly onToken: (accepted: boolean) => void;
   readonly postgres: PostgresServer;
 }
 
+/** Credentials of an IAM role. */
+export interface IamCredentials extends SigningCredentials {
+  readonly arn: string;
+}
+
+/** The IAM role behind a token was not granted the database role. The message is for our own record. */
+export class AccessDeniedError extends Error {
+  override readonly name = 'AccessDeniedError';
+}
+
 /** The only database of a cluster (AWS user guide, "Accessing Aurora DSQL", 2026-09-15). */
 const DATABASE = 'postgres';
+
+/** Seen from a cluster by dbcode's users (issue 637); its SQLSTATE was never recorded. */
+const ACCESS_DENIED: ErrorFields = {
+  sqlstate: '28000',
+  message: 'unable to accept connection, access denied',
+};
 
 /** A parameter that PostgreSQL does not know, and the name under which it keeps it for us, as for SET. */
 const DSQL_ONLY_PARAMETER = { name: 'disable_sync_create_index', keptAs: 'dsql.disable_sync_create_index' };
@@ -59,6 +78,7 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
   }
   const refusal = gate.admit(user);
   if (refusal) throw refused(stream, refusal);
+  stream.once('close', gate.leave);
   if (request.unknownProtocolOptions) {
     stream.write(negotiateProtocolVersion(0, request.unknownProtocolOptions));
   }
@@ -72,8 +92,9 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
       message: `expected password response, got message type ${password.type}`,
     });
   }
+  let arn: string;
   try {
-    authenticate(readText(password.body).toString(), user, gate, stream);
+    arn = authenticate(readText(password.body).toString(), user, gate, stream);
     gate.onToken(true);
   } catch (error) {
     gate.onToken(false);
@@ -88,9 +109,19 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
     throw refused(stream, { sqlstate: '28000', message: `Role ${user} does not exist` }); // on a cluster it does not
   }
   try {
-    return await BackendLink.open(() => gate.postgres.connect(), backendParameters(request, user, gate));
+    const link = await BackendLink.open(
+      () => gate.postgres.connect(),
+      backendParameters(request, user, gate),
+    );
+    if (user !== 'admin' && !(await mayConnect(link, user, arn))) {
+      link.close();
+      const message = `the role ${user} is not granted to ${arn}: as admin, AWS IAM GRANT ${user} TO '${arn}'`;
+      throw refused(stream, ACCESS_DENIED, new AccessDeniedError(message));
+    }
+    return link;
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;
+    if (error.sqlstate === '53300') throw refused(stream, CONNECTION_REFUSALS['53300'], error);
     const unknownRole = /^role "(.*)" does not exist$/.exec(error.message)?.[1];
     const message = unknownRole === undefined ? error.message : `Role ${unknownRole} does not exist`;
     throw refused(stream, { sqlstate: error.sqlstate, message, detail: error.fields.get('D') }, error);
@@ -98,10 +129,10 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
 }
 
 /**
- * Checks a token. The messages are those of the troubleshooting guide (2026-09-15); the SQLSTATE of a refused token was
+ * Checks a token and gives the IAM role behind it. The messages are those of the troubleshooting guide (2026-09-15); the SQLSTATE of a refused token was
  * never recorded, 28000 is PostgreSQL's for this.
  */
-function authenticate(token: string, user: string, gate: Gate, stream: Duplex): void {
+function authenticate(token: string, user: string, gate: Gate, stream: Duplex): string {
   const [action, otherAction]: [TokenAction, TokenAction] =
     user === 'admin' ? ['DbConnectAdmin', 'DbConnect'] : ['DbConnect', 'DbConnectAdmin'];
   const verify = (signedFor: TokenAction) =>
@@ -113,7 +144,7 @@ function authenticate(token: string, user: string, gate: Gate, stream: Duplex): 
       now: gate.clock(),
     });
   try {
-    verify(action);
+    return gate.credentials(verify(action).accessKeyId)?.arn ?? '';
   } catch (error) {
     if (!(error instanceof TokenRejectedError)) throw error;
     const failed: ErrorFields = {
@@ -130,6 +161,15 @@ function authenticate(token: string, user: string, gate: Gate, stream: Duplex): 
     const message = `Wrong user to action mapping. user: ${user}, action: ${otherAction}`;
     throw refused(stream, { sqlstate: '28000', message }, error);
   }
+}
+
+/** Whether an IAM role was granted a database role. */
+async function mayConnect(link: BackendLink, user: string, arn: string): Promise<boolean> {
+  const sql =
+    'SELECT FROM sys.iam_pg_role_mappings WHERE pg_role_name = $1 AND iam_pg_role_mappings.arn = $2';
+  const rows = await link.hidden(sql, [user, arn]);
+  await link.hiddenExchange([], 'sync');
+  return rows.length > 0;
 }
 
 /** The start-up parameters for PostgreSQL: the client's, as far as DSQL lets it choose, over DSQL's own. */
@@ -162,7 +202,7 @@ function backendParameters(
     const lowerCase = name.toLowerCase();
     if (lowerCase === clusterIdOption) {
       if (value !== gate.clusterId) {
-        throw refused(stream, { sqlstate: '28000', message: 'unable to accept connection, access denied' });
+        throw refused(stream, ACCESS_DENIED);
       }
     } else if (lowerCase === DSQL_ONLY_PARAMETER.name) {
       accepted.set(DSQL_ONLY_PARAMETER.keptAs, value);

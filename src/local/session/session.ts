@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { parseQuery, positionInQuery } from '../../sql';
 import type { Statement } from '../../sql';
+import { isOver } from '../connection-limits';
 import type { FaultInjector } from '../faults';
 import type { ConnectionTrace } from '../trace';
 import {
@@ -62,6 +63,8 @@ export class Session {
   readonly #input: ClientInput;
   readonly #link: BackendLink;
   readonly #answers: Answers;
+  readonly #clock: () => Date;
+  readonly #openedAt: Date;
   readonly #faults: FaultInjector;
   readonly #trace: ConnectionTrace;
   readonly #book = new StatementBook();
@@ -74,6 +77,8 @@ export class Session {
     this.#stream = stream;
     this.#input = new ClientInput(reader);
     this.#link = link;
+    this.#clock = clock;
+    this.#openedAt = clock();
     this.#faults = faults;
     this.#trace = trace;
     this.#answers = new Answers(stream, link, (sqlstate) => {
@@ -128,6 +133,7 @@ export class Session {
       this.#greet();
       for (let unit = await this.#input.unit(); unit; unit = await this.#input.unit()) {
         const current = unit;
+        if (this.endWhenOver()) return;
         await this.#beginRoundTrip();
         await this.#link.exclusive(() => this.#serve(current));
         if (!this.#input.hasMore) this.#trace.end();
@@ -151,6 +157,14 @@ export class Session {
     this.#answers.flush();
     this.#stream.destroySoon();
     this.#trace.close();
+  }
+
+  /** Ends the session if it has lasted for as long as a connection may. */
+  endWhenOver(): boolean {
+    const inTransaction = this.#busy || this.#link.status !== 'I';
+    if (!isOver(this.#openedAt, this.#clock(), inTransaction)) return false;
+    this.close();
+    return true;
   }
 
   /** Ends the session as a network does that is gone: nothing more is sent. */
