@@ -46,6 +46,8 @@ export interface DialledConfig extends ClientConfig {
  * ```
  */
 export class DsqlClient extends Client {
+  readonly #transaction: TransactionState = { status: 'I', deferredBegin: undefined, beginFailure: undefined };
+
   /**
    * @param options - where and how to connect, or a connection string
    * @param connection - what the options resolved to, where several clients share it
@@ -62,7 +64,7 @@ export class DsqlClient extends Client {
       ...clientConfig(connection),
     });
     presentTokenOnce(this, connection);
-    const transaction: TransactionState = { status: 'I', deferredBegin: undefined, beginFailure: undefined };
+    const transaction = this.#transaction;
     const { connection: wire } = this as unknown as { connection: EventEmitter };
     wire.on('readyForQuery', ({ status }: { status: TransactionState['status'] }) => {
       transaction.status = status;
@@ -72,6 +74,11 @@ export class DsqlClient extends Client {
     this.once('connect', () => {
       connectionChannels.connectionOpened.publish({ host, user } satisfies ConnectionMessage);
     });
+  }
+
+  /** Whether the last statement that was answered has left a transaction open. */
+  get isInTransaction(): boolean {
+    return this.#transaction.status !== 'I';
   }
 }
 
