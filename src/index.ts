@@ -25,7 +25,9 @@ export {
   type TokenSigningReason,
 } from './connection';
 export {
+  AfterCommitError,
   classifyError,
+  isAfterCommitError,
   isNestedTransactionError,
   isOccConflict,
   isRetryExhaustedError,

@@ -1,3 +1,5 @@
+import { isAfterCommitError } from './errors';
+
 /** The properties under which node-postgres, TypeORM, Sequelize and plain JavaScript keep the error that they wrap. */
 const WRAPPED_IN = ['cause', 'driverError', 'parent', 'original'] as const;
 
@@ -29,7 +31,7 @@ export function isSchemaConflict(error: unknown): boolean {
 }
 
 /**
- * Looks through an error and everything that it wraps, outermost first.
+ * Looks through an error and everything that it wraps, outermost first. What failed after a commit is not looked into.
  *
  * @returns the first that `matches`
  */
@@ -37,6 +39,8 @@ export function findInChain(error: unknown, matches: (inner: object) => boolean)
   let current: unknown = error;
   for (let depth = 0; depth < MAX_DEPTH && typeof current === 'object' && current !== null; depth++) {
     if (matches(current)) return current;
+    // What failed then was not the transaction.
+    if (isAfterCommitError(current)) return undefined;
     const wrapper: Partial<Record<(typeof WRAPPED_IN)[number], unknown>> = current;
     current =
       WRAPPED_IN.map((property) => wrapper[property]).find((inner) => inner !== undefined) ??

@@ -1,7 +1,9 @@
 export { classifyError, type ErrorClass, type ErrorKind } from './classify-error';
-export { isOccConflict, isSchemaConflict, sqlStateOf } from './conflict';
+export { findInChain, isOccConflict, isSchemaConflict, sqlStateOf } from './conflict';
 export { transactionChannels, type TransactionMessage } from './diagnostics';
 export {
+  AfterCommitError,
+  isAfterCommitError,
   isNestedTransactionError,
   isRetryExhaustedError,
   isUnsupportedFeatureError,

@@ -125,7 +125,8 @@ export class TransactionRunner {
       if (isOccConflict(error)) counters.conflicts++;
       const unknown = findInChain(error, isCommitOutcomeUnknownError);
       if (unknown === undefined) throw error;
-      const committed = await settle?.(attempt);
+      // The error to report is that of the transaction, not that of looking for its outcome.
+      const committed = await settle?.(attempt).catch(() => undefined);
       if (committed === true && attempt.returned !== undefined) {
         counters.commits++;
         return attempt.returned.value;
