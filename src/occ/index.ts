@@ -1,4 +1,5 @@
 export { classifyError, type ErrorClass, type ErrorKind } from './classify-error';
+export { COMMIT_MARKER_TABLE, CommitMarkers, type RunStatement } from './commit-markers';
 export { findInChain, isOccConflict, isSchemaConflict, sqlStateOf } from './conflict';
 export { transactionChannels, type TransactionMessage } from './diagnostics';
 export {
