@@ -148,7 +148,7 @@ export function signToken(request: TokenRequest): string {
   const timestamp = now.toISOString().replace(/[-:]|\.\d+/g, '');
   const day = timestamp.slice(0, 8);
   const parameters = new Map([
-    ['Action', action as string],
+    ['Action', action],
     ['X-Amz-Algorithm', 'AWS4-HMAC-SHA256'],
     ['X-Amz-Credential', `${accessKeyId}/${day}/${region}/dsql/aws4_request`],
     ['X-Amz-Date', timestamp],

@@ -44,7 +44,7 @@ describe('roles of the local DSQL', () => {
 
     it('connect with its credentials, and with no others', async () => {
       const asApp = async () => {
-        const { rows } = await withClient(local, (client) => client.query('SELECT current_user'), {
+        const { rows } = await withClient(local, (client) => client.query<object>('SELECT current_user'), {
           user: 'app',
         });
         return rows;

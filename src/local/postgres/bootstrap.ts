@@ -21,10 +21,10 @@ export const REPORTED_VERSION = { serverVersion: '16.15', serverVersionNum: '160
  * - `iam_grant(role, arn)` and `iam_revoke(role, arn)`: AWS IAM GRANT and REVOKE.
  *
  * and for the superuser:
- * - `start_job(id)`: the job is being worked on.
+ * - `start_job(id)`: the job is being worked on. Returns it.
  * - `finish_job(id, failure)`: does the job's work, or fails it with the given details. Returns its status; `processing`
  *   means that another transaction has the table locked and that the job is to be finished later.
- * - `forget_jobs(older_than)`: removes jobs that ended longer ago.
+ * - `forget_job(id)`: removes a job.
  *
  * `gen_random_uuid()` gives the same values again when a transaction is replayed: they depend on the setting
  * `dsql_local.uuid_seed` of the session, the time the transaction began, and a count within the transaction. Without a
@@ -279,6 +279,7 @@ CREATE TABLE ${INTERNAL_SCHEMA}.job (
   details text,
   job_type text NOT NULL,
   object_id oid NOT NULL,
+  object_name text NOT NULL,
   table_id oid NOT NULL,
   table_name text NOT NULL,
   constraint_name name,
@@ -320,8 +321,9 @@ BEGIN
   UPDATE ${INTERNAL_SCHEMA}.pg_index SET indisvalid = false, indisunique = indisunique OR is_unique
    WHERE indexrelid = index.indexrelid;
   id := ${INTERNAL_SCHEMA}.new_job_id();
-  INSERT INTO ${INTERNAL_SCHEMA}.job (job_id, job_type, object_id, table_id, table_name)
-    VALUES (id, 'INDEX_BUILD', index.indexrelid, index.indrelid, ${INTERNAL_SCHEMA}.qualified_name(index.indrelid));
+  INSERT INTO ${INTERNAL_SCHEMA}.job (job_id, job_type, object_id, object_name, table_id, table_name)
+    VALUES (id, 'INDEX_BUILD', index.indexrelid, ${INTERNAL_SCHEMA}.qualified_name(index.indexrelid),
+            index.indrelid, ${INTERNAL_SCHEMA}.qualified_name(index.indrelid));
   RETURN id;
 END $$;
 CREATE FUNCTION ${INTERNAL_SCHEMA}.begin_validation(target regclass, constraint_name name) RETURNS text
@@ -348,14 +350,15 @@ BEGIN
                        constraint_name, relation.relname);
   END IF;
   id := ${INTERNAL_SCHEMA}.new_job_id();
-  INSERT INTO ${INTERNAL_SCHEMA}.job (job_id, job_type, object_id, table_id, table_name, constraint_name)
-    VALUES (id, 'VALIDATE_CONSTRAINT', target, target, ${INTERNAL_SCHEMA}.qualified_name(target), constraint_name);
+  INSERT INTO ${INTERNAL_SCHEMA}.job (job_id, job_type, object_id, object_name, table_id, table_name, constraint_name)
+    VALUES (id, 'VALIDATE_CONSTRAINT', target, ${INTERNAL_SCHEMA}.qualified_name(target),
+            target, ${INTERNAL_SCHEMA}.qualified_name(target), constraint_name);
   RETURN id;
 END $$;
-CREATE FUNCTION ${INTERNAL_SCHEMA}.start_job(id text) RETURNS void LANGUAGE sql
+CREATE FUNCTION ${INTERNAL_SCHEMA}.start_job(id text) RETURNS SETOF ${INTERNAL_SCHEMA}.job LANGUAGE sql
 AS $$
   UPDATE ${INTERNAL_SCHEMA}.job SET status = 'processing', update_time = pg_catalog.clock_timestamp()
-   WHERE job_id = id AND status = 'submitted'
+   WHERE job_id = id AND status = 'submitted' RETURNING *
 $$;
 -- Whether a unique index covers rows that differ in nothing it looks at.
 CREATE FUNCTION ${INTERNAL_SCHEMA}.has_duplicates(index_oid oid) RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog
@@ -397,7 +400,7 @@ BEGIN
       IF job.job_type = 'VALIDATE_CONSTRAINT' THEN
         EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', job.table_id::regclass, job.constraint_name);
       ELSIF NOT EXISTS (SELECT FROM ${INTERNAL_SCHEMA}.pg_index WHERE indexrelid = job.object_id) THEN
-        explanation := 'index does not exist';
+        explanation := format('relation "%s" does not exist', job.object_name);
       ELSIF (SELECT indisunique FROM ${INTERNAL_SCHEMA}.pg_index WHERE indexrelid = job.object_id)
             AND ${INTERNAL_SCHEMA}.has_duplicates(job.object_id) THEN
         result := 'failed';
@@ -419,12 +422,9 @@ BEGIN
   UPDATE ${INTERNAL_SCHEMA}.job SET status = result, details = explanation, update_time = clock_timestamp() WHERE job_id = id;
   RETURN result;
 END $$;
-CREATE FUNCTION ${INTERNAL_SCHEMA}.forget_jobs(older_than interval) RETURNS void LANGUAGE sql
-AS $$
-  DELETE FROM ${INTERNAL_SCHEMA}.job
-   WHERE status IN ('completed', 'failed') AND update_time < pg_catalog.clock_timestamp() - older_than
-$$;
-REVOKE ALL ON FUNCTION ${INTERNAL_SCHEMA}.start_job, ${INTERNAL_SCHEMA}.finish_job, ${INTERNAL_SCHEMA}.forget_jobs,
+CREATE FUNCTION ${INTERNAL_SCHEMA}.forget_job(id text) RETURNS void LANGUAGE sql
+AS $$ DELETE FROM ${INTERNAL_SCHEMA}.job WHERE job_id = id $$;
+REVOKE ALL ON FUNCTION ${INTERNAL_SCHEMA}.start_job, ${INTERNAL_SCHEMA}.finish_job, ${INTERNAL_SCHEMA}.forget_job,
   ${INTERNAL_SCHEMA}.has_duplicates FROM PUBLIC;
 
 -- Ends when the job has ended; a transaction sees only what was done before it began, so this one ends its own.
