@@ -107,7 +107,7 @@ function checkLateralJoins(statement: Statement): CatalogueCheck | undefined {
            JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass($3)
            JOIN pg_catalog.pg_attribute i ON i.attrelid = c.oid AND i.attnum = o.attnum
           WHERE o.attrelid = pg_catalog.to_regclass($1) AND o.attname = $2 AND i.atttypid <> o.atttypid`,
-        [nameOf(outer), column, nameOf(inner)],
+        [tableNameText(outer), column, tableNameText(inner)],
       );
       const [number, table] = row ?? [];
       if (number && table) return refusalOf('left-join-lateral', { number, table });
@@ -136,12 +136,12 @@ export async function refusalHolds({ refusal, tree }: Statement, ask: Ask): Prom
   return row !== undefined;
 }
 
-/** A name as `to_regclass` reads it. */
 function qualifiedName({ schemaname, relname = '' }: RangeVar = {}): string {
-  return nameOf({ name: relname, ...(schemaname !== undefined && { schema: schemaname }) });
+  return tableNameText({ name: relname, ...(schemaname !== undefined && { schema: schemaname }) });
 }
 
-function nameOf({ schema, name }: TableName): string {
+/** A name as `to_regclass` reads it. */
+export function tableNameText({ schema, name }: TableName): string {
   return [schema, name]
     .flatMap((part) => (part === undefined ? [] : [`"${part.replaceAll('"', '""')}"`]))
     .join('.');

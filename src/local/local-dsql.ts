@@ -7,6 +7,7 @@ import { ConnectionLimits } from './connection-limits';
 import { FaultInjector } from './faults';
 import type { Faults } from './faults';
 import { JobRunner } from './job-runner';
+import { Limits } from './limits';
 import { launchPostgres } from './postgres';
 import { LOOPBACK, ProxyServer } from './proxy-server';
 import { Superuser } from './superuser';
@@ -175,7 +176,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
     return Object.freeze({ accessKeyId, secretAccessKey });
   };
   const credentials = assumeRole(ROLE_ARN);
-  const limits = new ConnectionLimits(maxConnections, clock);
+  const connections = new ConnectionLimits(maxConnections, clock);
   const { ca, cert, key } = issueCertificates([host]);
   const [postgres] = await Promise.all([
     launchPostgres({ settings: { max_connections: maxConnections + SPARE_CONNECTIONS } }),
@@ -202,9 +203,9 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         requireSni,
         clock,
         credentials: (accessKeyId) => identities.get(accessKeyId),
-        admit: (user) => faults.atConnection(user) ?? limits.admit(),
+        admit: (user) => faults.atConnection(user) ?? connections.admit(),
         leave: () => {
-          limits.release();
+          connections.release();
         },
         onToken: (accepted) => {
           trace.count(accepted ? 'tokensVerified' : 'tokensRefused');
@@ -212,6 +213,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         postgres,
       },
       faults,
+      limits: new Limits(superuser),
       trace,
       onRefused: options.onConnectionRefused,
       onJobs: (jobIds) => {

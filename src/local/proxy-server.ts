@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { FaultInjector } from './faults';
+import type { Limits } from './limits';
 import { logIn } from './session/log-in';
 import type { Gate } from './session/log-in';
 import { Session } from './session/session';
@@ -16,6 +17,7 @@ export interface ProxyServerParts {
   readonly secureContext: SecureContext;
   readonly gate: Gate;
   readonly faults: FaultInjector;
+  readonly limits: Limits;
   readonly trace: Tracer;
   /** Hears why a connection was refused. */
   readonly onRefused?: ((error: Error) => void) | undefined;
@@ -109,14 +111,14 @@ export class ProxyServer {
       return undefined;
     }
     const { stream, reader } = opened;
-    const { gate, faults, onJobs } = this.#parts;
+    const { gate, faults, limits, onJobs } = this.#parts;
     const link = await logIn(opened, gate);
     if (!link) return undefined;
     const trace = this.#parts.trace.connection(
       opened.parameters.get('user') ?? '',
       link.parameters.get('application_name'),
     );
-    return new Session({ stream, reader, link, clock: gate.clock, faults, trace, onJobs });
+    return new Session({ stream, reader, link, clock: gate.clock, faults, limits, trace, onJobs });
   }
 
   /** A wrong key is not answered, nor is a right one: as PostgreSQL, so that keys cannot be guessed at. */

@@ -21,6 +21,7 @@ export interface TableName {
 export interface Refusal {
   readonly sqlstate: string;
   readonly message: string;
+  readonly detail?: string;
   /** What to do instead; DSQL itself sends no such hint. */
   readonly hint?: string;
   /** The `id` of the row of the refusal table that decided. */

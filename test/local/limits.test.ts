@@ -1,5 +1,6 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
+import type { Client } from 'pg';
 import { connect, refusal, signToken, withClient, withLocalDsql } from './local-client';
 
 const SECOND = 1000;
@@ -91,6 +92,234 @@ describe('limits of the local DSQL', () => {
         now += 10 * SECOND;
         await withClient(busy, (client) => client.query('SELECT 1'), { token });
       });
+    });
+  });
+
+  describe('for what is defined', () => {
+    let client: Client;
+    beforeEach(async () => {
+      client = await connect(local);
+    });
+    afterEach(() => client.end());
+
+    const columns = (count: number, from = 0) =>
+      Array.from({ length: count }, (_nothing, index) => `c${index + from} int`).join(', ');
+
+    it.each([
+      ['bytea', 'bytea'],
+      ['jsonb', 'jsonb'],
+      ['interval', 'interval'],
+      ['timetz', 'time with time zone'],
+    ])('take no %s as a key', async (type, name) => {
+      const refused = {
+        code: '42704',
+        message: `data type ${name} has no default operator class for access method "btree_index"`,
+      };
+      expect(await refusal(client.query(`CREATE TABLE keyed (id ${type} PRIMARY KEY)`))).toEqual(refused);
+      await client.query(`CREATE TABLE keyed (id int PRIMARY KEY, value ${type})`);
+      expect(await refusal(client.query('CREATE INDEX ASYNC ON keyed (value)'))).toEqual(refused);
+      await client.query('CREATE INDEX ASYNC ON keyed (id) INCLUDE (value)');
+      await client.query('DROP TABLE keyed');
+    });
+
+    it('say so of types without an order in the same words', async () => {
+      expect(await refusal(client.query('CREATE TABLE keyed (id json PRIMARY KEY)'))).toEqual({
+        code: '42704',
+        message: 'data type json has no default operator class for access method "btree_index"',
+      });
+    });
+
+    it('take 8 columns in a key', async () => {
+      await client.query(`CREATE TABLE wide (${columns(9)}, PRIMARY KEY (c0, c1, c2, c3, c4, c5, c6, c7))`);
+      const tooMany = {
+        code: '54011',
+        message: 'more than 8 column keys in an index are not supported',
+      };
+      expect(
+        await refusal(client.query('CREATE INDEX ASYNC ON wide (c0, c1, c2, c3, c4, c5, c6, c7, c8)')),
+      ).toEqual(tooMany);
+      await client.query('DROP TABLE wide');
+    });
+
+    it('take 255 columns in a table', async () => {
+      const tooMany = { code: '54011', message: 'tables can have at most 255 columns' };
+      expect(await refusal(client.query(`CREATE TABLE wide (${columns(256)})`))).toEqual(tooMany);
+      await client.query(`CREATE TABLE wide (${columns(254)})`);
+      await client.query('ALTER TABLE wide ADD COLUMN last int');
+      expect(await refusal(client.query('ALTER TABLE wide ADD COLUMN more int'))).toEqual(tooMany);
+      await client.query('ALTER TABLE wide DROP COLUMN last');
+      await client.query('ALTER TABLE wide ADD COLUMN more int');
+      await client.query('DROP TABLE wide');
+    });
+
+    it('take 24 indexes on a table, its primary key among them', async () => {
+      await client.query('CREATE TABLE indexed (id int PRIMARY KEY, n int)');
+      for (let n = 1; n < 24; n++) await client.query('CREATE INDEX ASYNC ON indexed (n)');
+      expect(await refusal(client.query('CREATE INDEX ASYNC one_more ON indexed (n)'))).toEqual({
+        code: '54000',
+        message: 'more than 24 indexes per table are not allowed',
+      });
+      expect((await client.query(`SELECT FROM pg_class WHERE relname = 'one_more'`)).rowCount).toBe(0);
+      await client.query('DROP TABLE indexed');
+    });
+
+    it('take 5 extended statistics on a table', async () => {
+      await client.query('CREATE TABLE described (a int, b int)');
+      for (let n = 0; n < 5; n++) await client.query(`CREATE STATISTICS s${n} ON a, b FROM described`);
+      expect(await refusal(client.query('CREATE STATISTICS s5 ON a, b FROM described'))).toEqual({
+        code: '54000',
+        message: 'more than 5 extended statistics per table are not allowed',
+      });
+      await client.query('DROP TABLE described');
+    });
+
+    it('take 10 schemas, public among them', async () => {
+      for (let n = 1; n < 10; n++) await client.query(`CREATE SCHEMA s${n}`);
+      expect(await refusal(client.query('CREATE SCHEMA s10'))).toEqual({
+        code: '54000',
+        message: 'more than 10 schemas not allowed',
+      });
+      for (let n = 1; n < 10; n++) await client.query(`DROP SCHEMA s${n}`);
+      await client.query('CREATE SCHEMA s10');
+      await client.query('DROP SCHEMA s10');
+    });
+
+    it('take 1,000 tables', async () => {
+      await withLocalDsql({}, async (full) => {
+        const crowd = await connect(full);
+        for (let n = 0; n < 1000; n++) await crowd.query(`CREATE TABLE t${n} (id int)`);
+        expect(await refusal(crowd.query('CREATE TABLE t1000 (id int)'))).toEqual({
+          code: '54000',
+          message: 'creating more than 1000 tables not allowed',
+        });
+        await crowd.query('DROP TABLE t0');
+        await crowd.query('CREATE TABLE t1000 (id int)');
+        await crowd.end();
+      });
+    });
+  });
+
+  describe.each(['simple', 'extended'] as const)('for what is written, in the %s protocol', (queryMode) => {
+    let client: Client;
+    const run = (text: string, values?: readonly unknown[]) =>
+      client.query({ text, queryMode, ...(values && { values: [...values] }) } as unknown as string);
+    const rowLimit = { code: '54000', message: 'transaction row limit exceeded' };
+    const keyTooLarge = { code: '54000', message: 'key size too large' };
+
+    beforeAll(async () => {
+      await withClient(local, async (setUp) => {
+        await setUp.query('CREATE TABLE keyed (id int PRIMARY KEY, a text UNIQUE, b text, c text)');
+        await setUp.query('CREATE INDEX ASYNC ON keyed (lower(b), c) WHERE id > 0');
+        await setUp.query(
+          'CREATE TABLE large (id int PRIMARY KEY, value text STORAGE EXTERNAL, more text STORAGE EXTERNAL)',
+        );
+        await setUp.query('CREATE TABLE parents (id int PRIMARY KEY)');
+        await setUp.query(
+          'CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents ON DELETE CASCADE ON UPDATE CASCADE)',
+        );
+        await setUp.query(
+          'CREATE TABLE grandchildren (id int PRIMARY KEY, child int REFERENCES children ON DELETE SET NULL)',
+        );
+        await setUp.query('INSERT INTO parents SELECT generate_series(1, 2)');
+        await setUp.query('INSERT INTO children SELECT n, 1 + n % 2 FROM generate_series(1, 2999) n');
+        await setUp.query('INSERT INTO grandchildren SELECT n, n FROM generate_series(2, 2998, 2) n');
+      });
+    });
+    afterAll(async () => {
+      await withClient(local, async (tearDown) => {
+        await tearDown.query('DROP TABLE keyed, large, grandchildren, children, parents');
+      });
+    });
+    beforeEach(async () => {
+      client = await connect(local);
+    });
+    afterEach(() => client.end());
+
+    it.each([
+      ['a', 0, 1024],
+      ['c', 1, 1024],
+      ['b', 1, 1024],
+    ])('take 1 KiB as the key %s', async (column, id, size) => {
+      const insert = (length: number) =>
+        queryMode === 'simple'
+          ? run(`INSERT INTO keyed (id, ${column}) VALUES (${id}, '${'x'.repeat(length)}')`)
+          : run(`INSERT INTO keyed (id, ${column}) VALUES ($1, $2)`, [id, 'x'.repeat(length)]);
+      expect(await refusal(insert(size + 1))).toEqual(keyTooLarge);
+      expect(await refusal(insert(4000))).toEqual(keyTooLarge);
+      expect((await insert(size)).rowCount).toBe(1);
+      expect(await refusal(run(`UPDATE keyed SET ${column} = ${column} || 'x' WHERE id = ${id}`))).toEqual(
+        keyTooLarge,
+      );
+      await run('DELETE FROM keyed');
+    });
+
+    it('take two columns of a key together, and only rows that are in the index', async () => {
+      const insert = `INSERT INTO keyed (id, b, c) SELECT $, repeat('x', 600), repeat('y', 600)`;
+      expect(await refusal(run(insert.replace('$', '1')))).toEqual(keyTooLarge);
+      expect((await run(insert.replace('$', '0'))).rowCount).toBe(1);
+      await run('DELETE FROM keyed');
+    });
+
+    it('take 1 MiB as a value and 2 MiB as a row', async () => {
+      const insert = (value: number, more: number) =>
+        run(`INSERT INTO large VALUES (1, repeat('x', ${value}), repeat('y', ${more}))`);
+      const mebibyte = 2 ** 20;
+      expect(await refusal(insert(mebibyte + 1, 0))).toEqual({
+        code: '54000',
+        message: 'maximum column size exceeded',
+      });
+      expect(await refusal(insert(mebibyte, mebibyte))).toEqual({
+        code: '54000',
+        message: 'maximum row size exceeded',
+      });
+      expect((await insert(mebibyte, mebibyte - 100)).rowCount).toBe(1);
+      await run('DELETE FROM large');
+    });
+
+    it('take 10 MiB in a transaction', async () => {
+      const tooMuch = { code: '54000', message: 'transaction size limit 10mb exceeded' };
+      const insert = (from: number, to: number) =>
+        run(`INSERT INTO large SELECT n, repeat('x', 1000000) FROM generate_series(${from}, ${to}) n`);
+      await run('BEGIN');
+      await insert(1, 10);
+      const error: unknown = await insert(11, 11).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ ...tooMuch, detail: 'Current transaction size 10.49mb 10mb' });
+      await run('ROLLBACK');
+      expect(await refusal(insert(1, 11))).toEqual(tooMuch);
+      await insert(1, 10);
+      await insert(11, 11);
+      // An UPDATE writes the whole row again.
+      expect(await refusal(run('UPDATE large SET id = id + 100'))).toEqual(tooMuch);
+      await run('BEGIN');
+      await run('UPDATE large SET id = id + 100');
+      expect(await refusal(run('COMMIT'))).toEqual(tooMuch);
+      expect((await run('SELECT min(id) FROM large')).rows).toEqual([{ min: 1 }]);
+      await run('DELETE FROM large');
+    });
+
+    it('count the rows that a foreign key changes', async () => {
+      // 1 parent, its 1,499 children, and the 1,499 grandchildren of those.
+      await run('BEGIN');
+      expect((await run('DELETE FROM parents WHERE id = 1')).rowCount).toBe(1);
+      await run('INSERT INTO things VALUES (1)');
+      expect(await refusal(run('INSERT INTO things VALUES (2)'))).toEqual(rowLimit);
+      await run('ROLLBACK');
+      expect(await refusal(run('DELETE FROM parents'))).toEqual(rowLimit);
+      expect(await refusal(run('UPDATE parents SET id = id + 10'))).toEqual(rowLimit);
+      expect((await run('SELECT count(*)::int FROM children')).rows).toEqual([{ count: 2999 }]);
+    });
+
+    it('count the rows that a WITH changes', async () => {
+      const moving = (rows: number) =>
+        run(
+          `WITH gone AS (DELETE FROM parents WHERE id < 0),
+                made AS (INSERT INTO things SELECT n FROM generate_series(10, ${9 + rows}) n RETURNING id)
+           SELECT count(*)::int FROM made`,
+        );
+      await run('BEGIN');
+      expect((await moving(3000)).rows).toEqual([{ count: 3000 }]);
+      await run('ROLLBACK');
+      expect(await refusal(moving(3001))).toEqual(rowLimit);
     });
   });
 });

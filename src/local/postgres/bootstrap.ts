@@ -1,3 +1,5 @@
+import { limitsSql } from './limits';
+
 /**
  * The schema of what the local DSQL keeps for itself. ORMs and psql leave `pg_…` schemas out of their listings, so it
  * does not show up where a cluster has nothing.
@@ -447,4 +449,4 @@ BEGIN
     PERFORM pg_catalog.pg_sleep(0.01);
   END LOOP;
 END $$;
-`;
+${limitsSql(INTERNAL_SCHEMA)}`;

@@ -1,3 +1,4 @@
+import { refusalOf } from '../../sql';
 import type { Refusal } from '../../sql';
 import { errorResponse, fieldsMessage } from '../wire/server-messages';
 
@@ -15,12 +16,15 @@ export const TRANSACTION_ABORTED: Refusal = {
   message: 'current transaction is aborted, commands ignored until end of transaction block',
 };
 
+/** PostgreSQL's own limit of a key is above DSQL's. */
+const KEY_TOO_LARGE = /^index row (?:size|requires) \d+/;
+
 /** Conflicts as PostgreSQL reports them: a snapshot that is too old, and a deadlock, which DSQL cannot have. */
 const CONFLICT_STATES: ReadonlySet<string> = new Set(['40001', '40P01']);
 
 /** The ErrorResponse of something that DSQL refuses. */
-export function refusalResponse({ sqlstate, message, hint }: Refusal, position?: number): Buffer {
-  return errorResponse({ sqlstate, message, hint, position });
+export function refusalResponse({ sqlstate, message, detail, hint }: Refusal, position?: number): Buffer {
+  return errorResponse({ sqlstate, message, detail, hint, position });
 }
 
 /**
@@ -32,7 +36,11 @@ export function translateError(
   clientPosition: ((position: number) => number) | undefined,
 ): Buffer {
   if (CONFLICT_STATES.has(fields.get('C') ?? '')) return refusalResponse(DATA_CONFLICT);
+  if (KEY_TOO_LARGE.test(fields.get('M') ?? '')) return refusalResponse(refusalOf('key-size'));
+  const reported = new Map(fields);
   const position = Number(fields.get('P'));
-  if (!clientPosition || !position) return fieldsMessage('E', fields);
-  return fieldsMessage('E', new Map(fields).set('P', String(clientPosition(position))));
+  if (clientPosition && position) reported.set('P', String(clientPosition(position)));
+  const message = fields.get('M');
+  if (message) reported.set('M', message.replace('access method "btree"', 'access method "btree_index"'));
+  return fieldsMessage('E', reported);
 }

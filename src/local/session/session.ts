@@ -5,6 +5,7 @@ import { parseQuery, positionInQuery } from '../../sql';
 import type { Statement } from '../../sql';
 import { isOver } from '../connection-limits';
 import type { FaultInjector } from '../faults';
+import type { Limits } from '../limits';
 import type { ConnectionTrace } from '../trace';
 import {
   bind,
@@ -47,6 +48,7 @@ export interface SessionParts {
   readonly link: BackendLink;
   readonly clock: () => Date;
   readonly faults: FaultInjector;
+  readonly limits: Limits;
   readonly trace: ConnectionTrace;
   /** Hears of the asynchronous jobs of a transaction when it has ended. */
   readonly onJobs: (jobIds: readonly string[]) => void;
@@ -73,7 +75,7 @@ export class Session {
   #busy = false;
   #closed = false;
 
-  constructor({ stream, reader, link, clock, faults, trace, onJobs }: SessionParts) {
+  constructor({ stream, reader, link, clock, faults, limits, trace, onJobs }: SessionParts) {
     this.#stream = stream;
     this.#input = new ClientInput(reader);
     this.#link = link;
@@ -91,6 +93,7 @@ export class Session {
       book: this.#book,
       clock,
       faults,
+      limits,
       trace,
       cut: () => {
         this.#cut();
@@ -302,12 +305,13 @@ export class Session {
       await this.#runner.refuse(portal);
       return undefined;
     }
-    const { statement } = portal.prepared;
+    const { statement, text } = portal.prepared;
     if (!statement) {
       this.#runner.relay(bytes, 'I');
       return undefined;
     }
-    return this.#runner.execute({ statement, bytes, simple: false, last });
+    const inputBytes = text.length + portal.values.length;
+    return this.#runner.execute({ statement, bytes, inputBytes, simple: false, last });
   }
 
   // ----- the simple protocol
@@ -350,7 +354,11 @@ export class Session {
           },
         },
       );
-      await this.#runner.execute({ statement, bytes: execute(''), simple: true, last }, { admitted: true });
+      const inputBytes = statement.text.length;
+      await this.#runner.execute(
+        { statement, bytes: execute(''), inputBytes, simple: true, last },
+        { admitted: true },
+      );
     }
     await this.#runner.sync();
   }

@@ -2,6 +2,8 @@ import type { Refusal, Statement } from '../../sql';
 import { checkBefore, refusalHolds } from '../catalogue-checks';
 import type { Ask } from '../catalogue-checks';
 import type { CommitEffect, FaultInjector } from '../faults';
+import { exceededSize, FEWEST_ROWS_OVER_LIMIT } from '../limits';
+import type { Limits, Watch } from '../limits';
 import type { ConnectionTrace } from '../trace';
 import type { Message } from '../wire/message-buffer';
 import { commandComplete, dataRow, readCstring, readyForQuery } from '../wire/server-messages';
@@ -26,6 +28,7 @@ export interface RunnerParts {
   readonly book: StatementBook;
   readonly clock: () => Date;
   readonly faults: FaultInjector;
+  readonly limits: Limits;
   readonly trace: ConnectionTrace;
   /** Cuts the client off, without a word. */
   readonly cut: () => void;
@@ -37,6 +40,8 @@ export interface RunnerParts {
 export interface Execution {
   readonly statement: Statement;
   readonly bytes: Buffer;
+  /** How much the client sent for it, text and values. */
+  readonly inputBytes: number;
   /** It came in a simple Query, which describes its result itself and is answered when it is committed. */
   readonly simple: boolean;
   /** Nothing but Sync follows in its unit. */
@@ -55,6 +60,7 @@ export class StatementRunner {
   readonly #book: StatementBook;
   readonly #clock: () => Date;
   readonly #faults: FaultInjector;
+  readonly #limits: Limits;
   readonly #trace: ConnectionTrace;
   readonly #cutClient: () => void;
   readonly #onJobs: (jobIds: readonly string[]) => void;
@@ -76,13 +82,14 @@ export class StatementRunner {
   /** What a fault does when the commit that is on its way has been done. */
   #commitEffect: CommitEffect | undefined;
 
-  constructor({ link, input, answers, book, clock, faults, trace, cut, onJobs }: RunnerParts) {
+  constructor({ link, input, answers, book, clock, faults, limits, trace, cut, onJobs }: RunnerParts) {
     this.#link = link;
     this.#input = input;
     this.#answers = answers;
     this.#book = book;
     this.#clock = clock;
     this.#faults = faults;
+    this.#limits = limits;
     this.#trace = trace;
     this.#cutClient = cut;
     this.#onJobs = onJobs;
@@ -116,6 +123,9 @@ export class StatementRunner {
     if (refusal) return refusal;
     const fault = this.#faults.beforeStatement(statement);
     if (fault) return fault === 'cut' ? this.#cut() : fault;
+    if (statement.kind === 'commit' && this.#transaction.unmeasuredRows >= FEWEST_ROWS_OVER_LIMIT) {
+      return exceededSize(this.#ask, this.#transaction.tables);
+    }
     return checkBefore(statement)?.(this.#ask);
   }
 
@@ -157,12 +167,20 @@ export class StatementRunner {
       if (!this.#skipping) await this.#runOwn(own, execution);
       return undefined;
     }
-    const seen = { copyIn: false };
+    const explicit = this.#transaction?.explicit ?? false;
+    const watch = await this.#limits.watch(statement, execution.inputBytes, explicit);
+    if (watch?.before) {
+      await this.flush();
+      if (this.#skipping) return undefined;
+      await watch.before(this.#ask);
+    }
+    const seen: { copyIn: boolean; complete?: Message } = { copyIn: false };
     const receive = (message: Message) => {
       switch (message.type) {
         case 'C':
-          // An own statement is complete when our part is done too.
-          if (!own) this.#completed(execution, readCstring(message.body).text, message.bytes);
+          // Where something is left for us to do, it is complete only after that.
+          if (own || watch) seen.complete = message;
+          else this.#completed(execution, readCstring(message.body).text, message.bytes);
           break;
         case 'D':
           this.#answers.send(reportedSetting(statement) ?? message.bytes);
@@ -176,12 +194,16 @@ export class StatementRunner {
       }
     };
     this.#batch.push({ bytes, ends: 'CsIG', receive });
-    if (last && !this.#mustSettle(statement)) return undefined;
+    if (last && !watch && !this.#mustSettle(statement)) return undefined;
 
     await this.flush();
     if (seen.copyIn) this.#report(await copyIn(this.#input, this.#link, receive));
     if (this.#overflowing) await this.#overflow();
-    if (own && !this.#skipping) await this.#runOwn(own, execution);
+    if (own && !this.#skipping) await this.#runOwn(own, execution, watch);
+    else if (watch && seen.complete && !this.#skipping) {
+      const { body, bytes: complete } = seen.complete;
+      await this.#settle(watch, execution, readCstring(body).text, complete);
+    }
     return seen.copyIn && !execution.simple ? 'copied' : undefined;
   }
 
@@ -191,8 +213,20 @@ export class StatementRunner {
     return isDml(statement) && !this.#transaction?.explicit;
   }
 
-  #completed({ statement, last }: Execution, tag: string, bytes: Buffer): void {
-    const overflow = this.#transaction?.executed(statement, tag);
+  /** Completes a statement, unless what it did is found to be too much. */
+  async #settle(watch: Watch, execution: Execution, tag: string, bytes: Buffer): Promise<void> {
+    const { refusal, rows } = await watch.after(this.#ask, tag);
+    if (refusal) {
+      this.#answers.send(refusalResponse(refusal));
+      await this.#overflow();
+      return;
+    }
+    this.#completed(execution, tag, bytes, rows);
+    if (this.#overflowing) await this.#overflow();
+  }
+
+  #completed({ statement, last }: Execution, tag: string, bytes: Buffer, rows?: number): void {
+    const overflow = this.#transaction?.executed(statement, tag, rows);
     if (overflow) {
       this.#answers.send(refusalResponse(overflow));
       this.#overflowing = true;
@@ -214,7 +248,7 @@ export class StatementRunner {
   }
 
   /** Does our part of a statement that only DSQL has, and answers it. */
-  async #runOwn(own: OwnStatement, execution: Execution): Promise<void> {
+  async #runOwn(own: OwnStatement, execution: Execution, watch?: Watch): Promise<void> {
     try {
       const jobId = await own.run(this.#link);
       if (jobId !== null) {
@@ -227,7 +261,9 @@ export class StatementRunner {
       this.#report({ error: new Map([...error.fields].filter(([code]) => !'PpqW'.includes(code))) });
       return;
     }
-    this.#completed(execution, own.tag, commandComplete(own.tag));
+    const complete = commandComplete(own.tag);
+    if (watch) await this.#settle(watch, execution, own.tag, complete);
+    else this.#completed(execution, own.tag, complete);
   }
 
   async #overflow(): Promise<void> {
@@ -337,6 +373,7 @@ export class StatementRunner {
   }
 
   #endTransaction(status: TransactionStatus): void {
+    if (this.#transaction?.hasDdl) this.#limits.forget();
     this.#transaction = undefined;
     this.#status = status;
     this.#book.forgetPortals();

@@ -32,6 +32,7 @@ export class Transaction {
   #hasDdl = false;
   #hasDml = false;
   #rows = 0;
+  #updatedRows = 0;
   /** The tables that its statements wrote or locked. */
   readonly tables: TableName[] = [];
   /** Whether BEGIN was executed: it then lives until COMMIT or ROLLBACK, else until the end of its unit. */
@@ -40,6 +41,15 @@ export class Transaction {
   constructor(startedAt: Date, explicit: boolean) {
     this.#startedAt = startedAt;
     this.explicit = explicit;
+  }
+
+  get hasDdl(): boolean {
+    return this.#hasDdl;
+  }
+
+  /** The number of rows it wrote that may be too large, which nobody has looked at. */
+  get unmeasuredRows(): number {
+    return this.#updatedRows;
   }
 
   /** What speaks against running `statement` in this transaction now. */
@@ -61,16 +71,22 @@ export class Transaction {
   /**
    * Counts what an executed statement changed.
    *
-   * Rows are taken from the command tag: those of a foreign key's cascade and of a data-modifying WITH below a SELECT
-   * are not in it.
-   *
+   * @param rows - how many rows that were, if the command tag does not tell: those of a foreign key's cascade and of a
+   * data-modifying WITH are not in it
    * @returns what the statement must fail with in spite of having been executed
    */
-  executed(statement: Statement, tag: string): Refusal | undefined {
+  executed(statement: Statement, tag: string, rows = changedRowsOf(tag)): Refusal | undefined {
     if (!isDml(statement)) return undefined;
-    this.#rows += changedRows(tag);
+    this.#rows += rows;
+    if (statement.node === 'UpdateStmt') this.#updatedRows += rows;
     return this.#rows > MAX_ROWS ? ROW_LIMIT : undefined;
   }
+}
+
+/** How many rows a command tag tells of. */
+export function changedRowsOf(tag: string): number {
+  const match = /^(?:INSERT \d+|UPDATE|DELETE|COPY) (\d+)$/.exec(tag);
+  return match ? Number(match[1]) : 0;
 }
 
 /**
@@ -79,9 +95,4 @@ export class Transaction {
  */
 export function isDml({ kind, targets }: Statement): boolean {
   return kind === 'write' || (kind === 'copy' && targets.length > 0);
-}
-
-function changedRows(tag: string): number {
-  const match = /^(?:INSERT \d+|UPDATE|DELETE|COPY) (\d+)$/.exec(tag);
-  return match ? Number(match[1]) : 0;
 }

@@ -1,0 +1,133 @@
+import { refusalOf } from '../sql';
+import type { Refusal, Statement, TableName } from '../sql';
+import { tableNameText } from './catalogue-checks';
+import type { Ask } from './catalogue-checks';
+import { changedRowsOf } from './session/transaction';
+import type { Superuser } from './superuser';
+
+/** What comes of a look at an executed statement. */
+export interface Findings {
+  /** What it must fail with in spite of having been executed. */
+  readonly refusal?: Refusal | undefined;
+  /** How many rows it changed, where its command tag does not tell. */
+  readonly rows?: number;
+}
+
+/** A look at what a statement does, on both sides of its execution. */
+export interface Watch {
+  before?(ask: Ask): Promise<void>;
+  after(ask: Ask, tag: string): Promise<Findings>;
+}
+
+/** What libpg-query gives for INSERT. */
+interface InsertTree {
+  readonly selectStmt?: { readonly SelectStmt?: { readonly valuesLists?: readonly unknown[] } };
+  readonly onConflictClause?: unknown;
+}
+
+/** The smallest limit of a size, that of a key: what a client sent in fewer bytes is within every one of them. */
+const SMALLEST_LIMIT_BYTES = 1024;
+/** Rows that are too large together, at 2 MiB each. */
+export const FEWEST_ROWS_OVER_LIMIT = 6;
+/** What makes values longer than those that the client sent. A filter for what is worth a look, so a pattern is enough. */
+const GROWING =
+  /\|\||\b(?:repeat|[lr]pad|format|concat\w*|replace|regexp_replace|translate|overlay|string_agg|array_\w+|json\w*|encode|decode|convert\w*|to_char|quote_\w+|xmlagg)\s*\(/i;
+
+/** The limits of a cluster on what statements change and define; those that only PostgreSQL can measure. */
+export class Limits {
+  readonly #superuser: Superuser;
+  #cascading: Promise<ReadonlySet<string>> | undefined;
+
+  constructor(superuser: Superuser) {
+    this.#superuser = superuser;
+  }
+
+  /** The definitions of tables have changed. */
+  forget(): void {
+    this.#cascading = undefined;
+  }
+
+  /**
+   * Says how to look at a statement; for most of them there is nothing to look at.
+   *
+   * @param inputBytes - how much the client sent for it, text and values
+   * @param explicit - whether a COMMIT is to come, before which {@link Transaction.unmeasured} is looked at
+   */
+  async watch(statement: Statement, inputBytes: number, explicit: boolean): Promise<Watch | undefined> {
+    if (statement.kind === 'ddl') return { after: exceededDefinition };
+    if (!writes(statement)) return undefined;
+    const { node, text, targets } = statement;
+    const sizes = inputBytes > SMALLEST_LIMIT_BYTES || copiesRows(statement) || GROWING.test(text);
+    const rows = node === 'ExplainStmt' || /\bwith\b/i.test(text) || (await this.#cascades(statement));
+    if (!sizes && !rows && (explicit || node !== 'UpdateStmt')) return undefined;
+
+    let changedBefore = 0;
+    return {
+      ...(rows && {
+        before: async (ask) => {
+          changedBefore = await changedRows(ask);
+        },
+      }),
+      after: async (ask, tag) => {
+        const changed = rows ? { rows: (await changedRows(ask)) - changedBefore } : {};
+        const isMuch = sizes || changedRowsOf(tag) >= FEWEST_ROWS_OVER_LIMIT;
+        return { ...changed, refusal: isMuch ? await exceededSize(ask, targets) : undefined };
+      },
+    };
+  }
+
+  /** Whether a statement may change rows of other tables than its own. */
+  async #cascades({ node, tree, targets }: Statement): Promise<boolean> {
+    if (node === 'CopyStmt' || (node === 'InsertStmt' && !(tree as InsertTree).onConflictClause))
+      return false;
+    this.#cascading ??= this.#cascadingTables();
+    const cascading = await this.#cascading;
+    if (cascading.size === 0) return false;
+    return targets.some(({ schema, name }) =>
+      [...cascading].some((table) =>
+        schema === undefined ? table.endsWith(`.${name}`) : table === `${schema}.${name}`,
+      ),
+    );
+  }
+
+  async #cascadingTables(): Promise<ReadonlySet<string>> {
+    const rows = await this.#superuser.query('SELECT pg_dsql_local.cascading_tables()');
+    return new Set(rows.map(([table]) => table ?? ''));
+  }
+}
+
+function writes({ kind, targets, locking }: Statement): boolean {
+  return targets.length > 0 && (kind === 'copy' || (kind === 'write' && locking === undefined));
+}
+
+function copiesRows({ node, tree }: Statement): boolean {
+  if (node === 'CopyStmt') return true;
+  const source = node === 'InsertStmt' ? (tree as InsertTree).selectStmt?.SelectStmt : undefined;
+  return source !== undefined && source.valuesLists === undefined;
+}
+
+async function exceededDefinition(ask: Ask): Promise<Findings> {
+  const [row] = await ask('SELECT * FROM pg_dsql_local.exceeded_definition()');
+  const [rule, part] = row ?? [];
+  return { refusal: rule ? refusalOf(rule, { type: part ?? '' }) : undefined };
+}
+
+/** What the rows exceed that the transaction has written to some tables. */
+export async function exceededSize(ask: Ask, tables: readonly TableName[]): Promise<Refusal | undefined> {
+  const names = tables.map((_table, index) => `pg_catalog.to_regclass($${index + 1})`).join(', ');
+  const [row] = await ask(
+    `SELECT * FROM pg_dsql_local.exceeded_size(pg_catalog.array_remove(ARRAY[${names}]::oid[], NULL))`,
+    tables.map(tableNameText),
+  );
+  const [rule, total] = row ?? [];
+  if (!rule) return undefined;
+  const refusal = refusalOf(rule);
+  if (rule !== 'size-limit') return refusal;
+  const megabytes = (Number(total) / 2 ** 20).toFixed(2);
+  return { ...refusal, detail: `Current transaction size ${megabytes}mb 10mb` };
+}
+
+async function changedRows(ask: Ask): Promise<number> {
+  const [row] = await ask('SELECT pg_dsql_local.changed_rows()');
+  return Number(row?.[0] ?? 0);
+}
