@@ -35,6 +35,11 @@ export function isSchemaConflict(error: unknown): boolean {
  *
  * @returns the first that `matches`
  */
+export function findInChain<E extends object>(
+  error: unknown,
+  matches: (inner: unknown) => inner is E,
+): E | undefined;
+export function findInChain(error: unknown, matches: (inner: object) => boolean): object | undefined;
 export function findInChain(error: unknown, matches: (inner: object) => boolean): object | undefined {
   let current: unknown = error;
   for (let depth = 0; depth < MAX_DEPTH && typeof current === 'object' && current !== null; depth++) {

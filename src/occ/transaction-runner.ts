@@ -22,7 +22,10 @@ export interface RunOptions extends RetryOptions {
 export interface Attempt<T> {
   /** 1 for the first. */
   readonly number: number;
-  /** What the work returned; the host notes it before it sends COMMIT, in case the answer to that is lost. */
+  /**
+   * What the work returned; the host notes it before it sends COMMIT, in case the answer to that is lost. Unless it is
+   * noted, an unknown outcome is taken for one that the work has met elsewhere.
+   */
   returned?: { readonly value: T } | undefined;
 }
 
@@ -124,16 +127,17 @@ export class TransactionRunner {
     } catch (error) {
       if (isOccConflict(error)) counters.conflicts++;
       const unknown = findInChain(error, isCommitOutcomeUnknownError);
-      if (unknown === undefined) throw error;
+      // Before its work had returned, what is unknown is the outcome of something else that the work did.
+      if (unknown === undefined || attempt.returned === undefined) throw error;
       // The error to report is that of the transaction, not that of looking for its outcome.
       const committed = await settle?.(attempt).catch(() => undefined);
-      if (committed === true && attempt.returned !== undefined) {
+      if (committed === true) {
         counters.commits++;
         return attempt.returned.value;
       }
       if (committed === false) throw new NotCommitted(undefined, { cause: error });
       counters.unknown++;
-      throw unknown as Error;
+      throw unknown;
     }
   }
 

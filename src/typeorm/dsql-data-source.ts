@@ -1,6 +1,8 @@
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { DsqlDriver, dsqlDriverModule } from './dsql-driver';
+import { DsqlEntityManager } from './dsql-entity-manager';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
+import { setTransactionDefaults } from './transactions';
 
 /** TypeORM's `DataSource`, on Aurora DSQL. */
 class DsqlDataSource extends DataSource {
@@ -9,6 +11,12 @@ class DsqlDataSource extends DataSource {
     super(resolved.hostOptions);
     // The driver that the host's factory has made so far has opened nothing.
     this.driver = new DsqlDriver(this, resolved);
+    setTransactionDefaults(this, resolved.transactions);
+  }
+
+  /** Repositories, tree repositories, `BaseEntity` and query runners all get theirs from here. */
+  override createEntityManager(queryRunner?: QueryRunner): EntityManager {
+    return new DsqlEntityManager(this, queryRunner);
   }
 
   /** The host's default, `all`, wraps the migration in one transaction, and DSQL allows one DDL statement in each. */

@@ -1,27 +1,229 @@
+import type {
+  EntityMetadata,
+  ObjectLiteral,
+  QueryRunner,
+  ReplicationMode,
+  Table,
+  TableColumn,
+} from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
-import type { Table, TableColumn } from 'typeorm';
-import { NestedTransactionError, UnsupportedFeatureError } from '../occ';
+import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
+import type { BroadcasterResult } from 'typeorm/subscriber/BroadcasterResult.js';
+import { DsqlError, isDsqlError, TransactionRolledBackError, type DsqlClient } from '../connection';
+import { AfterCommitError, findInChain, NestedTransactionError, UnsupportedFeatureError } from '../occ';
+import { closeScope, dataSourceOf, openScope, scopeOf, transactionsOf } from './transactions';
 
-/** TypeORM's PostgreSQL query runner, on Aurora DSQL. */
+type Statement = Parameters<PostgresQueryRunner['query']>;
+
+/** What TypeORM sends to end a transaction. */
+const isEnd = (text: string) => text === 'COMMIT' || text === 'ROLLBACK';
+
+/** What is sent without the caller waiting for it would be lost silently if it writes; a read would not. */
+const READ = /^\s*(?:SELECT|SHOW|VALUES|TABLE|EXPLAIN)\b/i;
+
+/** A longer label would only fill the memory: what conflicts are statements on the same table. */
+const LABEL_LENGTH = 200;
+
+/**
+ * TypeORM's PostgreSQL query runner, on Aurora DSQL.
+ *
+ * A statement that stands alone is sent again after a conflict. In a transaction that its caller began with
+ * `startTransaction` nothing is run again; its COMMIT fails when it did not commit.
+ */
 export class DsqlQueryRunner extends PostgresQueryRunner {
+  #isCommitted = false;
+  #isEnding = false;
+  #ownsScope = false;
+  /** Transactions that were refused inside this one and whose rollback has not been asked for. */
+  #refused = 0;
+
+  constructor(driver: PostgresDriver, mode: ReplicationMode) {
+    super(driver, mode);
+    this.broadcaster = new RememberingBroadcaster(this);
+  }
+
   /**
-   * Begins a transaction.
+   * Begins a transaction, or joins the one that has begun where `nested` is `'join'`.
    *
    * @param isolationLevel - REPEATABLE READ, which every transaction has anyway, or nothing
    * @throws NestedTransactionError inside a transaction, before anything is sent
    * @throws UnsupportedFeatureError for another isolation level, before anything is sent
    */
   override async startTransaction(isolationLevel?: IsolationLevel): Promise<void> {
-    if (this.isTransactionActive) throw new NestedTransactionError();
-    if (isolationLevel !== undefined && isolationLevel !== 'REPEATABLE READ') {
-      throw new UnsupportedFeatureError(
-        `isolation level ${isolationLevel}`,
-        'Every transaction is REPEATABLE READ: leave the level out.',
+    checkIsolationLevel(isolationLevel);
+    if (this.isTransactionActive) {
+      if (scopeOf(this)?.nested !== 'join') {
+        this.#refused++;
+        throw new NestedTransactionError();
+      }
+      this.transactionDepth++;
+      return;
+    }
+    this.#isCommitted = false;
+    const scope = scopeOf(this);
+    this.#ownsScope = scope === undefined;
+    if (scope === undefined) {
+      const { nested } = transactionsOf(dataSourceOf(this)).defaults;
+      openScope(this, { nested, unfinished: 0 });
+    } else {
+      scope.reads?.seal();
+      scope.reads = undefined;
+    }
+    try {
+      // Without a level: SET TRANSACTION is refused, even for the level that is in force.
+      await super.startTransaction();
+    } catch (error) {
+      if (this.transactionDepth === 0) this.#end();
+      throw error;
+    }
+  }
+
+  /**
+   * Commits the transaction.
+   *
+   * @throws TransactionRolledBackError when it did not commit, because an error in it was caught
+   * @throws CommitOutcomeUnknownError when the answer to COMMIT was lost
+   * @throws AfterCommitError when it did commit, and an `afterTransactionCommit` subscriber failed
+   */
+  override async commitTransaction(): Promise<void> {
+    if (this.transactionDepth > 1) {
+      this.transactionDepth--;
+      return;
+    }
+    const scope = scopeOf(this);
+    if (this.isTransactionActive && scope !== undefined) {
+      if (scope.failedJoin !== undefined) throw new TransactionRolledBackError('joined', scope.failedJoin);
+      if (scope.unfinished > 0) {
+        throw new DsqlError(
+          'The transaction was not committed, because a write in it had not ended: a promise was not awaited. Await every operation before the callback returns.',
+        );
+      }
+    }
+    try {
+      await scope?.beforeCommit?.();
+      await super.commitTransaction();
+    } catch (error) {
+      if (this.#isCommitted) throw new AfterCommitError({ cause: error });
+      if (error instanceof TransactionRolledBackError) error.cause ??= scope?.firstError;
+      throw error;
+    } finally {
+      if (this.#isCommitted) this.#end();
+    }
+  }
+
+  /** Rolls the transaction back; a connection on which that fails is not used again. */
+  override async rollbackTransaction(): Promise<void> {
+    const scope = scopeOf(this);
+    if (this.#refused > 0 || this.transactionDepth > 1) {
+      // Meant for an inner transaction, which cannot be rolled back alone: the whole one will be.
+      if (this.#refused > 0) this.#refused--;
+      else this.transactionDepth--;
+      if (scope !== undefined) scope.failedJoin ??= { cause: scope.firstError };
+      return;
+    }
+    await super.rollbackTransaction();
+    this.#end();
+  }
+
+  /** Gives the connection back; a transaction that was left open is rolled back, so that nobody else works in it. */
+  override async release(): Promise<void> {
+    if (!this.isReleased && (this.isTransactionActive || this.#client?.isInTransaction === true)) {
+      if (this.#client?.isInTransaction === true) {
+        dataSourceOf(this).logger.log(
+          'warn',
+          'A query runner was released with its transaction open, so the transaction was rolled back.',
+          this,
+        );
+      }
+      this.#refused = 0;
+      this.transactionDepth = 1;
+      this.isTransactionActive = true;
+      await this.rollbackTransaction().catch(() => undefined);
+    }
+    await super.release();
+  }
+
+  /**
+   * Runs a statement. One that stands alone is sent again after a conflict; a text without parameters that may hold
+   * several statements is not, because one of them may be COMMIT.
+   *
+   * @throws RetryExhaustedError when a statement that stands alone met a conflict in every attempt
+   * @throws CommitOutcomeUnknownError when the answer to COMMIT, or to a write that stands alone, was lost
+   */
+  // The host's type says `any`, and those who call it build on that.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  override query(...statement: Statement): Promise<any> {
+    const reads = this.isTransactionActive ? undefined : scopeOf(this)?.reads;
+    if (reads === undefined) return this.#run(statement);
+    return reads.answer(statement, () => this.#run(statement));
+  }
+
+  get #client(): DsqlClient | undefined {
+    return this.databaseConnection as DsqlClient | undefined;
+  }
+
+  async #run(statement: Statement): Promise<unknown> {
+    if (!this.#standsAlone(statement)) return this.#sendInTransaction(statement);
+    const { runner } = transactionsOf(dataSourceOf(this));
+    const attempt = () => this.#send(statement);
+    return runner.run({ work: attempt, attempt }, { label: statement[0].slice(0, LABEL_LENGTH) });
+  }
+
+  #standsAlone([text, parameters]: Statement): boolean {
+    if (this.isTransactionActive || this.#client?.isInTransaction === true) return false;
+    const hasParameters = Array.isArray(parameters) && parameters.length > 0;
+    return hasParameters || !/;\s*\S/.test(text);
+  }
+
+  async #sendInTransaction(statement: Statement): Promise<unknown> {
+    const [text] = statement;
+    const scope = scopeOf(this);
+    if (this.#isEnding) {
+      throw new DsqlError(
+        'A statement was not sent, because its transaction was being committed or rolled back: a promise was not awaited.',
       );
     }
-    // Without a level: SET TRANSACTION is refused, even for the level that is in force.
-    await super.startTransaction();
+    const counted = isEnd(text) || READ.test(text) ? undefined : scope;
+    if (counted !== undefined) counted.unfinished++;
+    this.#isEnding = isEnd(text);
+    try {
+      const result = await this.#send(statement);
+      if (text === 'COMMIT') this.#isCommitted = true;
+      return result;
+    } catch (error) {
+      if (scope !== undefined && !isEnd(text)) scope.firstError ??= error;
+      if (text === 'ROLLBACK') await this.#destroyConnection(error);
+      throw error;
+    } finally {
+      if (counted !== undefined) counted.unfinished--;
+      if (isEnd(text)) this.#isEnding = false;
+    }
+  }
+
+  async #send(statement: Statement): Promise<unknown> {
+    try {
+      return (await super.query(...statement)) as unknown;
+    } catch (error) {
+      // Ours say more than the QueryFailedError that the host makes of every error.
+      throw findInChain(error, isDsqlError) ?? error;
+    }
+  }
+
+  #end(): void {
+    this.isTransactionActive = false;
+    this.#refused = 0;
+    if (this.#ownsScope) closeScope(this);
+    this.#ownsScope = false;
+  }
+
+  async #destroyConnection(error: unknown): Promise<void> {
+    this.releaseCallback?.(error);
+    this.releaseCallback = undefined;
+    this.transactionDepth = 0;
+    this.#end();
+    await super.release();
   }
 
   /**
@@ -38,5 +240,46 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
     }
     const generated = column.generatedIdentity ?? 'BY DEFAULT';
     return `"${column.name}" bigint GENERATED ${generated} AS IDENTITY (CACHE 1) NOT NULL`;
+  }
+}
+
+/**
+ * Checks an isolation level.
+ *
+ * @throws UnsupportedFeatureError for another one than REPEATABLE READ
+ */
+export function checkIsolationLevel(isolationLevel: IsolationLevel | undefined): void {
+  if (isolationLevel === undefined || isolationLevel === 'REPEATABLE READ') return;
+  throw new UnsupportedFeatureError(
+    `isolation level ${isolationLevel}`,
+    'Every transaction is REPEATABLE READ: leave the level out.',
+  );
+}
+
+/** Remembers the values that query builders were given, before listeners and generated values change them. */
+class RememberingBroadcaster extends Broadcaster {
+  readonly #queryRunner: QueryRunner;
+
+  constructor(queryRunner: QueryRunner) {
+    super(queryRunner);
+    this.#queryRunner = queryRunner;
+  }
+
+  override broadcastBeforeInsertEvent(
+    result: BroadcasterResult,
+    metadata: EntityMetadata,
+    values: ObjectLiteral | undefined,
+  ): void {
+    this.#remember(metadata, values);
+    super.broadcastBeforeInsertEvent(result, metadata, values);
+  }
+
+  override broadcastBeforeUpdateEvent(...event: Parameters<Broadcaster['broadcastBeforeUpdateEvent']>): void {
+    this.#remember(event[1], event[2]);
+    super.broadcastBeforeUpdateEvent(...event);
+  }
+
+  #remember(metadata: EntityMetadata, values: ObjectLiteral | undefined): void {
+    if (values !== undefined) scopeOf(this.#queryRunner)?.states?.rememberAlone(values, metadata);
   }
 }

@@ -1,6 +1,9 @@
 export { createDsqlDataSource } from './dsql-data-source';
+export type { TypeOrmTransactionOptions } from './dsql-entity-manager';
 export type { DsqlDataSourceOptions, DsqlReplicationEndpoint } from './options';
 export { runInTransaction } from './run-in-transaction';
+export { isStaleEntityError, StaleEntityError } from './stale-entity-error';
+export { transactionCounters } from './transactions';
 export {
   CommitOutcomeUnknownError,
   ConfigurationError,
@@ -13,6 +16,9 @@ export {
   type DsqlOptions,
 } from '../connection';
 export {
+  AfterCommitError,
+  classifyError,
+  isAfterCommitError,
   isNestedTransactionError,
   isOccConflict,
   isRetryExhaustedError,
@@ -20,6 +26,13 @@ export {
   NestedTransactionError,
   RetryExhaustedError,
   UnsupportedFeatureError,
+  type DsqlOrmOptions,
+  type ErrorClass,
+  type ErrorKind,
+  type NestedMode,
   type RetryContext,
   type RetryOptions,
+  type TransactionCounters,
+  type TransactionDefaults,
+  type TransactionOptions,
 } from '../occ';

@@ -11,6 +11,7 @@ import {
   type DsqlPoolOptions,
   type ResolvedConnection,
 } from '../connection';
+import { splitOrmOptions, type DsqlOrmOptions, type ResolvedTransactionDefaults } from '../occ';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
@@ -51,7 +52,7 @@ export type DsqlDataSourceOptions = Omit<
         readonly defaultMode?: 'master' | 'slave';
       }
     | undefined;
-  readonly dsql?: DsqlOptions | undefined;
+  readonly dsql?: DsqlOrmOptions | undefined;
 };
 
 /** {@link DsqlDataSourceOptions}, checked: what TypeORM is told, and how each of its endpoints is reached. */
@@ -60,6 +61,7 @@ export interface ResolvedDataSourceOptions {
   /** Of an endpoint as it stands in `hostOptions`: the options themselves, or a member of its `replication`. */
   readonly connectionOf: (endpoint: object) => ResolvedConnection;
   readonly poolOptions: DsqlPoolOptions;
+  readonly transactions: ResolvedTransactionDefaults;
 }
 
 /**
@@ -73,7 +75,8 @@ export function resolveDataSourceOptions(
   options: DsqlDataSourceOptions,
   driver: object,
 ): ResolvedDataSourceOptions {
-  const { dsql = {}, ssl, parseInt8, ...others } = options;
+  const { dsql: ormOptions = {}, ssl, parseInt8, ...others } = options;
+  const { connection: dsql, transactions } = splitOrmOptions(ormOptions);
   // `useUTC` would set a variable of the process; Aurora DSQL's time zone is UTC anyway.
   const given = { ...others, useUTC: undefined };
   checkDsqlOptions(dsql);
@@ -88,6 +91,8 @@ export function resolveDataSourceOptions(
     driver,
     installExtensions: false,
     uuidExtension: 'pgcrypto',
+    // Every transaction has it, and asking for it would be refused.
+    isolationLevel: undefined,
   } as PostgresOptions;
   const ca = withTrustRoots(dsql.ca, 'ssl', ssl);
   const { replication } = hostOptions;
@@ -103,6 +108,7 @@ export function resolveDataSourceOptions(
       return connection;
     },
     poolOptions: parseInt8 === true ? { types: withNumbersForInt8 } : {},
+    transactions,
   };
 }
 

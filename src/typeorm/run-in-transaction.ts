@@ -1,14 +1,21 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { retryOnConflict, type RetryOptions } from '../occ';
+import { DsqlEntityManager, type TypeOrmTransactionOptions } from './dsql-entity-manager';
 
 /**
  * Runs `work` in a transaction, and runs the whole of it again when the server reports a conflict.
  *
  * `work` runs once per attempt: load what it changes inside it, through the manager it is given, and keep its effects
- * outside the database repeatable.
+ * outside the database repeatable. Entities from outside that it hands to TypeORM are put back to how they were after
+ * an attempt that failed.
  *
+ * @param dataSource - one of ours, or any other of PostgreSQL's kind
  * @returns what the attempt that was committed returned
- * @throws RetryExhaustedError when the last attempt met a conflict too
+ * @throws RetryExhaustedError when the last attempt met a conflict too, or the deadline has passed
+ * @throws TransactionRolledBackError when COMMIT did not commit, because an error in the transaction was caught
+ * @throws CommitOutcomeUnknownError when the answer to COMMIT was lost and nothing could tell the outcome
+ * @throws AfterCommitError when it was committed, and a subscriber that runs after the commit failed
+ * @throws StaleEntityError when an entity from outside has other values in a later attempt
+ * @throws ConfigurationError naming the first option that cannot be
  *
  * @example
  * ```ts
@@ -19,10 +26,12 @@ import { retryOnConflict, type RetryOptions } from '../occ';
  * });
  * ```
  */
-export function runInTransaction<T>(
+export async function runInTransaction<T>(
   dataSource: DataSource,
   work: (manager: EntityManager) => Promise<T>,
-  options?: RetryOptions,
+  options?: TypeOrmTransactionOptions,
 ): Promise<T> {
-  return retryOnConflict(() => dataSource.transaction(work), options);
+  const { manager } = dataSource;
+  const runner = manager instanceof DsqlEntityManager ? manager : new DsqlEntityManager(dataSource);
+  return runner.runTransaction(work, options);
 }

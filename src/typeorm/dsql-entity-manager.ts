@@ -1,0 +1,365 @@
+import type { EventEmitter } from 'node:events';
+import { EntityManager, EntitySchema, QueryFailedError } from 'typeorm';
+import type { EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
+import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
+import {
+  CommitOutcomeUnknownError,
+  isCommitOutcomeUnknownError,
+  isDsqlError,
+  TransactionRolledBackError,
+} from '../connection';
+import {
+  AfterCommitError,
+  findInChain,
+  isAfterCommitError,
+  isOccConflict,
+  NestedTransactionError,
+  resolveTransactionOptions,
+  sqlStateOf,
+  type Attempt,
+  type TransactionOptions,
+} from '../occ';
+import { checkIsolationLevel, DsqlQueryRunner } from './dsql-query-runner';
+import { EntityStates } from './entity-states';
+import { RecordedReads } from './recorded-reads';
+import { closeScope, dataSourceOf, openScope, scopeOf, transactionsOf } from './transactions';
+import type { TransactionScope } from './transactions';
+
+/** How a transaction of TypeORM is run. */
+export interface TypeOrmTransactionOptions extends TransactionOptions<EntityManager> {
+  /**
+   * Objects from outside that the callback changes: each attempt finds them as they were when the transaction began.
+   * @defaultValue none
+   */
+  readonly restore?: readonly object[] | undefined;
+}
+
+type Work<T> = (manager: EntityManager) => Promise<T>;
+type PersistMethod = 'save' | 'remove' | 'softRemove' | 'recover';
+type Target = EntityTarget<ObjectLiteral>;
+
+/** What is done once per attempt. */
+interface Unit<T> {
+  readonly work: (...args: never[]) => unknown;
+  /** @param manager - its query runner is that of the attempt */
+  readonly once: (manager: EntityManager, attempt: Attempt<T>) => Promise<T>;
+  readonly options: TypeOrmTransactionOptions;
+  /** What a save returns is known before its COMMIT. */
+  readonly entities?: { readonly value: T; readonly target: Target | undefined };
+}
+
+/**
+ * TypeORM's `EntityManager`, on Aurora DSQL.
+ *
+ * `transaction` runs its callback again after a conflict; `save`, `remove`, `softRemove` and `recover` outside a
+ * transaction send the same changes again. After an attempt that failed the caller's objects are put back to how they
+ * were.
+ */
+export class DsqlEntityManager extends EntityManager {
+  override transaction<T>(work: Work<T>): Promise<T>;
+  override transaction<T>(isolationLevel: IsolationLevel, work: Work<T>): Promise<T>;
+  override transaction<T>(first: IsolationLevel | Work<T>, second?: Work<T>): Promise<T> {
+    if (typeof first === 'function') return this.runTransaction(first);
+    // Without a callback the host says what is wrong.
+    if (second === undefined) return super.transaction(first, second as unknown as Work<T>);
+    return this.runTransaction(second, {}, first);
+  }
+
+  /** The same, with options. */
+  async runTransaction<T>(
+    work: Work<T>,
+    options: TypeOrmTransactionOptions = {},
+    isolationLevel?: IsolationLevel,
+  ): Promise<T> {
+    if (this.queryRunner?.isTransactionActive === true) {
+      checkIsolationLevel(isolationLevel);
+      return this.#join(this.queryRunner, work);
+    }
+    return this.#run({
+      work,
+      options,
+      once: (manager, attempt) => {
+        const noting: Work<T> = async (inner) => {
+          const value = await work(inner);
+          attempt.returned = { value };
+          return value;
+        };
+        const transact = (callback: Work<T>) =>
+          hostMethod(
+            manager,
+            'transaction',
+          )(...(isolationLevel === undefined ? [callback] : [isolationLevel, callback])) as Promise<T>;
+        const { queryRunner } = manager;
+        return queryRunner === undefined || queryRunner instanceof DsqlQueryRunner
+          ? transact(noting)
+          : watchCommit(queryRunner, transact, noting);
+      },
+    });
+  }
+
+  override save(...call: unknown[]): Promise<never> {
+    return this.#persist('save', call);
+  }
+
+  override remove(...call: unknown[]): Promise<never> {
+    return this.#persist('remove', call);
+  }
+
+  override softRemove(...call: unknown[]): Promise<never> {
+    return this.#persist('softRemove', call);
+  }
+
+  override recover(...call: unknown[]): Promise<never> {
+    return this.#persist('recover', call);
+  }
+
+  override insert(...call: Parameters<EntityManager['insert']>): ReturnType<EntityManager['insert']> {
+    return this.#keeping(call, () => super.insert(...call));
+  }
+
+  override upsert(...call: Parameters<EntityManager['upsert']>): ReturnType<EntityManager['upsert']> {
+    return this.#keeping(call, () => super.upsert(...call));
+  }
+
+  /** Generated values reach the caller's objects here, those of query builders too. */
+  override merge<Entity extends ObjectLiteral>(
+    ...call: Parameters<typeof EntityManager.prototype.merge<Entity>>
+  ): Entity {
+    const [target, into] = call;
+    const states = scopeOf(this.queryRunner)?.states;
+    states?.rememberAlone(into, dataSourceOf(this).getMetadata(target));
+    return super.merge(...call);
+  }
+
+  /** A list of entities, or one, and what the host would make of them. */
+  async #persist(method: PersistMethod, call: unknown[]): Promise<never> {
+    const host = (manager: EntityManager) => hostMethod(manager, method)(...call);
+    const { target, entities, options } = readCall(call);
+    const isEmpty = Array.isArray(entities) && entities.length === 0;
+    if (typeof entities !== 'object' || entities === null || isEmpty) return host(this) as Promise<never>;
+
+    // Who has just assigned a promise to a lazy relation gets its value into the entity so many ticks later.
+    await Promise.resolve();
+    await Promise.resolve();
+    const { queryRunner } = this;
+    if (queryRunner?.isTransactionActive === true) {
+      const scope = scopeOf(queryRunner);
+      scope?.states?.remember(entities, target);
+      return counted(scope, () => host(this)) as Promise<never>;
+    }
+    const isForeign = queryRunner !== undefined && !(queryRunner instanceof DsqlQueryRunner);
+    if (options?.transaction === false || isForeign) return host(this) as Promise<never>;
+    return this.#run<unknown>({
+      work: host,
+      options: { label: `${method} ${namesOf(entities, target)}` },
+      once: host,
+      entities: { value: entities, target },
+    }) as Promise<never>;
+  }
+
+  /** Runs a statement with values of the caller's, which listeners and generated values change. */
+  async #keeping<T>(
+    [target, values]: readonly [Target, unknown, ...unknown[]],
+    run: () => Promise<T>,
+  ): Promise<T> {
+    const { queryRunner } = this;
+    if (queryRunner?.isTransactionActive === true) {
+      const scope = scopeOf(queryRunner);
+      scope?.states?.remember(values, target);
+      return counted(scope, run);
+    }
+    const states = new EntityStates(dataSourceOf(this));
+    states.rememberGiven(values, target);
+    try {
+      return await run();
+    } catch (error) {
+      if (findInChain(error, isCommitOutcomeUnknownError) === undefined) states.restore();
+      throw error;
+    }
+  }
+
+  async #join<T>(queryRunner: QueryRunner, work: Work<T>): Promise<T> {
+    const scope = scopeOf(queryRunner);
+    if (scope?.nested !== 'join') throw new NestedTransactionError();
+    try {
+      return await work(this);
+    } catch (error) {
+      scope.failedJoin ??= { cause: error };
+      throw error;
+    }
+  }
+
+  async #run<T>({ work, once, options, entities }: Unit<T>): Promise<T> {
+    const dataSource = dataSourceOf(this);
+    const { runner, defaults } = transactionsOf(dataSource);
+    const { restore = [], ...ownOptions } = options;
+    const { run, nested, verifyCommitted } = resolveTransactionOptions(ownOptions, defaults);
+    const states = new EntityStates(dataSource);
+    states.rememberGiven(restore);
+    if (entities !== undefined) states.rememberGiven(entities.value, entities.target);
+    const reads = entities === undefined ? undefined : new RecordedReads();
+
+    const attemptOnce = async (attempt: Attempt<T>): Promise<T> => {
+      if (attempt.number > 1) states.restore();
+      states.beginAttempt();
+      reads?.rewind();
+      const { manager, queryRunner, release } = this.#takeQueryRunner(attempt.number);
+      const scope: TransactionScope = {
+        nested,
+        states,
+        reads,
+        unfinished: 0,
+        beforeCommit: () => {
+          if (entities !== undefined) attempt.returned = entities;
+          return Promise.resolve();
+        },
+      };
+      openScope(queryRunner, scope);
+      try {
+        return await once(manager, attempt);
+      } catch (error) {
+        const reported = run.retry === false ? error : firstOf(error, scope);
+        if (!mayBeCommitted(reported, attempt)) states.restore();
+        throw reported;
+      } finally {
+        closeScope(queryRunner);
+        await release();
+      }
+    };
+
+    let lastAttempt: Attempt<T> | undefined;
+    try {
+      return await runner.run(
+        {
+          work,
+          attempt: (attempt) => {
+            lastAttempt = attempt;
+            return attemptOnce(attempt);
+          },
+          settle: () => verifyCommitted?.(dataSource.manager) ?? Promise.resolve(undefined),
+        },
+        run,
+      );
+    } catch (error) {
+      if (isCommitOutcomeUnknownError(error) && lastAttempt?.returned !== undefined) states.restoreLost();
+      throw error;
+    }
+  }
+
+  /** A connection is not held while the next attempt waits, unless it is the caller's. */
+  #takeQueryRunner(attemptNumber: number) {
+    const { queryRunner } = this;
+    if (queryRunner !== undefined && !(queryRunner.isReleased && attemptNumber > 1)) {
+      return { manager: this, queryRunner, release: () => Promise.resolve() };
+    }
+    const dataSource = dataSourceOf(this);
+    const own = dataSource.createQueryRunner();
+    const manager =
+      own.manager.constructor === EntityManager ? new DsqlEntityManager(dataSource, own) : own.manager;
+    return { manager, queryRunner: own, release: () => own.release() };
+  }
+}
+
+/** What the host does under a name; a manager of ours must not begin anew. */
+function hostMethod(manager: EntityManager, name: PersistMethod | 'transaction') {
+  const owner = manager instanceof DsqlEntityManager ? EntityManager.prototype : manager;
+  return (owner[name] as (...call: unknown[]) => Promise<unknown>).bind(manager);
+}
+
+/** What `save(target?, entities, options?)` was called with, as the host tells its forms apart. */
+function readCall(call: unknown[]): {
+  readonly target: Target | undefined;
+  readonly entities: unknown;
+  readonly options: { readonly transaction?: boolean } | undefined;
+} {
+  const [first] = call;
+  const isTargeted =
+    call.length > 1 &&
+    (typeof first === 'function' || typeof first === 'string' || first instanceof EntitySchema);
+  const [entities, options] = isTargeted ? call.slice(1) : call;
+  return {
+    target: isTargeted ? (first as Target) : undefined,
+    entities,
+    options: options as { readonly transaction?: boolean } | undefined,
+  };
+}
+
+/** For diagnostics; and saves of the same entities are transactions of one kind. */
+function namesOf(entities: object, target: Target | undefined): string {
+  const nameOf = (named: unknown) =>
+    typeof named === 'string'
+      ? named
+      : named instanceof EntitySchema
+        ? named.options.name
+        : ((named as { readonly name?: string } | undefined)?.name ?? '');
+  const list = Array.isArray(entities) ? (entities as (object | null)[]) : [entities];
+  const names = target === undefined ? list.map((entity) => nameOf(entity?.constructor)) : [nameOf(target)];
+  return [...new Set(names)].slice(0, 3).join(', ');
+}
+
+/** COMMIT must not overtake it. */
+async function counted<T>(scope: TransactionScope | undefined, write: () => Promise<T>): Promise<T> {
+  if (scope === undefined) return write();
+  scope.unfinished++;
+  try {
+    return await write();
+  } finally {
+    scope.unfinished--;
+  }
+}
+
+/** Of several errors in a transaction the first says what happened; the others follow from it. */
+function firstOf(error: unknown, { firstError }: TransactionScope): unknown {
+  if (firstError === undefined || isOccConflict(error)) return error;
+  const isConsequence =
+    sqlStateOf(error) === '25P02' || (error as Error).name === 'QueryRunnerAlreadyReleasedError';
+  return isConsequence || isOccConflict(firstError) ? firstError : error;
+}
+
+/** Whether what an attempt did to the caller's objects may be true. */
+function mayBeCommitted(error: unknown, attempt: Attempt<unknown>): boolean {
+  if (findInChain(error, isAfterCommitError) !== undefined) return attempt.returned !== undefined;
+  return attempt.returned !== undefined && findInChain(error, isCommitOutcomeUnknownError) !== undefined;
+}
+
+/** SQLSTATEs after which nobody knows whether COMMIT was done. */
+const NO_DECISION = /^(?:XX|08|57P|40003)/;
+
+/**
+ * Runs a transaction on a query runner that is not ours, and sees whether COMMIT did commit: the server answers it with
+ * ROLLBACK when an error in the transaction was caught, which the host takes for a success.
+ */
+async function watchCommit<T>(
+  queryRunner: QueryRunner,
+  transact: (work: Work<T>) => Promise<T>,
+  work: Work<T>,
+): Promise<T> {
+  const answers: string[] = [];
+  const note = ({ text }: { readonly text: string }) => answers.push(text);
+  let wire: EventEmitter | undefined;
+  const watched: Work<T> = async (manager) => {
+    const value = await work(manager);
+    const scope = scopeOf(queryRunner);
+    if (scope?.failedJoin !== undefined) throw new TransactionRolledBackError('joined', scope.failedJoin);
+    await scope?.beforeCommit?.();
+    const client = (await queryRunner.connect()) as { readonly connection?: EventEmitter };
+    wire = client.connection;
+    wire?.on('commandComplete', note);
+    return value;
+  };
+  try {
+    const value = await transact(watched);
+    if (answers.includes('ROLLBACK')) throw new TransactionRolledBackError('aborted');
+    return value;
+  } catch (error) {
+    if (answers.includes('COMMIT')) throw new AfterCommitError({ cause: error });
+    if (!(error instanceof QueryFailedError)) throw error;
+    const ours = findInChain(error, isDsqlError);
+    if (ours !== undefined) throw ours;
+    const sqlState = sqlStateOf(error);
+    const isUndecided = sqlState === undefined || NO_DECISION.test(sqlState);
+    throw error.query === 'COMMIT' && isUndecided ? new CommitOutcomeUnknownError({ cause: error }) : error;
+  } finally {
+    wire?.off('commandComplete', note);
+  }
+}
