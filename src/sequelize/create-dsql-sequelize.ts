@@ -1,15 +1,10 @@
 import { Sequelize } from 'sequelize';
-import { DsqlConnectionManager } from './dsql-connection-manager';
-import { resolveSequelizeOptions, type DsqlSequelizeOptions } from './options';
-
-/** The parts of an instance that Sequelize's types keep to themselves. */
-interface Internals {
-  readonly dialect: { connectionManager: DsqlConnectionManager };
-  connectionManager: DsqlConnectionManager;
-}
+import { DsqlSequelize, type DsqlTransactions } from './dsql-sequelize';
+import type { DsqlSequelizeOptions } from './options';
 
 /**
- * A `Sequelize` whose every new connection presents a fresh IAM token to an Aurora DSQL cluster.
+ * A `Sequelize` whose every new connection presents a fresh IAM token to an Aurora DSQL cluster, and which runs managed
+ * transactions, and statements outside transactions, again after a conflict.
  *
  * @param options - Sequelize's options, and what is DSQL's own in `dsql`; left untouched
  * @throws ConfigurationError naming the first option that cannot be, before anything is sent
@@ -22,26 +17,22 @@ interface Internals {
  * });
  * ```
  */
-export function createDsqlSequelize(options: DsqlSequelizeOptions): Sequelize;
+export function createDsqlSequelize(options: DsqlSequelizeOptions): Sequelize & DsqlTransactions;
 /**
  * The same, with a connection string: `postgres://`, `postgresql://` or `dsql://`.
  *
  * @throws ConfigurationError naming the first option that cannot be, before anything is sent
  */
-export function createDsqlSequelize(url: string, options?: DsqlSequelizeOptions): Sequelize;
+export function createDsqlSequelize(
+  url: string,
+  options?: DsqlSequelizeOptions,
+): Sequelize & DsqlTransactions;
 export function createDsqlSequelize(
   urlOrOptions: string | DsqlSequelizeOptions,
-  optionsBesideUrl: DsqlSequelizeOptions = {},
-): Sequelize {
-  const resolved =
-    typeof urlOrOptions === 'string'
-      ? resolveSequelizeOptions(optionsBesideUrl, urlOrOptions)
-      : resolveSequelizeOptions(urlOrOptions);
-  const sequelize = new Sequelize(resolved.hostOptions);
-  const internals = sequelize as unknown as Internals;
-  const { dialect } = internals;
-  // The manager that the host has made so far has opened nothing.
-  dialect.connectionManager = new DsqlConnectionManager(dialect, sequelize, resolved);
-  internals.connectionManager = dialect.connectionManager;
-  return sequelize;
+  optionsBesideUrl?: DsqlSequelizeOptions,
+): Sequelize & DsqlTransactions {
+  const OnDsql = DsqlSequelize(Sequelize);
+  return typeof urlOrOptions === 'string'
+    ? new OnDsql(urlOrOptions, optionsBesideUrl)
+    : new OnDsql(urlOrOptions);
 }

@@ -60,7 +60,9 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   }
 
   override releaseConnection(client: Client): void {
-    if (this.#isOver(client)) this.pool.destroy(client);
+    // What comes next would run in a transaction that nobody commits, where one was begun by hand.
+    const isLeftOpen = client instanceof DsqlClient && client.isInTransaction;
+    if (isLeftOpen || this.#isOver(client)) this.pool.destroy(client);
     else super.releaseConnection(client);
   }
 

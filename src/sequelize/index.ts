@@ -1,7 +1,16 @@
 export { dsqlBeforeConnect } from './before-connect';
 export { createDsqlSequelize } from './create-dsql-sequelize';
+export {
+  DsqlSequelize,
+  type DsqlSequelizeClass,
+  type DsqlTransactions,
+  type SequelizeClass,
+} from './dsql-sequelize';
 export type { DsqlSequelizeOptions } from './options';
 export { runInTransaction } from './run-in-transaction';
+export { isStaleInstanceError, StaleInstanceError } from './stale-instance-error';
+export type { SequelizeTransactionOptions } from './transaction-options';
+export { transactionCounters } from './transactions';
 export {
   CommitOutcomeUnknownError,
   ConfigurationError,
@@ -15,6 +24,9 @@ export {
   type DsqlOptions,
 } from '../connection';
 export {
+  AfterCommitError,
+  classifyError,
+  isAfterCommitError,
   isNestedTransactionError,
   isOccConflict,
   isRetryExhaustedError,
@@ -22,6 +34,13 @@ export {
   NestedTransactionError,
   RetryExhaustedError,
   UnsupportedFeatureError,
+  type DsqlOrmOptions,
+  type ErrorClass,
+  type ErrorKind,
+  type NestedMode,
   type RetryContext,
   type RetryOptions,
+  type TransactionCounters,
+  type TransactionDefaults,
+  type TransactionOptions,
 } from '../occ';

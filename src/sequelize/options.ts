@@ -8,9 +8,10 @@ import {
   unknownOption,
   withTrustRoots,
   type DriverOptions,
-  type DsqlOptions,
   type ResolvedConnection,
 } from '../connection';
+import { splitOrmOptions, type DsqlOrmOptions, type ResolvedTransactionDefaults } from '../occ';
+import { checkRetryOption } from './retry-option';
 
 /** Options of Sequelize's PostgreSQL dialect that have no meaning on Aurora DSQL, and what to do instead. */
 const refusedOptions = {
@@ -23,10 +24,17 @@ const refusedOptions = {
 
 type RefusedOption = keyof typeof refusedOptions;
 
-/** Sequelize's options, and what is Aurora DSQL's own in `dsql`. */
-export type DsqlSequelizeOptions = Omit<Options, 'dialect' | RefusedOption> & {
+/**
+ * Sequelize's options, and what is Aurora DSQL's own in `dsql`.
+ *
+ * @typeParam HostOptions - the options of the class that is made to reach Aurora DSQL
+ */
+export type DsqlSequelizeOptions<HostOptions extends Options = Options> = Omit<
+  HostOptions,
+  'dialect' | RefusedOption
+> & {
   readonly dialect?: 'postgres' | undefined;
-  readonly dsql?: DsqlOptions | undefined;
+  readonly dsql?: DsqlOrmOptions | undefined;
 };
 
 /** {@link DsqlSequelizeOptions}, checked: what Sequelize is told, and how each of its endpoints is reached. */
@@ -34,6 +42,7 @@ export interface ResolvedSequelizeOptions {
   readonly hostOptions: Options;
   readonly connectionOf: (endpoint: SequelizeEndpoint) => ResolvedConnection;
   readonly driverOptions: DriverOptions;
+  readonly transactions: ResolvedTransactionDefaults;
 }
 
 /** An endpoint as Sequelize describes it: its own options, or a member of `replication`. */
@@ -67,7 +76,8 @@ export function resolveSequelizeOptions(
   options: DsqlSequelizeOptions,
   url?: string,
 ): ResolvedSequelizeOptions {
-  const { dsql = {}, ssl, dialectOptions = {}, ...given } = options;
+  const { dsql: ormOptions = {}, ssl, dialectOptions = {}, ...given } = options;
+  const { connection: dsql, transactions } = splitOrmOptions(ormOptions);
   checkDsqlOptions(dsql);
   checkHostOptions(given);
   const dialect = dialectOptions as Partial<Record<string, unknown>>;
@@ -102,6 +112,7 @@ export function resolveSequelizeOptions(
   const [first] = endpoints.map((endpoint) => connectionOf(endpoint));
 
   return {
+    transactions,
     connectionOf: (endpoint) => (replication ? connectionOf(endpoint) : (first ?? connectionOf(endpoint))),
     driverOptions: Object.fromEntries(
       driverOptionNames.flatMap((name) => (dialect[name] === undefined ? [] : [[name, dialect[name]]])),
@@ -138,6 +149,8 @@ function checkHostOptions(options: object): void {
       'cannot be false: Aurora DSQL reads strings by the standard, and refuses the SET.',
     );
   }
+  checkRetryOption(given.retry);
+  checkRetryOption((given.query as { readonly retry?: unknown } | undefined)?.retry, 'query.retry');
   const isolationLevel = given.isolationLevel ?? undefined;
   if (isolationLevel !== undefined && isolationLevel !== Transaction.ISOLATION_LEVELS.REPEATABLE_READ) {
     throw new ConfigurationError(

@@ -1,14 +1,27 @@
 import type { Sequelize, Transaction } from 'sequelize';
-import { retryOnConflict, type RetryOptions } from '../occ';
+import {
+  checkTransactionOptionNames,
+  splitTransactionOptions,
+  type SequelizeTransactionOptions,
+} from './transaction-options';
+import { isDsqlSequelize } from './dsql-sequelize';
+import { transactionsOf } from './transactions';
 
 /**
  * Runs `work` in a managed transaction, and runs the whole of it again when the server reports a conflict.
  *
  * `work` runs once per attempt: load the instances that it changes inside it, pass `transaction` to every call, and
- * keep its effects outside the database repeatable.
+ * keep its effects outside the database repeatable. An instance from outside that a failed attempt has changed throws a
+ * `StaleInstanceError` until it is reloaded, unless `restore` names it.
  *
+ * @param sequelize - one of ours, or any other whose dialect is PostgreSQL's
  * @returns what the attempt that was committed returned
- * @throws RetryExhaustedError when the last attempt met a conflict too
+ * @throws RetryExhaustedError when the last attempt met a conflict too, or the deadline has passed
+ * @throws TransactionRolledBackError when COMMIT did not commit, because an error in the transaction was caught
+ * @throws CommitOutcomeUnknownError when the answer to COMMIT was lost and nothing could tell the outcome
+ * @throws AfterCommitError when it was committed, and an `afterCommit` hook failed
+ * @throws NestedTransactionError inside another transaction, unless `nested` says `'join'`
+ * @throws ConfigurationError naming the first option that cannot be
  *
  * @example
  * ```ts
@@ -18,10 +31,13 @@ import { retryOnConflict, type RetryOptions } from '../occ';
  * });
  * ```
  */
-export function runInTransaction<T>(
+export async function runInTransaction<T>(
   sequelize: Sequelize,
-  work: (transaction: Transaction) => Promise<T>,
-  options?: RetryOptions,
+  work: (transaction: Transaction) => PromiseLike<T>,
+  options: SequelizeTransactionOptions = {},
 ): Promise<T> {
-  return retryOnConflict(() => sequelize.transaction(work), options);
+  checkTransactionOptionNames(options);
+  return isDsqlSequelize(sequelize)
+    ? sequelize.transaction(options, work)
+    : transactionsOf(sequelize).run(work, splitTransactionOptions(options));
 }

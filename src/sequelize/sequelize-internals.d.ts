@@ -34,3 +34,83 @@ declare module 'sequelize/lib/dialects/postgres/connection-manager' {
   }
   export = ConnectionManager;
 }
+
+declare module 'sequelize/lib/dialects/postgres/query-generator' {
+  import type { Sequelize } from 'sequelize';
+
+  class PostgresQueryGenerator {
+    constructor(options: { _dialect: unknown; sequelize: Sequelize });
+    insertQuery(table: unknown, values: unknown, attributes: unknown, options?: object): unknown;
+    selectQuery(table: unknown, options?: object, model?: unknown): string;
+    setIsolationLevelQuery(level: string, options: object): string | undefined;
+  }
+  export = PostgresQueryGenerator;
+}
+
+declare module 'sequelize/lib/dialects/postgres/query-interface' {
+  import type { Sequelize } from 'sequelize';
+  import type PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
+
+  class PostgresQueryInterface {
+    constructor(sequelize: Sequelize, queryGenerator: PostgresQueryGenerator);
+    readonly queryGenerator: PostgresQueryGenerator;
+  }
+  export { PostgresQueryInterface };
+}
+
+declare module 'sequelize/lib/dialects/postgres/query' {
+  import type { Sequelize } from 'sequelize';
+
+  /** One statement on one connection. */
+  class PostgresQuery {
+    constructor(connection: unknown, sequelize: Sequelize, options: object);
+    protected readonly options: Readonly<Record<string, unknown>>;
+    run(sql: string, parameters?: unknown[]): Promise<unknown>;
+  }
+  export = PostgresQuery;
+}
+
+declare module 'sequelize/lib/dialects/postgres/index' {
+  import type { Sequelize } from 'sequelize';
+  import type ConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
+  import type PostgresQuery from 'sequelize/lib/dialects/postgres/query';
+  import type PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
+  import type { PostgresQueryInterface } from 'sequelize/lib/dialects/postgres/query-interface';
+
+  class PostgresDialect {
+    constructor(sequelize: Sequelize);
+    Query: typeof PostgresQuery;
+    supports: Readonly<Record<string, unknown>>;
+    connectionManager: ConnectionManager;
+    queryGenerator: PostgresQueryGenerator;
+    queryInterface: PostgresQueryInterface;
+  }
+  export { PostgresDialect };
+}
+
+declare module 'sequelize/lib/transaction' {
+  import { Transaction as TypedTransaction, type Sequelize } from 'sequelize';
+  import type { Client } from 'pg';
+
+  /** `Transaction`, with what its types leave out. */
+  class Transaction extends TypedTransaction {
+    constructor(sequelize: Sequelize, options: object);
+    readonly sequelize: Sequelize;
+    readonly id: string;
+    readonly parent: Transaction | undefined;
+    readonly savepoints: Transaction[];
+    readonly options: object;
+    readonly _afterCommitHooks: ((transaction: Transaction) => unknown)[];
+    connection: Client | undefined;
+    /** `unknown` is this package's own: COMMIT was sent and its answer was lost. */
+    finished: 'commit' | 'rollback' | 'unknown' | undefined;
+    /** Takes a connection and begins. */
+    prepareEnvironment(useCls: boolean): Promise<void>;
+    begin(): Promise<void>;
+    /** Gives the connection back. */
+    cleanup(): void;
+    /** Ends the connection. */
+    forceCleanup(): Promise<void>;
+  }
+  export { Transaction };
+}

@@ -1,0 +1,169 @@
+import type { Model, Sequelize } from 'sequelize';
+import { Transaction } from 'sequelize/lib/transaction';
+import { isTransactionRolledBackError, TransactionRolledBackError } from '../connection';
+import { isOccConflict, sqlStateOf } from '../occ';
+import { commitTransaction, endConnection, runAfterCommitHooks } from './commit-transaction';
+import { TouchedInstances } from './touched-instances';
+
+/** PostgreSQL's answer to a statement in a transaction in which another one has failed: it says nothing of why. */
+const IN_FAILED_TRANSACTION = '25P02';
+
+/** Why a transaction must not be committed although nothing in it has failed on the server. */
+interface Doom {
+  /** What failed, if something did. */
+  readonly error?: unknown;
+}
+
+/**
+ * Sequelize's `Transaction`, on Aurora DSQL.
+ *
+ * One that has a parent has joined it: there are no savepoints, so it begins and ends nothing on the server. If it fails,
+ * so does its parent.
+ */
+export class DsqlTransaction extends Transaction {
+  /** Of this transaction and all that have joined it. */
+  readonly touched: TouchedInstances;
+  /** Whether this package runs the transaction, and sees to what a failure leaves in memory. */
+  readonly #isManaged: boolean;
+  #firstFailure: unknown;
+  #doom: Doom | undefined;
+  #isUsed = false;
+
+  constructor(sequelize: Sequelize, options: object, isManaged: boolean) {
+    super(sequelize, options);
+    this.#isManaged = isManaged;
+    this.touched = this.root === this ? new TouchedInstances() : this.root.touched;
+  }
+
+  /** The transaction on the server. */
+  get root(): DsqlTransaction {
+    return this.parent instanceof DsqlTransaction ? this.parent.root : this;
+  }
+
+  /** Whether a statement was run in it. */
+  get isUsed(): boolean {
+    return this.root.#isUsed;
+  }
+
+  override async begin(): Promise<void> {
+    if (this.parent === undefined) await super.begin();
+  }
+
+  /**
+   * @throws CommitOutcomeUnknownError when the answer was lost
+   * @throws TransactionRolledBackError when the transaction could not be committed, because something in it had failed and
+   *   that error was caught
+   * @throws AfterCommitError when it was committed, and an `afterCommit` hook failed
+   */
+  override async commit(): Promise<void> {
+    const late = await this.commitAlone();
+    if (this.parent !== undefined) return;
+    this.touched.forget();
+    await runAfterCommitHooks(this, late);
+  }
+
+  /** {@link DsqlTransaction.commit} without the `afterCommit` hooks. */
+  async commitAlone(): ReturnType<typeof commitTransaction> {
+    if (this.parent !== undefined) {
+      this.#expectUnfinished('committed');
+      this.finished = 'commit';
+      return undefined;
+    }
+    try {
+      if (this.#doom !== undefined && this.finished === undefined) {
+        await this.#rollBack().catch(() => undefined);
+        const { error } = this.#doom;
+        throw isOccConflict(error) ? error : new TransactionRolledBackError('joined', { cause: error });
+      }
+      return await commitTransaction(this, { state: 'unsent' });
+    } catch (error) {
+      const reason = this.reasonOf(error);
+      if (!this.#isManaged && this.finished !== 'commit') this.touched.abandon(reason);
+      throw reason;
+    } finally {
+      this.#finishJoined();
+    }
+  }
+
+  override async rollback(): Promise<void> {
+    this.#expectUnfinished('rolled back');
+    if (this.parent !== undefined) {
+      this.finished = 'rollback';
+      this.doom({});
+      return;
+    }
+    await this.#rollBack();
+    // Who rolls back because of a conflict is going to try again, with the same instances.
+    if (this.#isManaged) return;
+    if (isOccConflict(this.#firstFailure)) this.touched.abandon(this.#firstFailure);
+    else this.touched.forget();
+  }
+
+  /** Runs `hook` after the commit of the transaction on the server; never if that fails. */
+  override afterCommit(hook: (transaction: this) => void | Promise<void>): void {
+    if (this.parent === undefined || typeof hook !== 'function') super.afterCommit(hook);
+    else this.root.afterCommit(() => hook(this));
+  }
+
+  /** From now on the transaction cannot be committed, because work that had joined it has failed. */
+  doom(doom: Doom): void {
+    this.root.#doom ??= doom;
+  }
+
+  /** A statement is about to be run in the transaction. */
+  noteStatement(instance: Model | null | undefined): void {
+    this.root.#isUsed = true;
+    if (instance) this.touched.add(instance);
+  }
+
+  /** A statement has failed in the transaction. */
+  noteFailure(error: unknown): void {
+    const { root } = this;
+    if (sqlStateOf(error) !== undefined) root.#firstFailure ??= error;
+  }
+
+  /** What really ended the transaction, where a later error came of an earlier one that was caught. */
+  reasonOf(error: unknown): unknown {
+    const first = this.root.#firstFailure;
+    if (first === undefined || first === error) return error;
+    if (sqlStateOf(error) === IN_FAILED_TRANSACTION) return first;
+    if (
+      isTransactionRolledBackError(error) &&
+      error.circumstance === 'aborted' &&
+      error.cause === undefined
+    ) {
+      return isOccConflict(first) ? first : new TransactionRolledBackError('aborted', { cause: first });
+    }
+    return error;
+  }
+
+  async #rollBack(): Promise<void> {
+    if (this.connection === undefined) {
+      throw new Error('Transaction cannot be rolled back because it never started');
+    }
+    try {
+      await this.sequelize.getQueryInterface().rollbackTransaction(this, this.options);
+      this.cleanup();
+    } catch (error) {
+      await endConnection(this);
+      throw error;
+    } finally {
+      this.#finishJoined();
+    }
+  }
+
+  /** Their connection is another's now. */
+  #finishJoined(): void {
+    for (const joined of this.savepoints) {
+      joined.finished ??= this.finished;
+      if (joined instanceof DsqlTransaction) joined.#finishJoined();
+    }
+  }
+
+  #expectUnfinished(verb: string): void {
+    if (this.finished === undefined) return;
+    throw new Error(
+      `Transaction cannot be ${verb} because it has been finished with state: ${this.finished}`,
+    );
+  }
+}

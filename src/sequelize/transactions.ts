@@ -1,0 +1,31 @@
+import type { Sequelize } from 'sequelize';
+import type { TransactionCounters } from '../occ';
+import type { ManagedTransactions } from './managed-transactions';
+import { managePlain } from './plain-transactions';
+
+const known = new WeakMap<Sequelize, ManagedTransactions>();
+
+/** Notes who runs the transactions of an instance of ours. */
+export function register(sequelize: Sequelize, transactions: ManagedTransactions): void {
+  known.set(sequelize, transactions);
+}
+
+/** Who runs the transactions of an instance: for one that is not ours, it is made when it is first asked for. */
+export function transactionsOf(sequelize: Sequelize): ManagedTransactions {
+  let transactions = known.get(sequelize);
+  if (transactions === undefined) {
+    transactions = managePlain(sequelize);
+    known.set(sequelize, transactions);
+  }
+  return transactions;
+}
+
+/**
+ * How often transactions, and statements outside them, were attempted, committed, in conflict, run again, and left with
+ * an unknown outcome.
+ *
+ * @returns live counters
+ */
+export function transactionCounters(sequelize: Sequelize): Readonly<TransactionCounters> {
+  return transactionsOf(sequelize).runner.counters;
+}
