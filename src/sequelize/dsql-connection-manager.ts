@@ -60,8 +60,10 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   }
 
   override releaseConnection(client: Client): void {
-    // What comes next would run in a transaction that nobody commits, where one was begun by hand.
-    const isLeftOpen = client instanceof DsqlClient && client.isInTransaction;
+    // What came next would run in a transaction that was begun by hand, and that nobody commits. Sequelize's own are
+    // over, though the answer that says so to the client may still be on its way.
+    const { uuid } = client as { readonly uuid?: string };
+    const isLeftOpen = uuid === undefined && client instanceof DsqlClient && client.isInTransaction;
     if (isLeftOpen || this.#isOver(client)) this.pool.destroy(client);
     else super.releaseConnection(client);
   }
