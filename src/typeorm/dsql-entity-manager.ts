@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { EntityManager, EntitySchema, QueryFailedError } from 'typeorm';
-import type { EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
+import type { DataSource, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import {
   CommitOutcomeUnknownError,
@@ -191,57 +191,66 @@ export class DsqlEntityManager extends EntityManager {
 
   async #run<T>({ work, once, options, entities }: Unit<T>): Promise<T> {
     const dataSource = dataSourceOf(this);
-    const { runner, defaults } = transactionsOf(dataSource);
+    const { runner, defaults, markers } = transactionsOf(dataSource);
     const { restore = [], ...ownOptions } = options;
-    const { run, nested, verifyCommitted } = resolveTransactionOptions(ownOptions, defaults);
+    const { run, nested, commitMarkers, verifyCommitted } = resolveTransactionOptions(ownOptions, defaults);
     const states = new EntityStates(dataSource);
     states.rememberGiven(restore);
     if (entities !== undefined) states.rememberGiven(entities.value, entities.target);
     const reads = entities === undefined ? undefined : new RecordedReads();
 
-    const attemptOnce = async (attempt: Attempt<T>): Promise<T> => {
-      if (attempt.number > 1) states.restore();
+    const markerOf = new Map<number, string>();
+    const last: { attempt?: Attempt<T>; data?: ObjectLiteral; isSettled?: boolean } = {};
+    const attemptOnce = async (current: Attempt<T>): Promise<T> => {
+      last.attempt = current;
+      if (current.number > 1) states.restore();
       states.beginAttempt();
       reads?.rewind();
-      const { manager, queryRunner, release } = this.#takeQueryRunner(attempt.number);
+      const id = commitMarkers ? await markers.create() : undefined;
+      const { manager, queryRunner, release } = this.#takeQueryRunner(current.number);
       const scope: TransactionScope = {
         nested,
         states,
         reads,
+        isUsed: !(queryRunner instanceof DsqlQueryRunner),
         unfinished: 0,
-        beforeCommit: () => {
-          if (entities !== undefined) attempt.returned = entities;
-          return Promise.resolve();
+        beforeCommit: async () => {
+          if (id !== undefined && scope.isUsed) {
+            const { text, values } = markers.statement(id);
+            await queryRunner.query(text, [...values]);
+            markerOf.set(current.number, id);
+          }
+          if (entities !== undefined) current.returned = entities;
         },
       };
       openScope(queryRunner, scope);
       try {
-        return await once(manager, attempt);
+        const value = await once(manager, current);
+        if (id !== undefined && markerOf.has(current.number)) markers.release(id);
+        return value;
       } catch (error) {
         const reported = run.retry === false ? error : firstOf(error, scope);
-        if (!mayBeCommitted(reported, attempt)) states.restore();
+        if (!mayBeCommitted(reported, current)) states.restore();
         throw reported;
       } finally {
+        last.data = queryRunner.data;
         closeScope(queryRunner);
         await release();
       }
     };
-
-    let lastAttempt: Attempt<T> | undefined;
+    const settle = async ({ number }: Attempt<T>) => {
+      const marker = markerOf.get(number);
+      const answer = marker === undefined ? undefined : await markers.wasCommitted(marker);
+      const committed = answer ?? (await verifyCommitted?.(dataSource.manager));
+      last.isSettled = committed === true;
+      return committed;
+    };
     try {
-      return await runner.run(
-        {
-          work,
-          attempt: (attempt) => {
-            lastAttempt = attempt;
-            return attemptOnce(attempt);
-          },
-          settle: () => verifyCommitted?.(dataSource.manager) ?? Promise.resolve(undefined),
-        },
-        run,
-      );
+      const value = await runner.run({ work, attempt: attemptOnce, settle }, run);
+      if (last.isSettled === true) await tellOfCommit(dataSource, last.data);
+      return value;
     } catch (error) {
-      if (isCommitOutcomeUnknownError(error) && lastAttempt?.returned !== undefined) states.restoreLost();
+      if (isCommitOutcomeUnknownError(error) && last.attempt?.returned !== undefined) states.restoreLost();
       throw error;
     }
   }
@@ -320,6 +329,19 @@ function firstOf(error: unknown, { firstError }: TransactionScope): unknown {
 function mayBeCommitted(error: unknown, attempt: Attempt<unknown>): boolean {
   if (findInChain(error, isAfterCommitError) !== undefined) return attempt.returned !== undefined;
   return attempt.returned !== undefined && findInChain(error, isCommitOutcomeUnknownError) !== undefined;
+}
+
+/** The query runner whose COMMIT was not answered could not tell its subscribers. */
+async function tellOfCommit(dataSource: DataSource, data: ObjectLiteral | undefined): Promise<void> {
+  const queryRunner = dataSource.createQueryRunner();
+  try {
+    Object.assign(queryRunner.data, data);
+    await queryRunner.broadcaster.broadcast('AfterTransactionCommit');
+  } catch (error) {
+    throw new AfterCommitError({ cause: error });
+  } finally {
+    await queryRunner.release();
+  }
 }
 
 /** SQLSTATEs after which nobody knows whether COMMIT was done. */

@@ -66,7 +66,7 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
     this.#ownsScope = scope === undefined;
     if (scope === undefined) {
       const { nested } = transactionsOf(dataSourceOf(this)).defaults;
-      openScope(this, { nested, unfinished: 0 });
+      openScope(this, { nested, isUsed: false, unfinished: 0 });
     } else {
       scope.reads?.seal();
       scope.reads = undefined;
@@ -185,6 +185,7 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
         'A statement was not sent, because its transaction was being committed or rolled back: a promise was not awaited.',
       );
     }
+    if (scope !== undefined && text !== 'START TRANSACTION') scope.isUsed = true;
     const counted = isEnd(text) || READ.test(text) ? undefined : scope;
     if (counted !== undefined) counted.unfinished++;
     this.#isEnding = isEnd(text);

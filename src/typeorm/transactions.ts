@@ -1,5 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { resolveTransactionOptions, TransactionRunner, type NestedMode } from '../occ';
+import { CommitMarkers, resolveTransactionOptions, TransactionRunner, type NestedMode } from '../occ';
 import type { ResolvedTransactionDefaults, TransactionCounters } from '../occ';
 import type { EntityStates } from './entity-states';
 import type { RecordedReads } from './recorded-reads';
@@ -8,6 +8,7 @@ import type { RecordedReads } from './recorded-reads';
 export interface Transactions {
   readonly runner: TransactionRunner;
   readonly defaults: ResolvedTransactionDefaults;
+  readonly markers: CommitMarkers;
 }
 
 /** Data sources that are not ours have no place of their own for it. */
@@ -15,7 +16,24 @@ const transactions = new WeakMap<DataSource, Transactions>();
 
 /** Says how the transactions of a data source are run. */
 export function setTransactionDefaults(dataSource: DataSource, defaults: ResolvedTransactionDefaults): void {
-  transactions.set(dataSource, { runner: new TransactionRunner(defaults.run), defaults });
+  const markers = new CommitMarkers((text, values) => runAlone(dataSource, text, values));
+  transactions.set(dataSource, { runner: new TransactionRunner(defaults.run), defaults, markers });
+}
+
+async function runAlone(
+  dataSource: DataSource,
+  text: string,
+  values: readonly string[],
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const queryRunner = dataSource.createQueryRunner();
+  try {
+    const { records } = (await queryRunner.query(text, [...values], true)) as {
+      readonly records: readonly Record<string, unknown>[];
+    };
+    return records;
+  } finally {
+    await queryRunner.release();
+  }
 }
 
 /** What runs the transactions of a data source, ours or not. */
@@ -44,6 +62,8 @@ export interface TransactionScope {
   reads?: RecordedReads | undefined;
   /** Runs as the last thing before COMMIT. */
   readonly beforeCommit?: (() => Promise<unknown>) | undefined;
+  /** Whether a statement was sent in it. */
+  isUsed: boolean;
   /** Writing operations that have not ended. */
   unfinished: number;
   /** The first error of a statement in the transaction: all later ones follow from it. */

@@ -9,11 +9,12 @@ type Entities = NonNullable<DataSourceOptions['entities']>;
  * happens to those who have only that.
  */
 export async function stockDataSource(
-  { host, hostaddr, port, ca, env }: LocalDsql,
+  local: LocalDsql,
   entities: Entities,
   more: Partial<Extract<DataSourceOptions, { type: 'postgres' }>> = {},
 ): Promise<DataSource> {
-  const { PGPASSWORD } = await env();
+  const { host, hostaddr, port, ca } = local;
+  const { PGPASSWORD } = await local.env();
   const dataSource = new DataSource({
     type: 'postgres',
     host,
