@@ -5,17 +5,45 @@ export type AttemptOutcome = 'committed' | 'conflict' | 'failed';
 export type Leave = (outcome: AttemptOutcome) => void;
 
 interface Waiter {
-  admit: (leave: Leave) => void;
+  /** When its transaction began, by the monotonic clock. */
+  readonly since: number;
+  readonly admit: (leave: Leave) => void;
+}
+
+/** Who waits for a place. */
+export interface Applicant {
+  /** Whether it has met a conflict: then it goes ahead of newcomers. */
+  readonly isRetry: boolean;
+  /** When its first attempt was asked for, as `performance.now()` says it: of two retries the older goes first. */
+  readonly since: number;
+  /** How long it may wait, in milliseconds. */
+  readonly waitMs: number;
+  /** Ends its waiting. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The share of attempts that may end in a conflict. Fewer in flight would leave rows idle that nobody contends for, more
- * would spend the database's time on work that is thrown away.
+ * The share of attempts that may end in a conflict while the database is not slowed down by them: more in flight keep
+ * rows busy that would be idle.
  */
-const TARGET_CONFLICT_RATIO = 0.25;
+const TARGET_CONFLICT_RATIO = 0.6;
 
-/** How far one outcome moves the window, as a share of it: quick enough for a burst, slow enough not to chase noise. */
+/** The same while it is slowed down: then work that is thrown away is taken from work that is not. */
+const TARGET_CONFLICT_RATIO_WHEN_SLOW = 0.15;
+
+/** From so many times the duration of an undisturbed attempt the database begins to count as slow, and to so many. */
+const SLOW_FROM = 1.25;
+const SLOW_TO = 2;
+
+/** How far one outcome moves a narrow window; a wide one moves in proportion. */
 const GAIN = 0.25;
+const WIDE = 8;
+
+/** How much one commit tells of how long they take at present. */
+const DURATION_WEIGHT = 0.1;
+
+/** How quickly the shortest duration is forgotten, by each commit: conditions change. */
+const FORGETTING = 1.002;
 
 /** A window that has room for so many times what is in flight limits nobody, and is forgotten. */
 const ROOMY = 4;
@@ -25,12 +53,17 @@ const ROOMY = 4;
  *
  * Until the first conflict there is no limit. From then on every commit widens the window a little and every conflict
  * narrows it, so that the share of conflicts settles at a target; where nothing but one at a time works, the window is
- * one. Who waits is admitted in order, retries first. Without conflicts the window grows until it limits nobody, and is
- * forgotten.
+ * one or two. The target is low when attempts take longer than they could, because then those in vain slow down the
+ * others. Who waits is admitted in order,
+ * retries first and the oldest of them before all. Without conflicts the window grows until it limits nobody, and
+ * is forgotten.
  */
 export class Admission {
   #inFlight = 0;
   #window = Infinity;
+  /** How long an attempt takes that is committed: at best, and at present, in milliseconds. */
+  #shortestMs = Infinity;
+  #usualMs = 0;
   readonly #retries: Waiter[] = [];
   readonly #newcomers: Waiter[] = [];
 
@@ -42,12 +75,9 @@ export class Admission {
   /**
    * Waits for a place.
    *
-   * @param isRetry - a transaction that has met a conflict before goes ahead of newcomers
-   * @param waitMs - how long it may take, in milliseconds
-   * @param signal - ends the waiting
    * @returns nothing when the time is over
    */
-  enter(isRetry: boolean, waitMs: number, signal?: AbortSignal): Promise<Leave | undefined> {
+  enter({ isRetry, since, waitMs, signal }: Applicant): Promise<Leave | undefined> {
     const queue = isRetry ? this.#retries : this.#newcomers;
     if (this.#hasRoom() && this.#retries.length === 0 && (isRetry || this.#newcomers.length === 0)) {
       return Promise.resolve(this.#admit());
@@ -64,6 +94,7 @@ export class Admission {
         reject(signal?.reason as Error);
       };
       const waiter: Waiter = {
+        since,
         admit: (leave) => {
           end();
           resolve(leave);
@@ -74,7 +105,8 @@ export class Admission {
         resolve(undefined);
       }, waitMs);
       signal?.addEventListener('abort', abort);
-      queue.push(waiter);
+      const younger = isRetry ? queue.findIndex((other) => other.since > since) : -1;
+      queue.splice(younger < 0 ? queue.length : younger, 0, waiter);
     });
   }
 
@@ -84,19 +116,33 @@ export class Admission {
 
   #admit(): Leave {
     this.#inFlight++;
+    const startedAt = performance.now();
     return (outcome) => {
-      this.#learn(outcome);
+      if (outcome === 'committed') this.#learnDuration(performance.now() - startedAt);
+      if (outcome !== 'failed') this.#learnOutcome(outcome === 'conflict');
       this.#inFlight--;
       this.#admitWaiting();
     };
   }
 
-  #learn(outcome: AttemptOutcome): void {
-    if (outcome === 'failed' || (outcome === 'committed' && this.#window === Infinity)) return;
-    const window = Math.min(this.#window, this.#inFlight);
-    const drift = outcome === 'conflict' ? TARGET_CONFLICT_RATIO - 1 : TARGET_CONFLICT_RATIO;
-    this.#window = Math.max(1, (outcome === 'conflict' ? window : this.#window) + GAIN * drift);
+  #learnDuration(durationMs: number): void {
+    this.#shortestMs = Math.min(durationMs, this.#shortestMs * FORGETTING);
+    this.#usualMs += (this.#usualMs === 0 ? 1 : DURATION_WEIGHT) * (durationMs - this.#usualMs);
+  }
+
+  #learnOutcome(isConflict: boolean): void {
+    if (this.#window === Infinity && !isConflict) return;
+    const target = this.#targetConflictRatio();
+    const window = isConflict ? Math.min(this.#window, this.#inFlight + 1) : this.#window;
+    const step = GAIN * Math.max(1, window / WIDE) * (target - (isConflict ? 1 : 0));
+    this.#window = Math.max(1, window + step);
     if (this.#window > ROOMY * Math.max(this.#inFlight, ROOMY)) this.#window = Infinity;
+  }
+
+  #targetConflictRatio(): number {
+    const slowness = this.#usualMs / this.#shortestMs;
+    const slow = Math.min(1, Math.max(0, (slowness - SLOW_FROM) / (SLOW_TO - SLOW_FROM)));
+    return TARGET_CONFLICT_RATIO + slow * (TARGET_CONFLICT_RATIO_WHEN_SLOW - TARGET_CONFLICT_RATIO);
   }
 
   #admitWaiting(): void {

@@ -27,12 +27,12 @@ export interface RetryOptions {
   readonly maxAttempts?: number | undefined;
   /**
    * The ceiling of the first random delay, in milliseconds; it doubles with each attempt.
-   * @defaultValue 4
+   * @defaultValue 2
    */
   readonly baseDelayMs?: number | undefined;
   /**
    * The ceiling that the delays grow to, in milliseconds.
-   * @defaultValue 250
+   * @defaultValue 50
    */
   readonly maxDelayMs?: number | undefined;
   /**
@@ -73,8 +73,8 @@ export interface ResolvedRetryOptions {
  */
 export function resolveRetryOptions({
   maxAttempts = 100,
-  baseDelayMs = 4,
-  maxDelayMs = 250,
+  baseDelayMs = 2,
+  maxDelayMs = 50,
   deadlineMs = 60_000,
   signal,
   onRetry,

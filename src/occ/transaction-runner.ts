@@ -93,7 +93,12 @@ export class TransactionRunner {
     return retry(
       async (number) => {
         const elapsedMs = performance.now() - startedAt;
-        const leave = await admitted?.enter(number > 1, resolved.deadlineMs - elapsedMs, resolved.signal);
+        const leave = await admitted?.enter({
+          isRetry: number > 1,
+          since: startedAt,
+          waitMs: resolved.deadlineMs - elapsedMs,
+          signal: resolved.signal,
+        });
         if (admitted !== undefined && leave === undefined) {
           throw new RetryExhaustedError(number - 1, performance.now() - startedAt, { cause: lastConflict });
         }
