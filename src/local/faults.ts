@@ -1,5 +1,5 @@
 import type { Refusal, Statement, StatementKind, TableName } from '../sql';
-import { DATA_CONFLICT } from './session/client-error';
+import { DATA_CONFLICT, SCHEMA_CONFLICT } from './session/client-error';
 
 /** Which of the events that a fault applies to it really strikes. */
 export interface FaultTiming {
@@ -173,12 +173,7 @@ export interface CommitSubject {
 
 const REFUSALS: Readonly<Record<CommitFault['error'], Refusal>> = {
   OC000: DATA_CONFLICT,
-  // Recorded from a cluster, 2026-09.
-  OC001: {
-    rule: 'schema conflict',
-    sqlstate: '40001',
-    message: 'schema has been updated by another transaction (OC001)',
-  },
+  OC001: SCHEMA_CONFLICT,
   // AWS user guide, "Troubleshooting", 2026-09-15.
   XX000: { rule: 'server unavailable', sqlstate: 'XX000', message: 'server unavailable' },
 };

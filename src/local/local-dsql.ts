@@ -8,6 +8,7 @@ import { FaultInjector } from './faults';
 import type { Faults } from './faults';
 import { JobRunner } from './job-runner';
 import { Limits } from './limits';
+import { Concurrency } from './concurrency/concurrency';
 import { launchPostgres } from './postgres';
 import { LOOPBACK, ProxyServer } from './proxy-server';
 import { Superuser } from './superuser';
@@ -179,7 +180,10 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
   const connections = new ConnectionLimits(maxConnections, clock);
   const { ca, cert, key } = issueCertificates([host]);
   const [postgres] = await Promise.all([
-    launchPostgres({ settings: { max_connections: maxConnections + SPARE_CONNECTIONS } }),
+    launchPostgres({
+      maxConnections: Math.min(maxConnections + SPARE_CONNECTIONS, 10_000),
+      settings: Concurrency.postgresSettings,
+    }),
     loadParser(),
   ]);
   try {
@@ -212,6 +216,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         },
         postgres,
       },
+      concurrency: new Concurrency(superuser),
       faults,
       limits: new Limits(superuser),
       trace,

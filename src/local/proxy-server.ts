@@ -4,6 +4,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { FaultInjector } from './faults';
 import type { Limits } from './limits';
+import type { Concurrency } from './concurrency/concurrency';
 import { logIn } from './session/log-in';
 import type { Gate } from './session/log-in';
 import { Session } from './session/session';
@@ -16,6 +17,7 @@ import type { CancelRequest } from './wire/startup';
 export interface ProxyServerParts {
   readonly secureContext: SecureContext;
   readonly gate: Gate;
+  readonly concurrency: Concurrency;
   readonly faults: FaultInjector;
   readonly limits: Limits;
   readonly trace: Tracer;
@@ -111,14 +113,24 @@ export class ProxyServer {
       return undefined;
     }
     const { stream, reader } = opened;
-    const { gate, faults, limits, onJobs } = this.#parts;
+    const { gate, concurrency, faults, limits, onJobs } = this.#parts;
     const link = await logIn(opened, gate);
     if (!link) return undefined;
     const trace = this.#parts.trace.connection(
       opened.parameters.get('user') ?? '',
       link.parameters.get('application_name'),
     );
-    return new Session({ stream, reader, link, clock: gate.clock, faults, limits, trace, onJobs });
+    return new Session({
+      stream,
+      reader,
+      link,
+      clock: gate.clock,
+      concurrency,
+      faults,
+      limits,
+      trace,
+      onJobs,
+    });
   }
 
   /** A wrong key is not answered, nor is a right one: as PostgreSQL, so that keys cannot be guessed at. */

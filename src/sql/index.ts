@@ -1,5 +1,7 @@
 export { leftLateralReferences } from './left-lateral-references';
 export type { LateralReference } from './left-lateral-references';
+export { walk } from './parse-tree';
+export type { Visited } from './parse-tree';
 export { loadParser, parseQuery, positionInQuery } from './parse';
 export { refusalOf, refusals } from './refusals';
 export type { RefusalRule } from './refusals';

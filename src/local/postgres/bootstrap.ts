@@ -1,3 +1,4 @@
+import { concurrencySql } from './concurrency-functions';
 import { limitsSql } from './limits';
 
 /**
@@ -27,6 +28,9 @@ export const REPORTED_VERSION = { serverVersion: '16.15', serverVersionNum: '160
  * - `finish_job(id, failure)`: does the job's work, or fails it with the given details. Returns its status; `processing`
  *   means that another transaction has the table locked and that the job is to be finished later.
  * - `forget_job(id)`: removes a job.
+ *
+ * And, for the session of a client, what {@link concurrencySql} says of concurrency control. `client_min_messages`, by
+ * which PostgreSQL tells us that a statement waits, is reported as clients have it.
  *
  * `gen_random_uuid()` gives the same values again when a transaction is replayed: they depend on the setting
  * `dsql_local.uuid_seed` of the session, the time the transaction began, and a count within the transaction. Without a
@@ -66,6 +70,7 @@ AS $$
   SELECT CASE lower($1)
     WHEN 'server_version' THEN '${REPORTED_VERSION.serverVersion}'
     WHEN 'server_version_num' THEN '${REPORTED_VERSION.serverVersionNum}'
+    WHEN 'client_min_messages' THEN 'notice'
     ELSE ${INTERNAL_SCHEMA}.current_setting($1) END
 $$;
 CREATE FUNCTION pg_catalog.current_setting(setting_name text, missing_ok boolean) RETURNS text
@@ -74,6 +79,7 @@ AS $$
   SELECT CASE lower($1)
     WHEN 'server_version' THEN '${REPORTED_VERSION.serverVersion}'
     WHEN 'server_version_num' THEN '${REPORTED_VERSION.serverVersionNum}'
+    WHEN 'client_min_messages' THEN 'notice'
     ELSE ${INTERNAL_SCHEMA}.current_setting($1, $2) END
 $$;
 CREATE FUNCTION ${INTERNAL_SCHEMA}.reported_setting(setting_name text, setting text) RETURNS text
@@ -82,6 +88,7 @@ AS $$
   SELECT CASE $1
     WHEN 'server_version' THEN '${REPORTED_VERSION.serverVersion}'
     WHEN 'server_version_num' THEN '${REPORTED_VERSION.serverVersionNum}'
+    WHEN 'client_min_messages' THEN 'notice'
     ELSE $2 END
 $$;
 CREATE OR REPLACE VIEW pg_catalog.pg_settings AS
@@ -429,6 +436,7 @@ AS $$ DELETE FROM ${INTERNAL_SCHEMA}.job WHERE job_id = id $$;
 REVOKE ALL ON FUNCTION ${INTERNAL_SCHEMA}.start_job, ${INTERNAL_SCHEMA}.finish_job, ${INTERNAL_SCHEMA}.forget_job,
   ${INTERNAL_SCHEMA}.has_duplicates FROM PUBLIC;
 
+${concurrencySql(INTERNAL_SCHEMA)}
 -- Ends when the job has ended; a transaction sees only what was done before it began, so this one ends its own.
 CREATE PROCEDURE sys.wait_for_job(job_id text, INOUT succeeded boolean DEFAULT NULL) LANGUAGE plpgsql
 AS $$

@@ -16,6 +16,9 @@ import type { Message } from '../wire/message-buffer';
 import { readCstring, readDataRow, readFields } from '../wire/server-messages';
 import type { TransactionStatus } from '../wire/server-messages';
 
+/** The function of PostgreSQL that logs, after `deadlock_timeout`, that it waits for a lock. */
+const LOCK_WAIT_ROUTINE = 'ProcSleep';
+
 /** One message to PostgreSQL and what becomes of its answer. */
 export interface Step {
   readonly bytes: Buffer;
@@ -61,8 +64,8 @@ export class BackendGoneError extends Error {
 export interface LinkListener {
   /** A NoticeResponse that belongs to a statement of the client. */
   notice(message: Message): void;
-  /** A ParameterStatus: the client's statements changed a setting that is reported. */
-  parameterStatus(message: Message): void;
+  /** What runs, of the client's or ours, has to wait for a lock, or does not any more. */
+  waiting(): void;
   /** A piece of answer was handed over wholly; more may take a while. */
   idle(): void;
   /** The connection is gone, without anybody waiting for an answer. */
@@ -96,6 +99,9 @@ export class BackendLink {
   #closed = false;
   #fatalError: ReadonlyMap<string, string> | undefined;
   listener: LinkListener | undefined;
+  /** Whoever has a turn waits for the client, not for PostgreSQL. */
+  awaitsClient = false;
+  /** The settings that PostgreSQL reports, as they are now. */
   readonly parameters = new Map<string, string>();
   #processId = 0;
   #secretKey = 0;
@@ -169,9 +175,9 @@ export class BackendLink {
     return turn;
   }
 
-  /** As {@link BackendLink.exclusive}, but gives up at once when somebody has a turn: waiting could be a deadlock. */
-  tryExclusive<T>(work: () => Promise<T>): Promise<T> | undefined {
-    return this.#turns > 0 ? undefined : this.exclusive(work);
+  /** Whether somebody has a turn. */
+  get isBusy(): boolean {
+    return this.#turns > 0;
   }
 
   /**
@@ -288,12 +294,11 @@ export class BackendLink {
     const exchange = this.#exchange;
     switch (message.type) {
       case 'N':
-        if (exchange && !exchange.hidden) this.listener?.notice(message);
+        this.#notice(message, exchange);
         return;
       case 'S': {
         const name = readCstring(message.body);
         this.parameters.set(name.text, readCstring(message.body, name.end).text);
-        this.listener?.parameterStatus(message);
         return;
       }
       case 'A':
@@ -324,6 +329,14 @@ export class BackendLink {
         if (exchange.ending === 'flush' && exchange.at === exchange.steps.length) this.#finish(exchange);
       }
     }
+  }
+
+  #notice(message: Message, exchange: Exchange | undefined): void {
+    const fields = readFields(message.body);
+    // For us alone: `log_lock_waits` is on and `client_min_messages` is `log` to hear it.
+    if (fields.get('V') === 'LOG') {
+      if (fields.get('R') === LOCK_WAIT_ROUTINE) this.listener?.waiting();
+    } else if (exchange && !exchange.hidden) this.listener?.notice(message);
   }
 
   #finish(exchange: Exchange): void {

@@ -9,6 +9,13 @@ export const DATA_CONFLICT: Refusal = {
   message: 'change conflicts with another transaction (OC000)',
 };
 
+/** Recorded from a cluster, 2026-09, and AWS user guide, "Concurrency control", 2026-09-15. */
+export const SCHEMA_CONFLICT: Refusal = {
+  rule: 'schema conflict',
+  sqlstate: '40001',
+  message: 'schema has been updated by another transaction (OC001)',
+};
+
 /** What PostgreSQL says, and DSQL with it, until a failed transaction is ended. */
 export const TRANSACTION_ABORTED: Refusal = {
   rule: 'failed transaction',
@@ -35,7 +42,8 @@ export function translateError(
   fields: ReadonlyMap<string, string>,
   clientPosition: ((position: number) => number) | undefined,
 ): Buffer {
-  if (CONFLICT_STATES.has(fields.get('C') ?? '')) return refusalResponse(DATA_CONFLICT);
+  const isOurs = fields.get('M') === SCHEMA_CONFLICT.message;
+  if (CONFLICT_STATES.has(fields.get('C') ?? '') && !isOurs) return refusalResponse(DATA_CONFLICT);
   if (KEY_TOO_LARGE.test(fields.get('M') ?? '')) return refusalResponse(refusalOf('key-size'));
   const reported = new Map(fields);
   const position = Number(fields.get('P'));

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { sessionParameterRefusal } from '../../sql';
 import type { Refusal } from '../../sql';
@@ -195,6 +196,10 @@ function backendParameters(
     ['client_encoding', 'UTF8'],
     ['TimeZone', 'UTC'],
     ['default_transaction_isolation', 'repeatable read'],
+    // For us: that a statement waits for a lock is a message for the log.
+    ['client_min_messages', 'log'],
+    // UUIDs come again when a transaction is replayed.
+    ['dsql_local.uuid_seed', randomBytes(16).toString('hex')],
   ]);
   for (const [name, value] of wanted) {
     const refusal = sessionParameterRefusal(name, 'startup');

@@ -5,6 +5,8 @@ import { parseQuery, positionInQuery } from '../../sql';
 import type { Statement } from '../../sql';
 import { isOver } from '../connection-limits';
 import type { FaultInjector } from '../faults';
+import type { Concurrency } from '../concurrency/concurrency';
+import { Participant } from '../concurrency/participant';
 import type { Limits } from '../limits';
 import type { ConnectionTrace } from '../trace';
 import {
@@ -17,6 +19,7 @@ import {
   readParse,
   readTarget,
   readText,
+  textValues,
 } from '../wire/client-messages';
 import { ProtocolViolationError } from '../wire/message-buffer';
 import type { Message } from '../wire/message-buffer';
@@ -26,6 +29,7 @@ import {
   emptyQueryResponse,
   errorResponse,
   fieldsMessage,
+  int16,
   parameterStatus,
   rowDescription,
 } from '../wire/server-messages';
@@ -47,12 +51,17 @@ export interface SessionParts {
   readonly reader: StreamReader;
   readonly link: BackendLink;
   readonly clock: () => Date;
+  readonly concurrency: Concurrency;
   readonly faults: FaultInjector;
   readonly limits: Limits;
   readonly trace: ConnectionTrace;
   /** Hears of the asynchronous jobs of a transaction when it has ended. */
   readonly onJobs: (jobIds: readonly string[]) => void;
 }
+
+/** The parameters of a simple Query, which has none, in a Parse and in a Bind. */
+const NO_PARAMETERS = int16(0);
+const NO_VALUES = textValues([]);
 
 /**
  * One client. What it sends is taken in units (a Query, or messages of the extended protocol up to Sync or Flush),
@@ -70,12 +79,14 @@ export class Session {
   readonly #faults: FaultInjector;
   readonly #trace: ConnectionTrace;
   readonly #book = new StatementBook();
+  readonly #participant: Participant;
   readonly #secretKey = randomInt(1, 2 ** 31);
   readonly #runner: StatementRunner;
   #busy = false;
   #closed = false;
 
-  constructor({ stream, reader, link, clock, faults, limits, trace, onJobs }: SessionParts) {
+  constructor(parts: SessionParts) {
+    const { stream, reader, link, clock, concurrency, faults, limits, trace, onJobs } = parts;
     this.#stream = stream;
     this.#input = new ClientInput(reader);
     this.#link = link;
@@ -86,8 +97,16 @@ export class Session {
     this.#answers = new Answers(stream, link, (sqlstate) => {
       trace.failed(sqlstate);
     });
+    this.#participant = new Participant(concurrency, {
+      link,
+      hasOpenPortal: () => this.#book.hasOpenPortal,
+      onPortalsGone: () => {
+        this.#book.forgetPortals();
+      },
+    });
     this.#runner = new StatementRunner({
       link,
+      participant: this.#participant,
       input: this.#input,
       answers: this.#answers,
       book: this.#book,
@@ -107,8 +126,8 @@ export class Session {
       notice: ({ bytes }) => {
         this.#answers.send(bytes);
       },
-      parameterStatus: ({ bytes }) => {
-        this.#answers.send(bytes);
+      waiting: () => {
+        this.#participant.waits();
       },
       idle: () => {
         this.#answers.flush();
@@ -139,6 +158,7 @@ export class Session {
         if (this.endWhenOver()) return;
         await this.#beginRoundTrip();
         await this.#link.exclusive(() => this.#serve(current));
+        this.#participant.rests();
         if (!this.#input.hasMore) this.#trace.end();
       }
     } catch (error) {
@@ -157,6 +177,7 @@ export class Session {
     this.#closed = true;
     this.cancel(); // PostgreSQL would finish what nobody waits for, holding its locks
     this.#link.close();
+    this.#participant.leave();
     this.#answers.flush();
     this.#stream.destroySoon();
     this.#trace.close();
@@ -251,6 +272,7 @@ export class Session {
       return;
     }
     const [statement] = statements;
+    await this.#runner.attend(statement);
     if (statement?.refusal && (this.#runner.failed || (await this.#runner.isRefused(statement)))) {
       await this.#runner.refuse(this.#runner.failed ? TRANSACTION_ABORTED : statement.refusal);
       return;
@@ -276,7 +298,9 @@ export class Session {
       await this.#runner.refuse(prepared);
       return;
     }
-    this.#book.bind(request.portal, { prepared, values: request.values, binaryResult: request.binaryResult });
+    await this.#runner.attend(prepared.statement);
+    const { values, binaryResult } = request;
+    this.#book.bind(request.portal, { prepared, values, binaryResult, progress: 'bound' });
     this.#runner.relay(bytes, '2', { confirms: true });
   }
 
@@ -288,6 +312,7 @@ export class Session {
       return;
     }
     const prepared = 'prepared' in found ? found.prepared : found;
+    await this.#runner.attend(prepared.statement);
     const binary = 'prepared' in found && found.binaryResult;
     this.#runner.queue({
       bytes,
@@ -299,19 +324,19 @@ export class Session {
   }
 
   async #executePortal({ bytes, body }: Message, last: boolean): Promise<'copied' | undefined> {
-    const { portal: name } = readExecute(body);
+    const { portal: name, maxRows } = readExecute(body);
     const portal = this.#book.portal(name);
     if (isRefusal(portal)) {
       await this.#runner.refuse(portal);
       return undefined;
     }
-    const { statement, text } = portal.prepared;
+    const { statement, text, parameterTypes } = portal.prepared;
     if (!statement) {
       this.#runner.relay(bytes, 'I');
       return undefined;
     }
-    const inputBytes = text.length + portal.values.length;
-    return this.#runner.execute({ statement, bytes, inputBytes, simple: false, last });
+    const source = { text, parameterTypes, values: portal.values, maxRows };
+    return this.#runner.execute({ statement, bytes, source, portal, simple: false, last });
   }
 
   // ----- the simple protocol
@@ -342,8 +367,14 @@ export class Session {
         await this.#runner.refuse(refusal, undefined, statement);
         break;
       }
+      const source = {
+        text: encode(textForBackend(statement)),
+        parameterTypes: NO_PARAMETERS,
+        values: NO_VALUES,
+        maxRows: 0,
+      };
       this.#runner.queue(
-        { bytes: parse('', encode(textForBackend(statement))), ends: '1', clientPosition },
+        { bytes: parse('', source.text), ends: '1', clientPosition },
         { bytes: bind('', ''), ends: '2', clientPosition },
         {
           bytes: describe('P', ''),
@@ -354,9 +385,8 @@ export class Session {
           },
         },
       );
-      const inputBytes = statement.text.length;
       await this.#runner.execute(
-        { statement, bytes: execute(''), inputBytes, simple: true, last },
+        { statement, bytes: execute(''), source, simple: true, last },
         { admitted: true },
       );
     }

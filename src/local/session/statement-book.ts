@@ -16,6 +16,8 @@ export interface Portal {
   /** Formats, values and result formats, as sent. */
   readonly values: Buffer;
   readonly binaryResult: boolean;
+  /** How far it was executed: not yet, up to a limit of rows, to its end. */
+  progress: 'bound' | 'suspended' | 'done';
 }
 
 const NO_STATEMENT = (name: string): Refusal => ({
@@ -68,6 +70,12 @@ export class StatementBook {
   /** An error came: changes that were not confirmed never happened. */
   revert(): void {
     for (let undo = this.#unconfirmed.pop(); undo; undo = this.#unconfirmed.pop()) undo();
+  }
+
+  /** Whether there is a portal that can still be executed. */
+  get hasOpenPortal(): boolean {
+    for (const { progress } of this.#portals.values()) if (progress !== 'done') return true;
+    return false;
   }
 
   /** A transaction ended, and every portal with it. */

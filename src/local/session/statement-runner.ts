@@ -4,9 +4,17 @@ import type { Ask } from '../catalogue-checks';
 import type { CommitEffect, FaultInjector } from '../faults';
 import { exceededSize, FEWEST_ROWS_OVER_LIMIT } from '../limits';
 import type { Limits, Watch } from '../limits';
+import type { LoggedStatement, StatementSource } from '../concurrency/logged-statement';
+import type { Participant } from '../concurrency/participant';
 import type { ConnectionTrace } from '../trace';
 import type { Message } from '../wire/message-buffer';
-import { commandComplete, dataRow, readCstring, readyForQuery } from '../wire/server-messages';
+import {
+  commandComplete,
+  dataRow,
+  parameterStatus,
+  readCstring,
+  readyForQuery,
+} from '../wire/server-messages';
 import type { TransactionStatus } from '../wire/server-messages';
 import type { Answers } from './answers';
 import { BackendError } from './backend-link';
@@ -17,7 +25,7 @@ import { copyIn } from './copy-in';
 import { ownStatement } from './own-statements';
 import type { OwnStatement } from './own-statements';
 import { reportedSetting } from './reported-settings';
-import type { StatementBook } from './statement-book';
+import type { Portal, StatementBook } from './statement-book';
 import { isDml, Transaction } from './transaction';
 
 /** What a runner works with; all of it belongs to one session. */
@@ -26,6 +34,7 @@ export interface RunnerParts {
   readonly input: ClientInput;
   readonly answers: Answers;
   readonly book: StatementBook;
+  readonly participant: Participant;
   readonly clock: () => Date;
   readonly faults: FaultInjector;
   readonly limits: Limits;
@@ -40,12 +49,24 @@ export interface RunnerParts {
 export interface Execution {
   readonly statement: Statement;
   readonly bytes: Buffer;
-  /** How much the client sent for it, text and values. */
-  readonly inputBytes: number;
+  /** What PostgreSQL is to execute, in case it has to be executed again. */
+  readonly source: StatementSource;
+  /** What the client executes, unless it came in a simple Query. */
+  readonly portal?: Portal | undefined;
   /** It came in a simple Query, which describes its result itself and is answered when it is committed. */
   readonly simple: boolean;
   /** Nothing but Sync follows in its unit. */
   readonly last: boolean;
+}
+
+/** A statement whose answer is kept back until it is verified. */
+interface Verification {
+  logged: LoggedStatement;
+  readonly messages: Message[];
+  /** Passes a message of the answer on. */
+  readonly receive: (message: Message) => void;
+  /** The answer is not that of the first execution. */
+  wasRerun: boolean;
 }
 
 /**
@@ -58,6 +79,7 @@ export class StatementRunner {
   readonly #input: ClientInput;
   readonly #answers: Answers;
   readonly #book: StatementBook;
+  readonly #participant: Participant;
   readonly #clock: () => Date;
   readonly #faults: FaultInjector;
   readonly #limits: Limits;
@@ -81,12 +103,19 @@ export class StatementRunner {
   #jobs: string[] = [];
   /** What a fault does when the commit that is on its way has been done. */
   #commitEffect: CommitEffect | undefined;
+  /** The statement that is being executed, if it writes. */
+  #verification: Verification | undefined;
+  /** The reported settings as the client was told. */
+  readonly #told: Map<string, string>;
 
-  constructor({ link, input, answers, book, clock, faults, limits, trace, cut, onJobs }: RunnerParts) {
+  constructor(parts: RunnerParts) {
+    const { link, input, answers, book, participant, clock, faults, limits, trace, cut, onJobs } = parts;
     this.#link = link;
     this.#input = input;
     this.#answers = answers;
     this.#book = book;
+    this.#participant = participant;
+    this.#told = new Map(link.parameters);
     this.#clock = clock;
     this.#faults = faults;
     this.#limits = limits;
@@ -116,17 +145,34 @@ export class StatementRunner {
     this.#trace.statement(statement);
     // A failed transaction answers everything alike; what PostgreSQL can read it answers itself.
     if (this.#status === 'E') return statement.refusal && TRANSACTION_ABORTED;
+    await this.attend(statement);
     if (await this.isRefused(statement)) return statement.refusal;
     const now = this.#clock();
     this.#transaction ??= new Transaction(now, false);
     const refusal = this.#transaction.admit(statement, now);
     if (refusal) return refusal;
+    if (statement.kind !== 'commit' && statement.kind !== 'rollback' && this.#participant.refusal) {
+      return this.#participant.refusal;
+    }
     const fault = this.#faults.beforeStatement(statement);
     if (fault) return fault === 'cut' ? this.#cut() : fault;
     if (statement.kind === 'commit' && this.#transaction.unmeasuredRows >= FEWEST_ROWS_OVER_LIMIT) {
       return exceededSize(this.#ask, this.#transaction.tables);
     }
     return checkBefore(statement)?.(this.#ask);
+  }
+
+  /**
+   * Prepares the transaction for something that looks at it: a statement that is to be parsed, described or executed.
+   *
+   * @param statement - absent if it cannot be read
+   */
+  async attend(statement: Statement | undefined): Promise<void> {
+    const kind = statement?.kind;
+    if (kind === 'rollback' || this.#status === 'E') return;
+    if (kind !== 'begin' && kind !== 'session' && kind !== 'commit') this.#participant.takesSnapshot();
+    if (!this.#participant.isDisplaced) return;
+    await this.#participant.restore(kind === 'commit' ? 'for commit' : 'for a statement');
   }
 
   /** Queues messages for PostgreSQL. */
@@ -160,7 +206,7 @@ export class StatementRunner {
       await this.refuse(refusal, undefined, statement);
       return undefined;
     }
-    if (statement.kind === 'commit' && (await this.#strikeCommit())) return undefined;
+    if (statement.kind === 'commit' && (await this.#prepareCommit())) return undefined;
     const own = ownStatement(statement);
     if (own?.replaces) {
       await this.flush();
@@ -168,14 +214,15 @@ export class StatementRunner {
       return undefined;
     }
     const explicit = this.#transaction?.explicit ?? false;
-    const watch = await this.#limits.watch(statement, execution.inputBytes, explicit);
+    const watch = await this.#limits.watch(statement, inputBytesOf(execution.source), explicit);
     if (watch?.before) {
       await this.flush();
       if (this.#skipping) return undefined;
       await watch.before(this.#ask);
     }
     const seen: { copyIn: boolean; complete?: Message } = { copyIn: false };
-    const receive = (message: Message) => {
+    const pass = (message: Message) => {
+      if (execution.portal) execution.portal.progress = message.type === 's' ? 'suspended' : 'done';
       switch (message.type) {
         case 'C':
           // Where something is left for us to do, it is complete only after that.
@@ -193,24 +240,64 @@ export class StatementRunner {
           this.#answers.send(message.bytes);
       }
     };
+    const receive = await this.#receiver(execution, pass);
+    const verification = this.#verification;
     this.#batch.push({ bytes, ends: 'CsIG', receive });
+    if (statement.kind === 'begin' && this.#status === 'I') this.#batch.push(...this.#participant.begins());
     if (last && !watch && !this.#mustSettle(statement)) return undefined;
 
     await this.flush();
-    if (seen.copyIn) this.#report(await copyIn(this.#input, this.#link, receive));
+    if (seen.copyIn) await this.#copyIn(receive);
     if (this.#overflowing) await this.#overflow();
     if (own && !this.#skipping) await this.#runOwn(own, execution, watch);
     else if (watch && seen.complete && !this.#skipping) {
       const { body, bytes: complete } = seen.complete;
-      await this.#settle(watch, execution, readCstring(body).text, complete);
+      const tag = readCstring(body).text;
+      // What was executed otherwise than once, in the tables that all see, cannot be measured.
+      if (verification?.wasRerun || this.#participant.isPrivate) this.#completed(execution, tag, complete);
+      else await this.#settle(watch, execution, tag, complete);
     }
     return seen.copyIn && !execution.simple ? 'copied' : undefined;
+  }
+
+  /** Who gets the answer to a statement: that of one that writes is kept back until it is verified. */
+  async #receiver(
+    { statement, source, portal }: Execution,
+    pass: (message: Message) => void,
+  ): Promise<(message: Message) => void> {
+    const { kind, targets } = statement;
+    const isResumed = portal?.progress === 'suspended';
+    if (kind === 'begin' || kind === 'commit' || kind === 'rollback') return pass;
+    if (!isResumed && (kind === 'write' || kind === 'ddl' || (kind === 'copy' && targets.length > 0))) {
+      await this.#participant.foresee(statement);
+      const messages: Message[] = [];
+      this.#verification = { logged: { statement, source }, messages, receive: pass, wasRerun: false };
+      return (message) => {
+        if (message.type === 'G') pass(message);
+        else messages.push(message);
+      };
+    }
+    return (message) => {
+      pass(message);
+      if (message.type !== 'C') return;
+      if (isResumed) this.#participant.resumed({ statement, source });
+      else this.#participant.executed({ statement, source });
+    };
+  }
+
+  async #copyIn(receive: (message: Message) => void): Promise<void> {
+    const verification = this.#verification;
+    this.#verification = undefined;
+    const data: Buffer[] = [];
+    const outcome = await copyIn(this.#input, this.#link, receive, (bytes) => data.push(bytes));
+    if (verification) verification.logged = { ...verification.logged, copyData: Buffer.concat(data) };
+    await this.#conclude(outcome, verification);
   }
 
   /** Whether something remains to be done between a statement and the commit that a Sync may bring. */
   #mustSettle(statement: Statement): boolean {
     if (statement.async || statement.kind === 'copy') return true; // both take more than one exchange
-    return isDml(statement) && !this.#transaction?.explicit;
+    return (isDml(statement) || statement.kind === 'ddl') && !this.#transaction?.explicit;
   }
 
   /** Completes a statement, unless what it did is found to be too much. */
@@ -236,9 +323,11 @@ export class StatementRunner {
       this.#status = 'T';
       if (this.#transaction) this.#transaction.explicit = true;
     } else if (statement.kind === 'commit' || statement.kind === 'rollback') {
+      this.#participant.ended(tag === 'COMMIT');
       this.#endTransaction('I');
     } else if (tag === 'DEALLOCATE ALL') {
       this.#book.forgetStatements();
+      this.#participant.forgetPrepared();
     }
     if (this.#commitEffect) {
       this.#skipping = true;
@@ -251,6 +340,7 @@ export class StatementRunner {
   async #runOwn(own: OwnStatement, execution: Execution, watch?: Watch): Promise<void> {
     try {
       const jobId = await own.run(this.#link);
+      this.#participant.executedOwn(execution, { statement: own, jobId });
       if (jobId !== null) {
         this.#jobs.push(jobId);
         this.#answers.send(dataRow([jobId]));
@@ -280,7 +370,28 @@ export class StatementRunner {
   async #runBatch(ending: 'sync' | 'flush'): Promise<void> {
     const steps = this.#batch;
     this.#batch = [];
-    this.#report(await this.#link.exchange(steps, ending));
+    const outcome = await this.#link.exchange(steps, ending);
+    const verification = this.#verification;
+    // The answer to a COPY is yet to come.
+    if (!outcome.error && verification?.messages.length === 0) return;
+    this.#verification = undefined;
+    await this.#conclude(outcome, verification);
+  }
+
+  /** Answers a statement that writes, or lets an error be known. */
+  async #conclude(outcome: Outcome, verification: Verification | undefined): Promise<void> {
+    if (!verification) {
+      this.#report(outcome);
+      return;
+    }
+    const { logged, messages, receive } = verification;
+    const answer = await this.#participant.verify({ ...logged, answer: messages }, outcome);
+    if (answer.error) {
+      this.#report({ error: answer.error, failed: outcome.failed });
+      return;
+    }
+    verification.wasRerun = answer.messages !== messages;
+    for (const message of answer.messages) receive(message);
   }
 
   #report({ error, failed }: Outcome): void {
@@ -300,6 +411,25 @@ export class StatementRunner {
     this.#answers.send(refusalResponse(refusal, position));
     if (statement?.kind === 'commit') await this.#link.hidden('ROLLBACK');
     else await this.#link.abortTransaction();
+  }
+
+  /**
+   * Prepares the commit that is to come, explicit or not.
+   *
+   * @returns whether it is not to be done
+   */
+  async #prepareCommit(): Promise<boolean> {
+    if (this.#status === 'E') return false;
+    const explicit = this.#transaction?.explicit ?? false;
+    const error = await this.#participant.commits();
+    if (!error) return this.#strikeCommit();
+    if (this.#link.skipping) await this.#link.hiddenExchange([], 'sync');
+    await this.flush();
+    if (this.#skipping) return true;
+    this.#report({ error });
+    if (explicit) await this.#link.hidden('ROLLBACK');
+    else await this.#link.abortTransaction();
+    return true;
   }
 
   /**
@@ -347,8 +477,10 @@ export class StatementRunner {
 
   /** Ends the unit: runs what is queued and says that the next unit may come. */
   async sync(): Promise<void> {
-    if (!this.#skipping && this.#transaction?.explicit === false) await this.#strikeCommit();
+    if (!this.#skipping && this.#transaction?.explicit === false) await this.#prepareCommit();
     await this.#runBatch('sync');
+    if (this.#link.skipping) await this.#link.hiddenExchange([], 'sync');
+    if (this.#link.status === 'I') this.#participant.ended(!this.#skipping && !this.#overflowing);
     if (!this.#skipping) this.#afterCommit();
     this.#commitEffect = undefined;
     if (this.#overflowing) {
@@ -363,7 +495,12 @@ export class StatementRunner {
 
   /** Tells the client that the next unit may come. */
   ready(): void {
-    const { status } = this.#link;
+    const { status, parameters } = this.#link;
+    for (const [name, value] of parameters) {
+      if (this.#told.get(name) === value) continue;
+      this.#told.set(name, value);
+      this.#answers.send(parameterStatus(name, value));
+    }
     if (status === 'I') this.#endTransaction(status);
     else this.#transaction ??= new Transaction(this.#clock(), true);
     this.#status = status;
@@ -378,4 +515,8 @@ export class StatementRunner {
     this.#status = status;
     this.#book.forgetPortals();
   }
+}
+
+function inputBytesOf({ text, values }: StatementSource): number {
+  return text.length + values.length;
 }

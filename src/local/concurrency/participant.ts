@@ -1,0 +1,643 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseQuery } from '../../sql';
+import type { Refusal, Statement, TableName } from '../../sql';
+import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
+import { BackendError } from '../session/backend-link';
+import type { BackendLink, Outcome, Step } from '../session/backend-link';
+import { bind, close, execute, parse, textValues } from '../wire/client-messages';
+import type { Message } from '../wire/message-buffer';
+import { int16 } from '../wire/server-messages';
+import type { Concurrency, SharedRow } from './concurrency';
+import { effectsOf } from './effects';
+import type { Effects } from './effects';
+import { rerun, sameAnswer } from './logged-statement';
+import type { LoggedStatement, OwnWork } from './logged-statement';
+import { OpenTransaction } from './open-transaction';
+
+/** What a participant must know of its session. */
+export interface ParticipantSession {
+  readonly link: BackendLink;
+  /** Whether a portal is open that would end with the transaction's savepoint. */
+  readonly hasOpenPortal: () => boolean;
+  /** Every portal of the transaction is gone. */
+  readonly onPortalsGone: () => void;
+}
+
+/** An answer to a statement: messages for the client, or the fields of an error. */
+export type StatementAnswer =
+  { readonly messages: readonly Message[]; readonly error?: undefined } | { readonly error: ErrorFields };
+
+type ErrorFields = ReadonlyMap<string, string>;
+
+/**
+ * Errors that may be due to what a transaction's snapshot does not show: a snapshot that is too old, a unique key, a
+ * foreign key.
+ */
+const DOUBTFUL: ReadonlySet<string> = new Set(['40001', '23505', '23503']);
+const DEADLOCK = '40P01';
+const CANCELLED = '57014';
+/** What stands for an SQLSTATE when a statement that is executed again is answered otherwise. */
+const DIFFERENT = 'different';
+const MAX_ATTEMPTS = 10;
+
+const SAVEPOINT = 'dsql$savepoint';
+const ROLLBACK_TO = 'dsql$rollback';
+const PORTAL = 'dsql$control';
+
+/**
+ * One session's part in optimistic concurrency control: "displace and replay".
+ *
+ * Writes are executed for real, in REPEATABLE READ, and hold PostgreSQL's locks. When another session's statement waits
+ * for a transaction that is idle, that transaction is displaced: a hidden ROLLBACK TO SAVEPOINT gives up its locks, and
+ * keeps its snapshot. It is replayed from its log before its next statement or COMMIT, which may displace others in
+ * turn. If PostgreSQL then refuses, or answers differently than the client was told, the transaction has lost.
+ *
+ * One that has lost goes on: the tables it uses are copied as its snapshot shows them, under their very names, and its
+ * log and everything that follows is executed there. So it sees what it wrote, with true row counts, RETURNING, keys
+ * and cascades, and learns at COMMIT that it has lost.
+ *
+ * Known limits:
+ * - A transaction that is displaced is executed again. Values that do not come again (`nextval`, identity columns,
+ *   `clock_timestamp()`, `random()`) and that RETURNING told the client make it lose, although it might have won;
+ *   `gen_random_uuid()` and `now()` do come again.
+ * - A transaction is not displaced while its client has a portal half read, or while it is an implicit one that was
+ *   flushed but not synchronized: whoever waits for it gives way after half a second, and has lost.
+ * - Tables of more than 64 MB in all are not copied: a transaction that has lost on them is told so by its next
+ *   statement.
+ * - A statement that writes from inside a function is not known to write: what it displaces is still put right, but it
+ *   is no reason for OC001.
+ * - INSERT of a key that a concurrent transaction has deleted and committed loses at COMMIT; that a cluster answers so
+ *   is an assumption.
+ */
+export class Participant {
+  readonly #concurrency: Concurrency;
+  readonly #link: BackendLink;
+  readonly #session: ParticipantSession;
+  #transaction: OpenTransaction | undefined;
+  /** PostgreSQL knows the statements for the savepoint. */
+  #isPrepared = false;
+  /** The statement that runs was cancelled by us, so that it stops waiting. */
+  #concedes = false;
+  /** Which of the rows that others had locked FOR KEY SHARE were there before the statement that runs. */
+  #sharedRowsBefore: ReadonlyMap<SharedRow, boolean> = new Map();
+  #committing: ((committed: boolean) => void) | undefined;
+
+  constructor(concurrency: Concurrency, session: ParticipantSession) {
+    this.#concurrency = concurrency;
+    this.#session = session;
+    this.#link = session.link;
+    concurrency.monitor.add(this);
+  }
+
+  /** PostgreSQL's process of this session. */
+  get processId(): number {
+    return this.#link.processId;
+  }
+
+  /** Whether the transaction has lost and goes on where nobody sees it. */
+  get isPrivate(): boolean {
+    return this.#transaction?.whereabouts === 'private';
+  }
+
+  /** Whether {@link Participant.restore} has anything to do. */
+  get isDisplaced(): boolean {
+    return this.#transaction?.whereabouts === 'displaced';
+  }
+
+  /** Why the transaction cannot answer any statement but its end. */
+  get refusal(): Refusal | undefined {
+    return this.#transaction?.isLost ? (this.#transaction.verdict ?? DATA_CONFLICT) : undefined;
+  }
+
+  // ----- the course of a transaction
+
+  /** What is to be sent right behind a BEGIN that opens a transaction. */
+  begins(): Step[] {
+    this.#transaction ??= new OpenTransaction();
+    const transaction = this.#transaction;
+    // After statements of an implicit transaction, a savepoint would leave them out.
+    if (transaction.log.length > 0) return [];
+    return this.#control(SAVEPOINT, () => {
+      transaction.hasSavepoint = true;
+    });
+  }
+
+  /** A statement is about to be executed: at the latest it takes the transaction's snapshot. */
+  takesSnapshot(): void {
+    const transaction = (this.#transaction ??= new OpenTransaction());
+    if (transaction.seesUpTo !== Number.POSITIVE_INFINITY) return;
+    transaction.seesUpTo = this.#concurrency.opened(transaction);
+    transaction.catalogueVersion = this.#concurrency.catalogueVersion;
+  }
+
+  /** The client has executed DEALLOCATE ALL, which reaches our statements too. */
+  forgetPrepared(): void {
+    this.#isPrepared = false;
+  }
+
+  /** A statement was executed whose answer need not be verified. */
+  executed(statement: LoggedStatement): void {
+    this.#transaction?.log.push(statement);
+  }
+
+  /** A portal that had been left half read was executed to its end. */
+  resumed({ statement, source }: LoggedStatement): void {
+    const { inserts, deletes, sets } = effectsOf(statement);
+    // What writes had been executed wholly before; of what only locks, the rest of the rows is to be locked.
+    if (inserts || deletes || sets.size > 0) return;
+    this.#transaction?.log.push({ statement, source: { ...source, maxRows: 0 } });
+  }
+
+  /** Our part of a statement that only DSQL has is done. */
+  executedOwn({ statement, source }: Pick<LoggedStatement, 'statement' | 'source'>, own: OwnWork): void {
+    const logged = this.#transaction?.log.at(-1);
+    if (!own.statement.replaces && logged?.statement === statement) logged.own = own;
+    else this.#transaction?.log.push({ statement, source, own });
+  }
+
+  /** The transaction is over. */
+  ended(committed: boolean): void {
+    const transaction = this.#transaction;
+    this.#transaction = undefined;
+    this.#committing?.(committed);
+    this.#committing = undefined;
+    if (transaction) this.#concurrency.closed(transaction);
+  }
+
+  /** The session is over, and whatever it had open with it. */
+  leave(): void {
+    this.ended(false);
+    this.#concurrency.monitor.remove(this);
+  }
+
+  /**
+   * Puts back what was displaced, before anything looks at it: in place if nothing is in the way, else, as this has
+   * lost then, in private, unless only COMMIT is to come.
+   */
+  async restore(what: 'for a statement' | 'for commit'): Promise<void> {
+    const transaction = this.#transaction;
+    if (transaction?.whereabouts !== 'displaced') return;
+    if (!transaction.verdict) await this.#replay(transaction);
+    if (!transaction.verdict || transaction.isLost || what === 'for commit') return;
+    await this.#enterPrivate(transaction, []);
+  }
+
+  /** To be called before a statement that writes, which is sent to PostgreSQL only then. */
+  async foresee(statement: Statement): Promise<void> {
+    const transaction = this.#transaction;
+    this.#sharedRowsBefore = new Map();
+    if (!transaction?.hasSavepoint || !this.#concurrency.isContended(transaction)) return;
+    if (transaction.whereabouts === 'private' || !mayRemove(effectsOf(statement))) return;
+    const shared = this.#concurrency.sharedRowsUnseenBy(transaction);
+    if (shared.length === 0) return;
+    const rows = await this.#sharedRows(shared);
+    this.#sharedRowsBefore = new Map(shared.map((row, index) => [row, rows[index]?.present ?? false]));
+  }
+
+  /**
+   * Decides on the answer to a statement that writes.
+   *
+   * @param statement - as it is to be logged; `answer` is what PostgreSQL answered
+   */
+  async verify(statement: LoggedStatement, outcome: Outcome): Promise<StatementAnswer> {
+    const transaction = this.#transaction;
+    if (!transaction) return outcome.error ? { error: outcome.error } : { messages: statement.answer ?? [] };
+    const answer = outcome.error
+      ? await this.#resolve(transaction, statement, outcome.error)
+      : await this.#check(transaction, statement);
+    if (!answer.error) transaction.log.push({ ...statement, answer: answer.messages });
+    return answer;
+  }
+
+  /**
+   * Prepares the COMMIT of the transaction, explicit or not.
+   *
+   * @returns what to answer instead
+   */
+  async commits(): Promise<ErrorFields | undefined> {
+    const transaction = this.#transaction;
+    if (!transaction) return undefined;
+    await this.restore('for commit');
+    if (transaction.verdict) return fieldsOf(transaction.verdict);
+    if (!transaction.hasWritten) return undefined;
+    const isOutdated = transaction.catalogueVersion !== this.#concurrency.catalogueVersion;
+    if (transaction.hasSavepoint && isOutdated) return fieldsOf(SCHEMA_CONFLICT);
+    const error = await this.#checkDeferred(transaction);
+    if (error) return error;
+    const { verdict } = transaction as { readonly verdict: Refusal | undefined };
+    if (verdict) return fieldsOf(verdict);
+    const sharedRows = await this.#settleLocks(transaction);
+    this.#committing = this.#concurrency.committing(transaction, effectsOfLog(transaction), sharedRows);
+    return undefined;
+  }
+
+  // ----- what other sessions do to this one
+
+  /** PostgreSQL said that the statement that runs waits for a lock. */
+  waits(): void {
+    this.#concurrency.monitor.waits(this);
+  }
+
+  /** The unit of the client is answered. */
+  rests(): void {
+    this.#concurrency.monitor.goesOn(this);
+    this.#concurrency.monitor.rests();
+  }
+
+  /** Gives up the locks of the transaction, if the session has it idle, for another whose statement waits for them. */
+  displaceFor(waiter: Participant): 'displaced' | 'busy' | 'cannot be displaced' {
+    const transaction = this.#transaction;
+    if (this.#link.isBusy) return this.#link.awaitsClient ? 'cannot be displaced' : 'busy';
+    // A failed transaction has no locks, nor has one that has ended meanwhile.
+    if (!transaction || this.#link.status === 'E' || this.isDisplaced) return 'displaced';
+    if (!transaction.hasSavepoint || this.#session.hasOpenPortal()) return 'cannot be displaced';
+    transaction.whereabouts = 'displaced';
+    if (waiter.#transaction) transaction.displacedBy.add(waiter.#transaction);
+    // A connection that is gone holds nothing either.
+    this.#link.exclusive(() => this.#rollBack()).catch(() => undefined);
+    return 'displaced';
+  }
+
+  /** Makes the statement that waits fail: what it waits for cannot be displaced. */
+  concede(): void {
+    this.#concedes = true;
+    this.#link.cancel();
+  }
+
+  // ----- inside
+
+  /** Finds out what a failed statement is to be answered with. */
+  async #resolve(
+    transaction: OpenTransaction,
+    statement: LoggedStatement,
+    error: ErrorFields,
+  ): Promise<StatementAnswer> {
+    const code = error.get('C') ?? '';
+    const concedes = this.#concedes && code === CANCELLED;
+    this.#concedes = false;
+    if (code === DEADLOCK) return this.#retry(transaction, statement, error);
+    if (statement.statement.kind === 'ddl') {
+      if (code === CANCELLED && !concedes) return { error };
+      return isCatalogueConflict(error) ? refuse(SCHEMA_CONFLICT) : { error };
+    }
+    if (!transaction.hasSavepoint) return concedes ? refuse(DATA_CONFLICT) : { error };
+    if (transaction.whereabouts === 'private') return this.#widen(transaction, statement, error);
+    if (!concedes && !DOUBTFUL.has(code)) return { error };
+    // Nothing was committed behind its back: it is what it seems to be.
+    if (!concedes && code !== '40001' && !this.#concurrency.isContended(transaction)) return { error };
+    return this.#inPrivate(transaction, statement);
+  }
+
+  /** Executes a statement that was the victim of a deadlock again, with all that went before it. */
+  async #retry(
+    transaction: OpenTransaction,
+    statement: LoggedStatement,
+    deadlock: ErrorFields,
+  ): Promise<StatementAnswer> {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      await this.#rollBack();
+      await sleep(Math.random() * attempt);
+      if (transaction.whereabouts === 'private') return this.#inPrivate(transaction, statement);
+      if (transaction.hasSavepoint) {
+        await this.#replay(transaction);
+        if (transaction.verdict) return this.#inPrivate(transaction, statement);
+      } else {
+        const failed = await this.#rerunLog(transaction, 'in place');
+        if (failed === DEADLOCK) continue;
+        if (failed) return refuse(DATA_CONFLICT);
+      }
+      const [again] = await rerun(this.#link, [statement]);
+      if (!again) break;
+      const { error } = again.outcome;
+      if (error?.get('C') === DEADLOCK) continue;
+      if (error) return this.#resolve(transaction, statement, error);
+      return this.#check(transaction, { ...statement, answer: again.messages });
+    }
+    return transaction.hasSavepoint ? this.#inPrivate(transaction, statement) : { error: deadlock };
+  }
+
+  /** Makes sure that a statement which PostgreSQL has executed was answered from the transaction's snapshot alone. */
+  async #check(transaction: OpenTransaction, statement: LoggedStatement): Promise<StatementAnswer> {
+    switch (await this.#judge(transaction, statement)) {
+      case 'unclear':
+        return this.#inPrivate(transaction, statement);
+      case 'conflict':
+        transaction.verdict ??= DATA_CONFLICT;
+    }
+    return { messages: statement.answer ?? [] };
+  }
+
+  /**
+   * Looks for conflicts that PostgreSQL does not see: with locks that were let go, and with keys that are gone in the
+   * data that it checks keys against, but not in the snapshot. `unclear` is a statement of which the snapshot alone
+   * might have made something else.
+   */
+  async #judge(
+    transaction: OpenTransaction,
+    { statement }: LoggedStatement,
+  ): Promise<'fine' | 'conflict' | 'unclear'> {
+    if (transaction.whereabouts === 'private' || !transaction.hasSavepoint) return 'fine';
+    if (!this.#concurrency.isContended(transaction)) return 'fine';
+    const effects = effectsOf(statement);
+    if (await this.#meetsSharedRow(transaction, statement, effects)) return 'conflict';
+    if (!(await this.#maySeeTooMuch(transaction, effects))) return 'fine';
+    const [row] = await this.#link.hidden(
+      `SELECT pg_dsql_local.disagreement(${tableList(statement.targets)})`,
+      statement.targets.map(qualifiedName),
+    );
+    const disagreement = row?.[0];
+    if (!disagreement) return 'fine';
+    return disagreement === 'duplicate' && !effects.upserts ? 'conflict' : 'unclear';
+  }
+
+  /** Whether a statement may have been helped by keys that others have taken away since the snapshot. */
+  async #maySeeTooMuch(transaction: OpenTransaction, effects: Effects): Promise<boolean> {
+    const touchesKeys = effects.inserts || effects.deletes || (await this.#concurrency.anyKey(effects.sets));
+    return touchesKeys && (await this.#concurrency.keysGoneUnseenBy(transaction));
+  }
+
+  /** Whether a statement has locked or taken away a row that another transaction had locked FOR KEY SHARE and let go. */
+  async #meetsSharedRow(
+    transaction: OpenTransaction,
+    { locking }: Statement,
+    effects: Effects,
+  ): Promise<boolean> {
+    const removes = mayRemove(effects);
+    if (!removes && locking !== 'update') return false;
+    const shared = this.#concurrency.sharedRowsUnseenBy(transaction);
+    if (shared.length === 0) return false;
+    const rows = await this.#sharedRows(shared);
+    return shared.some((row, index) => {
+      const { present, locked } = rows[index] ?? { present: true, locked: false };
+      if (locking === 'update' && locked) return true;
+      return removes && !present && this.#sharedRowsBefore.get(row) !== false;
+    });
+  }
+
+  async #sharedRows(
+    shared: readonly SharedRow[],
+  ): Promise<{ readonly present: boolean; readonly locked: boolean }[]> {
+    const rows = await this.#link.hidden(
+      'SELECT present, locked FROM pg_dsql_local.shared_rows($1::oid[], $2::text[])',
+      [
+        arrayLiteral(shared.map(({ relation }) => relation)),
+        arrayLiteral(shared.map(({ condition }) => condition)),
+      ],
+    );
+    return rows.map(([present, locked]) => ({ present: present === 't', locked: locked === 't' }));
+  }
+
+  /**
+   * Executes the log again, in place.
+   *
+   * @returns whether it succeeded; else the transaction has lost and stays displaced
+   */
+  async #replay(transaction: OpenTransaction): Promise<void> {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const failure = await this.#rerunLog(transaction, 'in place');
+      if (!failure) {
+        transaction.whereabouts = 'in place';
+        transaction.displacedBy.clear();
+        return;
+      }
+      await this.#rollBack();
+      if (failure !== DEADLOCK) break;
+      await sleep(Math.random() * attempt);
+    }
+    transaction.verdict ??= transaction.hasDdl ? SCHEMA_CONFLICT : DATA_CONFLICT;
+  }
+
+  /**
+   * Executes the log again; in place, every answer must be what it was.
+   *
+   * @returns why it failed: an SQLSTATE or `different`
+   */
+  async #rerunLog(transaction: OpenTransaction, where: 'in place' | 'private'): Promise<string | undefined> {
+    const log = transaction.log.filter(
+      ({ statement }) => statement.kind !== 'read' || effectsOf(statement).callsFunction,
+    );
+    const inPlace = where === 'in place';
+    const isContended =
+      inPlace &&
+      (this.#concurrency.sharedRowsUnseenBy(transaction).length > 0 ||
+        (await this.#concurrency.keysGoneUnseenBy(transaction)));
+    // One by one only where something has to be done in between.
+    const stepwise = isContended || log.some(({ own }) => own);
+    const groups = stepwise ? log.map((statement) => [statement]) : [log];
+    for (const group of groups) {
+      if (isContended) for (const statement of group) await this.foresee(statement.statement);
+      const failure = await this.#rerunGroup(group, inPlace);
+      if (failure !== undefined) return failure;
+      if (!isContended) continue;
+      for (const statement of group) {
+        if ((await this.#judge(transaction, statement)) !== 'fine') return DIFFERENT;
+      }
+    }
+    return undefined;
+  }
+
+  async #rerunGroup(group: readonly LoggedStatement[], inPlace: boolean): Promise<string | undefined> {
+    const executed = group.filter(({ own }) => !own?.statement.replaces);
+    const reruns = await rerun(this.#link, executed);
+    for (const [index, { answer }] of executed.entries()) {
+      const again = reruns[index];
+      if (!again) return DIFFERENT;
+      if (again.outcome.error) return again.outcome.error.get('C') ?? DIFFERENT;
+      if (inPlace && answer && !sameAnswer(answer, again.messages)) return DIFFERENT;
+    }
+    for (const { own } of group) {
+      if (!own) continue;
+      try {
+        if ((await own.statement.run(this.#link)) !== own.jobId) return DIFFERENT;
+      } catch (error) {
+        if (!(error instanceof BackendError)) throw error;
+        return error.sqlstate;
+      }
+    }
+    return undefined;
+  }
+
+  /** Executes a statement in private, where its answer is true; the transaction has lost if it succeeds. */
+  async #inPrivate(transaction: OpenTransaction, statement: LoggedStatement): Promise<StatementAnswer> {
+    if (!(await this.#enterPrivate(transaction, [statement]))) return this.#lose(transaction);
+    const [again] = await rerun(this.#link, [statement]);
+    const error = again?.outcome.error;
+    if (error) return this.#widen(transaction, statement, error);
+    transaction.verdict ??= DATA_CONFLICT;
+    return { messages: again?.messages ?? [] };
+  }
+
+  /** A statement failed in private: if it met tables of all, because a function wrote there, those are copied, too. */
+  async #widen(
+    transaction: OpenTransaction,
+    statement: LoggedStatement,
+    error: ErrorFields,
+  ): Promise<StatementAnswer> {
+    if (error.get('C') !== '40001') return { error };
+    if (!(await this.#enterPrivate(transaction, 'every table'))) return this.#lose(transaction);
+    const [again] = await rerun(this.#link, [statement]);
+    if (again?.outcome.error?.get('C') === '40001') return this.#lose(transaction);
+    if (again?.outcome.error) return { error: again.outcome.error };
+    transaction.verdict ??= DATA_CONFLICT;
+    return { messages: again?.messages ?? [] };
+  }
+
+  /** Gives the transaction tables of its own and executes its log there; false when that is not possible. */
+  async #enterPrivate(
+    transaction: OpenTransaction,
+    what: readonly LoggedStatement[] | 'every table',
+  ): Promise<boolean> {
+    const targets = what === 'every table' ? undefined : distinctTargets([...transaction.log, ...what]);
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      await this.#rollBack();
+      let failure: string | undefined;
+      try {
+        if (!targets) await this.#link.hidden('SELECT pg_dsql_local.privatize(NULL)');
+        else if (targets.length > 0) {
+          const names = targets.map(qualifiedName);
+          await this.#link.hidden(`SELECT pg_dsql_local.privatize(${tableList(targets)})`, names);
+        }
+        failure = await this.#rerunLog(transaction, 'private');
+      } catch (error) {
+        if (!(error instanceof BackendError)) throw error;
+        failure = error.sqlstate;
+      }
+      if (failure === undefined) {
+        transaction.whereabouts = 'private';
+        return true;
+      }
+      if (failure !== DEADLOCK) break;
+      await sleep(Math.random() * attempt);
+    }
+    await this.#rollBack();
+    transaction.whereabouts = 'displaced';
+    transaction.isLost = true;
+    transaction.verdict ??= DATA_CONFLICT;
+    return false;
+  }
+
+  async #lose(transaction: OpenTransaction): Promise<StatementAnswer> {
+    await this.#link.abortTransaction();
+    return refuse(transaction.verdict ?? DATA_CONFLICT);
+  }
+
+  /** Has foreign keys that may wait for COMMIT checked while the answer can still be found out. */
+  async #checkDeferred(transaction: OpenTransaction): Promise<ErrorFields | undefined> {
+    if (!transaction.hasSavepoint || !this.#concurrency.isContended(transaction)) return undefined;
+    if (!(await this.#concurrency.anyDeferrable())) return undefined;
+    const [statement] = parseQuery('SET CONSTRAINTS ALL IMMEDIATE').statements;
+    if (!statement) return undefined;
+    const source = {
+      text: Buffer.from(statement.text),
+      parameterTypes: int16(0),
+      values: textValues([]),
+      maxRows: 0,
+    };
+    const logged: LoggedStatement = { statement, source };
+    const [checked] = await rerun(this.#link, [logged]);
+    if (!checked?.outcome.error) return undefined;
+    return (await this.#resolve(transaction, logged, checked.outcome.error)).error;
+  }
+
+  /**
+   * Leaves traces of the transaction's row locks for those that are open now; without any, nobody will ever ask.
+   *
+   * @returns the rows locked FOR KEY SHARE
+   */
+  async #settleLocks(transaction: OpenTransaction): Promise<SharedRow[]> {
+    if (!this.#concurrency.othersOpen(transaction)) return [];
+    const written = transaction.log.filter(({ statement }) => statement.targets.length > 0);
+    const locking = written.some(({ statement }) => statement.locking);
+    const targets = distinctTargets(written);
+    if (!locking && !(await this.#concurrency.anyForeignKey(targets))) return [];
+    const forUpdate = written.some(({ statement }) => statement.locking === 'update');
+    const rows = await this.#link.hidden('SELECT relation, condition FROM pg_dsql_local.settle_locks($1)', [
+      forUpdate ? 't' : 'f',
+    ]);
+    return rows.map(([relation, condition]) => ({ relation: relation ?? '', condition: condition ?? '' }));
+  }
+
+  /** Rolls back to the savepoint, or all of an implicit transaction, and leaves PostgreSQL ready for a statement. */
+  async #rollBack(): Promise<void> {
+    if (this.#link.skipping) await this.#link.hiddenExchange([], 'sync');
+    if (this.#transaction?.hasSavepoint) await this.#link.hiddenExchange(this.#control(ROLLBACK_TO), 'sync');
+    this.#session.onPortalsGone();
+  }
+
+  /** The messages that execute one of our statements; `onDone` hears that it was. */
+  #control(name: string, onDone?: () => void): Step[] {
+    const prepare = this.#isPrepared
+      ? []
+      : [
+          ...prepared(SAVEPOINT, 'SAVEPOINT dsql'),
+          ...prepared(ROLLBACK_TO, 'ROLLBACK TO SAVEPOINT dsql', () => {
+            this.#isPrepared = true;
+          }),
+        ];
+    return [
+      ...prepare,
+      { bytes: bind(PORTAL, name), ends: '2' },
+      { bytes: execute(PORTAL), ends: 'C', ...(onDone && { receive: onDone }) },
+      { bytes: close('P', PORTAL), ends: '3' },
+    ];
+  }
+}
+
+function prepared(name: string, sql: string, onDone?: () => void): Step[] {
+  return [
+    { bytes: close('S', name), ends: '3' },
+    { bytes: parse(name, Buffer.from(sql)), ends: '1', ...(onDone && { receive: onDone }) },
+  ];
+}
+
+function refuse(refusal: Refusal): { readonly error: ErrorFields } {
+  return { error: fieldsOf(refusal) };
+}
+
+function fieldsOf({ sqlstate, message }: Refusal): ErrorFields {
+  return new Map([
+    ['S', 'ERROR'],
+    ['V', 'ERROR'],
+    ['C', sqlstate],
+    ['M', message],
+  ]);
+}
+
+/** Whether a DDL statement failed because of one that was committed at the same time. */
+function isCatalogueConflict(error: ErrorFields): boolean {
+  const code = error.get('C');
+  if (code === '40001' || code === DEADLOCK || code === CANCELLED) return true;
+  if (code === '23505') return error.get('s') === 'pg_catalog' || error.get('s') === 'pg_dsql_local';
+  return code === 'XX000' && /^tuple (concurrently|already)/.test(error.get('M') ?? '');
+}
+
+/** Whether a statement may take a row away from under its key. */
+function mayRemove({ deletes, sets }: Effects): boolean {
+  return deletes || sets.size > 0;
+}
+
+function effectsOfLog({ log }: OpenTransaction): Effects[] {
+  return log
+    .filter(({ statement }) => statement.targets.length > 0)
+    .map(({ statement }) => effectsOf(statement));
+}
+
+function distinctTargets(statements: readonly LoggedStatement[]): TableName[] {
+  const targets = statements.flatMap(({ statement }) => statement.targets);
+  return [...new Map(targets.map((target) => [qualifiedName(target), target])).values()];
+}
+
+/** An array of the OIDs of tables whose names are the parameters, found as the client's statements find them. */
+function tableList(targets: readonly TableName[]): string {
+  return `ARRAY[${targets.map((_, index) => `pg_catalog.to_regclass($${index + 1})`).join()}]::oid[]`;
+}
+
+function qualifiedName({ schema, name }: TableName): string {
+  return (schema === undefined ? [name] : [schema, name])
+    .map((part) => `"${part.replaceAll('"', '""')}"`)
+    .join('.');
+}
+
+function arrayLiteral(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replace(/["\\]/g, '\\$&')}"`).join()}}`;
+}

@@ -1,0 +1,230 @@
+/**
+ * The most that {@link concurrencySql}'s `privatize` copies, in bytes: a transaction that has lost on larger tables is
+ * told so at its next statement.
+ */
+export const MAX_PRIVATE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The SQL of what optimistic concurrency control does inside PostgreSQL, part of the bootstrap. A session calls these
+ * functions in the transaction of its client, where other transactions are in the way:
+ * - `settle_locks(for_update)`: before COMMIT. Gives rows that were locked FOR UPDATE a new version, so that whoever
+ *   writes them with an older snapshot fails, as after a write. Returns the rows that were locked FOR KEY SHARE, by
+ *   FOR KEY SHARE or by a foreign key: `relation` and a `condition` that finds the row for as long as its key is there.
+ * - `shared_rows(relations, conditions)`: of such rows, `present` says whether this transaction sees them, `locked`
+ *   whether it has locked them FOR UPDATE; in the order given.
+ * - `disagreement(tables)`: what this transaction sees and its snapshot alone could not have led to, because PostgreSQL
+ *   looks at newer data to check a key: `duplicate` (a key twice), `dangling` (a reference to nothing) or null.
+ * - `privatize(tables)`: gives the transaction a copy of these tables and of all that foreign keys connect them with, as
+ *   it sees them, under the very same name and OID; null is every table. Its catalogue rows then name other files, which
+ *   nobody else sees; it must never be committed.
+ *
+ * @param schema - the internal schema
+ */
+export const concurrencySql = (schema: string) => String.raw`
+-- The row locks of a table. The module belongs to PostgreSQL's contrib and is not everywhere; without it a lock's
+-- strength is not known, so that all rows a transaction locked count as locked FOR UPDATE if it locked any so.
+DO $$
+BEGIN
+  CREATE FUNCTION ${schema}.pgrowlocks(relation text, OUT locked_row tid, OUT locker xid, OUT multi boolean,
+    OUT xids xid[], OUT modes text[], OUT pids integer[]) RETURNS SETOF record
+  AS '$libdir/pgrowlocks', 'pgrowlocks' LANGUAGE C STRICT;
+EXCEPTION WHEN OTHERS THEN NULL;
+END $$;
+CREATE FUNCTION ${schema}.row_locks(relation regclass, own xid[], for_update boolean,
+  OUT locked_row tid, OUT exclusive boolean) RETURNS SETOF record LANGUAGE plpgsql SET search_path = pg_catalog
+AS $$
+BEGIN
+  IF to_regproc('${schema}.pgrowlocks') IS NULL THEN
+    RETURN QUERY EXECUTE format('SELECT ctid, $2 FROM ONLY %s WHERE xmax = ANY ($1)', relation) USING own, for_update;
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT l.locked_row, bool_or(held.mode = 'For Update')
+      FROM ${schema}.pgrowlocks(relation::text) AS l, unnest(l.xids, l.modes) AS held (xid, mode)
+     WHERE held.xid = ANY (own)
+     GROUP BY l.locked_row;
+END $$;
+-- The transaction ids that rows can carry of this transaction: its own and those of its subtransactions.
+CREATE FUNCTION ${schema}.own_xids() RETURNS xid[] LANGUAGE sql VOLATILE
+AS $$
+  SELECT coalesce(array_agg(transactionid), '{}') FROM pg_catalog.pg_locks
+   WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'transactionid' AND mode = 'ExclusiveLock'
+$$;
+-- The columns that make up the keys of a table, which are also those that PostgreSQL locks FOR KEY SHARE for.
+CREATE FUNCTION ${schema}.key_columns(relation oid) RETURNS SETOF pg_catalog.pg_attribute LANGUAGE sql STABLE
+AS $$
+  SELECT a.* FROM pg_catalog.pg_attribute a
+   WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+     AND EXISTS (SELECT FROM ${schema}.pg_index i
+                  WHERE i.indrelid = relation AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
+                    AND a.attnum = ANY ((i.indkey::int2[])[0 : i.indnkeyatts - 1]))
+$$;
+CREATE FUNCTION ${schema}.settle_locks(for_update boolean, OUT relation oid, OUT condition text) RETURNS SETOF record
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
+AS $$
+DECLARE
+  own xid[] := ${schema}.own_xids();
+  target record;
+  exclusive tid[];
+  shared tid[];
+BEGIN
+  FOR target IN
+    SELECT c.oid, c.oid::regclass AS name,
+           (SELECT quote_ident(a.attname) FROM pg_attribute a
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+               AND a.attgenerated = '' AND a.attidentity <> 'a'
+             ORDER BY EXISTS (SELECT FROM ${schema}.pg_index i
+                               WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey)), a.attnum LIMIT 1) AS settable,
+           EXISTS (SELECT FROM pg_constraint k
+                    WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated) AS unvalidated
+      FROM pg_locks l
+      JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r' AND c.oid >= 16384
+     WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.mode = 'RowShareLock'
+  LOOP
+    SELECT array_agg(l.locked_row) FILTER (WHERE l.exclusive), array_agg(l.locked_row) FILTER (WHERE NOT l.exclusive)
+      INTO exclusive, shared
+      FROM ${schema}.row_locks(target.name, own, for_update) AS l;
+    -- A row that was there before its table's check constraint may fail it, and would fail the transaction.
+    IF exclusive IS NOT NULL AND target.settable IS NOT NULL AND NOT target.unvalidated THEN
+      EXECUTE format('UPDATE ONLY %1$s SET %2$s = %2$s WHERE ctid = ANY ($1)', target.name, target.settable)
+        USING exclusive;
+    END IF;
+    IF shared IS NOT NULL THEN
+      relation := target.oid;
+      FOR condition IN EXECUTE format('SELECT %s FROM ONLY %s t WHERE ctid = ANY ($1) AND xmin <> ALL ($2)',
+        coalesce(
+          (SELECT 'concat_ws('' AND '', ' || string_agg(
+                    format('CASE WHEN t.%1$I IS NULL THEN %2$L ELSE format(%3$L, t.%1$I::text) END', a.attname,
+                      quote_ident(a.attname) || ' IS NULL',
+                      quote_ident(a.attname) || ' = %L::' || format_type(a.atttypid, a.atttypmod)), ', ') || ')'
+             FROM ${schema}.key_columns(target.oid) a),
+          'format(''ctid = %L'', ctid)'), target.name) USING shared, own
+      LOOP
+        RETURN NEXT;
+      END LOOP;
+    END IF;
+  END LOOP;
+END $$;
+CREATE FUNCTION ${schema}.shared_rows(relations oid[], conditions text[], OUT present boolean, OUT locked boolean)
+RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
+AS $$
+DECLARE
+  own xid[] := ${schema}.own_xids();
+BEGIN
+  FOR i IN 1 .. cardinality(relations) LOOP
+    present := false;
+    locked := false;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = relations[i]) THEN
+      EXECUTE format(
+        'SELECT count(*) > 0, coalesce(bool_or(ctid IN (SELECT locked_row FROM ${schema}.row_locks($1, $2, true) l WHERE l.exclusive)), false)
+           FROM ONLY %s WHERE %s', relations[i]::regclass, conditions[i])
+        INTO present, locked USING relations[i]::regclass, own;
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+END $$;
+-- These tables and those that foreign keys connect them with, over any number of others.
+CREATE FUNCTION ${schema}.connected(tables oid[]) RETURNS SETOF oid LANGUAGE sql STABLE
+AS $$
+  WITH RECURSIVE
+    -- What a view shows, it can write.
+    named (id) AS (
+      SELECT unnest(tables)
+      UNION
+      SELECT d.refobjid FROM named
+        JOIN pg_catalog.pg_rewrite r ON r.ev_class = named.id
+        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+                                   AND d.refclassid = 'pg_catalog.pg_class'::regclass
+    ),
+    reached (id) AS (
+      SELECT id FROM named
+      UNION
+      SELECT CASE k.conrelid WHEN reached.id THEN k.confrelid ELSE k.conrelid END
+        FROM reached
+        JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND reached.id IN (k.conrelid, k.confrelid)
+    )
+  SELECT c.oid FROM reached JOIN pg_catalog.pg_class c ON c.oid = reached.id WHERE c.relkind = 'r' AND c.oid >= 16384
+$$;
+CREATE FUNCTION ${schema}.disagreement(tables oid[]) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
+AS $$
+DECLARE
+  reached oid[] := ARRAY(SELECT ${schema}.connected(tables));
+  query text;
+  found_one boolean;
+BEGIN
+  IF EXISTS (SELECT FROM ${schema}.pg_index i
+              WHERE i.indrelid = ANY (reached) AND i.indisunique AND i.indislive
+                AND ${schema}.has_duplicates(i.indexrelid)) THEN
+    RETURN 'duplicate';
+  END IF;
+  FOR query IN
+    SELECT format('SELECT EXISTS (SELECT FROM ONLY %s c WHERE %s AND NOT EXISTS (SELECT FROM ONLY %s p WHERE %s))',
+             k.conrelid::regclass,
+             (SELECT string_agg(format('c.%I IS NOT NULL', a.attname), ' AND ')
+                FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)),
+             k.confrelid::regclass,
+             (SELECT string_agg(format('p.%I = c.%I', p.attname, c.attname), ' AND ')
+                FROM unnest(k.conkey, k.confkey) AS pair (child, parent)
+                JOIN pg_attribute c ON c.attrelid = k.conrelid AND c.attnum = pair.child
+                JOIN pg_attribute p ON p.attrelid = k.confrelid AND p.attnum = pair.parent))
+      FROM pg_constraint k
+     WHERE k.contype = 'f' AND k.convalidated AND k.conrelid = ANY (reached)
+  LOOP
+    EXECUTE query INTO found_one;
+    IF found_one THEN RETURN 'dangling'; END IF;
+  END LOOP;
+  RETURN NULL;
+END $$;
+CREATE FUNCTION ${schema}.privatize(tables oid[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
+AS $$
+DECLARE
+  original record;
+  index record;
+  copy text;
+  head text;
+BEGIN
+  IF tables IS NULL THEN
+    tables := ARRAY(SELECT oid FROM pg_class WHERE relkind = 'r' AND oid >= 16384);
+  END IF;
+  IF (SELECT sum(pg_table_size(oid)) FROM ${schema}.connected(tables) AS oid) > ${MAX_PRIVATE_BYTES} THEN
+    RAISE program_limit_exceeded USING MESSAGE = 'the tables are too large to be copied for one transaction';
+  END IF;
+  FOR original IN
+    SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name,
+           -- Rows must be laid out as in the original, dropped columns included.
+           (SELECT string_agg(CASE WHEN a.attisdropped THEN format('NULL::integer AS %I', a.attnum::text)
+                                ELSE quote_ident(a.attname) END, ', ' ORDER BY a.attnum)
+              FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS columns
+      FROM ${schema}.connected(tables) AS id
+      JOIN pg_class c ON c.oid = id
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     ORDER BY c.oid
+  LOOP
+    copy := format('private_%s_%s', pg_backend_pid(), original.oid);
+    EXECUTE format('CREATE TABLE ${schema}.%I AS SELECT %s FROM ONLY %s', copy, original.columns, original.name);
+    FOR index IN
+      SELECT i.indexrelid, c.relname, format('CREATE %sINDEX %I ON %s ', CASE WHEN i.indisunique THEN 'UNIQUE ' END,
+                                             c.relname, original.name) AS head
+        FROM ${schema}.pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+       WHERE i.indrelid = original.oid AND i.indislive
+    LOOP
+      head := index.head;
+      IF NOT starts_with(${schema}.pg_get_indexdef(index.indexrelid), head) THEN
+        RAISE 'an index is not defined as expected: %', ${schema}.pg_get_indexdef(index.indexrelid);
+      END IF;
+      -- Never unique: whether the original is, its own catalogue row says.
+      EXECUTE format('CREATE INDEX %I ON ${schema}.%I ', copy || '_' || index.indexrelid, copy)
+        || substr(${schema}.pg_get_indexdef(index.indexrelid), length(head) + 1);
+      UPDATE pg_class SET relfilenode =
+          (SELECT c.relfilenode FROM pg_class c
+            WHERE c.relnamespace = '${schema}'::regnamespace AND c.relname = copy || '_' || index.indexrelid)
+        WHERE oid = index.indexrelid;
+    END LOOP;
+    UPDATE pg_class SET relfilenode =
+        (SELECT c.relfilenode FROM pg_class c WHERE c.relnamespace = '${schema}'::regnamespace AND c.relname = copy)
+      WHERE oid = original.oid;
+  END LOOP;
+END $$;
+`;
