@@ -321,7 +321,7 @@ async function counted<T>(scope: TransactionScope | undefined, write: () => Prom
 function firstOf(error: unknown, { firstError }: TransactionScope): unknown {
   if (firstError === undefined || isOccConflict(error)) return error;
   const isConsequence =
-    sqlStateOf(error) === '25P02' || (error as Error).name === 'QueryRunnerAlreadyReleasedError';
+    sqlStateOf(error) === '25P02' || /^QueryRunner\w*AlreadyReleasedError$/.test((error as Error).name);
   return isConsequence || isOccConflict(firstError) ? firstError : error;
 }
 
