@@ -1,6 +1,6 @@
 import type { Model, ModelStatic, Options, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
-import { NestedTransactionError, resolveTransactionOptions } from '../occ';
+import { NestedTransactionError, resolveTransactionOptions, type Attempt } from '../occ';
 import { DsqlDialect } from './dsql-dialect';
 import { DsqlTransaction } from './dsql-transaction';
 import { retryFindOrCreate } from './find-or-create';
@@ -127,8 +127,13 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
       const text = textOf(sql);
       const send = () => super.query(sql, options);
       if (!mayBeSentAgain(text)) return send();
+      const attemptOnce = (attempt: Attempt<unknown>) => {
+        // It commits itself, so its outcome is unknown when its answer is lost.
+        attempt.returned = { value: undefined };
+        return send();
+      };
       return this.#transactions.runner.run(
-        { work: send, attempt: send },
+        { work: send, attempt: attemptOnce },
         { label: statementLabel(text, options) },
       );
     }

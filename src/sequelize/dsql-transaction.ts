@@ -40,13 +40,20 @@ export class DsqlTransaction extends Transaction {
     return this.parent instanceof DsqlTransaction ? this.parent.root : this;
   }
 
+  get #hasJoined(): boolean {
+    return this.root !== this;
+  }
+
   /** Whether a statement was run in it. */
   get isUsed(): boolean {
     return this.root.#isUsed;
   }
 
   override async begin(): Promise<void> {
-    if (this.parent === undefined) await super.begin();
+    if (this.#hasJoined) return;
+    await super.begin();
+    // By BEGIN alone it is not.
+    this.#isUsed = false;
   }
 
   /**
@@ -57,14 +64,14 @@ export class DsqlTransaction extends Transaction {
    */
   override async commit(): Promise<void> {
     const late = await this.commitAlone();
-    if (this.parent !== undefined) return;
+    if (this.#hasJoined) return;
     this.touched.forget();
     await runAfterCommitHooks(this, late);
   }
 
   /** {@link DsqlTransaction.commit} without the `afterCommit` hooks. */
   async commitAlone(): ReturnType<typeof commitTransaction> {
-    if (this.parent !== undefined) {
+    if (this.#hasJoined) {
       this.#expectUnfinished('committed');
       this.finished = 'commit';
       return undefined;
@@ -87,7 +94,7 @@ export class DsqlTransaction extends Transaction {
 
   override async rollback(): Promise<void> {
     this.#expectUnfinished('rolled back');
-    if (this.parent !== undefined) {
+    if (this.#hasJoined) {
       this.finished = 'rollback';
       this.doom({});
       return;
@@ -101,7 +108,7 @@ export class DsqlTransaction extends Transaction {
 
   /** Runs `hook` after the commit of the transaction on the server; never if that fails. */
   override afterCommit(hook: (transaction: this) => void | Promise<void>): void {
-    if (this.parent === undefined || typeof hook !== 'function') super.afterCommit(hook);
+    if (!this.#hasJoined || typeof hook !== 'function') super.afterCommit(hook);
     else this.root.afterCommit(() => hook(this));
   }
 

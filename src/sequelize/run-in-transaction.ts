@@ -1,4 +1,5 @@
 import type { Sequelize, Transaction } from 'sequelize';
+import { NestedTransactionError } from '../occ';
 import {
   checkTransactionOptionNames,
   splitTransactionOptions,
@@ -37,7 +38,7 @@ export async function runInTransaction<T>(
   options: SequelizeTransactionOptions = {},
 ): Promise<T> {
   checkTransactionOptionNames(options);
-  return isDsqlSequelize(sequelize)
-    ? sequelize.transaction(options, work)
-    : transactionsOf(sequelize).run(work, splitTransactionOptions(options));
+  if (isDsqlSequelize(sequelize)) return sequelize.transaction(options, work);
+  if (options.transaction) throw new NestedTransactionError();
+  return transactionsOf(sequelize).run(work, splitTransactionOptions(options));
 }

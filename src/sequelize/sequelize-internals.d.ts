@@ -97,7 +97,7 @@ declare module 'sequelize/lib/transaction' {
     constructor(sequelize: Sequelize, options: object);
     readonly sequelize: Sequelize;
     readonly id: string;
-    readonly parent: Transaction | undefined;
+    readonly parent: Transaction | null | undefined;
     readonly savepoints: Transaction[];
     readonly options: object;
     readonly _afterCommitHooks: ((transaction: Transaction) => unknown)[];

@@ -15,6 +15,7 @@ export interface SequelizeTransactionOptions extends HostOptions, TransactionOpt
 
 /** {@link SequelizeTransactionOptions}, parted. */
 export interface SplitTransactionOptions {
+  /** Sequelize's, but for the transaction to stand in. */
   readonly host: HostOptions;
   readonly own: TransactionOptions<Sequelize>;
   readonly restore: readonly Model[];
@@ -63,7 +64,7 @@ export function splitTransactionOptions({
       'Every transaction is REPEATABLE READ: leave the level out.',
     );
   }
-  const entries = Object.entries(options);
+  const entries = Object.entries(options).filter(([name]) => name !== 'transaction');
   const pick = (isOwn: boolean) =>
     Object.fromEntries(entries.filter(([name]) => ownNames.has(name) === isOwn));
   return { host: pick(false), own: pick(true), restore };
