@@ -32,7 +32,7 @@ interface Address {
 const SERVER = `
 const { startLocalDsql } = require(${JSON.stringify(path.resolve(__dirname, '../../src/local'))});
 const started = Date.now();
-startLocalDsql({ clock: () => new Date(started + (Date.now() - started) * 20) }).then(async (local) => {
+startLocalDsql({ clock: () => new Date(started + (Date.now() - started) * 3) }).then(async (local) => {
   const { host, hostaddr, port, ca } = local;
   console.log(JSON.stringify({ host, hostaddr, port, ca, token: (await local.env()).PGPASSWORD }));
   process.stdin.resume().once('end', () => local.stop());

@@ -100,7 +100,8 @@ export async function refusal(
   throw new Error('it was not refused');
 }
 
-class RedirectedSocket extends Socket {
+/** A socket that dials an address of its own, whatever name it is told. */
+export class RedirectedSocket extends Socket {
   readonly #address: string;
 
   constructor(address: string) {
