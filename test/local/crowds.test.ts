@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startLocalDsql } from 'aurora-dsql-orm/local';
+import type { LocalDsql } from 'aurora-dsql-orm/local';
+import type { Client } from 'pg';
+import { connect, signToken, withClient } from './local-client';
+import { inShort, RawClient } from './raw-client';
+import { cstring, message, readFields } from '../../src/local/wire/server-messages';
+
+const TEN_MEBIBYTES = 10 * 2 ** 20;
+
+describe('the local DSQL under load', () => {
+  let local: LocalDsql;
+
+  beforeAll(async () => {
+    local = await startLocalDsql();
+  });
+  afterAll(() => local.stop());
+
+  const sessions = (client: Client) =>
+    client
+      .query<{ count: number }>(`SELECT count(*)::int FROM pg_stat_activity WHERE usename = 'admin'`)
+      .then(({ rows }) => rows[0]?.count ?? 0);
+
+  it('serves 500 connections at once, each with its own answers, and keeps none of them', async () => {
+    const token = await signToken(local);
+    const clients: Client[] = [];
+    for (let batch = 0; batch < 20; batch++) {
+      clients.push(...(await Promise.all(Array.from({ length: 25 }, () => connect(local, { token })))));
+    }
+    const [first] = clients;
+    if (!first) throw new Error('there are no clients');
+    expect(await sessions(first)).toBe(500);
+    const answers = await Promise.all(
+      clients.map(async (client, id) => {
+        await client.query('BEGIN');
+        const { rows } = await client.query<{ own: string }>(
+          'SELECT string_agg($1::text, $2) AS own FROM generate_series(1, 200)',
+          [String(id), ','],
+        );
+        await client.query('COMMIT');
+        return rows[0]?.own;
+      }),
+    );
+    expect(answers).toEqual(clients.map((_client, id) => Array(200).fill(id).join(',')));
+    await Promise.all(clients.slice(1).map((client) => client.end()));
+    while ((await sessions(first)) > 1) await sleep(20);
+    await first.end();
+  });
+
+  it('takes messages of 10 MiB, and no larger ones', async () => {
+    const client = await RawClient.open(local);
+    await client.answers();
+    const query = (length: number) => {
+      const [head, tail] = [`SELECT length('`, `')`];
+      // The length counts itself and the zero at the end, too.
+      return message('Q', cstring(head + 'x'.repeat(length - 5 - head.length - tail.length) + tail));
+    };
+    client.send(query(TEN_MEBIBYTES));
+    expect(await client.answers()).toEqual(['T', `D:${TEN_MEBIBYTES - 22}`, 'C:SELECT 1', 'Z:I']);
+    client.send(query(TEN_MEBIBYTES + 1).subarray(0, 1000));
+    const [refusal] = await client.until('E');
+    expect(refusal && inShort(refusal)).toBe('E:08P01');
+    expect(refusal && readFields(refusal.body).get('M')).toBe('invalid message length');
+    expect(refusal && readFields(refusal.body).get('S')).toBe('FATAL');
+    await client.until('');
+    expect(client.closed).toBe(true);
+  });
+
+  it('ends the session of a client that leaves in the middle', async () => {
+    const witness = await connect(local);
+    const before = await sessions(witness);
+    const leave = async (send: (client: RawClient) => void) => {
+      const client = await RawClient.open(local);
+      await client.answers();
+      send(client);
+      await client.close();
+    };
+    await leave((client) => {
+      client.send(message('Q', cstring('SELECT 1')).subarray(0, 6)); // half a message
+    });
+    await leave((client) => {
+      client.query('SELECT * FROM generate_series(1, 1000000)'); // an answer that nobody reads
+    });
+    await leave((client) => {
+      client.query('SELECT pg_sleep(60)');
+    });
+    await leave((client) => {
+      client.query('BEGIN');
+      client.query('CREATE TABLE never (id int)');
+    });
+    while ((await sessions(witness)) > before) await sleep(20);
+    expect((await witness.query(`SELECT FROM pg_class WHERE relname = 'never'`)).rowCount).toBe(0);
+    await witness.end();
+  });
+
+  it('goes on after all of that', async () => {
+    await withClient(local, async (client) => {
+      expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    });
+  });
+});
