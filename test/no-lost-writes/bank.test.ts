@@ -1,0 +1,132 @@
+import 'reflect-metadata';
+import { DsqlPool } from 'aurora-dsql-orm';
+import { createDsqlSequelize, runInTransaction as inSequelizeTransaction } from 'aurora-dsql-orm/sequelize';
+import { createDsqlDataSource, runInTransaction as inTypeormTransaction } from 'aurora-dsql-orm/typeorm';
+import { DataTypes, Model, type Sequelize } from 'sequelize';
+import { Column, Entity, PrimaryColumn, type DataSource } from 'typeorm';
+import { useCluster } from '../cluster';
+import { bankTables, runBank, type BankSize, type Transfer } from './bank';
+
+@Entity('account')
+class Account {
+  @PrimaryColumn({ type: 'integer' })
+  id!: number;
+
+  @Column({ type: 'integer' })
+  balance!: number;
+}
+
+@Entity('ledger')
+class Line {
+  @PrimaryColumn({ type: 'uuid' })
+  id!: string;
+
+  @Column({ type: 'integer' })
+  from!: number;
+
+  @Column({ type: 'integer' })
+  to!: number;
+
+  @Column({ type: 'integer' })
+  amount!: number;
+}
+
+class AccountModel extends Model {
+  declare id: number;
+  declare balance: number;
+}
+class LineModel extends Model {}
+
+/** `npm run soak` runs the long form: the short one fits into the gate. */
+const isLong = process.env.DSQL_SOAK === '1';
+const sizes: readonly BankSize[] = isLong
+  ? [
+      { accounts: 200, transfers: 10_000, workers: 32 },
+      { accounts: 5, transfers: 1_000, workers: 32 },
+    ]
+  : [
+      { accounts: 50, transfers: 600, workers: 16 },
+      { accounts: 5, transfers: 150, workers: 16 },
+    ];
+
+/** One statement that does it all, and commits itself. */
+const moveAtOnce = `
+  WITH line AS (INSERT INTO ledger (id, "from", "to", amount) VALUES ($1, $2, $3, $4) RETURNING "from", "to", amount)
+  UPDATE account SET balance = balance + CASE WHEN account.id = line."to" THEN amount ELSE -amount END
+  FROM line WHERE account.id IN (line."from", line."to")`;
+
+const cluster = useCluster();
+let dataSource: DataSource;
+let sequelize: Sequelize;
+
+beforeAll(async () => {
+  const pool = new DsqlPool(cluster.connection);
+  for (const table of bankTables) await pool.query(table);
+  await pool.end();
+  dataSource = createDsqlDataSource({
+    ...cluster.orm,
+    entities: [Account, Line],
+    poolErrorHandler: () => undefined,
+  });
+  await dataSource.initialize();
+  sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+  const integer = () => ({ type: DataTypes.INTEGER });
+  const options = { sequelize, timestamps: false };
+  AccountModel.init(
+    { id: { ...integer(), primaryKey: true }, balance: integer() },
+    { ...options, tableName: 'account' },
+  );
+  LineModel.init(
+    { id: { type: DataTypes.UUID, primaryKey: true }, from: integer(), to: integer(), amount: integer() },
+    { ...options, tableName: 'ledger' },
+  );
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await sequelize.close();
+});
+
+const transfers: Readonly<Record<string, Transfer>> = {
+  'TypeORM transactions': ({ from, to, amount, ...line }) =>
+    inTypeormTransaction(dataSource, async (manager) => {
+      const source = await manager.findOneByOrFail(Account, { id: from });
+      const target = await manager.findOneByOrFail(Account, { id: to });
+      source.balance -= amount;
+      target.balance += amount;
+      await manager.save([source, target]);
+      await manager.insert(Line, { ...line, from, to, amount });
+    }),
+  'Sequelize transactions': ({ from, to, amount, id }) =>
+    inSequelizeTransaction(sequelize, async (transaction) => {
+      const source = await AccountModel.findByPk(from, { transaction, rejectOnEmpty: true });
+      const target = await AccountModel.findByPk(to, { transaction, rejectOnEmpty: true });
+      await source.update({ balance: source.balance - amount }, { transaction });
+      await target.update({ balance: target.balance + amount }, { transaction });
+      await LineModel.create({ id, from, to, amount }, { transaction });
+    }),
+  'TypeORM statements': async ({ id, from, to, amount }) => {
+    await dataSource.query(moveAtOnce, [id, from, to, amount]);
+  },
+  'Sequelize statements': async ({ id, from, to, amount }) => {
+    await sequelize.query(moveAtOnce, { bind: [id, from, to, amount] });
+  },
+};
+
+describe.each(Object.entries(transfers))('a bank that moves money through %s', (name, transfer) => {
+  it.each(sizes)(
+    'has books that agree with what it told its customers: $transfers transfers, $accounts accounts',
+    async (size) => {
+      const { lost, ghosts, unbalanced, ...outcomes } = await runBank(
+        cluster.connection,
+        cluster.local.faults,
+        size,
+        transfer,
+      );
+      if (isLong) console.log(name, size, outcomes);
+      expect({ lost, ghosts, unbalanced }).toStrictEqual({ lost: [], ghosts: [], unbalanced: [] });
+      expect(outcomes.done).toBeGreaterThan(size.transfers / 2);
+      expect(outcomes.unknown).toBeGreaterThan(0);
+    },
+    isLong ? 600_000 : 60_000,
+  );
+});
