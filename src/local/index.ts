@@ -1,3 +1,5 @@
+export { emptyDatabase } from './empty-database';
+export type { QueryClient } from './empty-database';
 export type {
   CommitFault,
   CommitMatch,
@@ -11,6 +13,6 @@ export type {
   StatementMatch,
 } from './faults';
 export { startLocalDsql } from './local-dsql';
-export type { LocalDsql, LocalDsqlEnvironment, LocalDsqlOptions } from './local-dsql';
+export type { LocalCredentials, LocalDsql, LocalDsqlEnvironment, LocalDsqlOptions } from './local-dsql';
 export { PostgresUnavailableError } from './postgres';
 export type { RoundTrip, Trace, TracedConnection, TracedStatement, TraceRecording } from './trace';
