@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
+import { Model, UniqueConstraintError, type Sequelize, type Transaction } from 'sequelize';
+import { useCluster } from '../cluster';
+import { createAccountTable, defineAccounts, failure, stockSequelize } from './accounts';
+
+const cluster = useCluster();
+let sequelize: Sequelize;
+let Account: ReturnType<typeof defineAccounts>;
+
+beforeAll(async () => {
+  await createAccountTable(cluster);
+  sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+  Account = defineAccounts(sequelize);
+});
+afterEach(() => {
+  cluster.local.faults.clear();
+});
+afterAll(async () => {
+  await sequelize.close();
+});
+
+const where = () => ({ name: randomUUID() });
+
+describe('findOrCreate', () => {
+  it('stock: fails on Aurora DSQL, which has no PL/pgSQL', async () => {
+    const stock = stockSequelize(cluster);
+    await expect(defineAccounts(stock).findOrCreate({ where: where() })).rejects.toThrow();
+    await stock.close();
+  });
+
+  it('creates, and finds what it has created', async () => {
+    const options = { where: where(), defaults: { balance: 7 } };
+    const [created, isNew] = await Account.findOrCreate(options);
+    const [found, isNewAgain] = await Account.findOrCreate(options);
+    expect([isNew, isNewAgain, created.balance, found.id === created.id]).toStrictEqual([
+      true,
+      false,
+      7,
+      true,
+    ]);
+  });
+
+  it.each(['OC000', 'OC001'] as const)('survives a conflict: %s', async (error) => {
+    const condition = where();
+    cluster.local.faults.failCommit({ error, table: 'account', times: 2 });
+    const [, isNew] = await Account.findOrCreate({ where: condition });
+    expect(isNew).toBe(true);
+    expect(await Account.count({ where: condition })).toBe(1);
+  });
+
+  it('creates one row, however many ask for it at once', async () => {
+    const condition = where();
+    const results = await Promise.all(
+      Array.from({ length: 10 }, () => Account.findOrCreate({ where: condition })),
+    );
+    expect(results.filter(([, isNew]) => isNew)).toHaveLength(1);
+    expect(new Set(results.map(([{ id }]) => id)).size).toBe(1);
+  });
+
+  it('does so inside transactions that do more', async () => {
+    const condition = where();
+    const results = await Promise.all(
+      Array.from({ length: 6 }, () =>
+        sequelize.transaction(async (transaction) => {
+          const [account] = await Account.findOrCreate({
+            where: condition,
+            defaults: { balance: 0 },
+            transaction,
+          });
+          await account.update({ balance: account.balance + 1 }, { transaction });
+          return account.id;
+        }),
+      ),
+    );
+    expect(new Set(results).size).toBe(1);
+    expect(await Account.findAll({ where: condition })).toMatchObject([{ balance: 6 }]);
+  });
+
+  it('is no nested transaction, managed or not', async () => {
+    const condition = where();
+    await sequelize.transaction(async (transaction) => {
+      const [, first] = await Account.findOrCreate({ where: condition, transaction });
+      const [, second] = await Account.findOrCreate({ where: condition, transaction });
+      expect([first, second]).toStrictEqual([true, false]);
+    });
+    const unmanaged = await sequelize.transaction();
+    const rolledBack = where();
+    await Account.findOrCreate({ where: rolledBack, transaction: unmanaged });
+    await unmanaged.rollback();
+    expect(await Account.count({ where: rolledBack })).toBe(0);
+    expect(await Account.count({ where: condition })).toBe(1);
+  });
+
+  it('gives its transaction to the hooks of the model, and takes their work along when it fails', async () => {
+    const seen: (Transaction | null | undefined)[] = [];
+    const other = where();
+    const mistake = new Error('hook');
+    Account.addHook('afterCreate', 'other', async (_, { transaction }) => {
+      seen.push(transaction);
+      await sequelize.query(
+        "INSERT INTO account (id, name, balance, tags) VALUES (gen_random_uuid(), $1, 1, '[]')",
+        {
+          bind: [other.name],
+          transaction: transaction ?? null,
+        },
+      );
+      throw mistake;
+    });
+    expect(await failure(Account.findOrCreate({ where: where() }))).toBe(mistake);
+    Account.removeHook('afterCreate', 'other');
+    expect(seen).toHaveLength(1);
+    expect(seen[0]).toBeTruthy();
+    expect(await Account.count({ where: other })).toBe(0);
+  });
+
+  it('reports a duplicate of something else than it looked for, and leaves the transaction usable', async () => {
+    const taken = await Account.create({ name: randomUUID() });
+    await sequelize.transaction(async (transaction) => {
+      const error = await failure(
+        Account.findOrCreate({ where: { balance: -1 }, defaults: { name: taken.name }, transaction }),
+      );
+      expect(error).toBeInstanceOf(UniqueConstraintError);
+      await Account.create({ balance: 5 }, { transaction });
+    });
+    await expect(
+      Account.findOrCreate({ where: { balance: -1 }, defaults: { name: taken.name } }),
+    ).rejects.toBeInstanceOf(UniqueConstraintError);
+  });
+
+  it('says what is wrong with its arguments as Sequelize does', async () => {
+    await expect(Account.findOrCreate(undefined as never)).rejects.toThrow(/Missing where attribute/);
+    await expect(Account.findOrCreate({})).rejects.toThrow(/Missing where attribute/);
+  });
+
+  it('is left to a model that has its own', async () => {
+    class Own extends Model {
+      static override findOrCreate(): Promise<[never, boolean]> {
+        return Promise.reject(new Error('my own'));
+      }
+    }
+    Own.init({}, { sequelize, modelName: 'Own' });
+    await expect(Own.findOrCreate()).rejects.toThrow('my own');
+  });
+});
+
+describe('findCreateFind', () => {
+  it('creates one row, however many ask for it at once, inside transactions and outside', async () => {
+    const condition = where();
+    const ask = (transaction?: Transaction) =>
+      Account.findCreateFind({ where: condition, ...(transaction && { transaction }) });
+    const results = await Promise.all(
+      Array.from({ length: 8 }, (_, index) =>
+        index % 2 === 0 ? ask() : sequelize.transaction((transaction) => ask(transaction)),
+      ),
+    );
+    expect(new Set(results.map(([{ id }]) => id)).size).toBe(1);
+  });
+});
