@@ -45,6 +45,10 @@ const DURATION_WEIGHT = 0.1;
 /** How quickly the shortest duration is forgotten, by each commit: conditions change. */
 const FORGETTING = 1.002;
 
+/** After so many outcomes with few conflicts among them the window is widened at once. */
+const ROUND = 32;
+const WIDENING = 1.5;
+
 /** A window that has room for so many times what is in flight limits nobody, and is forgotten. */
 const ROOMY = 4;
 
@@ -64,6 +68,9 @@ export class Admission {
   /** How long an attempt takes that is committed: at best, and at present, in milliseconds. */
   #shortestMs = Infinity;
   #usualMs = 0;
+  /** Of the present round. */
+  #outcomes = 0;
+  #conflicts = 0;
   readonly #retries: Waiter[] = [];
   readonly #newcomers: Waiter[] = [];
 
@@ -136,6 +143,11 @@ export class Admission {
     const window = isConflict ? Math.min(this.#window, this.#inFlight + 1) : this.#window;
     const step = GAIN * Math.max(1, window / WIDE) * (target - (isConflict ? 1 : 0));
     this.#window = Math.max(1, window + step);
+    this.#conflicts += isConflict ? 1 : 0;
+    if (++this.#outcomes === ROUND) {
+      if (this.#conflicts / ROUND < target / 2) this.#window *= WIDENING;
+      this.#outcomes = this.#conflicts = 0;
+    }
     if (this.#window > ROOMY * Math.max(this.#inFlight, ROOMY)) this.#window = Infinity;
   }
 
