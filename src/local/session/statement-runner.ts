@@ -267,7 +267,7 @@ export class StatementRunner {
   ): Promise<(message: Message) => void> {
     const { kind, targets } = statement;
     const isResumed = portal?.progress === 'suspended';
-    if (kind === 'begin' || kind === 'commit' || kind === 'rollback') return pass;
+    if (this.#status === 'E' || kind === 'begin' || kind === 'commit' || kind === 'rollback') return pass;
     if (!isResumed && (kind === 'write' || kind === 'ddl' || (kind === 'copy' && targets.length > 0))) {
       await this.#participant.foresee(statement);
       const messages: Message[] = [];
