@@ -65,6 +65,23 @@ describe('what only the catalogue tells', () => {
       });
     });
 
+    it('shows parameters that only DSQL has', async () => {
+      expect((await run('SHOW disable_sync_create_index')).rows).toEqual([
+        { disable_sync_create_index: 'on' },
+      ]);
+      expect((await run('SHOW dsql.enable_batched_nestloop')).rows).toEqual([
+        { 'dsql.enable_batched_nestloop': 'on' },
+      ]);
+      await run('SET disable_sync_create_index TO off');
+      expect((await run(`SELECT current_setting('disable_sync_create_index') AS it`)).rows).toEqual([
+        { it: 'off' },
+      ]);
+      await run('RESET disable_sync_create_index');
+      expect((await run('SHOW disable_sync_create_index')).rows).toEqual([
+        { disable_sync_create_index: 'on' },
+      ]);
+    });
+
     it('builds an index at once on an empty table, where the session asks for it', async () => {
       const sync = 'CREATE INDEX empty_n ON other.empty (n)';
       const refused = { code: '0A000', message: 'unsupported mode. please use CREATE INDEX ASYNC.' };

@@ -71,6 +71,7 @@ AS $$
     WHEN 'server_version' THEN '${REPORTED_VERSION.serverVersion}'
     WHEN 'server_version_num' THEN '${REPORTED_VERSION.serverVersionNum}'
     WHEN 'client_min_messages' THEN 'notice'
+    WHEN 'disable_sync_create_index' THEN ${INTERNAL_SCHEMA}.current_setting('dsql.disable_sync_create_index')
     ELSE ${INTERNAL_SCHEMA}.current_setting($1) END
 $$;
 CREATE FUNCTION pg_catalog.current_setting(setting_name text, missing_ok boolean) RETURNS text
@@ -80,6 +81,7 @@ AS $$
     WHEN 'server_version' THEN '${REPORTED_VERSION.serverVersion}'
     WHEN 'server_version_num' THEN '${REPORTED_VERSION.serverVersionNum}'
     WHEN 'client_min_messages' THEN 'notice'
+    WHEN 'disable_sync_create_index' THEN ${INTERNAL_SCHEMA}.current_setting('dsql.disable_sync_create_index', $2)
     ELSE ${INTERNAL_SCHEMA}.current_setting($1, $2) END
 $$;
 CREATE FUNCTION ${INTERNAL_SCHEMA}.reported_setting(setting_name text, setting text) RETURNS text

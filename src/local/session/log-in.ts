@@ -12,6 +12,7 @@ import type { ErrorFields } from '../wire/server-messages';
 import { ConnectionRefusedError } from '../wire/startup';
 import type { SessionRequest } from '../wire/startup';
 import { BackendError, BackendLink } from './backend-link';
+import { KEPT_SETTINGS } from './reported-settings';
 import { clusterIdOption, readStartupOptions } from './startup-options';
 
 /** What a client must match to get in, and where it is let to. */
@@ -51,9 +52,6 @@ const ACCESS_DENIED: ErrorFields = {
   sqlstate: '28000',
   message: 'unable to accept connection, access denied',
 };
-
-/** A parameter that PostgreSQL does not know, and the name under which it keeps it for us, as for SET. */
-const DSQL_ONLY_PARAMETER = { name: 'disable_sync_create_index', keptAs: 'dsql.disable_sync_create_index' };
 
 /**
  * Takes a client from its start-up packet to a session of PostgreSQL that is its own: SNI, token, database, settings.
@@ -190,7 +188,12 @@ function backendParameters(
   }
   for (const [name, value] of options.settings) wanted.set(name, value);
 
+  const kept = [...KEPT_SETTINGS.values()].map(({ keptAs, initially }): [string, string] => [
+    keptAs,
+    initially,
+  ]);
   const accepted = new Map([
+    ...kept,
     ['user', user],
     ['database', DATABASE],
     ['client_encoding', 'UTF8'],
@@ -209,8 +212,8 @@ function backendParameters(
       if (value !== gate.clusterId) {
         throw refused(stream, ACCESS_DENIED);
       }
-    } else if (lowerCase === DSQL_ONLY_PARAMETER.name) {
-      accepted.set(DSQL_ONLY_PARAMETER.keptAs, value);
+    } else if (KEPT_SETTINGS.has(lowerCase)) {
+      accepted.set(KEPT_SETTINGS.get(lowerCase)?.keptAs ?? name, value);
     } else {
       // Names are compared without case; a second spelling of one of ours must not stand beside it.
       for (const ours of accepted.keys()) if (ours.toLowerCase() === lowerCase) accepted.delete(ours);

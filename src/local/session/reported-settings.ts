@@ -10,6 +10,21 @@ const REPORTED: Readonly<Record<string, string>> = {
   client_min_messages: 'notice',
 };
 
+/** Parameters that PostgreSQL does not know, and what it keeps for us under a name with a dot in place of theirs. */
+export const KEPT_SETTINGS: ReadonlyMap<string, { readonly keptAs: string; readonly initially: string }> =
+  new Map([
+    ['disable_sync_create_index', { keptAs: 'dsql.disable_sync_create_index', initially: 'on' }],
+    // On or off at first was never recorded.
+    ['dsql.enable_batched_nestloop', { keptAs: 'dsql.enable_batched_nestloop', initially: 'on' }],
+  ]);
+
+/** The name of a setting that is to be shown, if PostgreSQL keeps it under another. */
+export function keptSetting({ node, tree }: Statement): string | undefined {
+  if (node !== 'VariableShowStmt') return undefined;
+  const name = (tree as { readonly name?: string }).name?.toLowerCase() ?? '';
+  return KEPT_SETTINGS.has(name) ? name : undefined;
+}
+
 /**
  * The row that SHOW must answer with, where it is not PostgreSQL's own: settings that are compiled into it, and
  * one that we have changed for ourselves.

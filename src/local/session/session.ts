@@ -40,7 +40,7 @@ import { TRANSACTION_ABORTED } from './client-error';
 import { ClientInput } from './client-input';
 import type { Unit } from './client-input';
 import { readQueryText } from './query-text';
-import { SERVER_VERSION } from './reported-settings';
+import { keptSetting, SERVER_VERSION } from './reported-settings';
 import { textForBackend } from './own-statements';
 import { isRefusal, StatementBook } from './statement-book';
 import { StatementRunner } from './statement-runner';
@@ -394,8 +394,13 @@ export class Session {
   }
 }
 
-/** An asynchronous statement returns a row where PostgreSQL, which builds at once, returns none. */
+/**
+ * An asynchronous statement returns a row where PostgreSQL, which builds at once, returns none; and a setting that
+ * PostgreSQL keeps for us under another name is shown under its own.
+ */
 function describedAs(message: Message, statement: Statement | undefined, binary: boolean): Buffer {
-  if (message.type !== 'n' || !statement?.async) return message.bytes;
-  return rowDescription([{ name: 'job_id', format: binary ? 1 : 0 }]);
+  const format = binary ? 1 : 0;
+  if (message.type === 'n' && statement?.async) return rowDescription([{ name: 'job_id', format }]);
+  const shown = message.type === 'T' && statement ? keptSetting(statement) : undefined;
+  return shown === undefined ? message.bytes : rowDescription([{ name: shown, format }]);
 }
