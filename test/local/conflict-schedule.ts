@@ -115,7 +115,8 @@ export class ScheduleRunner {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#observer, ...this.#sessions].map((client) => client?.end()));
+    const clients = this.#observer ? [this.#observer, ...this.#sessions] : [];
+    await Promise.all(clients.map((client) => client.end()));
   }
 
   /**
