@@ -3,15 +3,18 @@ import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Command } from './main';
 
-const usage = `Usage: aurora-dsql-orm local [--port N] [-- command ...]
+const usage = `Usage: aurora-dsql-orm local [options] [-- command ...]
 
 Starts a local Aurora DSQL on 127.0.0.1.
 
 Without a command it prints the environment to reach it as lines for a shell and stays up until it is interrupted.
 With one it runs the command with that environment added to its own, and exits with its status.
 
-  --port N   listen on this port (default: a free one)
-  --help     show this
+  --port N           listen on this port (default: a free one)
+  --region NAME      the AWS region it pretends to be in (default: us-east-1)
+  --job-duration MS  how long asynchronous jobs, such as CREATE INDEX ASYNC, take (default: 0)
+  --latency MS       make every round trip last longer (default: 0)
+  --help             show this
 `;
 
 /** Variables that would make the AWS SDK look past, or spoil, the access key of the local DSQL. */
@@ -24,7 +27,13 @@ async function run(args: readonly string[]): Promise<number> {
   const separator = args.indexOf('--');
   const { values } = parseArgs({
     args: separator < 0 ? [...args] : args.slice(0, separator),
-    options: { port: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      port: { type: 'string' },
+      region: { type: 'string' },
+      'job-duration': { type: 'string' },
+      latency: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   if (values.help) {
     process.stdout.write(usage);
@@ -32,10 +41,13 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const [program, ...programArgs] = separator < 0 ? [] : args.slice(separator + 1);
 
-  const port = portNumber(values.port);
+  const port = number('--port', values.port);
+  const jobDurationMs = number('--job-duration', values['job-duration']);
+  const latencyMs = number('--latency', values.latency) ?? 0;
   const { startLocalDsql } = await import('../local'); // not needed to say what is wrong with an argument
-  const local = await startLocalDsql({ port });
+  const local = await startLocalDsql({ port, region: values.region, jobDurationMs });
   try {
+    if (latencyMs > 0) local.faults.addLatency(latencyMs);
     const env = await local.env();
     if (program !== undefined) return await runProgram(program, programArgs, env);
     const interrupted = interruption(); // who reads the lines may interrupt us at once
@@ -47,9 +59,9 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function portNumber(text: string | undefined): number | undefined {
+function number(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d+$/.test(text)) throw new RangeError(`--port: expected a number, got ${JSON.stringify(text)}`);
+  if (!/^\d+$/.test(text)) throw new RangeError(`${option}: expected a number, got ${JSON.stringify(text)}`);
   return Number(text);
 }
 

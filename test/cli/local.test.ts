@@ -104,6 +104,28 @@ describe('aurora-dsql-orm local', () => {
     expect(stdout.trim()).toBe(String(port));
   });
 
+  it('is slow where it is told to be, in another region', async () => {
+    const script = `
+      const { Client } = require('pg');
+      const { PGHOST, PGHOSTADDR, PGPORT, PGPASSWORD, PGSSLROOTCERT } = process.env;
+      const ssl = { ca: require('fs').readFileSync(PGSSLROOTCERT), servername: PGHOST };
+      const client = new Client({ host: PGHOSTADDR, port: PGPORT, password: PGPASSWORD, ssl });
+      const main = async () => {
+        await client.connect();
+        const begun = Date.now();
+        await client.query('CREATE TABLE t (id int PRIMARY KEY, n int)');
+        const slept = Date.now() - begun >= 40;
+        const { rows: [{ job_id }] } = await client.query('CREATE INDEX ASYNC ON t (n)');
+        const { rows: [{ status }] } = await client.query('SELECT status FROM sys.jobs WHERE job_id = $1', [job_id]);
+        console.log(JSON.stringify({ slept, finished: status === 'completed', region: process.env.AWS_REGION }));
+        await client.end();
+      };
+      void main();`;
+    const options = ['--latency', '40', '--job-duration', '600000', '--region', 'eu-central-1'];
+    const { stdout } = await run(['local', ...options, '--', process.execPath, '-e', script]);
+    expect(JSON.parse(stdout)).toEqual({ slept: true, finished: false, region: 'eu-central-1' });
+  });
+
   it('explains itself', async () => {
     expect(await run(['local', '--help'])).toMatchObject({
       status: 0,
@@ -118,6 +140,9 @@ describe('aurora-dsql-orm local', () => {
   it.each([
     [['local', '--prot', '1'], '--prot'],
     [['local', '--port', 'x'], '--port: expected a number, got "x"'],
+    [['local', '--latency', '-1'], '--latency'],
+    [['local', '--job-duration', 'long'], '--job-duration: expected a number, got "long"'],
+    [['local', '--region', 'Frankfurt'], 'region: expected an AWS region'],
     [['local', '--port', '70000'], 'port: expected an integer from 0 to 65535, got 70000'],
     [['loca'], 'there is no command "loca"'],
     [['toString'], 'there is no command "toString"'],
