@@ -40,6 +40,9 @@ const CANCELLED = '57014';
 const DIFFERENT = 'different';
 const MAX_ATTEMPTS = 10;
 
+/** Statements whose effect is no part of the transaction, or that have none. */
+const LASTING: ReadonlySet<string> = new Set(['DeallocateStmt', 'DiscardStmt', 'VariableShowStmt']);
+
 const SAVEPOINT = 'dsql$savepoint';
 const ROLLBACK_TO = 'dsql$rollback';
 const PORTAL = 'dsql$control';
@@ -137,7 +140,7 @@ export class Participant {
 
   /** A statement was executed whose answer need not be verified. */
   executed(statement: LoggedStatement): void {
-    this.#transaction?.log.push(statement);
+    if (!LASTING.has(statement.statement.node)) this.#transaction?.log.push(statement);
   }
 
   /** A portal that had been left half read was executed to its end. */
