@@ -144,8 +144,9 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
     ): Promise<unknown> {
       const [options, work] = typeof first === 'function' ? [{}, first] : [first ?? {}, second];
       // `findOrCreate` begins a transaction of its own, with its own options. In the caller's it needs none.
-      if (work === undefined && 'where' in options && options.transaction) return options.transaction;
-      const split = splitTransactionOptions(options);
+      const isForFindOrCreate = work === undefined && 'where' in options;
+      if (isForFindOrCreate && options.transaction) return options.transaction;
+      const split = splitTransactionOptions(isForFindOrCreate ? pickLogging(options) : options);
       const parent = this.#parentOf(options);
       if (parent !== undefined) {
         const { nested } = resolveTransactionOptions(split.own, this.#transactions.defaults);
@@ -238,6 +239,10 @@ function clsOf(sequelize: object): WithCls {
 /** The transaction that CLS finds around the running code. */
 function ambientTransaction(sequelize: object): HostTransaction | undefined {
   return (clsOf(sequelize)._cls?.get('transaction') as HostTransaction | null | undefined) ?? undefined;
+}
+
+function pickLogging({ logging, benchmark }: SequelizeTransactionOptions): SequelizeTransactionOptions {
+  return { ...(logging !== undefined && { logging }), ...(benchmark !== undefined && { benchmark }) };
 }
 
 function textOf(sql: unknown): string {

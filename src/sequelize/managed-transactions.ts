@@ -3,6 +3,7 @@ import type { Transaction } from 'sequelize/lib/transaction';
 import {
   AfterCommitError,
   CommitMarkers,
+  isAfterCommitError,
   resolveTransactionOptions,
   TransactionRunner,
   type Attempt,
@@ -103,7 +104,9 @@ export class ManagedTransactions {
         });
       } catch (error) {
         // The callback has committed the transaction itself.
-        if (open?.transaction.finished === 'commit') throw new AfterCommitError({ cause: error });
+        if (open?.transaction.finished === 'commit') {
+          throw isAfterCommitError(error) ? error : new AfterCommitError({ cause: error });
+        }
         lastError = open?.reasonOf(error) ?? error;
         // As long as the outcome is unknown it may turn out to be a success.
         if (!isUnknown()) abandon();

@@ -344,6 +344,23 @@ describe('after the commit', () => {
     expect(await balances(cluster, [id])).toStrictEqual([]);
   });
 
+  it('a callback may commit by itself, and no failure behind that is taken for one of the transaction', async () => {
+    const hook = jest.fn(() => {
+      throw new Error('hook');
+    });
+    const ids: string[] = [];
+    const error = await failure(
+      sequelize.transaction(async (transaction) => {
+        transaction.afterCommit(hook);
+        ids.push((await Account.create({ balance: 3 }, { transaction })).id);
+        await transaction.commit();
+      }),
+    );
+    expect(error).toMatchObject({ name: 'AfterCommitError', cause: { message: 'hook' } });
+    expect(hook).toHaveBeenCalledTimes(1);
+    expect(await balances(cluster, ids)).toStrictEqual([3]);
+  });
+
   it('a callback that commits by itself and then meets a conflict is not run again', async () => {
     const attempts = jest.fn();
     let id = '';
@@ -682,6 +699,19 @@ describe('when the answer to COMMIT is lost', () => {
       expect(await balances(cluster, ids)).toStrictEqual([1]);
       expect(verifyCommitted).not.toHaveBeenCalled();
     });
+  });
+
+  it('because of a timeout of the client, the outcome is unknown as well', async () => {
+    const { instance, Accounts } = another({ dialectOptions: { query_timeout: 500 } });
+    const ids: string[] = [];
+    const error = await failure(
+      instance.transaction(async (transaction) => {
+        ids.push((await Accounts.create({}, { transaction })).id);
+        cluster.local.faults.addLatency(1_500);
+      }),
+    );
+    expect(isCommitOutcomeUnknownError(error)).toBe(true);
+    expect(ids).toHaveLength(1);
   });
 
   it('a transaction that runs nothing needs no marker', async () => {
