@@ -43,19 +43,19 @@ const SERIAL_TYPES = new Set(['serial', 'serial2', 'serial4', 'serial8', 'bigser
 const GEOMETRIC_TYPES = new Set(['point', 'line', 'lseg', 'box', 'path', 'polygon', 'circle']);
 
 /** The name of a type when it is one of PostgreSQL's own: as written alone, or in `pg_catalog`. */
-function builtinName(type: TypeName | undefined): string | undefined {
+export function builtinTypeName(type: TypeName | undefined): string | undefined {
   const names = strings(type?.names);
   return names.length === 1 || (names.length === 2 && names[0] === 'pg_catalog') ? names.at(-1) : undefined;
 }
 
 /** The name by which messages call a type, without its modifiers: `integer` for `int4`, `text[]` for `_text`. */
-function displayName(name: string, isArray: boolean): string {
+export function displayName(name: string, isArray: boolean): string {
   return (DISPLAY_NAMES[name] ?? name) + (isArray ? '[]' : '');
 }
 
 /** The name of a type that DSQL cannot store in a column, as its message shows it; `undefined` for every other type. */
 export function refusedColumnType(type: TypeName | undefined): string | undefined {
-  const name = builtinName(type);
+  const name = builtinTypeName(type);
   if (name === undefined) return undefined;
   const known = (candidate: string) => COLUMN_TYPES.has(candidate) || REFUSED_TYPES.has(candidate);
   // Arrays also go by the name of their element with an underscore before it.
@@ -75,7 +75,7 @@ export function serialType(type: TypeName | undefined): string | undefined {
 
 /** The name of a geometric type, which DSQL refuses even in a cast. */
 export function geometricType(type: TypeName | undefined): string | undefined {
-  const name = builtinName(type);
+  const name = builtinTypeName(type);
   return name !== undefined && isGeometricType(name)
     ? displayName(name, type?.arrayBounds !== undefined)
     : undefined;
@@ -88,7 +88,7 @@ export function isGeometricType(name: string): boolean {
 
 /** The name of a type that an identity column cannot have: any of PostgreSQL's own but `bigint`. */
 export function nonBigintType(type: TypeName | undefined): string | undefined {
-  const name = builtinName(type);
+  const name = builtinTypeName(type);
   if (name === undefined || name === 'int8' || !COLUMN_TYPES.has(name)) return undefined;
   return displayName(name, type?.arrayBounds !== undefined);
 }

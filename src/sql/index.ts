@@ -1,3 +1,5 @@
+export { capabilities } from './capabilities';
+export type { Capability, CapabilityOverrides } from './capabilities';
 export { leftLateralReferences } from './left-lateral-references';
 export type { LateralReference } from './left-lateral-references';
 export { walk } from './parse-tree';
@@ -17,3 +19,18 @@ export type {
   StatementKind,
   TableName,
 } from './statement';
+export { translate } from './translate';
+export type {
+  CatalogFacts,
+  ColumnFacts,
+  DsqlStatement,
+  DsqlStatementKind,
+  EnumFacts,
+  OmittedStatement,
+  RepeatedWrite,
+  Simplifications,
+  TableFacts,
+  TranslateOptions,
+  Translation,
+  TranslationRefusal,
+} from './translate';

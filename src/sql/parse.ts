@@ -147,7 +147,7 @@ function syntaxError(error: unknown): QuerySyntaxError {
 }
 
 /** PostgreSQL locates by UTF-8 bytes, JavaScript by UTF-16 units; the two agree on ASCII. */
-function utf16Offsets(text: string): (byteOffset: number) => number {
+export function utf16Offsets(text: string): (byteOffset: number) => number {
   const bytes = Buffer.byteLength(text);
   if (bytes === text.length) return (byteOffset) => byteOffset;
   const encoded = Buffer.from(text);

@@ -215,7 +215,8 @@ const transactions: readonly StatementRule[] = [
 
 // ---------------------------------------------------------------------------------------------------------------
 
-const columnConstraints = ({ constraints }: ColumnDef): Constraint[] =>
+/** The constraints of a column, those after its type. */
+export const columnConstraints = ({ constraints }: ColumnDef): Constraint[] =>
   (constraints ?? []).flatMap((constraint) => asNode(constraint, 'Constraint') ?? []);
 
 const isColumnOfTable = ({ parent }: Place): boolean =>
@@ -228,7 +229,7 @@ const tableStatement = ({ parent }: Place): { statement: string } => ({
 const CACHE_ADVICE = 'please define CACHE greater than or equal to 65536 or equal to 1';
 
 /** The CACHE of a sequence's options: a number, or `undefined` where none is given. */
-function cacheSize(options: readonly Node[] | undefined): number | undefined {
+export function cacheSize(options: readonly Node[] | undefined): number | undefined {
   for (const option of options ?? []) {
     const element = asNode(option, 'DefElem');
     if (element?.defname !== 'cache') continue;
@@ -239,7 +240,8 @@ function cacheSize(options: readonly Node[] | undefined): number | undefined {
   return undefined;
 }
 
-const isCacheAccepted = (size: number | undefined): boolean => size === 1 || (size ?? 0) >= 65_536;
+/** DSQL takes a CACHE of 1 and of 65,536 and above. */
+export const isCacheAccepted = (size: number | undefined): boolean => size === 1 || (size ?? 0) >= 65_536;
 
 const columnsOf = ({ tableElts }: NodeBody<'CreateStmt'>): ColumnDef[] =>
   (tableElts ?? []).flatMap((element) => asNode(element, 'ColumnDef') ?? []);
@@ -1219,6 +1221,27 @@ const statefulRules: readonly RefusalRule[] = [
     ...byPattern(RECORDED),
     instead: 'Store text or jsonb.',
   }),
+  stateful('catalogue', 'index-collation', {
+    what: 'CREATE INDEX … (column COLLATE …) with another collation than C',
+    sqlstate: '42704',
+    message: 'collation {name} for encoding "UTF8" does not exist',
+    ...byPattern(GUIDE),
+    instead: 'Leave COLLATE away: texts sort by their bytes.',
+  }),
+  stateful('catalogue', 'index-operator-class', {
+    what: 'CREATE INDEX … (column operator_class) with a class that orders values in a way of its own',
+    sqlstate: '42704',
+    message: 'operator class "{name}" does not exist for access method "btree_index"',
+    ...byPattern(GUIDE),
+    instead: 'Leave the operator class away, or leave the index out if it is for another kind of search.',
+  }),
+  stateful('catalogue', 'extension-type', {
+    what: 'a column of a type that an extension brings: citext, hstore, geometry, vector, …',
+    sqlstate: '42704',
+    message: 'type "{type}" does not exist',
+    ...byPattern(RECORDED),
+    instead: 'Store text or jsonb; for citext, make a unique index on lower(column).',
+  }),
   limit('key-size', 'a key of more than 1 KiB', 'key size too large'),
   limit('row-size', 'a row of more than 2 MiB', 'maximum row size exceeded'),
   limit('column-size', 'a value of more than 1 MiB', 'maximum column size exceeded'),
@@ -1264,19 +1287,33 @@ for (const each of statementRules) {
  * Of several reasons the outermost and first in the text wins; of several at one place the first in the table.
  */
 export function findRefusal(source: SourceStatement): Refusal | undefined {
-  let refusal: Refusal | undefined;
-  walk(source.node, source.body, ({ name, body, parent }) => {
+  let first: Refusal | undefined;
+  visitRefusals(source, (refusal) => {
+    first = refusal;
+    return false;
+  });
+  return first;
+}
+
+/**
+ * Visits every reason why DSQL refuses a statement, with the node that is the reason, until `visit` returns `false`:
+ * outer before inner, in the order of the text, and at one place in the order of the table.
+ */
+export function visitRefusals(
+  source: SourceStatement,
+  visit: (refusal: Refusal, node: Visited) => boolean,
+): void {
+  walk(source.node, source.body, (node) => {
+    const { name, body, parent } = node;
     const rules = rulesByNode.get(name);
     if (!rules) return true;
     for (const each of rules) {
       const finding = each.finds(body, { parent, source });
       if (finding === undefined || finding === false) continue;
-      refusal = refusalBy(each, finding === true ? {} : finding);
-      return false;
+      if (!visit(refusalBy(each, finding === true ? {} : finding), node)) return false;
     }
     return true;
   });
-  return refusal;
 }
 
 function refusalBy(row: RefusalRule, parts: Readonly<Record<string, string>>): Refusal {

@@ -1,0 +1,71 @@
+import type { TableName } from '../statement';
+import type { TranslationContext } from './context';
+import type { Draft } from './draft';
+import { quoted } from './object-names';
+
+/** The most rows that a transaction may change (AWS user guide, quotas, 2026-09-15). */
+export const MAX_ROWS = 3000;
+
+/** A table as the text writes it, and as it is called. */
+export interface WrittenTable {
+  readonly written: string;
+  readonly name: TableName;
+}
+
+/** Deletes all rows of a table, a batch at a time. */
+export function deleteInBatches(table: WrittenTable, context: TranslationContext): Draft {
+  const key = knownKey(table, context);
+  const sql =
+    key.length > 0
+      ? `DELETE FROM ${table.written} WHERE ${tuple(key)} IN (${batch(table, key)})`
+      : `DELETE FROM ${table.written}`;
+  return repeated(sql, table, key);
+}
+
+/**
+ * Gives a column of existing rows its default, a batch at a time.
+ *
+ * @param column - As the text writes it.
+ * @param neverNull - A condition without which the default may be NULL for ever; `undefined` when it cannot be.
+ */
+export function fillInBatches(
+  table: WrittenTable,
+  column: string,
+  neverNull: string | undefined,
+  context: TranslationContext,
+): Draft {
+  const key = knownKey(table, context);
+  const unfilled = `${column} IS NULL${neverNull === undefined ? '' : ` AND ${neverNull}`}`;
+  const rows = key.length > 0 ? `${tuple(key)} IN (${batch(table, key, unfilled)})` : unfilled;
+  return repeated(`UPDATE ${table.written} SET ${column} = DEFAULT WHERE ${rows}`, table, key);
+}
+
+function batch(table: WrittenTable, key: readonly string[], condition?: string): string {
+  const where = condition === undefined ? '' : ` WHERE ${condition}`;
+  return `SELECT ${key.map(quoted).join(', ')} FROM ${table.written}${where} LIMIT ${String(MAX_ROWS)}`;
+}
+
+function tuple(key: readonly string[]): string {
+  const columns = key.map(quoted).join(', ');
+  return key.length === 1 ? columns : `(${columns})`;
+}
+
+function knownKey({ name }: WrittenTable, context: TranslationContext): readonly string[] {
+  const key = context.catalog.table(name)?.primaryKey;
+  if (!key) context.unknownKeys.set(JSON.stringify(name), name);
+  return key ?? [];
+}
+
+function repeated(sql: string, { name, written }: WrittenTable, key: readonly string[]): Draft {
+  return {
+    sql,
+    repeat: { maxRows: MAX_ROWS, table: name, key },
+    notes:
+      key.length > 0
+        ? [`Run again and again until it touches no row: a transaction may change ${String(MAX_ROWS)} rows.`]
+        : [
+            `The key of ${written} is not known: this takes all rows at once, and fails when they are more than ` +
+              `${String(MAX_ROWS)}.`,
+          ],
+  };
+}

@@ -1,0 +1,126 @@
+import type { RangeVar } from 'libpg-query';
+import type { TableName } from '../statement';
+
+/** What is known of a database, as far as a translation can use it; everything may be left away. */
+export interface CatalogFacts {
+  readonly tables?: readonly TableFacts[];
+  /**
+   * The enum types that the text uses. Their columns become text with a CHECK, and a CREATE TYPE of such a type has
+   * nothing to do: give a type here if its columns come in other texts.
+   */
+  readonly enums?: readonly EnumFacts[];
+}
+
+/** What is known of a table. A field that is absent is unknown; an empty one says that there is none. */
+export interface TableFacts extends TableName {
+  /** The columns of the primary key, in its order. */
+  readonly primaryKey?: readonly string[];
+  /** All columns. */
+  readonly columns?: readonly ColumnFacts[];
+  /** The names of all constraints, the primary key's among them. */
+  readonly constraints?: readonly string[];
+  /** The name of the primary key's constraint. */
+  readonly primaryKeyName?: string;
+}
+
+/** What is known of a column. */
+export interface ColumnFacts {
+  readonly name: string;
+  /** As `format_type()` gives it: `character varying(255)`. */
+  readonly type?: string;
+  readonly notNull?: boolean;
+  /** The name of a validated `CHECK (column IS NOT NULL)`, which is how a column becomes NOT NULL later on DSQL. */
+  readonly notNullCheck?: string;
+  readonly identity?: boolean;
+}
+
+/** An enum type. */
+export interface EnumFacts {
+  readonly schema?: string;
+  readonly name: string;
+  /** In the order of the type. */
+  readonly labels: readonly string[];
+}
+
+/** The facts of one translation: those given, and those the text itself has made so far. */
+export class KnownCatalog {
+  readonly #tables: TableFacts[];
+
+  constructor({ tables = [] }: CatalogFacts = {}) {
+    this.#tables = [...tables];
+  }
+
+  table(name: TableName): TableFacts | undefined {
+    return this.#tables.findLast((table) => isSameName(table, name));
+  }
+
+  column(table: TableName, column: string): ColumnFacts | undefined {
+    return this.table(table)?.columns?.find(({ name }) => name === column);
+  }
+
+  hasConstraint(table: TableName, name: string): boolean {
+    return this.table(table)?.constraints?.includes(name) ?? false;
+  }
+
+  /** Notes that the text has created a table, or changed it. */
+  set(facts: TableFacts): void {
+    this.forget(facts);
+    this.#tables.push(facts);
+  }
+
+  /** Notes that the text has dropped a table, or done with it what is not followed here. */
+  forget(name: TableName): void {
+    for (let at = this.#tables.length - 1; at >= 0; at--) {
+      const table = this.#tables[at];
+      if (table && isSameName(table, name)) this.#tables.splice(at, 1);
+    }
+  }
+
+  /** Notes a column that the text has added or changed; without `facts` it has dropped it. */
+  setColumn(table: TableName, column: string, facts: ColumnFacts | undefined): void {
+    const known = this.table(table);
+    if (!known?.columns) return;
+    const others = known.columns.filter(({ name }) => name !== column);
+    this.set({ ...known, columns: facts ? [...others, facts] : others });
+  }
+
+  addConstraint(table: TableName, name: string): void {
+    const known = this.table(table);
+    if (known?.constraints) this.set({ ...known, constraints: [...known.constraints, name] });
+  }
+
+  dropConstraint(table: TableName, name: string): void {
+    const known = this.table(table);
+    if (!known) return;
+    this.set({
+      ...known,
+      ...(known.constraints && { constraints: known.constraints.filter((each) => each !== name) }),
+      ...(known.columns && {
+        columns: known.columns.map((column) =>
+          column.notNullCheck === name ? withoutNotNullCheck(column) : column,
+        ),
+      }),
+    });
+  }
+}
+
+function withoutNotNullCheck({ name, type, notNull, identity }: ColumnFacts): ColumnFacts {
+  return {
+    name,
+    ...(type !== undefined && { type }),
+    ...(notNull !== undefined && { notNull }),
+    ...(identity !== undefined && { identity }),
+  };
+}
+
+/** Names without a schema are taken to be in the schema that the others name: texts rarely use one name twice. */
+export function isSameName(one: TableName, other: TableName): boolean {
+  if (one.name !== other.name) return false;
+  return one.schema === undefined || other.schema === undefined || one.schema === other.schema;
+}
+
+/** The name of a table in a parse tree. */
+export function tableNameOf(relation: RangeVar | undefined): TableName {
+  const { schemaname, relname = '' } = relation ?? {};
+  return { ...(schemaname !== undefined && { schema: schemaname }), name: relname };
+}

@@ -1,0 +1,60 @@
+import type { TableName } from '../statement';
+import type { EnumFacts, KnownCatalog } from './catalog-facts';
+import type { SourceText } from './source-text';
+
+/** Where DSQL's answer is less than the text asks for, and a person may say that this is good enough. */
+export interface Simplifications {
+  /**
+   * `DESC` in an index is left away: the index has the ascending order, and may still be read backwards.
+   * @defaultValue `false`: refused
+   */
+  readonly indexOrder?: boolean;
+  /**
+   * `USING hash` and `USING brin` become the one kind of index that there is.
+   * @defaultValue `false`: refused
+   */
+  readonly indexMethod?: boolean;
+  /**
+   * Indexes that only `gin`, `gist` or `spgist` can be (on jsonb, arrays, text search) are left out: queries work
+   * without them, slower.
+   * @defaultValue `false`: refused
+   */
+  readonly specialIndexes?: boolean;
+  /**
+   * `COLLATE` with another collation than C is left away, on columns and in indexes: texts sort by their bytes.
+   * @defaultValue `false`: refused
+   */
+  readonly collation?: boolean;
+  /**
+   * `FOR SHARE` and `FOR NO KEY UPDATE` become `FOR UPDATE`, which conflicts with more.
+   * @defaultValue `false`: refused
+   */
+  readonly rowLocks?: boolean;
+}
+
+/** A refusal that the translation itself decides on. */
+export interface OwnRefusal {
+  /** A row of the refusal table, or of the capability table. */
+  readonly rule: string;
+  /** An offset in the text; the beginning of the statement unless given. */
+  readonly at?: number;
+  readonly why?: string;
+  readonly instead?: string;
+  /** Values for the names in braces in the message of the rule. */
+  readonly parts?: Readonly<Record<string, string>>;
+}
+
+/** What the translators of single statements share. */
+export interface TranslationContext {
+  readonly catalog: KnownCatalog;
+  /** The enum types that the caller knows. */
+  readonly enums: readonly EnumFacts[];
+  /** The CACHE of identity columns and sequences that have none. */
+  readonly identityCache: number;
+  readonly simplify: Simplifications;
+  /** Tables whose primary key would have been useful, by their names as JSON. */
+  readonly unknownKeys: Map<string, TableName>;
+  /** Whether DSQL refuses what a rule is about; an option may say that it no longer does. */
+  readonly isRefused: (rule: string) => boolean;
+  readonly refuse: (source: SourceText, refusal: OwnRefusal) => void;
+}

@@ -1,0 +1,11 @@
+import type { RepeatedWrite } from './translation';
+
+/** A statement that a translation is about to give, before it was read again. */
+export interface Draft {
+  readonly sql: string;
+  readonly notes?: readonly string[];
+  readonly repeat?: RepeatedWrite;
+}
+
+/** What a translation makes of one statement: other statements, or nothing and why. */
+export type Outcome = readonly Draft[] | { readonly omitted: string };

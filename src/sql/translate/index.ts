@@ -1,0 +1,12 @@
+export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalog-facts';
+export type { Simplifications } from './context';
+export { translate } from './translate';
+export type { TranslateOptions } from './translate';
+export type {
+  DsqlStatement,
+  DsqlStatementKind,
+  OmittedStatement,
+  RepeatedWrite,
+  Translation,
+  TranslationRefusal,
+} from './translation';

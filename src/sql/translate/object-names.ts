@@ -1,0 +1,53 @@
+const MAX_NAME_BYTES = 63;
+
+/** Puts a name in double quotes. */
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/**
+ * The name that PostgreSQL gives an unnamed constraint or index: table, columns and a label joined by `_`, the longer of
+ * the two shortened until all fits into 63 bytes, and a number after the label when the name is taken.
+ *
+ * @param isTaken - Tells whether a name is in use already.
+ */
+export function defaultName(
+  table: string,
+  columns: readonly string[],
+  label: string,
+  isTaken: (name: string) => boolean = () => false,
+): string {
+  for (let attempt = 0; ; attempt++) {
+    const suffix = attempt === 0 ? label : `${label}${String(attempt)}`;
+    const name = joinShortened(table, columns.join('_'), suffix);
+    if (!isTaken(name)) return name;
+  }
+}
+
+function joinShortened(table: string, columns: string, label: string): string {
+  const overhead = Buffer.byteLength(label) + 1 + (columns === '' ? 0 : 1);
+  let first = Buffer.byteLength(table);
+  let second = Buffer.byteLength(columns);
+  while (first + second + overhead > MAX_NAME_BYTES) {
+    if (first > second) first--;
+    else second--;
+  }
+  const parts = [clip(table, first), clip(columns, second), label];
+  return parts.filter((part) => part !== '').join('_');
+}
+
+/** The start of a name in at most so many bytes of UTF-8, whole characters only. */
+function clip(name: string, bytes: number): string {
+  if (Buffer.byteLength(name) <= bytes) return name;
+  let clipped = '';
+  for (const character of name) {
+    if (Buffer.byteLength(clipped) + Buffer.byteLength(character) > bytes) break;
+    clipped += character;
+  }
+  return clipped;
+}
+
+/** The name of the CHECK that stands for NOT NULL on a column that was created without it. */
+export function notNullCheckName(table: string, column: string): string {
+  return defaultName(table, [column], 'not_null');
+}
