@@ -1,4 +1,3 @@
-import { CONNECTION_REFUSALS } from './faults';
 import type { Refusal } from '../sql';
 
 /** AWS user guide, "Quotas and limits", 2026-09-15. */
@@ -7,6 +6,20 @@ const BURST = 1000;
 const LIFETIME_MS = 60 * 60_000;
 /** A transaction that was begun in the last minute still has its five (AWS user guide, 2024-12). */
 const LAST_TRANSACTION_MS = 5 * 60_000;
+
+/** What a cluster refuses a connection with (AWS user guide, "Quotas and limits", 2026-09-15). */
+export const CONNECTION_REFUSALS: Readonly<Record<'53300' | '53400', Refusal>> = {
+  '53300': {
+    rule: 'connection limit',
+    sqlstate: '53300',
+    message: 'Unable to accept connection, too many open connections.',
+  },
+  '53400': {
+    rule: 'connection rate',
+    sqlstate: '53400',
+    message: 'Unable to accept connection, rate exceeded.',
+  },
+};
 
 /** How many connections a cluster takes, and how fast: a bucket of 1,000 that gains 100 a second. */
 export class ConnectionLimits {

@@ -1,4 +1,5 @@
 import type { Refusal, Statement, StatementKind, TableName } from '../sql';
+import { CONNECTION_REFUSALS } from './connection-limits';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from './session/client-error';
 
 /** Which of the events that a fault applies to it really strikes. */
@@ -176,20 +177,6 @@ const REFUSALS: Readonly<Record<CommitFault['error'], Refusal>> = {
   OC001: SCHEMA_CONFLICT,
   // AWS user guide, "Troubleshooting", 2026-09-15.
   XX000: { rule: 'server unavailable', sqlstate: 'XX000', message: 'server unavailable' },
-};
-
-/** AWS user guide, "Quotas and limits", 2026-09-15. */
-export const CONNECTION_REFUSALS: Readonly<Record<ConnectionFault['error'], Refusal>> = {
-  '53300': {
-    rule: 'connection limit',
-    sqlstate: '53300',
-    message: 'Unable to accept connection, too many open connections.',
-  },
-  '53400': {
-    rule: 'connection rate',
-    sqlstate: '53400',
-    message: 'Unable to accept connection, rate exceeded.',
-  },
 };
 
 const DUPLICATE_KEY = 'Found duplicate key while validating index for UCVs';

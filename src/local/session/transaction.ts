@@ -1,30 +1,10 @@
+import { refusalOf } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
 
 /** AWS user guide, "Quotas and limits", 2026-09-15; the boundary (3,000 pass) was recorded from a cluster, 2026-09. */
 const MAX_ROWS = 3000;
 /** AWS user guide, "Quotas and limits", 2026-09-15. */
 const MAX_AGE_MS = 300_000;
-
-const ROW_LIMIT: Refusal = {
-  rule: 'transaction row limit',
-  sqlstate: '54000',
-  message: 'transaction row limit exceeded',
-};
-const AGE_LIMIT: Refusal = {
-  rule: 'transaction age limit',
-  sqlstate: '54000',
-  message: 'transaction age limit of 300s exceeded',
-};
-const SECOND_DDL: Refusal = {
-  rule: 'one ddl statement per transaction',
-  sqlstate: '0A000',
-  message: 'multiple ddl statements not supported in a transaction',
-};
-const DDL_WITH_DML: Refusal = {
-  rule: 'no ddl with dml',
-  sqlstate: '0A000',
-  message: 'ddl and dml are not supported in the same transaction',
-};
 
 /** One transaction of a client, explicit or implicit, and DSQL's rules about what it may hold. */
 export class Transaction {
@@ -55,13 +35,13 @@ export class Transaction {
   /** What speaks against running `statement` in this transaction now. */
   admit(statement: Statement, now: Date): Refusal | undefined {
     if (statement.kind === 'rollback') return undefined;
-    if (now.getTime() - this.#startedAt.getTime() > MAX_AGE_MS) return AGE_LIMIT;
+    if (now.getTime() - this.#startedAt.getTime() > MAX_AGE_MS) return refusalOf('age-limit');
     if (statement.kind === 'ddl') {
-      if (this.#hasDdl) return SECOND_DDL;
-      if (this.#hasDml) return DDL_WITH_DML;
+      if (this.#hasDdl) return refusalOf('multiple-ddl');
+      if (this.#hasDml) return refusalOf('ddl-and-dml');
       this.#hasDdl = true;
     } else if (isDml(statement)) {
-      if (this.#hasDdl) return DDL_WITH_DML;
+      if (this.#hasDdl) return refusalOf('ddl-and-dml');
       this.#hasDml = true;
       this.tables.push(...statement.targets);
     }
@@ -79,7 +59,7 @@ export class Transaction {
     if (!isDml(statement)) return undefined;
     this.#rows += rows;
     if (statement.node === 'UpdateStmt') this.#updatedRows += rows;
-    return this.#rows > MAX_ROWS ? ROW_LIMIT : undefined;
+    return this.#rows > MAX_ROWS ? refusalOf('row-limit') : undefined;
   }
 }
 
