@@ -1,5 +1,6 @@
 export { capabilities } from './capabilities';
 export type { Capability, CapabilityOverrides } from './capabilities';
+export { capabilityPage } from './capability-page';
 export { leftLateralReferences } from './left-lateral-references';
 export type { LateralReference } from './left-lateral-references';
 export { walk } from './parse-tree';

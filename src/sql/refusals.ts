@@ -609,7 +609,9 @@ const alterTable: readonly StatementRule[] = [
     what: 'ALTER TABLE: row level security, triggers by name, rules, inheritance, partitions, storage and statistics options',
     message: 'unsupported ALTER TABLE {action} statement',
     ...REPORTED,
-    when: ({ subtype }) => refusedAction(subtype),
+    // These two have rows of their own.
+    when: ({ subtype }) =>
+      subtype !== 'AT_SetNotNull' && subtype !== 'AT_AlterColumnType' && refusedAction(subtype),
   }),
   rule('add-identity-cache', 'AlterTableCmd', {
     what: 'ALTER COLUMN ADD GENERATED … AS IDENTITY or SET CACHE without CACHE 1 or CACHE 65536 and above',
