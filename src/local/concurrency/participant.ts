@@ -79,8 +79,8 @@ export class Participant {
   #transaction: OpenTransaction | undefined;
   /** PostgreSQL knows the statements for the savepoint. */
   #isPrepared = false;
-  /** The statement that runs was cancelled by us, so that it stops waiting. */
-  #concedes = false;
+  /** We have cancelled the statement that runs, so that it stops waiting; resolves when that cannot hit another. */
+  #conceding: Promise<void> | undefined;
   /** Which of the rows that others had locked FOR KEY SHARE were there before the statement that runs. */
   #sharedRowsBefore: ReadonlyMap<SharedRow, boolean> = new Map();
   #committing: ((committed: boolean) => void) | undefined;
@@ -205,11 +205,19 @@ export class Participant {
   async verify(statement: LoggedStatement, outcome: Outcome): Promise<StatementAnswer> {
     const transaction = this.#transaction;
     if (!transaction) return outcome.error ? { error: outcome.error } : { messages: statement.answer ?? [] };
+    const conceded = await this.#concession();
     const answer = outcome.error
-      ? await this.#resolve(transaction, statement, outcome.error)
+      ? await this.#resolve(transaction, statement, outcome.error, conceded)
       : await this.#check(transaction, statement);
     if (!answer.error) transaction.log.push({ ...statement, answer: answer.messages });
     return answer;
+  }
+
+  /** What a statement that only reads is to be answered with where PostgreSQL answered with an error. */
+  async explain(error: ErrorFields): Promise<ErrorFields> {
+    const conceded = await this.#concession();
+    // What makes a mere reader wait is a change of the schema.
+    return conceded && error.get('C') === CANCELLED ? fieldsOf(SCHEMA_CONFLICT) : error;
   }
 
   /**
@@ -263,21 +271,28 @@ export class Participant {
 
   /** Makes the statement that waits fail: what it waits for cannot be displaced. */
   concede(): void {
-    this.#concedes = true;
-    this.#link.cancel();
+    this.#conceding ??= this.#link.cancel();
   }
 
   // ----- inside
+
+  /** Whether the statement that is over now was made to fail by us. */
+  async #concession(): Promise<boolean> {
+    if (!this.#conceding) return false;
+    await this.#conceding;
+    this.#conceding = undefined;
+    return true;
+  }
 
   /** Finds out what a failed statement is to be answered with. */
   async #resolve(
     transaction: OpenTransaction,
     statement: LoggedStatement,
     error: ErrorFields,
+    conceded = false,
   ): Promise<StatementAnswer> {
     const code = error.get('C') ?? '';
-    const concedes = this.#concedes && code === CANCELLED;
-    this.#concedes = false;
+    const concedes = conceded && code === CANCELLED;
     if (code === DEADLOCK) return this.#retry(transaction, statement, error);
     if (statement.statement.kind === 'ddl') {
       if (code === CANCELLED && !concedes) return { error };
@@ -398,6 +413,7 @@ export class Participant {
   async #replay(transaction: OpenTransaction): Promise<void> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const failure = await this.#rerunLog(transaction, 'in place');
+      await this.#concession();
       if (!failure) {
         transaction.whereabouts = 'in place';
         transaction.displacedBy.clear();

@@ -246,11 +246,20 @@ export class BackendLink {
     });
   }
 
-  /** Asks PostgreSQL to cancel what runs; whatever waits for it gets an error, unless it was faster. */
-  cancel(): void {
-    const socket = this.#connect();
-    socket.on('error', () => undefined); // it is gone, and with it what was to be cancelled
-    socket.end(cancelRequest(this.#processId, this.#secretKey));
+  /**
+   * Asks PostgreSQL to cancel what runs; whatever waits for it gets an error, unless it was faster.
+   *
+   * @returns when PostgreSQL has taken notice: what is sent from then on is not affected
+   */
+  cancel(): Promise<void> {
+    return new Promise((resolve) => {
+      const socket = this.#connect();
+      socket.on('error', () => undefined); // it is gone, and with it what was to be cancelled
+      socket.once('close', () => {
+        resolve();
+      });
+      socket.resume().end(cancelRequest(this.#processId, this.#secretKey));
+    });
   }
 
   /** Stops reading answers while the client does not take them. */

@@ -146,7 +146,7 @@ export class Session {
 
   /** Stops the statement that is being run, if one is. */
   cancel(): void {
-    if (this.#busy) this.#link.cancel();
+    if (this.#busy) void this.#link.cancel();
   }
 
   /** Serves the client until it leaves, breaks the protocol or loses PostgreSQL. */

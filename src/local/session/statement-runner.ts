@@ -381,7 +381,8 @@ export class StatementRunner {
   /** Answers a statement that writes, or lets an error be known. */
   async #conclude(outcome: Outcome, verification: Verification | undefined): Promise<void> {
     if (!verification) {
-      this.#report(outcome);
+      if (!outcome.error) return;
+      this.#report({ error: await this.#participant.explain(outcome.error), failed: outcome.failed });
       return;
     }
     const { logged, messages, receive } = verification;
