@@ -11,13 +11,13 @@ import * as send from '../../src/local/wire/client-messages';
 import { cstring, int32, message } from '../../src/local/wire/server-messages';
 
 /** How many messages to send; more in a run of its own, as `DSQL_FUZZ_MESSAGES=100000 npx jest test/local/fuzz`. */
-const MESSAGES = Number(process.env.DSQL_FUZZ_MESSAGES ?? 2500);
+const MESSAGES = Number(process.env.DSQL_FUZZ_MESSAGES ?? 5000);
 const SEED = Number(process.env.DSQL_FUZZ_SEED ?? 1);
 const CLIENTS = 8;
 /** A server that does not answer for so long hangs. */
 const ANSWER_MS = 20_000;
 
-jest.setTimeout(60_000 + MESSAGES * 10);
+jest.setTimeout(60_000 + MESSAGES * 20);
 
 /** What the server process tells of itself. */
 interface Address {
@@ -72,6 +72,8 @@ class Chance {
   }
 }
 
+const CREATE_TABLE =
+  'CREATE TABLE IF NOT EXISTS fuzz (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), value int)';
 const STATEMENTS = [
   'SELECT 1',
   `SELECT 'ä€😀', E'\\\\x00', $$ $ $$ -- comment`,
@@ -89,6 +91,8 @@ const STATEMENTS = [
   'CREATE INDEX ASYNC ON fuzz (value)',
   'CREATE INDEX ASYNC',
   'DROP TABLE fuzz_own',
+  'DROP TABLE fuzz',
+  CREATE_TABLE,
   'INSERT INTO fuzz VALUES (DEFAULT, 1) RETURNING id',
   'INSERT INTO fuzz (value) SELECT generate_series(1, 20)',
   'COPY fuzz (value) FROM STDIN',
@@ -108,7 +112,7 @@ const STATEMENTS = [
   ';;;',
   'SELECT "',
   '/* never closed',
-  `${"(".repeat(500)}1${")".repeat(500)}`,
+  `${'('.repeat(500)}1${')'.repeat(500)}`,
   'EXPLAIN SELECT 1',
   'ANALYZE fuzz',
 ];
@@ -195,7 +199,7 @@ describe('the server of the local DSQL', () => {
     const [line] = (await once(server.stdout as NodeJS.EventEmitter, 'data')) as [Buffer];
     address = JSON.parse(line.toString()) as Address;
     const setUp = await Session.open(address, 0);
-    await setUp.query('CREATE TABLE fuzz (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), value int)');
+    await setUp.query(CREATE_TABLE);
     setUp.destroy();
   });
   afterAll(async () => {
@@ -209,12 +213,14 @@ describe('the server of the local DSQL', () => {
     const witness = await Session.open(address, 1);
     const sessionsBefore = await witness.countSessions();
     let sent = 0;
+    let sessions = 1;
     const attack = async (client: number) => {
       const chance = new Chance(SEED * 1000 + client);
       while (sent < MESSAGES) {
-        sent += await (chance.happens(0.1)
-          ? attackStart(chance, address)
-          : attackSession(chance, address, sent + 2));
+        const count = chance.happens(0.1)
+          ? await attackStart(chance, address)
+          : await attackSession(chance, address, ++sessions);
+        sent += count; // not before the await: others add to it meanwhile
       }
     };
     const attacks = Promise.all(Array.from({ length: CLIENTS }, (_nothing, client) => attack(client)));
