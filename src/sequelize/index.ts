@@ -9,8 +9,8 @@ export {
 export type { DsqlSequelizeOptions } from './options';
 export { runInTransaction } from './run-in-transaction';
 export { isStaleInstanceError, StaleInstanceError } from './stale-instance-error';
+export { transactionCounters } from './transaction-counters';
 export type { SequelizeTransactionOptions } from './transaction-options';
-export { transactionCounters } from './transactions';
 export {
   CommitOutcomeUnknownError,
   ConfigurationError,

@@ -1,5 +1,4 @@
 import type { Sequelize } from 'sequelize';
-import type { TransactionCounters } from '../occ';
 import type { ManagedTransactions } from './managed-transactions';
 import { managePlain } from './plain-transactions';
 
@@ -18,14 +17,4 @@ export function transactionsOf(sequelize: Sequelize): ManagedTransactions {
     known.set(sequelize, transactions);
   }
   return transactions;
-}
-
-/**
- * How often transactions, and statements outside them, were attempted, committed, in conflict, run again, and left with
- * an unknown outcome.
- *
- * @returns live counters
- */
-export function transactionCounters(sequelize: Sequelize): Readonly<TransactionCounters> {
-  return transactionsOf(sequelize).runner.counters;
 }
