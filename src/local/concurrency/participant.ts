@@ -10,6 +10,7 @@ import { int16 } from '../wire/server-messages';
 import type { Concurrency, SharedRow } from './concurrency';
 import { effectsOf } from './effects';
 import type { Effects } from './effects';
+import { restoreGeneratedKeys } from './generated-keys';
 import { rerun, sameAnswer } from './logged-statement';
 import type { LoggedStatement, OwnWork } from './logged-statement';
 import { OpenTransaction } from './open-transaction';
@@ -60,9 +61,10 @@ const PORTAL = 'dsql$control';
  * and cascades, and learns at COMMIT that it has lost.
  *
  * Known limits:
- * - A transaction that is displaced is executed again. Values that do not come again (`nextval`, identity columns,
- *   `clock_timestamp()`, `random()`) and that RETURNING told the client make it lose, although it might have won;
- *   `gen_random_uuid()` and `now()` do come again.
+ * - A transaction that is displaced is executed again. Values that do not come again (`clock_timestamp()`, `random()`,
+ *   `nextval()` elsewhere than in the default of a column) and that RETURNING told the client make it lose, although it
+ *   might have won. `gen_random_uuid()` and `now()` do come again, and so do numbers of identity columns and sequences
+ *   that RETURNING told; what a client learns of them by other means (`currval`, SELECT) changes.
  * - A transaction is not displaced while its client has a portal half read, or while it is an implicit one that was
  *   flushed but not synchronized: whoever waits for it gives way after half a second, and has lost.
  * - Tables of more than 64 MB in all are not copied: a transaction that has lost on them is told so by its next
@@ -320,7 +322,7 @@ export class Participant {
         await this.#replay(transaction);
         if (transaction.verdict) return this.#inPrivate(transaction, statement);
       } else {
-        const failed = await this.#rerunLog(transaction, 'in place');
+        const failed = await this.#rerunLog(transaction, 'in place', false);
         if (failed === DEADLOCK) continue;
         if (failed) return refuse(DATA_CONFLICT);
       }
@@ -412,7 +414,8 @@ export class Participant {
    */
   async #replay(transaction: OpenTransaction): Promise<void> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const failure = await this.#rerunLog(transaction, 'in place');
+      // That numbers of sequences must be restored is found out by the first attempt.
+      const failure = await this.#rerunLog(transaction, 'in place', attempt > 1);
       await this.#concession();
       if (!failure) {
         transaction.whereabouts = 'in place';
@@ -420,8 +423,10 @@ export class Participant {
         return;
       }
       await this.#rollBack();
-      if (failure !== DEADLOCK) break;
-      await sleep(Math.random() * attempt);
+      const mayRestoreKeys =
+        failure === DIFFERENT && attempt === 1 && transaction.log.some(tellsInsertedRows);
+      if (failure !== DEADLOCK && !mayRestoreKeys) break;
+      await sleep(Math.random() * (attempt - 1));
     }
     transaction.verdict ??= transaction.hasDdl ? SCHEMA_CONFLICT : DATA_CONFLICT;
   }
@@ -429,9 +434,14 @@ export class Participant {
   /**
    * Executes the log again; in place, every answer must be what it was.
    *
+   * @param restoresKeys - whether numbers that came from a sequence are replaced by those that were told
    * @returns why it failed: an SQLSTATE or `different`
    */
-  async #rerunLog(transaction: OpenTransaction, where: 'in place' | 'private'): Promise<string | undefined> {
+  async #rerunLog(
+    transaction: OpenTransaction,
+    where: 'in place' | 'private',
+    restoresKeys: boolean,
+  ): Promise<string | undefined> {
     const log = transaction.log.filter(
       ({ statement }) => statement.kind !== 'read' || effectsOf(statement).callsFunction,
     );
@@ -441,11 +451,12 @@ export class Participant {
       (this.#concurrency.sharedRowsUnseenBy(transaction).length > 0 ||
         (await this.#concurrency.keysGoneUnseenBy(transaction)));
     // One by one only where something has to be done in between.
-    const stepwise = isContended || log.some(({ own }) => own);
+    const stepwise =
+      isContended || log.some((logged) => logged.own ?? (restoresKeys && tellsInsertedRows(logged)));
     const groups = stepwise ? log.map((statement) => [statement]) : [log];
     for (const group of groups) {
       if (isContended) for (const statement of group) await this.foresee(statement.statement);
-      const failure = await this.#rerunGroup(group, inPlace);
+      const failure = await this.#rerunGroup(group, inPlace, restoresKeys);
       if (failure !== undefined) return failure;
       if (!isContended) continue;
       for (const statement of group) {
@@ -455,23 +466,28 @@ export class Participant {
     return undefined;
   }
 
-  async #rerunGroup(group: readonly LoggedStatement[], inPlace: boolean): Promise<string | undefined> {
+  async #rerunGroup(
+    group: readonly LoggedStatement[],
+    inPlace: boolean,
+    restoresKeys: boolean,
+  ): Promise<string | undefined> {
     const executed = group.filter(({ own }) => !own?.statement.replaces);
     const reruns = await rerun(this.#link, executed);
-    for (const [index, { answer }] of executed.entries()) {
-      const again = reruns[index];
-      if (!again) return DIFFERENT;
-      if (again.outcome.error) return again.outcome.error.get('C') ?? DIFFERENT;
-      if (inPlace && answer && !sameAnswer(answer, again.messages)) return DIFFERENT;
-    }
-    for (const { own } of group) {
-      if (!own) continue;
-      try {
-        if ((await own.statement.run(this.#link)) !== own.jobId) return DIFFERENT;
-      } catch (error) {
-        if (!(error instanceof BackendError)) throw error;
-        return error.sqlstate;
+    try {
+      for (const [index, logged] of executed.entries()) {
+        const again = reruns[index];
+        if (!again) return DIFFERENT;
+        if (again.outcome.error) return again.outcome.error.get('C') ?? DIFFERENT;
+        if (!logged.answer || sameAnswer(logged.answer, again.messages)) continue;
+        if (restoresKeys && (await restoreGeneratedKeys(this.#link, logged, again))) continue;
+        if (inPlace) return DIFFERENT;
       }
+      for (const { own } of group) {
+        if (own && (await own.statement.run(this.#link)) !== own.jobId) return DIFFERENT;
+      }
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      return error.sqlstate;
     }
     return undefined;
   }
@@ -516,7 +532,7 @@ export class Participant {
           const names = targets.map(qualifiedName);
           await this.#link.hidden(`SELECT pg_dsql_local.privatize(${tableList(targets)})`, names);
         }
-        failure = await this.#rerunLog(transaction, 'private');
+        failure = await this.#rerunLog(transaction, 'private', true);
       } catch (error) {
         if (!(error instanceof BackendError)) throw error;
         failure = error.sqlstate;
@@ -628,6 +644,11 @@ function isCatalogueConflict(error: ErrorFields): boolean {
   if (code === '40001' || code === DEADLOCK || code === CANCELLED) return true;
   if (code === '23505') return error.get('s') === 'pg_catalog' || error.get('s') === 'pg_dsql_local';
   return code === 'XX000' && /^tuple (concurrently|already)/.test(error.get('M') ?? '');
+}
+
+/** Whether an INSERT has told its client what it inserted, such as numbers from a sequence. */
+function tellsInsertedRows({ statement, answer = [] }: LoggedStatement): boolean {
+  return answer.some(({ type }) => type === 'D') && effectsOf(statement).inserts;
 }
 
 /** Whether a statement may take a row away from under its key. */

@@ -17,6 +17,8 @@ export const MAX_PRIVATE_BYTES = 64 * 1024 * 1024;
  * - `privatize(tables)`: gives the transaction a copy of these tables and of all that foreign keys connect them with, as
  *   it sees them, under the very same name and OID; null is every table. Its catalogue rows then name other files, which
  *   nobody else sees; it must never be committed.
+ * - `restore_generated(relation, columns, from, to)`: in a row that this transaction inserted, puts other numbers into
+ *   columns that are filled from sequences; false if there is no such row, or are no such columns.
  *
  * @param schema - the internal schema
  */
@@ -226,5 +228,37 @@ BEGIN
         (SELECT c.relfilenode FROM pg_class c WHERE c.relnamespace = '${schema}'::regnamespace AND c.relname = copy)
       WHERE oid = original.oid;
   END LOOP;
+END $$;
+CREATE FUNCTION ${schema}.restore_generated(relation oid, columns int2[], from_values bigint[], to_values bigint[])
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
+-- The row stays what it is for foreign keys.
+SET session_replication_role = replica
+AS $$
+DECLARE
+  names text;
+  expressions text;
+  condition text;
+  moved bigint;
+BEGIN
+  IF EXISTS (SELECT FROM unnest(columns) AS number
+              WHERE NOT EXISTS (
+                SELECT FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                 WHERE a.attrelid = relation AND a.attnum = number
+                   AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%'))) THEN
+    RETURN false;
+  END IF;
+  SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
+         string_agg(coalesce(to_values[array_position(columns, a.attnum)]::text, quote_ident(a.attname)), ', ' ORDER BY a.attnum),
+         string_agg(format('%I = %s', a.attname, from_values[array_position(columns, a.attnum)]), ' AND ')
+           FILTER (WHERE a.attnum = ANY (columns))
+    INTO names, expressions, condition
+    FROM pg_attribute a
+   WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
+  -- An identity column that is GENERATED ALWAYS cannot be updated.
+  EXECUTE format('WITH gone AS (DELETE FROM ONLY %1$s WHERE %2$s AND xmin = ANY ($1) RETURNING *)
+                  INSERT INTO %1$s (%3$s) OVERRIDING SYSTEM VALUE SELECT %4$s FROM gone',
+                 relation::regclass, condition, names, expressions) USING ${schema}.own_xids();
+  GET DIAGNOSTICS moved = ROW_COUNT;
+  RETURN moved = 1;
 END $$;
 `;

@@ -137,14 +137,44 @@ export function readCstring(body: Buffer, at = 0): { text: string; end: number }
   return { text: body.toString('utf8', at, stop), end: stop + 1 };
 }
 
+/** One column of a result, as a RowDescription has it. */
+export interface ResultColumn {
+  /** The OID of its table and its number there; both are 0 for what is computed. */
+  readonly table: number;
+  readonly number: number;
+  /** Text or binary. */
+  readonly format: number;
+}
+
+/** Reads the columns of a RowDescription body. */
+export function readRowDescription(body: Buffer): ResultColumn[] {
+  const columns: ResultColumn[] = [];
+  let at = 2;
+  for (let left = body.readInt16BE(0); left > 0; left--) {
+    at = readCstring(body, at).end;
+    columns.push({
+      table: body.readUInt32BE(at),
+      number: body.readInt16BE(at + 4),
+      format: body.readInt16BE(at + 16),
+    });
+    at += 18;
+  }
+  return columns;
+}
+
 /** Reads the values of a DataRow body as text. */
 export function readDataRow(body: Buffer): (string | null)[] {
-  const values: (string | null)[] = [];
+  return readRawDataRow(body).map((value) => value?.toString('utf8') ?? null);
+}
+
+/** Reads the values of a DataRow body, in whatever format they are. */
+export function readRawDataRow(body: Buffer): (Buffer | null)[] {
+  const values: (Buffer | null)[] = [];
   let at = 2;
   for (let left = body.readInt16BE(0); left > 0; left--) {
     const length = body.readInt32BE(at);
     at += 4;
-    values.push(length < 0 ? null : body.toString('utf8', at, at + length));
+    values.push(length < 0 ? null : body.subarray(at, at + length));
     at += Math.max(length, 0);
   }
   return values;
