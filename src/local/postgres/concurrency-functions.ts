@@ -27,10 +27,12 @@ export const concurrencySql = (schema: string) => String.raw`
 -- strength is not known, so that all rows a transaction locked count as locked FOR UPDATE if it locked any so.
 DO $$
 BEGIN
-  CREATE FUNCTION ${schema}.pgrowlocks(relation text, OUT locked_row tid, OUT locker xid, OUT multi boolean,
-    OUT xids xid[], OUT modes text[], OUT pids integer[]) RETURNS SETOF record
-  AS '$libdir/pgrowlocks', 'pgrowlocks' LANGUAGE C STRICT;
-EXCEPTION WHEN OTHERS THEN NULL;
+  IF EXISTS (SELECT FROM pg_catalog.pg_config() AS c, pg_catalog.pg_ls_dir(c.setting) AS file
+              WHERE c.name = 'PKGLIBDIR' AND file LIKE 'pgrowlocks.%') THEN
+    CREATE FUNCTION ${schema}.pgrowlocks(relation text, OUT locked_row tid, OUT locker xid, OUT multi boolean,
+      OUT xids xid[], OUT modes text[], OUT pids integer[]) RETURNS SETOF record
+    AS '$libdir/pgrowlocks', 'pgrowlocks' LANGUAGE C STRICT;
+  END IF;
 END $$;
 CREATE FUNCTION ${schema}.row_locks(relation regclass, own xid[], for_update boolean,
   OUT locked_row tid, OUT exclusive boolean) RETURNS SETOF record LANGUAGE plpgsql SET search_path = pg_catalog
