@@ -228,6 +228,7 @@ function check(
   text: PreparedText,
   report: Report,
 ): Piece['parts'] {
+  const known = new Set(report.refusalsOf(source).map(({ rule }) => rule));
   return drafts.flatMap((draft) => {
     const isUnchanged = draft.sql === source.text;
     const read = isUnchanged ? { statements: [statement], text: text.parsed.text } : parseQuery(draft.sql);
@@ -235,6 +236,7 @@ function check(
     if (!made) throw new Error(`This translation cannot be read: ${draft.sql}`);
     const found = made.refusal ? refusalsIn(made, read.text, capabilities) : [];
     for (const { refusal } of found) {
+      if (known.has(refusal.rule)) continue;
       const original = isUnchanged ? found : refusalsIn(statement, text.parsed.text, capabilities);
       const at = original.find((each) => each.refusal.message === refusal.message)?.offset ?? source.start;
       report.refuse(source, { rule: refusal.rule, at, message: refusal.message });
@@ -264,8 +266,9 @@ function refusalsIn(statement: Statement, query: string, { gained }: ResolvedCap
   return found;
 }
 
-/** Where a node begins in its query, as far as the tree says it for the node or for something in it. */
-function locationOf({ name, body }: Visited, query: string): number | undefined {
+/** Where a part of a statement begins in its query, as far as the tree says it for the part or for something in it. */
+function locationOf({ name, body, parent }: Visited, query: string): number | undefined {
+  if (!parent) return undefined;
   let location: number | undefined;
   walk(name, body, (inner) => {
     const candidate = (inner.body as { location?: unknown }).location;
@@ -353,6 +356,12 @@ class Report {
   constructor(source: string, text: PreparedText) {
     this.#source = source;
     this.#text = text;
+  }
+
+  /** What was refused of a statement so far. */
+  refusalsOf(source: SourceText): readonly TranslationRefusal[] {
+    const { start, end } = this.#range(source);
+    return this.refusals.filter((refusal) => refusal.start >= start && refusal.end <= end);
   }
 
   omit(source: SourceText, why: string): void {
