@@ -1,12 +1,36 @@
-// Lets `node -r` run our TypeScript in another process without a build, as a test runner does in its own.
-const { readFileSync } = require('node:fs');
-const ts = require('typescript');
+// Lets `node -r` run our TypeScript in another process without a build, as a test runner does in its own. What it makes
+// of a file is kept beside the dependencies, because the tests start many processes.
+const { createHash } = require('node:crypto');
+const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
+const path = require('node:path');
 
-const compilerOptions = {
-  module: ts.ModuleKind.CommonJS,
-  target: ts.ScriptTarget.ES2023,
-  esModuleInterop: true,
-};
+const cache = path.join(__dirname, '../node_modules/.cache/typescript-register');
+
 require.extensions['.ts'] = (module, file) => {
-  module._compile(ts.transpileModule(readFileSync(file, 'utf8'), { compilerOptions }).outputText, file);
+  module._compile(compiled(readFileSync(file, 'utf8')), file);
 };
+
+function compiled(source) {
+  const kept = path.join(cache, createHash('sha256').update(source).digest('hex'));
+  try {
+    return readFileSync(kept, 'utf8');
+  } catch {
+    const output = compile(source);
+    // Whoever reads it meanwhile finds all of it or nothing.
+    const unfinished = `${kept}.${process.pid}`;
+    mkdirSync(cache, { recursive: true });
+    writeFileSync(unfinished, output);
+    renameSync(unfinished, kept);
+    return output;
+  }
+}
+
+function compile(source) {
+  const ts = require('typescript');
+  const compilerOptions = {
+    module: ts.ModuleKind.CommonJS,
+    target: ts.ScriptTarget.ES2023,
+    esModuleInterop: true,
+  };
+  return ts.transpileModule(source, { compilerOptions }).outputText;
+}
