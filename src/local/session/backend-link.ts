@@ -296,7 +296,8 @@ export class BackendLink {
   #receive(chunk: Buffer): void {
     this.#buffer.append(chunk);
     for (let message = this.#buffer.next(); message; message = this.#buffer.next()) this.#dispatch(message);
-    this.listener?.idle();
+    // Whoever waits for an exchange that has ended sends the rest of the answer along, in one write.
+    if (this.#exchange) this.listener?.idle();
   }
 
   #dispatch(message: Message): void {

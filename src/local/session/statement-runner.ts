@@ -286,6 +286,7 @@ export class StatementRunner {
   }
 
   async #copyIn(receive: (message: Message) => void): Promise<void> {
+    this.#answers.flush(); // the client sends no data before it is asked for
     const verification = this.#verification;
     this.#verification = undefined;
     const data: Buffer[] = [];
