@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createDsqlDataSource, isOccConflict, runInTransaction } from 'aurora-dsql-orm/typeorm';
-import { EntityManager, type DataSource } from 'typeorm';
+import { EntityManager, type DataSource, type EntitySubscriberInterface } from 'typeorm';
 import { useCluster } from '../../cluster';
 import { createPeople, emptyPeople, newPerson, people, Person, Tag } from '../people';
 import { stockDataSource } from '../stock-data-source';
@@ -210,22 +210,40 @@ describe('a save that lost against another one', () => {
     expect(await rowOf(person.id)).toMatchObject({ nick: 'loser', score: 0, bonus: 7 });
   });
 
-  it('ours changes only what it changed at first', async () => {
+  it.each([
+    // Only a save that reads anew would see the winner's row before it compares, and take it back.
+    ['before the second attempt', 'afterTransactionRollback', 1],
+    ['in the second attempt', 'beforeUpdate', 2],
+  ] as const)('ours changes only what it changed at first: the winner writes %s', async (_, event, nth) => {
     const person = await givenPerson();
     conflictOnce();
     person.nick = 'loser';
-    let attempts = 0;
-    await savingWith(
-      async () => {
-        attempts++;
-        // The first attempt has failed by now, and what it was based on is out of date.
-        if (attempts === 2) await winnerWrites(person.id);
+    let heard = 0;
+    const subscriber = {
+      listenTo: () => Person,
+      [event]: async () => {
+        if (++heard === nth) await winnerWrites(person.id);
       },
-      () => ours.manager.save(person),
-    );
-    expect(attempts).toBe(2);
+    };
+    await subscribing(subscriber, () => ours.manager.save(person));
+    expect(heard).toBe(nth);
     expect(await rowOf(person.id)).toMatchObject({ nick: 'loser', score: 77, bonus: 9, version: 7 });
     expect(person.version).toBe(7);
+  });
+
+  it.each(['softRemove', 'recover'] as const)('ours does the same for %s', async (method) => {
+    const person = await givenPerson();
+    if (method === 'recover') await ours.manager.softRemove(person);
+    conflictOnce();
+    let heard = 0;
+    const afterTransactionRollback = async () => {
+      if (++heard === 1) await winnerWrites(person.id);
+    };
+    const run = () => (method === 'recover' ? ours.manager.recover(person) : ours.manager.softRemove(person));
+    await subscribing({ afterTransactionRollback }, run);
+    expect(heard).toBe(1);
+    expect(await rowOf(person.id)).toMatchObject({ score: 77, bonus: 9, version: 7 });
+    expect(person.deletedAt === null).toBe(method === 'recover');
   });
 });
 
@@ -342,11 +360,13 @@ async function winnerWrites(id: string): Promise<void> {
   await ours.query('UPDATE person SET score = 77, bonus = 9, version = 6 WHERE id = $1', [id]);
 }
 
-async function savingWith(beforeUpdate: () => Promise<void>, save: () => Promise<unknown>): Promise<void> {
-  const subscriber = { listenTo: () => Person, beforeUpdate };
+async function subscribing(
+  subscriber: EntitySubscriberInterface,
+  work: () => Promise<unknown>,
+): Promise<void> {
   ours.subscribers.push(subscriber);
   try {
-    await save();
+    await work();
   } finally {
     ours.subscribers.splice(ours.subscribers.indexOf(subscriber), 1);
   }

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createDsqlDataSource, runInTransaction } from 'aurora-dsql-orm/typeorm';
 import {
   Column,
@@ -181,6 +182,16 @@ describe.each(losses)('the answer to COMMIT is lost (%s)', (_, isCommitted, lose
   });
 });
 
+it('a transaction in which nothing happened leaves no commit marker', async () => {
+  const markers = () => ours.query<unknown[]>('SELECT id FROM aurora_dsql_orm_commit_marker');
+  await marking.transaction(insertEntry);
+  const before = (await markers()).length;
+  await marking.transaction(() => Promise.resolve());
+  expect(await markers()).toHaveLength(before);
+  await marking.transaction(insertEntry);
+  expect(await markers()).toHaveLength(before + 1);
+});
+
 it('an unknown outcome of something else that a callback did is not taken for that of its transaction', async () => {
   const verifyCommitted = jest.fn(() => Promise.resolve(false));
   let runs = 0;
@@ -225,6 +236,9 @@ describe('a connection that is lost', () => {
       await insertEntry(manager);
       throw new Error('the first');
     };
+    let opened = 0;
+    const count = () => opened++;
+    subscribe('aurora-dsql-orm:connection-opened', count);
     for (const fault of [
       () => cluster.local.faults.cutConnection({ at: 'statement', kind: 'rollback' }),
       () => cluster.local.faults.failStatement({ error: 'XX000', kind: 'rollback' }),
@@ -234,6 +248,8 @@ describe('a connection that is lost', () => {
       expect(placed.fired).toBe(1);
       await single.manager.insert(Entry, { note: 'own' });
     }
+    unsubscribe('aurora-dsql-orm:connection-opened', count);
+    expect(opened).toBe(2);
     expect(await ours.manager.find(Entry)).toMatchObject([{ note: 'own' }, { note: 'own' }]);
     await single.destroy();
   });
