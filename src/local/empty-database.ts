@@ -48,6 +48,9 @@ const MAX_ATTEMPTS = 20;
  * `admin` made, with SQL alone. So it works from any process, on a local DSQL and on a cluster; what is gone from a
  * cluster does not come back.
  *
+ * A local DSQL on a PostgreSQL older than 16 does not know which roles `admin` made; there, only those go that IAM roles
+ * were granted.
+ *
  * @example
  * ```ts
  * beforeAll(() => emptyDatabase(client)); // each test file begins with nothing

@@ -210,8 +210,9 @@ describe('limits of the local DSQL', () => {
       await withClient(local, async (setUp) => {
         await setUp.query('CREATE TABLE keyed (id int PRIMARY KEY, a text UNIQUE, b text, c text)');
         await setUp.query('CREATE INDEX ASYNC ON keyed (lower(b), c) WHERE id > 0');
+        await setUp.query('CREATE TABLE large (id int PRIMARY KEY, value text, more text)');
         await setUp.query(
-          'CREATE TABLE large (id int PRIMARY KEY, value text STORAGE EXTERNAL, more text STORAGE EXTERNAL)',
+          'ALTER TABLE large ALTER value SET STORAGE EXTERNAL, ALTER more SET STORAGE EXTERNAL',
         );
         await setUp.query('CREATE TABLE parents (id int PRIMARY KEY)');
         await setUp.query(

@@ -20,6 +20,12 @@ export const limitsSql = (schema: string): string => String.raw`
 CREATE FUNCTION ${schema}.own_since() RETURNS bigint LANGUAGE sql STABLE
 AS $$ SELECT pg_catalog.pg_current_xact_id_if_assigned()::text::bigint % 4294967296 $$;
 
+-- The schemas of the user; on a server that was not made for us, OIDs do not tell.
+CREATE FUNCTION ${schema}.own_schemas() RETURNS SETOF oid LANGUAGE sql STABLE
+AS $$
+  SELECT oid FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'sys')
+$$;
+
 CREATE FUNCTION ${schema}.exceeded_definition(OUT rule text, OUT part text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
 AS $$
@@ -42,7 +48,8 @@ BEGIN
       rule := 'view-size';
       RETURN;
     END IF;
-    IF (SELECT count(*) FROM pg_class WHERE relkind = made.relkind AND oid >= 16384)
+    IF (SELECT count(*) FROM pg_class
+         WHERE relkind = made.relkind AND relnamespace IN (SELECT ${schema}.own_schemas()))
        > (CASE made.relkind WHEN 'r' THEN 1000 ELSE 5000 END) THEN
       rule := CASE made.relkind WHEN 'r' THEN 'table-count' WHEN 'v' THEN 'view-count' ELSE 'sequence-count' END;
       RETURN;
@@ -60,8 +67,7 @@ BEGIN
     END IF;
   END LOOP;
   IF EXISTS (SELECT FROM pg_namespace WHERE xmin::text::bigint >= mine)
-     AND (SELECT count(*) > 10 FROM pg_namespace
-           WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'sys')) THEN
+     AND (SELECT count(*) > 10 FROM ${schema}.own_schemas()) THEN
     rule := 'schema-count';
   ELSIF EXISTS (SELECT FROM pg_statistic_ext s WHERE xmin::text::bigint >= mine
                    AND (SELECT count(*) > 5 FROM pg_statistic_ext o WHERE o.stxrelid = s.stxrelid)) THEN
