@@ -66,7 +66,7 @@ export interface LinkListener {
   notice(message: Message): void;
   /** What runs, of the client's or ours, has to wait for a lock, or does not any more. */
   waiting(): void;
-  /** A piece of answer was handed over wholly; more may take a while. */
+  /** A piece of an answer was handed over; the rest may take a while. */
   idle(): void;
   /** The connection is gone, without anybody waiting for an answer. */
   gone(fields: ReadonlyMap<string, string> | undefined): void;

@@ -290,6 +290,7 @@ export class StatementRunner {
     const verification = this.#verification;
     this.#verification = undefined;
     const data: Buffer[] = [];
+    this.#answers.flush(); // the client waits to be asked for the data
     const outcome = await copyIn(this.#input, this.#link, receive, (bytes) => data.push(bytes));
     if (verification) verification.logged = { ...verification.logged, copyData: Buffer.concat(data) };
     await this.#conclude(outcome, verification);
