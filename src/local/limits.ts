@@ -29,6 +29,7 @@ interface InsertTree {
 const SMALLEST_LIMIT_BYTES = 1024;
 /** Rows that are too large together, at 2 MiB each. */
 export const FEWEST_ROWS_OVER_LIMIT = 6;
+const WITH = /\bwith\b/i;
 /** What makes values longer than those that the client sent. A filter for what is worth a look, so a pattern is enough. */
 const GROWING =
   /\|\||\b(?:repeat|[lr]pad|format|concat\w*|replace|regexp_replace|translate|overlay|string_agg|array_\w+|json\w*|encode|decode|convert\w*|to_char|quote_\w+|xmlagg)\s*\(/i;
@@ -58,7 +59,7 @@ export class Limits {
     if (!writes(statement)) return undefined;
     const { node, text, targets } = statement;
     const sizes = inputBytes > SMALLEST_LIMIT_BYTES || copiesRows(statement) || GROWING.test(text);
-    const rows = node === 'ExplainStmt' || /\bwith\b/i.test(text) || (await this.#cascades(statement));
+    const rows = node === 'ExplainStmt' || WITH.test(text) || (await this.#cascades(statement));
     if (!sizes && !rows && (explicit || node !== 'UpdateStmt')) return undefined;
 
     let changedBefore = 0;
@@ -96,8 +97,10 @@ export class Limits {
   }
 }
 
-function writes({ kind, targets, locking }: Statement): boolean {
-  return targets.length > 0 && (kind === 'copy' || (kind === 'write' && locking === undefined));
+/** A statement that only locks rows writes none; one that locks and has a WITH may. */
+function writes({ kind, targets, locking, text }: Statement): boolean {
+  if (targets.length === 0) return false;
+  return kind === 'copy' || (kind === 'write' && (locking === undefined || WITH.test(text)));
 }
 
 function copiesRows({ node, tree }: Statement): boolean {
