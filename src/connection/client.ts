@@ -46,7 +46,11 @@ export interface DialledConfig extends ClientConfig {
  * ```
  */
 export class DsqlClient extends Client {
-  readonly #transaction: TransactionState = { status: 'I', deferredBegin: undefined, beginFailure: undefined };
+  readonly #transaction: TransactionState = {
+    status: 'I',
+    deferredBegin: undefined,
+    beginFailure: undefined,
+  };
 
   /**
    * @param options - where and how to connect, or a connection string

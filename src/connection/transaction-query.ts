@@ -40,7 +40,7 @@ interface HostQuery {
   callback: Callback | undefined;
   submit(connection: WireConnection): Error | null;
   handleCommandComplete(message: { text: string }, connection: WireConnection): void;
-  handleError(error: unknown, connection: WireConnection): void;
+  handleError(error: Error, connection: WireConnection): void;
   handleReadyForQuery(connection: WireConnection): void;
 }
 
@@ -111,9 +111,9 @@ export class TransactionQuery extends BaseQuery {
     super.handleCommandComplete(message, connection);
   }
 
-  override handleError(error: unknown, connection: WireConnection): void {
+  override handleError(error: Error, connection: WireConnection): void {
     if (this.#writing) {
-      super.handleError(error, connection);
+      this.#report(error, connection);
       return;
     }
     if (this.#leadsWithBegin) {
@@ -125,15 +125,24 @@ export class TransactionQuery extends BaseQuery {
         Reflect.deleteProperty(connection.submittedNamedStatements ?? {}, this.name);
       }
     }
-    const outcome =
-      this.#commits === undefined || isDecision(error)
-        ? error
-        : new CommitOutcomeUnknownError({ cause: error }, this.#commits);
-    super.handleError(outcome, connection);
+    this.#report(this.outcomeOf(error), connection);
+  }
+
+  /** An error that says nothing about what was sent and may have been committed, said as such. */
+  outcomeOf(error: Error): Error {
+    return this.#commits === undefined || isDecision(error)
+      ? error
+      : new CommitOutcomeUnknownError({ cause: error }, this.#commits);
+  }
+
+  /** What is reported here is said as it is. */
+  #report(error: Error, connection: WireConnection): void {
+    this.#commits = undefined;
+    super.handleError(error, connection);
   }
 
   override handleReadyForQuery(connection: WireConnection): void {
-    if (this.#rolledBack) super.handleError(new TransactionRolledBackError('aborted'), connection);
+    if (this.#rolledBack) this.#report(new TransactionRolledBackError('aborted'), connection);
     else super.handleReadyForQuery(connection);
   }
 
@@ -199,8 +208,8 @@ class LoneBeginQuery extends BaseQuery {
   }
 
   /** What comes after it would run outside the transaction, so nothing may come after it. */
-  override handleError(error: unknown, connection: WireConnection): void {
-    connection.stream.destroy(error instanceof Error ? error : undefined);
+  override handleError(error: Error, connection: WireConnection): void {
+    connection.stream.destroy(error);
     super.handleError(error, connection);
   }
 }
@@ -228,7 +237,10 @@ export function transactionalQuery(state: TransactionState, run: RunQuery) {
     }
     beginIsLast = query.verb === 'begin';
     Object.assign(query, { query_timeout: (config as { query_timeout?: unknown }).query_timeout });
-    return query.callback === undefined ? promised(query, run) : void run(query as unknown as Submittable);
+    if (query.callback === undefined) return promised(query, run);
+    query.callback = telling(query, query.callback);
+    run(query as unknown as Submittable);
+    return undefined;
   };
 }
 
@@ -241,13 +253,20 @@ function mayHoldSeveralStatements({ text, values }: TransactionQuery): boolean {
   return (values === undefined || values.length === 0) && /;\s*\S/.test(text);
 }
 
+/** node-postgres reports a `query_timeout` to the callback, past the query. */
+function telling(query: TransactionQuery, callback: Callback): Callback {
+  return (error, result) => {
+    callback(error ? query.outcomeOf(error) : error, result);
+  };
+}
+
 async function promised(query: TransactionQuery, run: RunQuery): Promise<unknown> {
   try {
     return await new Promise((resolve, reject) => {
-      query.callback = (error, result) => {
+      query.callback = telling(query, (error, result) => {
         if (error) reject(error);
         else resolve(result);
-      };
+      });
       run(query as unknown as Submittable);
     });
   } catch (error) {
@@ -271,7 +290,7 @@ function answerLocally(connection: WireConnection, tag: string, status: Transact
  * Whether what failed is known not to have been committed: the server said so itself, went on, and was not `unavailable`
  * (XX000, AWS user guide, troubleshooting, 2026-09-08).
  */
-function isDecision(error: unknown): boolean {
+function isDecision(error: Error): boolean {
   const { code, severity } = error as { readonly code?: unknown; readonly severity?: unknown };
   return typeof code === 'string' && severity === 'ERROR' && !/^(?:XX|08|57P|40003)/.test(code);
 }

@@ -47,6 +47,23 @@ describe('the outcome of COMMIT is unknown', () => {
     },
   );
 
+  it('when the client has waited long enough for its answer', async () => {
+    await emptied();
+    const client = new DsqlClient({ ...cluster.connection, query_timeout: 200 });
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query('INSERT INTO entry VALUES (1)');
+    const latency = cluster.local.faults.addLatency(1_000);
+    const byPromise: unknown = await client.query('COMMIT').catch((error: unknown) => error);
+    expect(byPromise).toMatchObject({
+      name: 'CommitOutcomeUnknownError',
+      cause: { message: 'Query read timeout' },
+    });
+    latency.remove();
+    await client.end();
+  });
+
   it('and is known when a value could not be sent', async () => {
     await emptied();
     const unsendable = {
