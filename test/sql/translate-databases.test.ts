@@ -105,6 +105,12 @@ const same: readonly Case[] = [
     'CREATE TABLE p (a int, b int, PRIMARY KEY (a, b)); CREATE TABLE q (x int, y int); ALTER TABLE q ADD FOREIGN KEY (x, y) REFERENCES p ON DELETE SET NULL (y)',
   ),
   kept('ALTER TABLE t ADD UNIQUE (a); ALTER TABLE t DROP CONSTRAINT t_a_key'),
+  kept(
+    'CREATE TABLE n (a int, b text); ALTER TABLE ONLY public.n ADD CONSTRAINT n_key PRIMARY KEY (a); INSERT INTO n VALUES (1)',
+  ),
+  kept(
+    'CREATE TABLE n (a int NOT NULL, b text -- last\n); CREATE TABLE m (a int PRIMARY KEY); ALTER TABLE n ADD PRIMARY KEY (a, b)',
+  ),
   // indexes
   kept('CREATE INDEX ON t (a)'),
   kept('CREATE INDEX CONCURRENTLY i ON t (a ASC, b NULLS FIRST)'),

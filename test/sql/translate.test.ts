@@ -139,6 +139,28 @@ describe('transactions', () => {
   });
 });
 
+describe('primary keys', () => {
+  it('go into the CREATE TABLE of the same text, as pg_dump needs it', () => {
+    const alter = 'ALTER TABLE ONLY public.t\n    ADD CONSTRAINT t_pkey PRIMARY KEY (id)';
+    const sql = `CREATE TABLE public.t (id uuid NOT NULL);\n-- key\n${alter};`;
+    const { statements, refusals: found, omitted } = translate(sql);
+    expect(found).toEqual([]);
+    expect(statements.map((statement) => statement.sql)).toEqual([
+      'CREATE TABLE public.t (id uuid NOT NULL, CONSTRAINT t_pkey PRIMARY KEY (id))',
+    ]);
+    expect(omitted.map(({ start, end }) => sql.slice(start, end))).toEqual([alter]);
+  });
+
+  it.each([
+    'CREATE TABLE IF NOT EXISTS t (a int); ALTER TABLE t ADD PRIMARY KEY (a)',
+    'CREATE TABLE t (a int); DROP TABLE t; ALTER TABLE t ADD PRIMARY KEY (a)',
+    'CREATE TABLE t (a int); ALTER TABLE t ADD b int, ADD PRIMARY KEY (b)',
+    'CREATE TABLE t (a int); ALTER TABLE u ADD PRIMARY KEY (a)',
+  ])('are refused in %s', (sql) => {
+    expect(rulesOf(sql)).toEqual(['add-constraint']);
+  });
+});
+
 describe('facts of the catalogue', () => {
   const catalog = {
     tables: [

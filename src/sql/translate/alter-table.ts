@@ -77,10 +77,16 @@ export function alterTable(
   };
 
   const notes: string[] = [];
-  const steps = commands.flatMap((command, index) => {
-    const { from, to } = parts[index] ?? { from: at, to: at };
-    return translateAction(table, { command, from, to }, notes);
-  });
+  const stepsOf: (readonly Step[])[] = commands.map(() => []);
+  // PostgreSQL drops first, and so what is added may have the name of what is dropped.
+  for (const drops of [true, false]) {
+    commands.forEach((command, index) => {
+      if (/^AT_Drop(?:Column|Constraint)$/.test(command.subtype ?? '') !== drops) return;
+      const { from, to } = parts[index] ?? { from: at, to: at };
+      stepsOf[index] = translateAction(table, { command, from, to }, notes);
+    });
+  }
+  const steps = stepsOf.flat();
   const isUnchanged =
     steps.length === parts.length &&
     steps.every(({ kept }, index) => kept === source.cut(parts[index]?.from ?? at, parts[index]?.to ?? at));

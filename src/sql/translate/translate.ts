@@ -66,7 +66,7 @@ export function translate(sql: string, options: TranslateOptions = {}): Translat
     throw new RangeError(`identityCache is ${String(identityCache)}: DSQL takes 1, or 65,536 and above.`);
   }
   const capabilities = resolveCapabilities(options.capabilities);
-  const text = prepareText(sql, catalog?.enums ?? []);
+  const text = prepareText(sql, catalog?.enums ?? [], capabilities.gained.has('add-constraint'));
   const report = new Report(sql, text);
   const { error } = text.parsed;
   if (error) {
@@ -426,7 +426,10 @@ class Report {
     return {
       statements,
       refusals: this.refusals,
-      omitted: this.#omitted,
+      omitted: [
+        ...this.#omitted,
+        ...this.#text.merged.map((range) => ({ ...range, why: 'Its primary key went into CREATE TABLE.' })),
+      ].sort((a, b) => a.start - b.start),
       unknownKeys: [...unknownKeys.values()],
     };
   }

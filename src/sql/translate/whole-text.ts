@@ -3,8 +3,8 @@ import { parseQuery, utf16Offsets } from '../parse';
 import { asNode, strings, walk } from '../parse-tree';
 import type { NodeBody } from '../parse-tree';
 import { tokensOf } from '../scan';
-import type { ParsedQuery, Statement } from '../statement';
-import { isSameName } from './catalog-facts';
+import type { ParsedQuery, Statement, TableName } from '../statement';
+import { isSameName, tableNameOf } from './catalog-facts';
 import type { EnumFacts } from './catalog-facts';
 import { afterType } from './columns';
 import { applyEdits, offsetBefore, SourceText } from './source-text';
@@ -16,6 +16,8 @@ export interface PreparedText {
   readonly parsed: ParsedQuery;
   /** The enum types that the text uses: their columns have become text with a CHECK. */
   readonly usedEnums: ReadonlySet<EnumFacts>;
+  /** The statements that went into others, as ranges of the source. */
+  readonly merged: readonly { readonly start: number; readonly end: number }[];
   /** Where an offset of `sql` was in the source. */
   offsetInSource(offset: number): number;
 }
@@ -24,9 +26,16 @@ export interface PreparedText {
  * Reads a text, and replaces in it:
  * - a schema before the name of a new index, which neither PostgreSQL nor DSQL takes;
  * - `uuid_generate_v4()` by `gen_random_uuid()`;
- * - the enum types that the text creates, or that are known, by `text` with a CHECK.
+ * - the enum types that the text creates, or that are known, by `text` with a CHECK;
+ * - a primary key that is added to a table of the text by one in its CREATE TABLE, as `pg_dump` needs it.
+ *
+ * @param keepsKeys - Whether primary keys can be added, and so stay where they are.
  */
-export function prepareText(source: string, knownEnums: readonly EnumFacts[]): PreparedText {
+export function prepareText(
+  source: string,
+  knownEnums: readonly EnumFacts[],
+  keepsKeys: boolean,
+): PreparedText {
   let sql = source;
   let parsed = parseQuery(sql);
   const rounds: (readonly Edit[])[] = [];
@@ -43,12 +52,14 @@ export function prepareText(source: string, knownEnums: readonly EnumFacts[]): P
   const enums = [...knownEnums, ...created];
   const usedEnums = new Set<EnumFacts>();
   if (enums.length > 0) apply(enumEdits(sql, parsed, enums, usedEnums));
-  return {
-    sql,
-    parsed,
-    usedEnums,
-    offsetInSource: (offset) => rounds.reduce((at, edits) => offsetBefore(edits, at), offset),
-  };
+  const offsetInSource = (offset: number) => rounds.reduce((at, edits) => offsetBefore(edits, at), offset);
+  const keys = keepsKeys || !/\bprimary\b/i.test(sql) ? [] : addedKeys(sql, parsed);
+  const merged = keys.map(({ removal }) => ({
+    start: offsetInSource(removal.start),
+    end: offsetInSource(removal.end),
+  }));
+  apply(keys.flatMap(({ insertion, removal }) => [insertion, removal]));
+  return { sql, parsed, usedEnums, merged, offsetInSource };
 }
 
 /** The ranges of a text's statements; what follows the last one, and white space, is not in them. */
@@ -96,6 +107,68 @@ function uuidEdits(sql: string, parsed: ParsedQuery): Edit[] {
     });
   }
   return edits;
+}
+
+// --- primary keys ---------------------------------------------------------------------------------------------
+
+interface AddedKey {
+  /** The key, in CREATE TABLE. */
+  readonly insertion: Edit;
+  /** The ALTER TABLE that added it. */
+  readonly removal: Edit;
+}
+
+/** Finds `ALTER TABLE t ADD PRIMARY KEY`, alone, of a table that the text has created before. */
+function addedKeys(sql: string, { statements }: ParsedQuery): AddedKey[] {
+  const keys: AddedKey[] = [];
+  let created: { readonly name: TableName; readonly end: number }[] = [];
+  for (const statement of statements) {
+    const { node, tree } = statement;
+    if (node === 'CreateStmt') {
+      const table = tree as NodeBody<'CreateStmt'>;
+      const end = endOfColumns(sql, statement);
+      if (end !== undefined) created.push({ name: tableNameOf(table.relation), end });
+    }
+    // After these, a name may be that of another table.
+    if (/^(?:Drop|Rename|AlterObjectSchema)Stmt$/.test(node)) created = [];
+    if (node !== 'AlterTableStmt') continue;
+    const { relation, cmds } = tree as NodeBody<'AlterTableStmt'>;
+    const [command, more] = cmds ?? [];
+    const action = asNode(command, 'AlterTableCmd');
+    const constraint = action?.subtype === 'AT_AddConstraint' ? asNode(action.def, 'Constraint') : undefined;
+    const table = created.find(({ name }) => isSameName(name, tableNameOf(relation)));
+    if (constraint?.contype !== 'CONSTR_PRIMARY' || constraint.indexname !== undefined || more || !table)
+      continue;
+    const source = sourceOf(sql, statement);
+    const from = source.indexAt(source.at(constraint.location));
+    const definition = source.cut(from, source.tokens.length);
+    keys.push({
+      insertion: { start: table.end, end: table.end, text: `, ${definition}` },
+      removal: { start: source.tokens[0]?.start ?? source.start, end: source.end, text: '' },
+    });
+    created = created.filter((each) => each !== table);
+  }
+  return keys;
+}
+
+/** Where the list of columns of a new table ends that has none of the clauses by which it could have a key already. */
+function endOfColumns(sql: string, statement: Statement): number | undefined {
+  const {
+    relation,
+    tableElts,
+    if_not_exists: mayExist,
+    inhRelations,
+  } = statement.tree as NodeBody<'CreateStmt'>;
+  if (mayExist === true || inhRelations || !tableElts?.length) return undefined;
+  const found = { key: false };
+  walk(statement.node, statement.tree as object, ({ name, body }) => {
+    found.key ||= name === 'TableLikeClause' || (body as NodeBody<'Constraint'>).contype === 'CONSTR_PRIMARY';
+    return !found.key;
+  });
+  if (found.key) return undefined;
+  const source = sourceOf(sql, statement);
+  const open = source.afterName(source.indexAt(source.at(relation?.location)));
+  return source.tokens[open]?.value === '(' ? source.endBefore(source.afterGroup(open) - 1) : undefined;
 }
 
 // --- enums ----------------------------------------------------------------------------------------------------
