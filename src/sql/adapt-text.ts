@@ -1,5 +1,5 @@
 import type { ColumnDef } from 'libpg-query';
-import { asNode, strings } from './parse-tree';
+import { asNode, strings, walk } from './parse-tree';
 import type { NodeBody } from './parse-tree';
 import { tokensOf } from './scan';
 import type { SourceStatement } from './source-statement';
@@ -16,12 +16,14 @@ export interface AdaptedText {
  *
  * - a column declared `numeric` without a precision is `numeric(18,6)` (verified on a cluster, 2026-10-03);
  * - `disable_sync_create_index`, a parameter that only DSQL has, becomes `dsql.disable_sync_create_index` in `SET`,
- *   `RESET` and `SHOW`: PostgreSQL keeps any parameter whose name has a dot.
+ *   `RESET` and `SHOW`: PostgreSQL keeps any parameter whose name has a dot;
+ * - `NOWAIT` and `SKIP LOCKED` are blanked: on DSQL nothing waits, and no row is ever seen to be locked. That a cluster
+ *   ignores them is an assumption; its grammar has them (AWS, 2026-08).
  */
 export function adaptText(source: SourceStatement): AdaptedText {
-  const { query, start, end } = source;
+  const { start } = source;
   const offsets = insertionPoints(source);
-  let text = query.slice(start, end);
+  let text = withoutWaitPolicies(source);
   const insertions: Insertion[] = [];
   let shift = 0;
   for (const { offset, insert } of offsets) {
@@ -31,6 +33,42 @@ export function adaptText(source: SourceStatement): AdaptedText {
     shift += insert.length;
   }
   return { text, insertions };
+}
+
+/** The statement's text, with the words that say what to do about rows that are locked replaced by spaces. */
+function withoutWaitPolicies({ node, body, query, start, end }: SourceStatement): string {
+  const text = query.slice(start, end);
+  // A filter only, for the few statements that are worth a walk.
+  if (!/nowait|skip\s+locked/i.test(text)) return text;
+  const found = { policy: false };
+  walk(node, body, ({ name, body: visited }) => {
+    const { waitPolicy } = visited as NodeBody<'LockingClause'>;
+    found.policy ||= name === 'LockingClause' && waitPolicy !== undefined && waitPolicy !== 'LockWaitBlock';
+    return !found.policy;
+  });
+  return found.policy ? blankWaitPolicies(text) : text;
+}
+
+function blankWaitPolicies(text: string): string {
+  const tokens = [...tokensOf(text)];
+  const isWord = (index: number, word: string) =>
+    tokens[index]?.kind === 'word' && tokens[index].value === word;
+  let blanked = text;
+  for (let at = 0; at < tokens.length; at++) {
+    if (!isWord(at, 'FOR')) continue;
+    let next = isWord(at + 1, 'NO') ? at + 4 : isWord(at + 1, 'KEY') ? at + 3 : at + 2;
+    if (!isWord(next - 1, 'UPDATE') && !isWord(next - 1, 'SHARE')) continue;
+    if (isWord(next, 'OF')) {
+      // Names, with dots inside and commas between them.
+      next += 2;
+      while (tokens[next]?.value === '.' || tokens[next]?.value === ',') next += 2;
+    }
+    const words = isWord(next, 'NOWAIT') ? 1 : isWord(next, 'SKIP') && isWord(next + 1, 'LOCKED') ? 2 : 0;
+    for (const { start, end } of tokens.slice(next, next + words)) {
+      blanked = blanked.slice(0, start) + ' '.repeat(end - start) + blanked.slice(end);
+    }
+  }
+  return blanked;
 }
 
 interface InsertionPoint {

@@ -388,6 +388,25 @@ describe('concurrent transactions of the local DSQL', () => {
       expect(await balances()).toEqual([2, 100, 100]);
     });
 
+    it('fail at once where the schema they began with is gone', async () => {
+      await run(one, 'CREATE TABLE gone (id int)');
+      await all(one, 'BEGIN', 'SELECT * FROM gone');
+      await run(two, 'DROP TABLE gone');
+      expect(await refusal(run(one, 'SELECT * FROM gone'))).toEqual(schemaConflict);
+      await run(one, 'ROLLBACK');
+      await run(one, 'BEGIN');
+      expect(await refusal(run(one, 'SELECT * FROM gone'))).toMatchObject({ code: '42P01' });
+      await run(one, 'ROLLBACK');
+    });
+
+    it('do not see the locks of others, whatever they ask', async () => {
+      await all(one, 'BEGIN', 'SELECT * FROM accounts WHERE id = 1 FOR UPDATE');
+      await all(two, 'BEGIN', 'SELECT * FROM accounts WHERE id = 1 FOR UPDATE NOWAIT', 'ROLLBACK');
+      const query = 'SELECT a.id FROM accounts AS a ORDER BY id LIMIT 1 FOR UPDATE OF a SKIP LOCKED';
+      expect((await run(two, query)).rows).toEqual([{ id: 1 }]);
+      expect(await refusal(run(one, 'COMMIT'))).toEqual(conflict);
+    });
+
     it('that define something yield to what others commit', async () => {
       await all(one, 'BEGIN', 'ALTER TABLE accounts ADD COLUMN note text');
       expect(await balances(two)).toEqual([100, 100, 100]);

@@ -253,6 +253,16 @@ describe('once the parser is loaded', () => {
       ['SET disable_sync_create_index = off', 'SET dsql.disable_sync_create_index = off'],
       ['SHOW Disable_Sync_Create_Index', 'SHOW dsql.Disable_Sync_Create_Index'],
       ['SET search_path = disable_sync_create_index', 'SET search_path = disable_sync_create_index'],
+      ['SELECT nowait FROM t FOR UPDATE NOWAIT', 'SELECT nowait FROM t FOR UPDATE       '],
+      [
+        'SELECT 1 FROM nowait, s.skip FOR UPDATE OF nowait, "skip" /* ! */ SKIP LOCKED',
+        'SELECT 1 FROM nowait, s.skip FOR UPDATE OF nowait, "skip" /* ! */            ',
+      ],
+      [
+        'SELECT (SELECT 1 FROM a FOR KEY SHARE skip locked) FROM b FOR UPDATE',
+        'SELECT (SELECT 1 FROM a FOR KEY SHARE            ) FROM b FOR UPDATE',
+      ],
+      ["SELECT 'FOR UPDATE NOWAIT'", "SELECT 'FOR UPDATE NOWAIT'"],
     ])('%s becomes %s', (sql, text) => {
       expect(only(sql).text).toBe(text);
     });

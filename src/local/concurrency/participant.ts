@@ -35,6 +35,8 @@ type ErrorFields = ReadonlyMap<string, string>;
  * foreign key.
  */
 const DOUBTFUL: ReadonlySet<string> = new Set(['40001', '23505', '23503']);
+/** Syntax errors and violations of access rules: names that do not exist, privileges that are missing. */
+const SCHEMA_ERROR = /^(?:42|3F)/;
 const DEADLOCK = '40P01';
 const CANCELLED = '57014';
 /** What stands for an SQLSTATE when a statement that is executed again is answered otherwise. */
@@ -219,7 +221,8 @@ export class Participant {
   async explain(error: ErrorFields): Promise<ErrorFields> {
     const conceded = await this.#concession();
     // What makes a mere reader wait is a change of the schema.
-    return conceded && error.get('C') === CANCELLED ? fieldsOf(SCHEMA_CONFLICT) : error;
+    const yields = conceded && error.get('C') === CANCELLED;
+    return yields || this.#isOutdated(error) ? fieldsOf(SCHEMA_CONFLICT) : error;
   }
 
   /**
@@ -278,6 +281,15 @@ export class Participant {
 
   // ----- inside
 
+  /** Whether a statement may have failed because the schema is not any more what the transaction's snapshot shows. */
+  #isOutdated(error: ErrorFields): boolean {
+    const transaction = this.#transaction;
+    if (!transaction?.hasSavepoint || transaction.seesUpTo === Number.POSITIVE_INFINITY) return false;
+    if (transaction.catalogueVersion === this.#concurrency.catalogueVersion) return false;
+    const code = error.get('C') ?? '';
+    return SCHEMA_ERROR.test(code) || error.get('R') === 'RevalidateCachedQuery';
+  }
+
   /** Whether the statement that is over now was made to fail by us. */
   async #concession(): Promise<boolean> {
     if (!this.#conceding) return false;
@@ -295,6 +307,7 @@ export class Participant {
   ): Promise<StatementAnswer> {
     const code = error.get('C') ?? '';
     const concedes = conceded && code === CANCELLED;
+    if (this.#isOutdated(error)) return refuse(SCHEMA_CONFLICT);
     if (code === DEADLOCK) return this.#retry(transaction, statement, error);
     if (statement.statement.kind === 'ddl') {
       if (code === CANCELLED && !concedes) return { error };
