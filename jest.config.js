@@ -1,3 +1,20 @@
+/**
+ * With DSQL_TEST_CLUSTER=1 the tests run on the cluster of CLUSTER_ENDPOINT, one file after the other. These are about
+ * the local DSQL, or need what only it can do: faults, traces, credentials of its own.
+ */
+const needLocalDsql = [
+  '/test/local/',
+  '/test/cli/',
+  '/test/sql/translate',
+  '/test/connection/(client|outcome|secrets|transactions)\\.test',
+  '/test/occ/commit-markers\\.test',
+  '/test/no-lost-writes/',
+  '/test/typeorm/(transactions|no-lost-writes/)',
+  '/test/sequelize/(find-or-create|stale-instances|statements|transactions)\\.test',
+  '/test/neighbours/',
+];
+const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
+
 /** @type {import('jest').Config} */
 const shared = {
   testEnvironment: 'node',
@@ -6,13 +23,14 @@ const shared = {
     '^aurora-dsql-orm$': '<rootDir>/src/index.ts',
     '^aurora-dsql-orm/(local|typeorm|sequelize)$': '<rootDir>/src/$1/index.ts',
   },
-  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/build/'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/build/', ...(onCluster ? needLocalDsql : [])],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],
 };
 
 /** @type {import('jest').Config} */
 module.exports = {
   testTimeout: 60_000,
+  ...(onCluster && { maxWorkers: 1 }),
   collectCoverageFrom: ['src/**/*.ts'],
   projects: [
     {
