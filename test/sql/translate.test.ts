@@ -61,6 +61,18 @@ describe('what is kept of the text', () => {
     ]);
   });
 
+  it('keeps the comments between the actions of an ALTER TABLE with what becomes of them', () => {
+    expect(
+      sqlOf(
+        '-- all\nALTER TABLE t -- one\n  ADD CONSTRAINT c CHECK (a > 0), -- two\n  ADD b int /* three */, ADD d int -- four',
+      ),
+    ).toEqual([
+      '-- all\n-- two\n/* three */\n-- four\nALTER TABLE t ADD b int, ADD d int',
+      '-- one\nALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID',
+      'ALTER TABLE ASYNC t VALIDATE CONSTRAINT c',
+    ]);
+  });
+
   it('counts characters as JavaScript does, whatever stands before them', () => {
     const sql = 'SELECT \'😀é\'; ALTER TABLE "é😀" ADD "ü" int DEFAULT 1; TRUNCATE x CASCADE';
     const { statements, refusals: found } = translate(sql);
@@ -134,6 +146,14 @@ describe('transactions', () => {
     ['BEGIN; CREATE TABLE a (b int); INSERT INTO a VALUES (1); ROLLBACK', 'ddl-and-dml'],
     ['BEGIN; CREATE TABLE a (b int); CREATE TABLE c (d int)', 'multiple-ddl'],
     ['BEGIN; CREATE TABLE a (b int); SAVEPOINT s; COMMIT', 'savepoint'],
+    [
+      'BEGIN; SET LOCAL search_path = s; CREATE TABLE a (b int); CREATE TABLE c (d int); COMMIT',
+      'multiple-ddl',
+    ],
+    [
+      'BEGIN; CREATE TABLE a (b int); SET CONSTRAINTS ALL DEFERRED; INSERT INTO a VALUES (1); COMMIT',
+      'multiple-ddl',
+    ],
   ])('refuses %s', (sql, rule) => {
     expect(rulesOf(sql)).toEqual([rule]);
   });
@@ -174,6 +194,7 @@ describe('facts of the catalogue', () => {
           { name: 'id', type: 'bigint', notNull: true, identity: true },
           { name: 'a', type: 'character varying(255)', notNull: false, notNullCheck: 'own_check' },
           { name: 'at', type: 'timestamp(3) with time zone', notNull: false },
+          { name: 'j', type: 'jsonb', notNull: false },
         ],
       },
     ],
@@ -212,6 +233,8 @@ describe('facts of the catalogue', () => {
     ['ALTER TABLE t ALTER a TYPE varchar(255) USING upper(a)', 'alter-column-type'],
     ['ALTER TABLE t DROP CONSTRAINT t_pkey', 'drop-primary-key'],
     ['ALTER TABLE t DROP COLUMN id', 'drop-primary-key-column'],
+    ['CREATE INDEX i ON t (lower(a), j)', 'key-type'],
+    ['ALTER TABLE t ADD UNIQUE (id, j)', 'key-type'],
   ])('%s is refused as %s', (sql, rule) => {
     expect(rulesOf(sql, { catalog })).toEqual([rule]);
   });
@@ -284,6 +307,9 @@ describe('refusals', () => {
     ['ALTER TABLE t ADD a int[]', 'column-type'],
     ['ALTER TABLE t ADD a citext', 'extension-type'],
     ['ALTER TABLE t ENABLE ROW LEVEL SECURITY', 'alter-table-action'],
+    ['CREATE TABLE t (a jsonb UNIQUE)', 'key-type'],
+    ['CREATE TABLE t (a int, b interval day, PRIMARY KEY (a, b))', 'key-type'],
+    ['ALTER TABLE t ADD a bytea UNIQUE', 'key-type'],
     ['TRUNCATE a, b CASCADE', 'statement-truncate'],
     ['TRUNCATE a RESTART IDENTITY', 'statement-truncate'],
     ['CREATE INDEX i ON t (a gin_trgm_ops)', 'index-operator-class'],

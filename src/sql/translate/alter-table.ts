@@ -10,6 +10,7 @@ import { afterType, isByteCollation, isUnboundedNumeric } from './columns';
 import type { TranslationContext } from './context';
 import type { Draft, Outcome } from './draft';
 import { identityCacheEdits, sequenceCacheEdits } from './identity';
+import { refuseKeylessTypes } from './key-types';
 import { defaultName, notNullCheckName, quoted } from './object-names';
 import type { SourceText } from './source-text';
 import { formattedType } from './type-names';
@@ -34,6 +35,8 @@ interface Step {
   /** An action as it was written; neighbours stay in one statement. */
   readonly kept?: string;
   readonly statement?: Draft;
+  /** The comments around the action, which go before its first statement. */
+  readonly comments?: string;
 }
 
 interface Altered extends WrittenTable {
@@ -86,7 +89,12 @@ export function alterTable(
       stepsOf[index] = translateAction(table, { command, from, to }, notes);
     });
   }
-  const steps = stepsOf.flat();
+  const steps = stepsOf.flatMap((each, index) => {
+    const [first, ...others] = each;
+    const { from, to } = parts[index] ?? { from: at, to: at };
+    const comments = commentsAround(source, from, to);
+    return first && comments !== '' ? [{ ...first, comments }, ...others] : each;
+  });
   const isUnchanged =
     steps.length === parts.length &&
     steps.every(({ kept }, index) => kept === source.cut(parts[index]?.from ?? at, parts[index]?.to ?? at));
@@ -103,21 +111,39 @@ function assemble(table: Altered, steps: readonly Step[], notes: readonly string
     : steps;
   const drafts: Draft[] = [];
   let kept: string[] = [];
+  let comments = '';
   const flush = () => {
-    if (kept.length > 0) drafts.push({ sql: `${table.prefix} ${kept.join(', ')}` });
+    if (kept.length === 0) return;
+    drafts.push({ sql: `${comments}${table.prefix} ${kept.join(', ')}` });
     kept = [];
+    comments = '';
   };
   for (const step of sorted) {
-    if (step.kept !== undefined) kept.push(step.kept);
+    if (step.kept !== undefined) {
+      kept.push(step.kept);
+      comments += step.comments ?? '';
+    }
     if (!step.statement) continue;
     flush();
-    drafts.push(step.statement);
+    drafts.push({ ...step.statement, sql: (step.comments ?? '') + step.statement.sql });
   }
   flush();
   const [first, ...others] = drafts;
   if (!first) return [];
-  const comments = source.sql.slice(source.start, source.tokens[0]?.start ?? source.start);
-  return [{ ...first, sql: comments + first.sql, notes: [...notes, ...(first.notes ?? [])] }, ...others];
+  const before = source.sql.slice(source.start, source.tokens[0]?.start ?? source.start);
+  return [{ ...first, sql: before + first.sql, notes: [...notes, ...(first.notes ?? [])] }, ...others];
+}
+
+/** The comments before and after the tokens of an action, each on lines of its own. */
+function commentsAround(source: SourceText, from: number, to: number): string {
+  const { tokens, sql } = source;
+  const before = sql.slice(source.endBefore(from), tokens[from]?.start ?? source.end);
+  const after = sql.slice(source.endBefore(to), tokens[to]?.start ?? source.end);
+  return [before, after]
+    .map((gap) => gap.trim())
+    .filter((gap) => gap !== '')
+    .map((gap) => `${gap}\n`)
+    .join('');
 }
 
 /** Actions that change no row and no rule, only how PostgreSQL stores a table. */
@@ -241,6 +267,13 @@ function addConstraint(table: Altered, { command, from, to }: Action): readonly 
         context.refuse(source, { rule: 'deferrable-key', at });
         return [];
       }
+      refuseKeylessTypes(
+        source,
+        context,
+        table.name,
+        strings(constraint.keys).map((key) => ({ name: key })),
+        at,
+      );
       return uniqueConstraint(table, constraint, uniqueColumns(source, from, to), false);
     case 'CONSTR_PRIMARY':
       context.refuse(source, {
@@ -490,16 +523,17 @@ function addColumn(table: Altered, { command, from, to }: Action, notes: string[
     bare =
       `${source.cut(from, typeAt)} bigint ${source.cut(typeEnd(source, typeAt, typeName), bareEnd)}`.trim();
   }
+  const added: AddedColumn = { colname, type: formattedType(typeName), written, at, isRepeatable };
   const steps: Step[] = [];
   for (const clause of clauses) {
     if (clause.constraint) {
-      steps.push(...addedClause(table, { colname, written, at, isRepeatable }, clause.constraint, clause));
+      steps.push(...addedClause(table, added, clause.constraint, clause));
     } else if (isByteCollation(column.collClause?.collname) || context.simplify.collation === true) {
       notes.push(`The collation of ${colname} is left away: a column of DSQL sorts by bytes.`);
     } else bare += ` ${source.cut(clause.from, clause.to)}`;
   }
   if (serial !== undefined || identity) {
-    steps.push(...sequenceDefault(table, { colname, written, at, isRepeatable }, identity));
+    steps.push(...sequenceDefault(table, added, identity));
   }
   const needsNotNull =
     serial !== undefined ||
@@ -508,8 +542,9 @@ function addColumn(table: Altered, { command, from, to }: Action, notes: string[
   if (isRepeatable && steps.length > 0) {
     notes.push(`What follows runs even if ${colname} exists already, and may run again.`);
   }
-  const added: Step = { pass: Pass.AddColumn, kept: bare };
-  return steps.length === 0 ? [added] : [alteration(table, bare, Pass.AddColumn), ...steps];
+  return steps.length === 0
+    ? [{ pass: Pass.AddColumn, kept: bare }]
+    : [alteration(table, bare, Pass.AddColumn), ...steps];
 }
 
 function typeEnd(source: SourceText, typeAt: number, typeName: ColumnDef['typeName']): number {
@@ -528,6 +563,7 @@ function remember({ context, name }: Altered, column: ColumnDef): void {
 
 interface AddedColumn {
   readonly colname: string;
+  readonly type: string | undefined;
   readonly written: string;
   /** Where the action begins. */
   readonly at: number;
@@ -536,7 +572,7 @@ interface AddedColumn {
 
 function addedClause(
   table: Altered,
-  { colname, written, at, isRepeatable }: AddedColumn,
+  { colname, type, written, at, isRepeatable }: AddedColumn,
   constraint: Constraint,
   clause: Clause,
 ): readonly Step[] {
@@ -560,6 +596,7 @@ function addedClause(
         context.refuse(source, { rule: 'deferrable-key-column', at });
         return [];
       }
+      refuseKeylessTypes(source, context, table.name, [{ name: colname, type }], at);
       const nulls = constraint.nulls_not_distinct === true ? ' NULLS NOT DISTINCT' : '';
       return uniqueConstraint(
         table,

@@ -1,8 +1,10 @@
 import type { IndexElem, IndexStmt } from 'libpg-query';
 import { asNode, strings } from '../parse-tree';
+import { tableNameOf } from './catalog-facts';
 import { isByteCollation } from './columns';
 import type { TranslationContext } from './context';
 import type { Draft, Outcome } from './draft';
+import { refuseKeylessTypes } from './key-types';
 import type { Edit, SourceText } from './source-text';
 
 /** Operator classes that order a value as its type does, or a text by its bytes, which on DSQL is the same. */
@@ -62,6 +64,13 @@ export function createIndex(
     const element = asNode(index.indexParams?.[position], 'IndexElem');
     if (element) edits.push(...elementEdits(source, element, from, to, context, notes));
   });
+  const columns = (index.indexParams ?? []).flatMap((key) => asNode(key, 'IndexElem')?.name ?? []);
+  refuseKeylessTypes(
+    source,
+    context,
+    tableNameOf(index.relation),
+    columns.map((name) => ({ name })),
+  );
   edits.push(...storageEdits(source, index, afterKeys, context, notes));
   return [{ sql: source.edited(edits), notes } satisfies Draft];
 }

@@ -9,6 +9,7 @@ import { columnEdits } from './columns';
 import type { TranslationContext } from './context';
 import type { Draft } from './draft';
 import { defaultName } from './object-names';
+import { refuseKeylessTypes } from './key-types';
 import type { Edit, SourceText } from './source-text';
 import { formattedType } from './type-names';
 
@@ -26,6 +27,9 @@ export function createTable(
     notes.push(...found.notes);
   }
   edits.push(...clauseEdits(source, table, context, notes));
+  for (const { keys, location } of keysOf(table)) {
+    refuseKeylessTypes(source, context, tableNameOf(table.relation), keys, source.at(location));
+  }
   remember(table, context);
   return [{ sql: source.edited(edits), notes }];
 }
@@ -74,6 +78,31 @@ export function columnsOf({ tableElts }: NodeBody<'CreateStmt'>): ColumnDef[] {
 
 function constraintsOf({ tableElts }: NodeBody<'CreateStmt'>): Constraint[] {
   return (tableElts ?? []).flatMap((element) => asNode(element, 'Constraint') ?? []);
+}
+
+interface WrittenKey {
+  readonly keys: readonly { readonly name: string; readonly type: string | undefined }[];
+  readonly location: number | undefined;
+}
+
+/** The primary key and the unique constraints of a new table, with the types of their columns. */
+function keysOf(table: NodeBody<'CreateStmt'>): WrittenKey[] {
+  const columns = columnsOf(table);
+  const typed = (name: string) => {
+    const column = columns.find(({ colname }) => colname === name);
+    return { name, type: formattedType(column?.typeName) };
+  };
+  const isKey = ({ contype }: Constraint) => contype === 'CONSTR_PRIMARY' || contype === 'CONSTR_UNIQUE';
+  return [
+    ...columns.flatMap((column) =>
+      columnConstraints(column)
+        .filter(isKey)
+        .map(({ location }) => ({ keys: [typed(column.colname ?? '')], location })),
+    ),
+    ...constraintsOf(table)
+      .filter(isKey)
+      .map(({ keys, location }) => ({ keys: strings(keys).map(typed), location })),
+  ];
 }
 
 function remember(table: NodeBody<'CreateStmt'>, { catalog }: TranslationContext): void {

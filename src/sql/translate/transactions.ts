@@ -1,3 +1,4 @@
+import type { NodeBody } from '../parse-tree';
 import type { Statement } from '../statement';
 import type { TranslationContext } from './context';
 import type { Draft } from './draft';
@@ -78,7 +79,22 @@ function separate(
     return whole;
   }
   if (!context.isRefused('multiple-ddl') && !context.isRefused('ddl-and-dml')) return whole;
+  const local = block.find(({ statement }) => lastsForTransaction(statement));
+  if (local) {
+    context.refuse(local.source, {
+      rule: 'multiple-ddl',
+      why: 'It lasts as long as its transaction, which DSQL does not take as one.',
+      instead: 'SET for the session, before the transaction.',
+    });
+    return whole;
+  }
   return regroup(begin, block, end);
+}
+
+/** Whether a statement would be lost when its transaction is taken apart: SET LOCAL, SET CONSTRAINTS. */
+function lastsForTransaction({ node, tree }: Statement): boolean {
+  if (node === 'ConstraintsSetStmt') return true;
+  return node === 'VariableSetStmt' && (tree as NodeBody<'VariableSetStmt'>).is_local === true;
 }
 
 /** Every DDL statement and every repeated write is a transaction of its own. */

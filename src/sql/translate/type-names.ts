@@ -14,7 +14,8 @@ export function formattedType(type: TypeName | undefined): string | undefined {
   if (name === 'numeric' && !type?.typmods) return 'numeric(18,6)';
   const modifiers = (type?.typmods ?? []).map(numberOf);
   if (modifiers.some((modifier) => modifier === undefined)) return undefined;
-  if (name === 'interval') return modifiers.length === 0 ? 'interval' : undefined;
+  // The modifiers of an interval are a mask of fields.
+  if (name === 'interval') return modifiers.length === 0 ? 'interval' : 'interval with fields';
   if (name === 'numeric' && modifiers.length === 1) modifiers.push(0);
   const [base, ...more] = displayName(name, false).split(' ');
   const modifier = modifiers.length === 0 ? '' : `(${modifiers.join(',')})`;
