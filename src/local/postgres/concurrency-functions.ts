@@ -40,13 +40,13 @@ AS $$
 BEGIN
   IF to_regproc('${schema}.pgrowlocks') IS NULL THEN
     RETURN QUERY EXECUTE format('SELECT ctid, $2 FROM ONLY %s WHERE xmax = ANY ($1)', relation) USING own, for_update;
-    RETURN;
+  ELSE
+    RETURN QUERY
+      SELECT l.locked_row,
+             EXISTS (SELECT FROM unnest(l.xids, l.modes) AS held (xid, mode) WHERE held.xid = ANY (own) AND held.mode = 'For Update')
+        FROM ${schema}.pgrowlocks(relation::text) AS l
+       WHERE l.xids && own;
   END IF;
-  RETURN QUERY
-    SELECT l.locked_row, bool_or(held.mode = 'For Update')
-      FROM ${schema}.pgrowlocks(relation::text) AS l, unnest(l.xids, l.modes) AS held (xid, mode)
-     WHERE held.xid = ANY (own)
-     GROUP BY l.locked_row;
 END $$;
 -- The transaction ids that rows can carry of this transaction: its own and those of its subtransactions.
 CREATE FUNCTION ${schema}.own_xids() RETURNS xid[] LANGUAGE sql VOLATILE
@@ -67,42 +67,49 @@ CREATE FUNCTION ${schema}.settle_locks(for_update boolean, OUT relation oid, OUT
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
 AS $$
 DECLARE
-  own xid[] := ${schema}.own_xids();
+  own xid[];
+  locked oid[];
   target record;
   exclusive tid[];
   shared tid[];
+  columns text;
 BEGIN
-  FOR target IN
-    SELECT c.oid, c.oid::regclass AS name,
-           (SELECT quote_ident(a.attname) FROM pg_attribute a
-             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-               AND a.attgenerated = '' AND a.attidentity <> 'a'
-             ORDER BY EXISTS (SELECT FROM ${schema}.pg_index i
-                               WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey)), a.attnum LIMIT 1) AS settable,
-           EXISTS (SELECT FROM pg_constraint k
-                    WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated) AS unvalidated
-      FROM pg_locks l
-      JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r' AND c.oid >= 16384
-     WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.mode = 'RowShareLock'
-  LOOP
+  -- Before every COMMIT that may need it, so that it must be quick: all locks of the server are read once.
+  SELECT array_agg(l.transactionid) FILTER (WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'),
+         array_agg(l.relation) FILTER (WHERE l.locktype = 'relation' AND l.mode = 'RowShareLock' AND l.relation >= 16384)
+    INTO own, locked
+    FROM pg_locks l WHERE l.pid = pg_backend_pid();
+  IF own IS NULL OR locked IS NULL THEN RETURN; END IF;
+  FOR target IN SELECT c.oid, c.oid::regclass AS name FROM pg_class c WHERE c.oid = ANY (locked) AND c.relkind = 'r' LOOP
     SELECT array_agg(l.locked_row) FILTER (WHERE l.exclusive), array_agg(l.locked_row) FILTER (WHERE NOT l.exclusive)
       INTO exclusive, shared
       FROM ${schema}.row_locks(target.name, own, for_update) AS l;
-    -- A row that was there before its table's check constraint may fail it, and would fail the transaction.
-    IF exclusive IS NOT NULL AND target.settable IS NOT NULL AND NOT target.unvalidated THEN
-      EXECUTE format('UPDATE ONLY %1$s SET %2$s = %2$s WHERE ctid = ANY ($1)', target.name, target.settable)
-        USING exclusive;
+    IF exclusive IS NOT NULL THEN
+      -- A row that was there before its table's check constraint may fail it, and would fail the transaction.
+      SELECT quote_ident(a.attname) INTO columns FROM pg_attribute a
+       WHERE a.attrelid = target.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity <> 'a'
+         AND NOT EXISTS (SELECT FROM pg_constraint k
+                          WHERE k.conrelid = target.oid AND k.contype = 'c' AND NOT k.convalidated)
+       ORDER BY EXISTS (SELECT FROM ${schema}.pg_index i
+                         WHERE i.indrelid = target.oid AND a.attnum = ANY (i.indkey)), a.attnum LIMIT 1;
+      IF FOUND THEN
+        EXECUTE format('UPDATE ONLY %1$s SET %2$s = %2$s WHERE ctid = ANY ($1)', target.name, columns) USING exclusive;
+      END IF;
     END IF;
     IF shared IS NOT NULL THEN
+      -- Rows that this transaction has changed, too, say so themselves.
+      EXECUTE format('SELECT array_agg(ctid) FROM ONLY %s WHERE ctid = ANY ($1) AND xmin <> ALL ($2)', target.name)
+        INTO shared USING shared, own;
+    END IF;
+    IF shared IS NOT NULL THEN
+      SELECT string_agg(
+               format('CASE WHEN t.%1$I IS NULL THEN %2$L ELSE format(%3$L, t.%1$I::text) END', a.attname,
+                 quote_ident(a.attname) || ' IS NULL',
+                 quote_ident(a.attname) || ' = %L::' || format_type(a.atttypid, a.atttypmod)), ', ')
+        INTO columns FROM ${schema}.key_columns(target.oid) a;
       relation := target.oid;
-      FOR condition IN EXECUTE format('SELECT %s FROM ONLY %s t WHERE ctid = ANY ($1) AND xmin <> ALL ($2)',
-        coalesce(
-          (SELECT 'concat_ws('' AND '', ' || string_agg(
-                    format('CASE WHEN t.%1$I IS NULL THEN %2$L ELSE format(%3$L, t.%1$I::text) END', a.attname,
-                      quote_ident(a.attname) || ' IS NULL',
-                      quote_ident(a.attname) || ' = %L::' || format_type(a.atttypid, a.atttypmod)), ', ') || ')'
-             FROM ${schema}.key_columns(target.oid) a),
-          'format(''ctid = %L'', ctid)'), target.name) USING shared, own
+      FOR condition IN EXECUTE format('SELECT %s FROM ONLY %s t WHERE ctid = ANY ($1)',
+        coalesce('concat_ws('' AND '', ' || columns || ')', 'format(''ctid = %L'', ctid)'), target.name) USING shared
       LOOP
         RETURN NEXT;
       END LOOP;
