@@ -36,8 +36,8 @@ export function sequence(
       ?.arg,
     'TypeName',
   );
-  if (type && strings(type.names).at(-1) !== 'int8') {
-    const at = source.indexAt(source.at(type.location));
+  if (/^int[24]$/.test(strings(type?.names).at(-1) ?? '')) {
+    const at = source.indexAt(source.at(type?.location));
     edits.push({
       start: source.tokens[at]?.start ?? source.end,
       end: source.endBefore(source.afterName(at)),

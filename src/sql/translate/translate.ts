@@ -146,7 +146,7 @@ function translateStatement(
     case 'CommentStmt':
       return simple.comment(source, tree);
     case 'VariableSetStmt':
-      return simple.setVariable(source, tree, context);
+      return statement.refusal ? simple.setVariable(source, tree, context) : unchanged;
     case 'SelectStmt':
       return simple.select(source, tree, context);
     case 'TransactionStmt':
