@@ -74,6 +74,11 @@ export class Admission {
   readonly #retries: Waiter[] = [];
   readonly #newcomers: Waiter[] = [];
 
+  /** Whether a newcomer would have to wait. */
+  get isCrowded(): boolean {
+    return !this.#hasRoom() || this.#retries.length > 0 || this.#newcomers.length > 0;
+  }
+
   /** Nothing is known of this kind that is worth keeping. */
   get isIdle(): boolean {
     return this.#inFlight === 0 && this.#window === Infinity;

@@ -36,6 +36,12 @@ export interface RunnableTransaction<T> {
   /** Everything from BEGIN to COMMIT, once. */
   readonly attempt: (attempt: Attempt<T>) => Promise<T>;
   /**
+   * Does what must not wait until the transaction is admitted, before the first attempt and only where it would wait:
+   * reads what the changes are derived from. Others commit meanwhile, and what was read after that would make their
+   * changes look like something to take back.
+   */
+  readonly prepare?: (() => Promise<void>) | undefined;
+  /**
    * Finds out whether an attempt was committed whose outcome is unknown.
    *
    * @returns nothing when that cannot be found out
@@ -92,6 +98,7 @@ export class TransactionRunner {
     let lastConflict: unknown;
     return retry(
       async (number) => {
+        if (number === 1 && admitted?.isCrowded === true) await transaction.prepare?.();
         const elapsedMs = performance.now() - startedAt;
         const leave = await admitted?.enter({
           isRetry: number > 1,

@@ -22,7 +22,7 @@ import {
 import { checkIsolationLevel, DsqlQueryRunner } from './dsql-query-runner';
 import { EntityStates } from './entity-states';
 import { RecordedReads } from './recorded-reads';
-import { closeScope, dataSourceOf, openScope, scopeOf, transactionsOf } from './transactions';
+import { closeScope, dataSourceOf, openScope, RehearsalEnd, scopeOf, transactionsOf } from './transactions';
 import type { TransactionScope } from './transactions';
 
 /** How a transaction of TypeORM is run. */
@@ -238,6 +238,21 @@ export class DsqlEntityManager extends EntityManager {
         await release();
       }
     };
+    /** What a save changes is settled when it is asked for, and not when it is admitted. */
+    const prepare = async (): Promise<void> => {
+      if (reads === undefined) return;
+      const { manager, queryRunner, release } = this.#takeQueryRunner(1);
+      openScope(queryRunner, { nested, reads, isRehearsal: true, isUsed: false, unfinished: 0 });
+      try {
+        await once(manager, { number: 1 });
+      } catch (error) {
+        // Whatever else it was, the first attempt is going to meet it, too.
+        if (!(error instanceof RehearsalEnd)) reads.discard();
+      } finally {
+        closeScope(queryRunner);
+        await release();
+      }
+    };
     const settle = async ({ number }: Attempt<T>) => {
       const marker = markerOf.get(number);
       const answer = marker === undefined ? undefined : await markers.wasCommitted(marker);
@@ -246,7 +261,7 @@ export class DsqlEntityManager extends EntityManager {
       return committed;
     };
     try {
-      const value = await runner.run({ work, attempt: attemptOnce, settle }, run);
+      const value = await runner.run({ work, attempt: attemptOnce, prepare, settle }, run);
       if (last.isSettled === true) await tellOfCommit(dataSource, last.data);
       return value;
     } catch (error) {

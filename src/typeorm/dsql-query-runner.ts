@@ -13,7 +13,7 @@ import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
 import type { BroadcasterResult } from 'typeorm/subscriber/BroadcasterResult.js';
 import { DsqlError, isDsqlError, TransactionRolledBackError, type DsqlClient } from '../connection';
 import { AfterCommitError, findInChain, NestedTransactionError, UnsupportedFeatureError } from '../occ';
-import { closeScope, dataSourceOf, openScope, scopeOf, transactionsOf } from './transactions';
+import { closeScope, dataSourceOf, openScope, RehearsalEnd, scopeOf, transactionsOf } from './transactions';
 
 type Statement = Parameters<PostgresQueryRunner['query']>;
 
@@ -70,6 +70,7 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
     } else {
       scope.reads?.seal();
       scope.reads = undefined;
+      if (scope.isRehearsal === true) throw new RehearsalEnd();
     }
     try {
       // Without a level: SET TRANSACTION is refused, even for the level that is in force.

@@ -60,6 +60,8 @@ export interface TransactionScope {
   readonly states?: EntityStates;
   /** What was read before the transaction began; nothing from then on. */
   reads?: RecordedReads | undefined;
+  /** Whether this ends where the transaction would begin: only the reads before it are wanted. */
+  readonly isRehearsal?: boolean;
   /** Runs as the last thing before COMMIT. */
   readonly beforeCommit?: (() => Promise<unknown>) | undefined;
   /** Whether a statement was sent in it. */
@@ -71,6 +73,9 @@ export interface TransactionScope {
   /** Work that had joined the transaction has failed, so it must not be committed. */
   failedJoin?: { readonly cause: unknown };
 }
+
+/** Ends a rehearsal. Nobody outside gets to see it. */
+export class RehearsalEnd extends Error {}
 
 const scopes = new WeakMap<QueryRunner, TransactionScope>();
 

@@ -18,9 +18,13 @@ import {
   ManyToOne,
   OneToMany,
   PrimaryGeneratedColumn,
+  Tree,
+  TreeChildren,
+  TreeParent,
   VersionColumn,
   type DataSource,
   type EntitySubscriberInterface,
+  type LoadEvent,
   type Relation,
 } from 'typeorm';
 import { useCluster } from '../cluster';
@@ -82,6 +86,22 @@ class Entry {
   }
 }
 
+@Entity()
+@Tree('materialized-path')
+class Folder {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column({ type: 'text' })
+  name!: string;
+
+  @TreeChildren({ cascade: true })
+  children!: Relation<Folder>[];
+
+  @TreeParent()
+  parent!: Relation<Folder> | null;
+}
+
 const quick = { baseDelayMs: 0, maxDelayMs: 0 };
 const cluster = useCluster();
 let ours: DataSource;
@@ -92,6 +112,9 @@ beforeAll(async () => {
     balance integer NOT NULL DEFAULT 0, prepared integer NOT NULL DEFAULT 0, due timestamptz, version integer NOT NULL)`);
   await ours.query(
     `CREATE TABLE entry (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), note text NOT NULL, "accountId" uuid)`,
+  );
+  await ours.query(
+    'CREATE TABLE folder (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text NOT NULL, mpath text, "parentId" uuid)',
   );
 });
 afterAll(async () => {
@@ -257,6 +280,21 @@ describe('save, remove and their like', () => {
     await ours.manager.save(account, { transaction: false });
     expect(fault.fired).toBe(2);
     expect(await theAccount()).toMatchObject({ prepared: 1 });
+  });
+
+  it('are refused when they are based on other reads the second time: nothing tells what they would take back', async () => {
+    const account = await givenAccount();
+    account.balance = 5;
+    const fault = conflicts(1);
+    let loads = 0;
+    const afterLoad = async (_: unknown, event?: LoadEvent<unknown>) => {
+      await event?.manager.query(`SELECT ${++loads}`);
+    };
+    await subscribing({ listenTo: () => Account, afterLoad }, async () => {
+      await expect(ours.manager.save(account)).rejects.toThrow(/other rows were asked for/);
+    });
+    expect(fault.fired).toBe(1);
+    expect(await theAccount()).toMatchObject({ balance: 0, version: 1 });
   });
 
   it('take the target and the options where the host takes them', async () => {
@@ -579,6 +617,20 @@ describe('a transaction that the user began', () => {
   });
 });
 
+it('a tree repository saves a branch again, and its path is that of the rows that are there', async () => {
+  conflicts(2);
+  const root = await ours.getTreeRepository(Folder).save(Object.assign(new Folder(), { name: 'root' }));
+  conflicts(2);
+  const leaf = Object.assign(new Folder(), { name: 'leaf', parent: root });
+  await ours.getTreeRepository(Folder).save(leaf);
+  const [tree] = await ours.getTreeRepository(Folder).findTrees();
+  expect(tree).toMatchObject({ id: root.id, children: [{ id: leaf.id, name: 'leaf' }] });
+  expect(await ours.query('SELECT mpath FROM folder ORDER BY mpath')).toStrictEqual([
+    { mpath: `${root.id}.` },
+    { mpath: `${root.id}.${leaf.id}.` },
+  ]);
+});
+
 it('stream() works inside a transaction and outside', async () => {
   await ours.manager.insert(Entry, [{ note: 'one' }, { note: 'two' }]);
   const notesOf = async (manager: EntityManager) => {
@@ -608,7 +660,7 @@ async function dataSourceWith(
     ...cluster.orm,
     ...more,
     dsql: { ...cluster.orm.dsql, ...dsql },
-    entities: [Account, Entry],
+    entities: [Account, Entry, Folder],
   });
   return dataSource.initialize();
 }

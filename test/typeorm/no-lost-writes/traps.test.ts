@@ -247,6 +247,31 @@ describe('a save that lost against another one', () => {
   });
 });
 
+it('saves of one row at the same time keep what each of them changed, those that wait to be admitted too', async () => {
+  const { id } = await givenPerson();
+  const changes = [
+    { name: 'Ada Lovelace' },
+    { nick: 'ada' },
+    { score: 5 },
+    { bonus: 6 },
+    { settings: { colours: ['blue'] } },
+  ];
+  // In the first round nobody waits; its conflicts let most of them wait in the others.
+  for (let round = 0; round < 5; round++) {
+    await ours.query(
+      `UPDATE person SET name = 'Ada', nick = NULL, score = 0, bonus = 7, settings = NULL, version = 1`,
+    );
+    const copies = await Promise.all(changes.map(() => ours.manager.findOneByOrFail(Person, { id })));
+    copies.forEach((copy, index) => Object.assign(copy, changes[index]));
+    const afterLoad = barrier(copies.length);
+    await subscribing({ listenTo: () => Person, afterLoad }, () =>
+      Promise.all(copies.map((copy) => ours.manager.save(copy))),
+    );
+    const after = await ours.manager.findOneByOrFail(Person, { id });
+    expect(after).toMatchObject({ ...changes.reduce((all, one) => ({ ...all, ...one }), {}), version: 6 });
+  }
+});
+
 describe('trap H: work after the commit', () => {
   it('runs once, however often COMMIT conflicted, and not when the transaction was rolled back', async () => {
     const commits: string[] = [];
@@ -332,6 +357,19 @@ async function naively<T>(work: () => Promise<T>): Promise<T> {
 
 function conflictOnce(times = 1): void {
   cluster.local.faults.failCommit({ error: 'OC000', times });
+}
+
+/** Holds everybody back until so many have come; then nobody any more. */
+function barrier(count: number): () => Promise<void> {
+  let arrived = 0;
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return () => {
+    if (++arrived >= count) open();
+    return opened;
+  };
 }
 
 function caught(promise: Promise<unknown>): Promise<unknown> {
