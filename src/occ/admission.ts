@@ -29,11 +29,11 @@ export interface Applicant {
 const TARGET_CONFLICT_RATIO = 0.6;
 
 /** The same while it is slowed down: then work that is thrown away is taken from work that is not. */
-const TARGET_CONFLICT_RATIO_WHEN_SLOW = 0.15;
+const TARGET_CONFLICT_RATIO_WHEN_SLOW = 0.05;
 
 /** From so many times the duration of an undisturbed attempt the database begins to count as slow, and to so many. */
-const SLOW_FROM = 1.25;
-const SLOW_TO = 2;
+const SLOW_FROM = 1.1;
+const SLOW_TO = 1.6;
 
 /** How far one outcome moves a narrow window; a wide one moves in proportion. */
 const GAIN = 0.25;
@@ -43,7 +43,7 @@ const WIDE = 8;
 const DURATION_WEIGHT = 0.1;
 
 /** How quickly the shortest duration is forgotten, by each commit: conditions change. */
-const FORGETTING = 1.002;
+const FORGETTING = 1.0002;
 
 /** After so many outcomes with few conflicts among them the window is widened at once. */
 const ROUND = 32;
