@@ -365,6 +365,7 @@ describe('concurrent transactions of the local DSQL', () => {
     });
 
     it('keep what SET LOCAL set in them', async () => {
+      await run(two, "INSERT INTO bank.accounts VALUES (5, 'ada', 1) ON CONFLICT DO NOTHING");
       await all(one, 'BEGIN', 'SET LOCAL search_path = bank, public', 'UPDATE accounts SET balance = -1');
       await all(two, 'BEGIN', 'UPDATE bank.accounts SET balance = -2', 'ROLLBACK');
       expect((await run(one, 'SHOW search_path')).rows).toEqual([{ search_path: 'bank, public' }]);
@@ -372,6 +373,12 @@ describe('concurrent transactions of the local DSQL', () => {
       await run(one, 'COMMIT');
       expect((await run(one, 'SELECT DISTINCT balance FROM bank.accounts')).rows).toEqual([{ balance: -1 }]);
       expect(await balances()).toEqual([100, 100, 100]);
+
+      // The same where it has lost.
+      await all(one, 'BEGIN', 'SET LOCAL search_path = bank', 'UPDATE accounts SET balance = -3');
+      await run(two, 'UPDATE bank.accounts SET balance = -4');
+      expect((await run(one, 'SELECT DISTINCT balance FROM accounts')).rows).toEqual([{ balance: -3 }]);
+      expect(await refusal(run(one, 'COMMIT'))).toEqual(conflict);
     });
 
     it('fail when the schema was changed meanwhile, unless they have done nothing', async () => {

@@ -14,6 +14,8 @@ export class LockMonitor {
   readonly #participants = new Map<number, Participant>();
   /** Those whose statement waits, and since when. */
   readonly #waiting = new Map<Participant, number>();
+  /** Those that were in the way when last looked for but busy, and in whose way. */
+  #busyBlockers = new Map<Participant, Participant[]>();
   #looking: Promise<void> | undefined;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
@@ -37,14 +39,14 @@ export class LockMonitor {
     this.#look();
   }
 
-  /** The statement of a session is over. */
-  goesOn(participant: Participant): void {
-    this.#waiting.delete(participant);
-  }
-
   /** A session has answered its client; what it has locked stays locked while the client thinks. */
-  rests(): void {
-    if (this.#waiting.size > 0) this.#look();
+  rests(participant: Participant): void {
+    this.#waiting.delete(participant);
+    if (this.#waiting.size === 0) return;
+    for (const waiter of this.#busyBlockers.get(participant) ?? []) {
+      if (this.#waiting.has(waiter)) participant.displaceFor(waiter);
+    }
+    this.#look();
   }
 
   #look(): void {
@@ -67,12 +69,18 @@ export class LockMonitor {
       'SELECT waiting, unnest(pg_catalog.pg_blocking_pids(waiting)) FROM unnest($1::integer[]) AS waiting',
       [`{${pids.join()}}`],
     );
+    this.#busyBlockers = new Map();
     let someStay = false;
     for (const [waiting, blocking] of rows) {
       const waiter = this.#participants.get(Number(waiting));
       const blocker = this.#participants.get(Number(blocking));
       if (!waiter || !blocker || waiter === blocker) continue;
-      if (blocker.displaceFor(waiter) !== 'cannot be displaced') continue;
+      const outcome = blocker.displaceFor(waiter);
+      if (outcome === 'busy') {
+        const waiters = this.#busyBlockers.get(blocker) ?? [];
+        this.#busyBlockers.set(blocker, [...waiters, waiter]);
+      }
+      if (outcome !== 'cannot be displaced') continue;
       someStay = true;
       const since = this.#waiting.get(waiter);
       if (since !== undefined && performance.now() - since >= PATIENCE_MS) waiter.concede();

@@ -12,8 +12,9 @@ export const MAX_PRIVATE_BYTES = 64 * 1024 * 1024;
  *   FOR KEY SHARE or by a foreign key: `relation` and a `condition` that finds the row for as long as its key is there.
  * - `shared_rows(relations, conditions)`: of such rows, `present` says whether this transaction sees them, `locked`
  *   whether it has locked them FOR UPDATE; in the order given.
- * - `disagreement(tables)`: what this transaction sees and its snapshot alone could not have led to, because PostgreSQL
- *   looks at newer data to check a key: `duplicate` (a key twice), `dangling` (a reference to nothing) or null.
+ * - `disagreement(tables, duplicates, references)`: what this transaction sees and its snapshot alone could not have led
+ *   to, because PostgreSQL looks at newer data to check a key: `duplicate` (a key twice), `dangling` (a reference to
+ *   nothing) or null; what to look for is asked.
  * - `privatize(tables)`: gives the transaction a copy of these tables and of all that foreign keys connect them with, as
  *   it sees them, under the very same name and OID; null is every table. Its catalogue rows then name other files, which
  *   nobody else sees; it must never be committed.
@@ -156,7 +157,7 @@ AS $$
     )
   SELECT c.oid FROM reached JOIN pg_catalog.pg_class c ON c.oid = reached.id WHERE c.relkind = 'r' AND c.oid >= 16384
 $$;
-CREATE FUNCTION ${schema}.disagreement(tables oid[]) RETURNS text
+CREATE FUNCTION ${schema}.disagreement(tables oid[], duplicates boolean, dangling boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
 AS $$
 DECLARE
@@ -164,7 +165,7 @@ DECLARE
   query text;
   found_one boolean;
 BEGIN
-  IF EXISTS (SELECT FROM ${schema}.pg_index i
+  IF duplicates AND EXISTS (SELECT FROM ${schema}.pg_index i
               WHERE i.indrelid = ANY (reached) AND i.indisunique AND i.indislive
                 AND ${schema}.has_duplicates(i.indexrelid)) THEN
     RETURN 'duplicate';
@@ -180,7 +181,7 @@ BEGIN
                 JOIN pg_attribute c ON c.attrelid = k.conrelid AND c.attnum = pair.child
                 JOIN pg_attribute p ON p.attrelid = k.confrelid AND p.attnum = pair.parent))
       FROM pg_constraint k
-     WHERE k.contype = 'f' AND k.convalidated AND k.conrelid = ANY (reached)
+     WHERE dangling AND k.contype = 'f' AND k.convalidated AND k.conrelid = ANY (reached)
   LOOP
     EXECUTE query INTO found_one;
     IF found_one THEN RETURN 'dangling'; END IF;
