@@ -2,6 +2,7 @@ import type { Superuser } from '../superuser';
 import type { Effects } from './effects';
 import { LockMonitor } from './lock-monitor';
 import type { OpenTransaction } from './open-transaction';
+import { PrivateRoom } from './private-room';
 
 /** A row that a transaction locked FOR KEY SHARE, as the hidden function `settle_locks` names it. */
 export interface SharedRow {
@@ -59,6 +60,7 @@ export class Concurrency {
   #catalogueVersion = 0;
   #keys: { readonly version: number; readonly read: Promise<Keys> } | undefined;
   readonly monitor: LockMonitor;
+  readonly privateRoom = new PrivateRoom();
 
   constructor(superuser: Superuser) {
     this.#superuser = superuser;

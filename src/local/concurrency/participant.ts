@@ -176,6 +176,7 @@ export class Participant {
     this.#committing?.(committed);
     this.#committing = undefined;
     if (transaction) this.#concurrency.closed(transaction);
+    this.#concurrency.privateRoom.left(this);
   }
 
   /** The session is over, and whatever it had open with it. */
@@ -266,6 +267,7 @@ export class Participant {
   /** The unit of the client is answered. */
   rests(): void {
     this.#concurrency.monitor.rests(this);
+    this.#concurrency.privateRoom.rests(this);
   }
 
   /** Gives up the locks of the transaction, if the session has it idle, for another whose statement waits for them. */
@@ -275,11 +277,22 @@ export class Participant {
     // A failed transaction has no locks, nor has one that has ended meanwhile.
     if (!transaction || this.#link.status === 'E' || this.isDisplaced) return 'displaced';
     if (!transaction.hasSavepoint || this.#session.hasOpenPortal()) return 'cannot be displaced';
-    transaction.whereabouts = 'displaced';
     if (waiter.#transaction) transaction.displacedBy.add(waiter.#transaction);
-    // A connection that is gone holds nothing either.
-    this.#link.exclusive(() => this.#rollBack()).catch(() => undefined);
+    void this.#displace(transaction);
     return 'displaced';
+  }
+
+  /**
+   * Gives up the copies of tables, for another transaction that wants to copy the same.
+   *
+   * @returns when that is done, `undefined` while the session is busy
+   */
+  leavePrivate(): Promise<void> | undefined {
+    if (this.#link.isBusy) return undefined;
+    const transaction = this.#transaction;
+    // Whoever comes next may then have to wait for this one in PostgreSQL, and gives way.
+    if (transaction?.whereabouts !== 'private' || this.#session.hasOpenPortal()) return Promise.resolve();
+    return this.#displace(transaction);
   }
 
   /** Makes the statement that waits fail: what it waits for cannot be displaced. */
@@ -288,6 +301,13 @@ export class Participant {
   }
 
   // ----- inside
+
+  async #displace(transaction: OpenTransaction): Promise<void> {
+    if (transaction.whereabouts === 'private') this.#concurrency.privateRoom.left(this);
+    transaction.whereabouts = 'displaced';
+    // A connection that is gone holds nothing either.
+    await this.#link.exclusive(() => this.#rollBack()).catch(() => undefined);
+  }
 
   /** Whether a statement may have failed because the schema is not any more what the transaction's snapshot shows. */
   #isOutdated(error: ErrorFields): boolean {
@@ -547,6 +567,7 @@ export class Participant {
     let targets = what === 'every table' ? undefined : distinctTargets([...transaction.log, ...what]);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       await this.#rollBack();
+      await this.#concurrency.privateRoom.enter(this);
       let failure: string | undefined;
       try {
         if (!targets) await this.#link.hidden('SELECT pg_dsql_local.privatize(NULL)');
@@ -556,7 +577,10 @@ export class Participant {
         }
         failure = await this.#rerunLog(transaction, 'private', true);
       } catch (error) {
-        if (!(error instanceof BackendError)) throw error;
+        if (!(error instanceof BackendError)) {
+          this.#concurrency.privateRoom.left(this);
+          throw error;
+        }
         failure = error.sqlstate;
       }
       if (failure === undefined) {
@@ -569,6 +593,7 @@ export class Participant {
       await sleep(Math.random() * (attempt - 1));
     }
     await this.#rollBack();
+    this.#concurrency.privateRoom.left(this);
     transaction.whereabouts = 'displaced';
     transaction.isLost = true;
     transaction.verdict ??= transaction.hasDdl ? SCHEMA_CONFLICT : DATA_CONFLICT;

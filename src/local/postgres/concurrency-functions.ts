@@ -136,27 +136,28 @@ BEGIN
   END LOOP;
 END $$;
 -- These tables and those that foreign keys connect them with, over any number of others.
-CREATE FUNCTION ${schema}.connected(tables oid[]) RETURNS SETOF oid LANGUAGE sql STABLE
+CREATE FUNCTION ${schema}.connected(tables oid[]) RETURNS SETOF oid LANGUAGE plpgsql STABLE SET search_path = pg_catalog
 AS $$
-  WITH RECURSIVE
+BEGIN
+  RETURN QUERY WITH RECURSIVE
     -- What a view shows, it can write.
     named (id) AS (
       SELECT unnest(tables)
       UNION
       SELECT d.refobjid FROM named
-        JOIN pg_catalog.pg_rewrite r ON r.ev_class = named.id
-        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
-                                   AND d.refclassid = 'pg_catalog.pg_class'::regclass
+        JOIN pg_rewrite r ON r.ev_class = named.id
+        JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                                   AND d.refclassid = 'pg_class'::regclass
     ),
     reached (id) AS (
       SELECT id FROM named
       UNION
       SELECT CASE k.conrelid WHEN reached.id THEN k.confrelid ELSE k.conrelid END
         FROM reached
-        JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND reached.id IN (k.conrelid, k.confrelid)
+        JOIN pg_constraint k ON k.contype = 'f' AND reached.id IN (k.conrelid, k.confrelid)
     )
-  SELECT c.oid FROM reached JOIN pg_catalog.pg_class c ON c.oid = reached.id WHERE c.relkind = 'r' AND c.oid >= 16384
-$$;
+  SELECT c.oid FROM reached JOIN pg_class c ON c.oid = reached.id WHERE c.relkind = 'r' AND c.oid >= 16384;
+END $$;
 CREATE FUNCTION ${schema}.disagreement(tables oid[], duplicates boolean, dangling boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
 AS $$

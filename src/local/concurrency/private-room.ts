@@ -1,0 +1,45 @@
+import type { Participant } from './participant';
+
+/**
+ * Lets one transaction at a time have tables of its own. Two that copy the same table would wait for each other in
+ * PostgreSQL, for its row in the catalogue; here whoever comes next sends the one before away as soon as it rests, which
+ * then comes back only if it has more to do.
+ */
+export class PrivateRoom {
+  #occupant: Participant | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #wake: (() => void) | undefined;
+
+  /** Waits until the room is the entrant's. */
+  enter(entrant: Participant): Promise<void> {
+    this.#turn = this.#turn.then(async () => {
+      while (this.#occupant && this.#occupant !== entrant) {
+        const occupant = this.#occupant;
+        const leaving = occupant.leavePrivate();
+        await (leaving ?? this.#change());
+        if (leaving && this.#occupant === occupant) this.#occupant = undefined;
+      }
+      this.#occupant = entrant;
+    });
+    return this.#turn;
+  }
+
+  /** A participant is not in private any more. */
+  left(participant: Participant): void {
+    if (this.#occupant !== participant) return;
+    this.#occupant = undefined;
+    this.#wake?.();
+  }
+
+  /** A session has answered its client. */
+  rests(participant: Participant): void {
+    if (this.#occupant === participant) this.#wake?.();
+  }
+
+  /** Resolves when the occupant has rested or left. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
