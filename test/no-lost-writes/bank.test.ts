@@ -96,6 +96,16 @@ const transfers: Readonly<Record<string, Transfer>> = {
       await manager.save([source, target]);
       await manager.insert(Line, { ...line, from, to, amount });
     }),
+  // TypeORM writes a function as SQL, so the change builds on the row and not on what was read of it.
+  'TypeORM save': async ({ from, to, amount, id }) => {
+    const change = (account: number, by: string) =>
+      Object.assign(new Account(), { id: account, balance: () => `balance ${by}` });
+    await dataSource.manager.save([
+      change(from, `- ${amount}`),
+      change(to, `+ ${amount}`),
+      Object.assign(new Line(), { id, from, to, amount }),
+    ]);
+  },
   'Sequelize transactions': ({ from, to, amount, id }) =>
     inSequelizeTransaction(sequelize, async (transaction) => {
       const source = await AccountModel.findByPk(from, { transaction, rejectOnEmpty: true });
