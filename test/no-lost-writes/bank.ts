@@ -40,7 +40,8 @@ export const bankTables = [
 
 /** Opens the accounts, with nothing in them. */
 export async function openAccounts(pool: DsqlPool, accounts: number): Promise<void> {
-  await pool.query('DELETE FROM ledger');
+  const deleteSome = 'DELETE FROM ledger WHERE id IN (SELECT id FROM ledger LIMIT 3000)';
+  while ((await pool.query(deleteSome)).rowCount !== 0);
   await pool.query('DELETE FROM account');
   await pool.query('INSERT INTO account SELECT id, 0 FROM generate_series(1, $1) AS id', [accounts]);
 }
