@@ -39,10 +39,10 @@ module.exports = {
       testMatch: ['<rootDir>/test/**/*.test.ts'],
     },
     {
-      // The same TypeORM tests on the 0.3 line.
+      // The same TypeORM tests, and the bank, on the 0.3 line.
       ...shared,
       displayName: 'typeorm 0.3',
-      testMatch: ['<rootDir>/test/typeorm/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/typeorm/**/*.test.ts', '<rootDir>/test/no-lost-writes/bank.test.ts'],
       moduleNameMapper: {
         ...shared.moduleNameMapper,
         '^typeorm$': 'typeorm-0.3',
