@@ -3,7 +3,7 @@ import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import { schedule, ScheduleRunner } from './conflict-schedule';
 
-const SCHEDULES = Number(process.env.CONFLICT_SCHEDULES ?? 250);
+const SCHEDULES = Number(process.env.CONFLICT_SCHEDULES ?? 400);
 const SEED = Number(process.env.CONFLICT_SEED ?? 20260915);
 
 describe('concurrent transactions of the local DSQL', () => {

@@ -496,6 +496,40 @@ describe('concurrent transactions of the local DSQL', () => {
     }
   });
 
+  it('stay failed, although another goes on in private after them', async () => {
+    await one.query('BEGIN; SELECT * FROM accounts');
+    await two.query('BEGIN; SELECT * FROM accounts');
+    await withClient(local, (third) => third.query('UPDATE accounts SET balance = 0'));
+    await one.query('UPDATE accounts SET balance = 1');
+    expect(await refusal(one.query('INSERT INTO accounts VALUES (1, 1)'))).toMatchObject({ code: '23505' });
+    await two.query('UPDATE accounts SET balance = 2');
+    expect(await refusal(one.query('SELECT 1'))).toMatchObject({ code: '25P02' });
+    expect((await one.query('COMMIT')).command).toBe('ROLLBACK');
+    expect(await balances(two)).toEqual([2, 2, 2]);
+    expect(await refusal(two.query('COMMIT'))).toEqual(conflict);
+  });
+
+  it('take turns in private, any number of them', async () => {
+    const losers = await Promise.all(Array.from({ length: 8 }, () => connect(local)));
+    try {
+      await Promise.all(losers.map((loser) => loser.query('BEGIN; SELECT * FROM accounts')));
+      await one.query('UPDATE accounts SET balance = 0');
+      const lose = async (loser: Client, own: number) => {
+        for (let round = 1; round <= 3; round++) {
+          const { rows } = await loser.query('UPDATE accounts SET balance = balance + $1 RETURNING balance', [
+            own,
+          ]);
+          expect(rows).toEqual([1, 2, 3].map(() => ({ balance: 100 + round * own })));
+        }
+        expect(await refusal(loser.query('COMMIT'))).toEqual(conflict);
+      };
+      await Promise.all(losers.map(lose));
+      expect(await balances()).toEqual([0, 0, 0]);
+    } finally {
+      await Promise.all(losers.map((loser) => loser.end()));
+    }
+  });
+
   it('go on after DEALLOCATE ALL', async () => {
     await one.query('BEGIN; UPDATE accounts SET balance = 1 WHERE id = 1');
     await one.query('DEALLOCATE ALL');

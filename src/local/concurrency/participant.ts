@@ -290,8 +290,10 @@ export class Participant {
   leavePrivate(): Promise<void> | undefined {
     if (this.#link.isBusy) return undefined;
     const transaction = this.#transaction;
-    // Whoever comes next may then have to wait for this one in PostgreSQL, and gives way.
-    if (transaction?.whereabouts !== 'private' || this.#session.hasOpenPortal()) return Promise.resolve();
+    // One that has failed has no copies any more, and must stay failed.
+    if (transaction?.whereabouts !== 'private' || this.#link.status === 'E') return Promise.resolve();
+    // Whoever comes next may have to wait for this one in PostgreSQL, and then gives way.
+    if (this.#session.hasOpenPortal()) return Promise.resolve();
     return this.#displace(transaction);
   }
 
