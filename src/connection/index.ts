@@ -18,6 +18,7 @@ export {
   type TokenSigningReason,
 } from './errors';
 export { checkDsqlOptions, withTrustRoots, type DsqlOptions } from './host-options';
+export { lifetimeSecs } from './lifetime';
 export { resolveConnection, unknownOption, type ConnectionOptions, type ResolvedConnection } from './options';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { connectionRefusalDelayMs } from './refused-connection';

@@ -1,5 +1,6 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { DsqlClient, splitOptions, type DriverOptions } from './client';
+import { lifetimeSecs } from './lifetime';
 import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
 import { connectionRefusalDelayMs } from './refused-connection';
 
@@ -27,9 +28,6 @@ export const poolOptionNames = [
   'connectionTimeoutMillis',
   'query_timeout',
 ] as const satisfies readonly (keyof (PoolOptions & DriverOptions))[];
-
-/** Connections end at different times, so that a pool is not replaced all at once. */
-const LIFETIME_JITTER = 0.1;
 
 type ConnectCallback = (
   error: Error | undefined,
@@ -75,7 +73,7 @@ export class DsqlPool extends Pool {
     // The pool reads this once for every connection that it has opened.
     Object.defineProperty(this.options, 'maxLifetimeSeconds', {
       enumerable: true,
-      get: () => connection.maxLifetimeSecs * (1 - LIFETIME_JITTER * Math.random()),
+      get: () => lifetimeSecs(connection),
     });
   }
 

@@ -9,12 +9,9 @@ import {
   type Sequelize,
 } from 'sequelize';
 import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
-import { connectionRefusalDelayMs, DsqlClient } from '../connection';
+import { connectionRefusalDelayMs, DsqlClient, lifetimeSecs } from '../connection';
 import { builtInTypes } from './built-in-types';
 import type { ResolvedSequelizeOptions } from './options';
-
-/** Connections end at different times, so that a pool is not replaced all at once. */
-const LIFETIME_JITTER = 0.1;
 
 /** How long a connection may take to open, in milliseconds, where `dialectOptions.connectionTimeoutMillis` is silent. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -43,7 +40,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   override async connect(config: PostgresConnectionManager.EndpointConfig): Promise<Client> {
     const connection = this.#resolved.connectionOf(config);
     const client = await this.#open(connection);
-    const lifetimeMs = connection.maxLifetimeSecs * 1000 * (1 - LIFETIME_JITTER * Math.random());
+    const lifetimeMs = lifetimeSecs(connection) * 1000;
     this.#replaceAt.set(client, Date.now() + lifetimeMs);
     client.on('error', () => {
       this.#replaceAt.delete(client);
