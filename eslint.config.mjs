@@ -9,10 +9,13 @@ const arrows = {
   connection: [],
   occ: ['connection'],
   sql: [],
-  typeorm: ['occ', 'connection', 'sql'],
-  sequelize: ['occ', 'connection', 'sql'],
+  schema: ['occ', 'connection', 'sql'],
+  typeorm: ['schema', 'occ', 'connection', 'sql'],
+  sequelize: ['schema', 'occ', 'connection', 'sql'],
+  sequelize7: ['schema', 'occ', 'connection', 'sql'],
+  check: ['typeorm', 'sequelize', 'schema', 'sql'],
   local: ['sql'],
-  cli: ['local', 'connection', 'sql'],
+  cli: ['check', 'local', 'connection', 'sql'],
 };
 const rooms = Object.keys(arrows);
 
