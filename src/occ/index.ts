@@ -12,6 +12,15 @@ export {
   RetryExhaustedError,
   UnsupportedFeatureError,
 } from './errors';
+export {
+  BatchesError,
+  inBatches,
+  isBatchesError,
+  MAX_TRANSACTION_ROWS,
+  type BatchesOptions,
+  type BatchesProgress,
+  type RowRange,
+} from './in-batches';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
 export {
   TransactionRunner,
@@ -21,9 +30,8 @@ export {
   type TransactionCounters,
 } from './transaction-runner';
 export {
+  resolveTransactionDefaults,
   resolveTransactionOptions,
-  splitOrmOptions,
-  type DsqlOrmOptions,
   type NestedMode,
   type ResolvedTransactionDefaults,
   type ResolvedTransactionOptions,

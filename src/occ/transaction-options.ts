@@ -1,4 +1,4 @@
-import { ConfigurationError, unknownOption, type DsqlOptions } from '../connection';
+import { ConfigurationError, unknownOption } from '../connection';
 import { resolveRetryOptions } from './retry';
 import type { RunOptions } from './transaction-runner';
 
@@ -44,9 +44,6 @@ export interface TransactionDefaults extends TransactionRules {
   readonly retry?: false | Omit<RunOptions, 'retry' | 'label'> | undefined;
 }
 
-/** What is Aurora DSQL's own among the options of an ORM: the object `dsql` beside the ORM's own options. */
-export interface DsqlOrmOptions extends DsqlOptions, TransactionDefaults {}
-
 /** {@link TransactionDefaults}, checked and completed. */
 export interface ResolvedTransactionDefaults {
   readonly run: RunOptions;
@@ -79,16 +76,16 @@ const transactionOptionNames: ReadonlySet<string> = new Set<keyof TransactionOpt
 ]);
 
 /**
- * Parts what `dsql` says of transactions from what it says of the connection.
+ * Checks what `dsql` says of transactions, and completes it.
  *
- * @param dsql - left untouched
- * @throws ConfigurationError naming the first option of transactions that cannot be; the options of the connection are
- *   left as they are
+ * @param defaults - left untouched
+ * @throws ConfigurationError naming the first option that cannot be
  */
-export function splitOrmOptions({ retry, nested, commitMarkers, ...connection }: DsqlOrmOptions): {
-  readonly connection: DsqlOptions;
-  readonly transactions: ResolvedTransactionDefaults;
-} {
+export function resolveTransactionDefaults({
+  retry,
+  nested,
+  commitMarkers,
+}: TransactionDefaults): ResolvedTransactionDefaults {
   if (retry !== undefined && retry !== false && (typeof retry !== 'object' || (retry as unknown) === null)) {
     throw new ConfigurationError('dsql.retry', 'must be false, or an object with the options of a retry.');
   }
@@ -98,10 +95,7 @@ export function splitOrmOptions({ retry, nested, commitMarkers, ...connection }:
   }
   checkRunOptions(run, 'dsql.retry.');
   checkRules({ nested, commitMarkers }, 'dsql.');
-  return {
-    connection,
-    transactions: Object.freeze({ run, nested: nested ?? 'throw', commitMarkers: commitMarkers ?? false }),
-  };
+  return Object.freeze({ run, nested: nested ?? 'throw', commitMarkers: commitMarkers ?? false });
 }
 
 /**
@@ -113,7 +107,7 @@ export function splitOrmOptions({ retry, nested, commitMarkers, ...connection }:
  */
 export function resolveTransactionOptions<Host>(
   options: TransactionOptions<Host> = {},
-  defaults: ResolvedTransactionDefaults = splitOrmOptions({}).transactions,
+  defaults: ResolvedTransactionDefaults = resolveTransactionDefaults({}),
 ): ResolvedTransactionOptions<Host> {
   for (const name of Object.keys(options)) {
     if (!transactionOptionNames.has(name)) throw unknownOption(name);

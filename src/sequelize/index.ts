@@ -34,7 +34,6 @@ export {
   NestedTransactionError,
   RetryExhaustedError,
   UnsupportedFeatureError,
-  type DsqlOrmOptions,
   type ErrorClass,
   type ErrorKind,
   type NestedMode,
@@ -44,3 +43,17 @@ export {
   type TransactionDefaults,
   type TransactionOptions,
 } from '../occ';
+export {
+  BatchesError,
+  isBatchesError,
+  type BatchesOptions,
+  type BatchesProgress,
+  type RowRange,
+} from '../occ';
+export {
+  isSchemaJobError,
+  SchemaJobError,
+  type DsqlOrmOptions,
+  type SchemaJob,
+  type SchemaProgress,
+} from '../schema';

@@ -10,7 +10,8 @@ import {
   type DriverOptions,
   type ResolvedConnection,
 } from '../connection';
-import { splitOrmOptions, type DsqlOrmOptions, type ResolvedTransactionDefaults } from '../occ';
+import type { ResolvedTransactionDefaults } from '../occ';
+import { splitOrmOptions, type DsqlOrmOptions, type ResolvedMapping } from '../schema';
 import { checkRetryOption } from './retry-option';
 
 /** Options of Sequelize's PostgreSQL dialect that have no meaning on Aurora DSQL, and what to do instead. */
@@ -43,6 +44,7 @@ export interface ResolvedSequelizeOptions {
   readonly connectionOf: (endpoint: SequelizeEndpoint) => ResolvedConnection;
   readonly driverOptions: DriverOptions;
   readonly transactions: ResolvedTransactionDefaults;
+  readonly mapping: ResolvedMapping;
 }
 
 /** An endpoint as Sequelize describes it: its own options, or a member of `replication`. */
@@ -77,7 +79,7 @@ export function resolveSequelizeOptions(
   url?: string,
 ): ResolvedSequelizeOptions {
   const { dsql: ormOptions = {}, ssl, dialectOptions = {}, ...given } = options;
-  const { connection: dsql, transactions } = splitOrmOptions(ormOptions);
+  const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions);
   checkDsqlOptions(dsql);
   checkHostOptions(given);
   const dialect = dialectOptions as Partial<Record<string, unknown>>;
@@ -113,6 +115,7 @@ export function resolveSequelizeOptions(
 
   return {
     transactions,
+    mapping,
     connectionOf: (endpoint) => (replication ? connectionOf(endpoint) : (first ?? connectionOf(endpoint))),
     driverOptions: Object.fromEntries(
       driverOptionNames.flatMap((name) => (dialect[name] === undefined ? [] : [[name, dialect[name]]])),

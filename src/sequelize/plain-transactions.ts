@@ -1,6 +1,6 @@
 import type { Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
-import { splitOrmOptions } from '../occ';
+import { resolveTransactionDefaults } from '../occ';
 import { commitTransaction } from './commit-transaction';
 import { ManagedTransactions, type OpenAttempt } from './managed-transactions';
 import { checkRetryOption } from './retry-option';
@@ -44,5 +44,5 @@ export function managePlain(sequelize: Sequelize): ManagedTransactions {
       return result;
     });
 
-  return new ManagedTransactions(sequelize, splitOrmOptions({}).transactions, open);
+  return new ManagedTransactions(sequelize, resolveTransactionDefaults({}), open);
 }

@@ -26,7 +26,6 @@ export {
   NestedTransactionError,
   RetryExhaustedError,
   UnsupportedFeatureError,
-  type DsqlOrmOptions,
   type ErrorClass,
   type ErrorKind,
   type NestedMode,
@@ -36,3 +35,17 @@ export {
   type TransactionDefaults,
   type TransactionOptions,
 } from '../occ';
+export {
+  BatchesError,
+  isBatchesError,
+  type BatchesOptions,
+  type BatchesProgress,
+  type RowRange,
+} from '../occ';
+export {
+  isSchemaJobError,
+  SchemaJobError,
+  type DsqlOrmOptions,
+  type SchemaJob,
+  type SchemaProgress,
+} from '../schema';

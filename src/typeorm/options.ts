@@ -11,7 +11,8 @@ import {
   type DsqlPoolOptions,
   type ResolvedConnection,
 } from '../connection';
-import { splitOrmOptions, type DsqlOrmOptions, type ResolvedTransactionDefaults } from '../occ';
+import type { ResolvedTransactionDefaults } from '../occ';
+import { splitOrmOptions, type DsqlOrmOptions, type ResolvedMapping } from '../schema';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
@@ -62,6 +63,7 @@ export interface ResolvedDataSourceOptions {
   readonly connectionOf: (endpoint: object) => ResolvedConnection;
   readonly poolOptions: DsqlPoolOptions;
   readonly transactions: ResolvedTransactionDefaults;
+  readonly mapping: ResolvedMapping;
 }
 
 /**
@@ -76,7 +78,7 @@ export function resolveDataSourceOptions(
   driver: object,
 ): ResolvedDataSourceOptions {
   const { dsql: ormOptions = {}, ssl, parseInt8, ...others } = options;
-  const { connection: dsql, transactions } = splitOrmOptions(ormOptions);
+  const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions);
   // `useUTC` would set a variable of the process; Aurora DSQL's time zone is UTC anyway.
   const given = { ...others, useUTC: undefined };
   checkDsqlOptions(dsql);
@@ -109,6 +111,7 @@ export function resolveDataSourceOptions(
     },
     poolOptions: parseInt8 === true ? { types: withNumbersForInt8 } : {},
     transactions,
+    mapping,
   };
 }
 

@@ -1,0 +1,13 @@
+export {
+  splitOrmOptions,
+  type DsqlOrmOptions,
+  type MappingOptions,
+  type ResolvedMapping,
+} from './orm-options';
+export { isSchemaJobError, SchemaJobError, type SchemaJob } from './schema-job-error';
+export {
+  SchemaRunner,
+  type SchemaProgress,
+  type SchemaRunnerOptions,
+  type SchemaSession,
+} from './schema-runner';

@@ -1,0 +1,33 @@
+import { DsqlError } from '../connection';
+
+/** An asynchronous job of Aurora DSQL, as `sys.jobs` shows it. */
+export interface SchemaJob {
+  readonly jobId: string;
+  /** The statement that started it. */
+  readonly sql: string;
+  /** `failed`, or `forgotten` where `sys.jobs` no longer has it. */
+  readonly status: string;
+  /** Why it failed, in the words of Aurora DSQL. */
+  readonly details: string;
+}
+
+/** An asynchronous job failed: an index was not built, or rows violate a constraint. */
+export class SchemaJobError extends DsqlError {
+  override readonly name = 'SchemaJobError';
+
+  /**
+   * @param job - the job that failed
+   * @param outcome - what was done about it and what to do next, as sentences
+   */
+  constructor(
+    readonly job: SchemaJob,
+    outcome: string,
+  ) {
+    super(`The job ${job.jobId} of "${job.sql}" ended as ${job.status}: ${job.details}. ${outcome}`);
+  }
+}
+
+/** Whether `error` is a {@link SchemaJobError}. */
+export function isSchemaJobError(error: unknown): error is SchemaJobError {
+  return error instanceof SchemaJobError;
+}

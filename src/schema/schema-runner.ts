@@ -1,0 +1,249 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseQuery, type DsqlStatement, type TableName } from '../sql';
+import { SchemaJobError } from './schema-job-error';
+
+/**
+ * Where the statements are sent: outside a transaction, each a transaction of its own, and sent again after a conflict.
+ * One session can be used for all, or a pool.
+ */
+export interface SchemaSession {
+  query(sql: string): Promise<{
+    readonly rows: readonly Readonly<Record<string, unknown>>[];
+    /** The rows that were changed. */
+    readonly rowCount: number;
+  }>;
+}
+
+/** A step of a change of the schema. */
+export type SchemaProgress =
+  | { readonly step: 'statement'; readonly sql: string }
+  | {
+      readonly step: 'batch';
+      readonly sql: string;
+      /** Rows of this batch. */
+      readonly rows: number;
+      /** Rows of all batches so far. */
+      readonly totalRows: number;
+    }
+  | { readonly step: 'job started'; readonly sql: string; readonly jobId: string }
+  | {
+      readonly step: 'job ended';
+      readonly sql: string;
+      readonly jobId: string;
+      readonly elapsedMs: number;
+      /** How many jobs are still running. */
+      readonly running: number;
+    };
+
+/** How a {@link SchemaRunner} works. */
+export interface SchemaRunnerOptions {
+  readonly onProgress?: ((progress: SchemaProgress) => void) | undefined;
+  /** Ends the waiting for jobs; the jobs go on. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * The longest wait between two looks at `sys.jobs`, in milliseconds; the first are shorter.
+   * @defaultValue 2000
+   */
+  readonly pollDelayMs?: number | undefined;
+}
+
+interface RunningJob {
+  readonly jobId: string;
+  readonly sql: string;
+  /** Nothing where that is not known: then every statement waits. */
+  readonly table: TableName | undefined;
+  readonly startedAt: number;
+}
+
+const FIRST_POLL_DELAY_MS = 10;
+
+/**
+ * Carries out statements that `translate` has made.
+ *
+ * Jobs are started without waiting for those before them, so that independent indexes are built at the same time; a
+ * statement about a table waits for the jobs of that table. They are watched in `sys.jobs`: `sys.wait_for_job` would
+ * sit in a transaction, and that ends after five minutes (AWS user guide, quotas, 2026-09-15).
+ */
+export class SchemaRunner {
+  readonly #session: SchemaSession;
+  readonly #tell: (progress: SchemaProgress) => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #pollDelayMs: number;
+  #jobs: readonly RunningJob[] = [];
+
+  constructor(
+    session: SchemaSession,
+    { onProgress = () => undefined, signal, pollDelayMs = 2000 }: SchemaRunnerOptions = {},
+  ) {
+    this.#session = session;
+    this.#tell = onProgress;
+    this.#signal = signal;
+    this.#pollDelayMs = pollDelayMs;
+  }
+
+  /**
+   * Runs statements in order. Jobs may still be running when it is done: {@link settle} waits for them.
+   *
+   * @throws SchemaJobError when a job failed that a statement had to wait for
+   */
+  async run(statements: readonly DsqlStatement[]): Promise<void> {
+    for (const statement of statements) {
+      this.#signal?.throwIfAborted();
+      const { sql, kind, repeat } = statement;
+      const isJob = kind === 'job' || kind === 'validate';
+      const table = tableOf(sql);
+      if (!isJob) await this.#waitFor(this.#jobs.filter((job) => mayConcern(job, table)));
+      this.#tell({ step: 'statement', sql });
+      if (isJob) await this.#startJob(sql, table);
+      else if (repeat !== undefined && repeat.key.length > 0) await this.#repeat(sql);
+      else await this.#session.query(sql);
+    }
+  }
+
+  /**
+   * Waits for the jobs that are running.
+   *
+   * @throws SchemaJobError for the first one that failed, when all have ended; a failed index build leaves no index
+   */
+  async settle(): Promise<void> {
+    await this.#waitFor(this.#jobs);
+  }
+
+  async #repeat(sql: string): Promise<void> {
+    let totalRows = 0;
+    for (;;) {
+      this.#signal?.throwIfAborted();
+      const { rowCount: rows } = await this.#session.query(sql);
+      if (rows === 0) return;
+      totalRows += rows;
+      this.#tell({ step: 'batch', sql, rows, totalRows });
+    }
+  }
+
+  async #startJob(sql: string, table: TableName | undefined): Promise<void> {
+    const { rows } = await this.#session.query(sql);
+    const jobId = rows[0]?.job_id;
+    if (typeof jobId === 'string') {
+      this.#jobs = [...this.#jobs, { jobId, sql, table, startedAt: performance.now() }];
+      this.#tell({ step: 'job started', sql, jobId });
+      return;
+    }
+    // The index is there already, but it may be what a failed or an unfinished build has left.
+    const name = indexNameOf(sql);
+    const invalid =
+      name === undefined || table === undefined
+        ? undefined
+        : await this.#invalidIndex(
+            `c.relname = ${literal(name)} AND i.indrelid IN (SELECT oid FROM pg_catalog.pg_class WHERE relname = ${literal(table.name)})`,
+          );
+    if (invalid === undefined) return;
+    const building = await this.#session.query(
+      `SELECT job_id FROM sys.jobs WHERE object_id = ${invalid.oid} AND job_type = 'INDEX_BUILD' AND status IN ('submitted', 'processing')`,
+    );
+    const other = building.rows[0]?.job_id;
+    if (typeof other === 'string') {
+      this.#jobs = [...this.#jobs, { jobId: other, sql, table, startedAt: performance.now() }];
+      return;
+    }
+    await this.#session.query(`DROP INDEX ${invalid.name}`);
+    await this.#startJob(sql, table);
+  }
+
+  async #waitFor(awaited: readonly RunningJob[]): Promise<void> {
+    const waiting = new Map(awaited.map((job) => [job.jobId, job]));
+    let failure: SchemaJobError | undefined;
+    for (let delayMs = FIRST_POLL_DELAY_MS; waiting.size > 0; delayMs *= 1.5) {
+      await sleep(Math.min(delayMs, this.#pollDelayMs), undefined, { signal: this.#signal });
+      for (const { job, status, details, objectId } of await this.#look(waiting)) {
+        if (status === 'submitted' || status === 'processing') continue;
+        const { jobId, sql } = job;
+        waiting.delete(jobId);
+        this.#jobs = this.#jobs.filter((running) => running.jobId !== jobId);
+        if (status === 'completed') {
+          const elapsedMs = performance.now() - job.startedAt;
+          this.#tell({ step: 'job ended', sql, jobId, elapsedMs, running: this.#jobs.length });
+        } else {
+          const outcome = await this.#clearUp(objectId);
+          failure ??= new SchemaJobError({ jobId, sql, status, details }, outcome);
+        }
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  async #look(waiting: ReadonlyMap<string, RunningJob>): Promise<readonly JobRow[]> {
+    const ids = [...waiting.keys()].map(literal).join(', ');
+    const { rows } = await this.#session.query(
+      `SELECT job_id, status, details, object_id::text AS object_id FROM sys.jobs WHERE job_id IN (${ids})`,
+    );
+    const shown = new Map(rows.map((row) => [row.job_id, row]));
+    return [...waiting.values()].map((job) => {
+      const row = shown.get(job.jobId);
+      return {
+        job,
+        status: row === undefined ? 'forgotten' : String(row.status),
+        details: row === undefined ? 'sys.jobs no longer has it' : String(row.details),
+        objectId: row === undefined ? undefined : String(row.object_id),
+      };
+    });
+  }
+
+  /** An index whose build has failed would be in the way of the next one, and a unique one goes on refusing rows. */
+  async #clearUp(objectId: string | undefined): Promise<string> {
+    const again = 'Mend the rows and run it again.';
+    if (objectId === undefined) {
+      return 'Look whether its index is valid (pg_index.indisvalid) or its constraint validated (pg_constraint.convalidated).';
+    }
+    const invalid = await this.#invalidIndex(`c.oid = ${literal(objectId)}::oid`);
+    if (invalid === undefined) return again;
+    await this.#session.query(`DROP INDEX ${invalid.name}`);
+    return `The index ${invalid.name}, which stayed invalid, was dropped. ${again}`;
+  }
+
+  async #invalidIndex(
+    condition: string,
+  ): Promise<{ readonly oid: string; readonly name: string } | undefined> {
+    const { rows } = await this.#session.query(
+      `SELECT c.oid::text AS oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE ${condition} AND NOT i.indisvalid`,
+    );
+    const [row] = rows;
+    return row && { oid: String(row.oid), name: String(row.name) };
+  }
+}
+
+interface JobRow {
+  readonly job: RunningJob;
+  readonly status: string;
+  readonly details: string;
+  readonly objectId: string | undefined;
+}
+
+interface WithRelation {
+  readonly relation?: { readonly schemaname?: string; readonly relname?: string };
+  readonly idxname?: string;
+}
+
+const treeOf = (sql: string) => parseQuery(sql).statements[0]?.tree as WithRelation | undefined;
+
+/** The table that a statement changes; nothing for one that names several or none. */
+function tableOf(sql: string): TableName | undefined {
+  const relation = treeOf(sql)?.relation;
+  return relation?.relname === undefined
+    ? undefined
+    : { name: relation.relname, ...(relation.schemaname !== undefined && { schema: relation.schemaname }) };
+}
+
+function indexNameOf(sql: string): string | undefined {
+  return treeOf(sql)?.idxname;
+}
+
+/** A name without a schema may be that of any schema. */
+function mayConcern(job: RunningJob, table: TableName | undefined): boolean {
+  if (job.table === undefined || table === undefined) return true;
+  if (job.table.name !== table.name) return false;
+  return job.table.schema === undefined || table.schema === undefined || job.table.schema === table.schema;
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
