@@ -70,6 +70,8 @@ export class SchemaRunner {
   readonly #signal: AbortSignal | undefined;
   readonly #pollDelayMs: number;
   #jobs: readonly RunningJob[] = [];
+  /** The statements that drop again the constraints that were added here. */
+  readonly #drops = new Set<string>();
 
   constructor(
     session: SchemaSession,
@@ -97,13 +99,28 @@ export class SchemaRunner {
       if (isJob) await this.#startJob(sql, table);
       else if (repeat !== undefined && repeat.key.length > 0) await this.#repeat(sql);
       else await this.#session.query(sql);
+      for (const drop of dropsOfConstraints(sql, 'AT_AddConstraint')) this.#drops.add(drop);
     }
+  }
+
+  /**
+   * Takes on what a statement has answered that was sent elsewhere: {@link settle} waits for its job, if it has one.
+   *
+   * @param sql - the statement
+   * @param rows - its answer
+   */
+  takeOn(sql: string, rows: readonly Readonly<Record<string, unknown>>[]): void {
+    const jobId = rows[0]?.job_id;
+    if (typeof jobId !== 'string') return;
+    this.#jobs = [...this.#jobs, { jobId, sql, table: tableOf(sql), startedAt: performance.now() }];
+    this.#tell({ step: 'job started', sql, jobId });
   }
 
   /**
    * Waits for the jobs that are running.
    *
-   * @throws SchemaJobError for the first one that failed, when all have ended; a failed index build leaves no index
+   * @throws SchemaJobError for the first one that failed, when all have ended; a failed index build leaves no index, and
+   *   a failed validation no constraint that was added here
    */
   async settle(): Promise<void> {
     await this.#waitFor(this.#jobs);
@@ -122,10 +139,8 @@ export class SchemaRunner {
 
   async #startJob(sql: string, table: TableName | undefined): Promise<void> {
     const { rows } = await this.#session.query(sql);
-    const jobId = rows[0]?.job_id;
-    if (typeof jobId === 'string') {
-      this.#jobs = [...this.#jobs, { jobId, sql, table, startedAt: performance.now() }];
-      this.#tell({ step: 'job started', sql, jobId });
+    if (typeof rows[0]?.job_id === 'string') {
+      this.takeOn(sql, rows);
       return;
     }
     // The index is there already, but it may be what a failed or an unfinished build has left.
@@ -163,7 +178,7 @@ export class SchemaRunner {
           const elapsedMs = performance.now() - job.startedAt;
           this.#tell({ step: 'job ended', sql, jobId, elapsedMs, running: this.#jobs.length });
         } else {
-          const outcome = await this.#clearUp(objectId);
+          const outcome = await this.#clearUp(sql, objectId);
           failure ??= new SchemaJobError({ jobId, sql, status, details }, outcome);
         }
       }
@@ -188,9 +203,17 @@ export class SchemaRunner {
     });
   }
 
-  /** An index whose build has failed would be in the way of the next one, and a unique one goes on refusing rows. */
-  async #clearUp(objectId: string | undefined): Promise<string> {
+  /**
+   * An index whose build has failed would be in the way of the next one, and a unique one goes on refusing rows. So would
+   * a constraint that rows violate.
+   */
+  async #clearUp(sql: string, objectId: string | undefined): Promise<string> {
     const again = 'Mend the rows and run it again.';
+    const [drop] = dropsOfConstraints(sql, 'AT_ValidateConstraint');
+    if (drop !== undefined && this.#drops.has(drop)) {
+      await this.#session.query(drop);
+      return `The constraint was dropped. ${again}`;
+    }
     if (objectId === undefined) {
       return 'Look whether its index is valid (pg_index.indisvalid) or its constraint validated (pg_constraint.convalidated).';
     }
@@ -221,6 +244,15 @@ interface JobRow {
 interface WithRelation {
   readonly relation?: { readonly schemaname?: string; readonly relname?: string };
   readonly idxname?: string;
+  readonly cmds?: readonly { readonly AlterTableCmd: AlterTableCommand }[];
+}
+
+interface AlterTableCommand {
+  readonly subtype?: string;
+  /** Of the constraint that is validated. */
+  readonly name?: string;
+  /** The constraint that is added. */
+  readonly def?: { readonly Constraint?: { readonly conname?: string } };
 }
 
 const treeOf = (sql: string) => parseQuery(sql).statements[0]?.tree as WithRelation | undefined;
@@ -237,11 +269,26 @@ function indexNameOf(sql: string): string | undefined {
   return treeOf(sql)?.idxname;
 }
 
+/** The statements that drop the constraints that a statement adds or validates. */
+function dropsOfConstraints(sql: string, subtype: 'AT_AddConstraint' | 'AT_ValidateConstraint'): string[] {
+  const { relation: { schemaname, relname } = {}, cmds = [] } = treeOf(sql) ?? {};
+  if (relname === undefined) return [];
+  const table = [schemaname ?? [], relname].flat().map(identifier).join('.');
+  return cmds.flatMap(({ AlterTableCmd: command }) => {
+    const name = command.subtype === subtype ? (command.name ?? command.def?.Constraint?.conname) : undefined;
+    return name === undefined ? [] : [`ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${identifier(name)}`];
+  });
+}
+
 /** A name without a schema may be that of any schema. */
 function mayConcern(job: RunningJob, table: TableName | undefined): boolean {
   if (job.table === undefined || table === undefined) return true;
   if (job.table.name !== table.name) return false;
   return job.table.schema === undefined || table.schema === undefined || job.table.schema === table.schema;
+}
+
+function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }
 
 function literal(text: string): string {

@@ -105,12 +105,35 @@ describe('SchemaRunner', () => {
     expect(await validIndexes()).toStrictEqual(['by_owner valid']);
   });
 
-  it('says which rows violate a check that is validated', async () => {
+  it('says that rows violate a check that is added, and leaves none', async () => {
     await client.query(ACCOUNT);
     await client.query(`INSERT INTO account VALUES (1, NULL, 'a')`);
     await expect(change('ALTER TABLE account ALTER COLUMN owner SET NOT NULL')).rejects.toThrow(
+      /violated by some row\. The constraint was dropped\. Mend the rows and run it again\./,
+    );
+    expect(await checks()).toStrictEqual([]);
+  });
+
+  it('leaves a check that it has not added itself', async () => {
+    await client.query(ACCOUNT);
+    await client.query(`INSERT INTO account VALUES (1, NULL, 'a')`);
+    await client.query('ALTER TABLE account ADD CONSTRAINT owned CHECK (owner IS NOT NULL) NOT VALID');
+    await expect(change('ALTER TABLE account VALIDATE CONSTRAINT owned')).rejects.toThrow(
       /violated by some row\. Mend the rows and run it again\./,
     );
+    expect(await checks()).toStrictEqual(['owned']);
+  });
+
+  it('waits for a job that was started in a transaction', async () => {
+    await client.query(ACCOUNT);
+    const sql = 'CREATE INDEX ASYNC by_owner ON account (owner)';
+    await client.query('BEGIN');
+    const { rows } = await client.query<Record<string, unknown>>(sql);
+    await client.query('COMMIT');
+    const runner = new SchemaRunner(session);
+    runner.takeOn(sql, rows);
+    await runner.settle();
+    expect(await validIndexes()).toStrictEqual(['by_owner valid']);
   });
 
   it('builds anew what a failed build has left', async () => {
@@ -158,6 +181,13 @@ describe('SchemaRunner', () => {
     expect(sent).toStrictEqual([]);
   });
 });
+
+async function checks(): Promise<string[]> {
+  const { rows } = await client.query<{ conname: string }>(
+    `SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid = 'account'::regclass`,
+  );
+  return rows.map(({ conname }) => conname);
+}
 
 async function lastJob(): Promise<string> {
   const { rows } = await client.query<{ job_id: string }>(
