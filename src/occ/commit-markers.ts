@@ -85,9 +85,19 @@ export class CommitMarkers {
     return randomUUID();
   }
 
-  /** The statement that a transaction runs before its COMMIT. */
-  statement(id: string): { readonly text: string; readonly values: readonly [string] } {
-    return { text: `INSERT INTO ${COMMIT_MARKER_TABLE} (id) VALUES ($1)`, values: [id] };
+  /**
+   * Writes the marker, as the last thing before COMMIT.
+   *
+   * @param run - runs a statement in the transaction
+   */
+  async write(id: string, run: (text: string, values: readonly string[]) => Promise<unknown>): Promise<void> {
+    try {
+      await run(`INSERT INTO ${COMMIT_MARKER_TABLE} (id) VALUES ($1)`, [id]);
+    } catch (error) {
+      // Dropped with everything else, as a test does between two cases: the next transaction finds it again.
+      if (sqlStateOf(error) === UNDEFINED_TABLE) this.#ready = undefined;
+      throw error;
+    }
   }
 
   /**

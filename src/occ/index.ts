@@ -21,6 +21,7 @@ export {
   type BatchesProgress,
   type RowRange,
 } from './in-batches';
+export { canBeMarked, withMarker, type StatementTransaction } from './marked-statement';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
 export {
   TransactionRunner,

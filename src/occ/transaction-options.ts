@@ -15,7 +15,8 @@ export interface TransactionRules {
   readonly nested?: NestedMode | undefined;
   /**
    * Whether each transaction also writes a row with an id of its own into the table `aurora_dsql_orm_commit_marker`, by
-   * which the outcome of a COMMIT whose answer was lost can be found out: then no outcome stays unknown.
+   * which the outcome of a COMMIT whose answer was lost can be found out: then no outcome stays unknown. For an instance
+   * it also makes every write that stands alone a transaction with such a row.
    * @defaultValue `false`
    */
   readonly commitMarkers?: boolean | undefined;

@@ -1,6 +1,12 @@
 import type { Model, ModelStatic, Options, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
-import { NestedTransactionError, resolveTransactionOptions, type Attempt } from '../occ';
+import {
+  canBeMarked,
+  NestedTransactionError,
+  resolveTransactionOptions,
+  type Attempt,
+  type StatementTransaction,
+} from '../occ';
 import { DsqlDialect } from './dsql-dialect';
 import { DsqlTransaction } from './dsql-transaction';
 import { retryFindOrCreate } from './find-or-create';
@@ -127,15 +133,16 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
       const text = textOf(sql);
       const send = () => super.query(sql, options);
       if (!mayBeSentAgain(text)) return send();
+      const label = statementLabel(text, options);
+      if (this.#transactions.defaults.commitMarkers && canBeMarked(text)) {
+        return this.#transactions.runMarked(() => this.#beginFor(sql, options), label);
+      }
       const attemptOnce = (attempt: Attempt<unknown>) => {
         // It commits itself, so its outcome is unknown when its answer is lost.
         attempt.returned = { value: undefined };
         return send();
       };
-      return this.#transactions.runner.run(
-        { work: send, attempt: attemptOnce },
-        { label: statementLabel(text, options) },
-      );
+      return this.#transactions.runner.run({ work: send, attempt: attemptOnce }, { label });
     }
 
     async transaction(
@@ -158,6 +165,21 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
       const transaction = new DsqlTransaction(this.#self, split.host, false);
       await transaction.prepareEnvironment(false);
       return transaction;
+    }
+
+    /** A transaction for one statement and its marker. */
+    async #beginFor(sql: unknown, options: StatementOptions): Promise<StatementTransaction<unknown>> {
+      const transaction = new DsqlTransaction(this.#self, {}, true);
+      await transaction.prepareEnvironment(false);
+      const within = { ...options, transaction, retry: { max: 1 } };
+      return {
+        send: () => super.query(sql, within),
+        run: (text, values) => super.query(text, { bind: [...values], transaction, raw: true }),
+        commit: () => transaction.commitAlone(),
+        rollback: async () => {
+          if (transaction.finished === undefined) await transaction.rollback();
+        },
+      };
     }
 
     get #self(): Sequelize {

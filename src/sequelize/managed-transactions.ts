@@ -6,8 +6,10 @@ import {
   isAfterCommitError,
   resolveTransactionOptions,
   TransactionRunner,
+  withMarker,
   type Attempt,
   type ResolvedTransactionDefaults,
+  type StatementTransaction,
 } from '../occ';
 import { runAfterCommitHooks, type commitTransaction } from './commit-transaction';
 import { InstanceSnapshot } from './instance-snapshot';
@@ -97,7 +99,16 @@ export class ManagedTransactions {
           open = opened;
           const { transaction, touched } = opened;
           const value = await touched.watch(() => work(transaction));
-          if (marker !== undefined && opened.isUsed) await this.#writeMarker(marker, transaction);
+          if (marker !== undefined && opened.isUsed) {
+            await this.#markers.write(marker, (text, values) =>
+              this.#sequelize.query(text, {
+                bind: [...values],
+                transaction,
+                raw: true,
+                type: QueryTypes.RAW,
+              }),
+            );
+          }
           const committed = { transaction, touched, value };
           attempt.returned = { value: committed };
           return { ...committed, late: await opened.commit() };
@@ -137,9 +148,9 @@ export class ManagedTransactions {
     return value;
   }
 
-  async #writeMarker(id: string, transaction: Transaction): Promise<void> {
-    const { text, values } = this.#markers.statement(id);
-    const options = { bind: [...values], transaction, raw: true, type: QueryTypes.RAW };
-    await this.#sequelize.query(text, options);
+  /** Runs a statement that stands alone in a transaction with a commit marker, which `begin` begins. */
+  runMarked<T>(begin: () => Promise<StatementTransaction<T>>, label: string): Promise<T> {
+    const { attempt, settle } = withMarker(this.#markers, begin);
+    return this.runner.run({ work: attempt, attempt, settle }, { label });
   }
 }

@@ -216,8 +216,7 @@ export class DsqlEntityManager extends EntityManager {
         unfinished: 0,
         beforeCommit: async () => {
           if (id !== undefined && scope.isUsed) {
-            const { text, values } = markers.statement(id);
-            await queryRunner.query(text, [...values]);
+            await markers.write(id, (text, values) => queryRunner.query(text, [...values]));
             markerOf.set(current.number, id);
           }
           if (entities !== undefined) current.returned = entities;

@@ -12,7 +12,15 @@ import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
 import type { BroadcasterResult } from 'typeorm/subscriber/BroadcasterResult.js';
 import { DsqlError, isDsqlError, TransactionRolledBackError, type DsqlClient } from '../connection';
-import { AfterCommitError, findInChain, NestedTransactionError, UnsupportedFeatureError } from '../occ';
+import {
+  AfterCommitError,
+  canBeMarked,
+  findInChain,
+  NestedTransactionError,
+  UnsupportedFeatureError,
+  withMarker,
+  type StatementTransaction,
+} from '../occ';
 import { closeScope, dataSourceOf, openScope, RehearsalEnd, scopeOf, transactionsOf } from './transactions';
 
 type Statement = Parameters<PostgresQueryRunner['query']>;
@@ -36,6 +44,8 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
   #isCommitted = false;
   #isEnding = false;
   #ownsScope = false;
+  /** A statement that stands alone with a marker has begun a transaction; no other one may get into it. */
+  #marked: Promise<unknown> | undefined;
   /** Transactions that were refused inside this one and whose rollback has not been asked for. */
   #refused = 0;
 
@@ -166,10 +176,40 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
   }
 
   async #run(statement: Statement): Promise<unknown> {
+    while (this.#marked !== undefined) await this.#marked.catch(() => undefined);
     if (!this.#standsAlone(statement)) return this.#sendInTransaction(statement);
-    const { runner } = transactionsOf(dataSourceOf(this));
-    const attempt = () => this.#send(statement);
-    return runner.run({ work: attempt, attempt }, { label: statement[0].slice(0, LABEL_LENGTH) });
+    const { runner, defaults, markers } = transactionsOf(dataSourceOf(this));
+    const label = statement[0].slice(0, LABEL_LENGTH);
+    if (!defaults.commitMarkers || !canBeMarked(statement[0])) {
+      const attempt = () => this.#send(statement);
+      return runner.run({ work: attempt, attempt }, { label });
+    }
+    const { attempt, settle } = withMarker(markers, () => this.#beginFor(statement));
+    this.#marked = runner.run({ work: attempt, attempt, settle }, { label }).finally(() => {
+      this.#marked = undefined;
+    });
+    return this.#marked;
+  }
+
+  /** Not a transaction of the host's: its subscribers are not told of what the caller did not begin. */
+  async #beginFor(statement: Statement): Promise<StatementTransaction<unknown>> {
+    // The host releases a query runner whose connection was lost.
+    const fresh = this.isReleased ? dataSourceOf(this).createQueryRunner(this.mode) : this;
+    const own = fresh instanceof DsqlQueryRunner ? fresh : this;
+    const end = async (verb: 'COMMIT' | 'ROLLBACK') => {
+      try {
+        await own.#send([verb]);
+      } finally {
+        if (own !== this) await own.release();
+      }
+    };
+    await own.#send(['START TRANSACTION']);
+    return {
+      send: () => own.#send(statement),
+      run: (text, values) => own.#send([text, [...values]]),
+      commit: () => end('COMMIT'),
+      rollback: () => end('ROLLBACK'),
+    };
   }
 
   #standsAlone([text, parameters]: Statement): boolean {

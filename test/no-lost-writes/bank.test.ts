@@ -58,18 +58,25 @@ const moveAtOnce = `
 const cluster = useCluster();
 let dataSource: DataSource;
 let sequelize: Sequelize;
+let markedDataSource: DataSource;
+let markedSequelize: Sequelize;
 
 beforeAll(async () => {
   const pool = new DsqlPool(cluster.connection);
   for (const table of bankTables) await pool.query(table);
   await pool.end();
-  dataSource = createDsqlDataSource({
-    ...cluster.orm,
-    entities: [Account, Line],
-    poolErrorHandler: () => undefined,
-  });
-  await dataSource.initialize();
+  const ofMarked = { ...cluster.orm, dsql: { ...cluster.orm.dsql, commitMarkers: true } };
+  [dataSource, markedDataSource] = await Promise.all(
+    [cluster.orm, ofMarked].map((orm) =>
+      createDsqlDataSource({
+        ...orm,
+        entities: [Account, Line],
+        poolErrorHandler: () => undefined,
+      }).initialize(),
+    ) as [Promise<DataSource>, Promise<DataSource>],
+  );
   sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+  markedSequelize = createDsqlSequelize({ ...ofMarked, logging: false });
   const integer = () => ({ type: DataTypes.INTEGER });
   const options = { sequelize, timestamps: false };
   AccountModel.init(
@@ -82,8 +89,12 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await dataSource.destroy();
-  await sequelize.close();
+  await Promise.all([
+    dataSource.destroy(),
+    markedDataSource.destroy(),
+    sequelize.close(),
+    markedSequelize.close(),
+  ]);
 });
 
 const transfers: Readonly<Record<string, Transfer>> = {
@@ -122,6 +133,32 @@ const transfers: Readonly<Record<string, Transfer>> = {
   },
 };
 
+/** The same with `commitMarkers`, by which every outcome becomes known. */
+const markedTransfers: Readonly<Record<string, Transfer>> = {
+  'TypeORM transactions': async ({ from, to, amount, id }) =>
+    inTypeormTransaction(
+      dataSource,
+      async (manager) => {
+        await manager.query(moveAtOnce, [id, from, to, amount]);
+      },
+      { commitMarkers: true },
+    ),
+  'Sequelize transactions': ({ from, to, amount, id }) =>
+    inSequelizeTransaction(
+      sequelize,
+      async (transaction) => {
+        await sequelize.query(moveAtOnce, { bind: [id, from, to, amount], transaction });
+      },
+      { commitMarkers: true },
+    ),
+  'TypeORM statements': async ({ id, from, to, amount }) => {
+    await markedDataSource.query(moveAtOnce, [id, from, to, amount]);
+  },
+  'Sequelize statements': async ({ id, from, to, amount }) => {
+    await markedSequelize.query(moveAtOnce, { bind: [id, from, to, amount] });
+  },
+};
+
 describe.each(Object.entries(transfers))('a bank that moves money through %s', (name, transfer) => {
   it.each(sizes)(
     'has books that agree with what it told its customers: $transfers transfers, $accounts accounts',
@@ -140,3 +177,24 @@ describe.each(Object.entries(transfers))('a bank that moves money through %s', (
     isLong ? 600_000 : 60_000,
   );
 });
+
+describe.each(Object.entries(markedTransfers))(
+  'a bank with commit markers that moves money through %s',
+  (name, transfer) => {
+    it.each(sizes)(
+      'knows the outcome of every transfer: $transfers transfers, $accounts accounts',
+      async (size) => {
+        const { done, failed, ...books } = await runBank(
+          cluster.connection,
+          cluster.local.faults,
+          size,
+          transfer,
+        );
+        if (isLong) console.log(name, size, { done, failed });
+        expect(books).toStrictEqual({ unknown: 0, lost: [], ghosts: [], unbalanced: [] });
+        expect(done).toBeGreaterThan(size.transfers / 2);
+      },
+      isLong ? 600_000 : 60_000,
+    );
+  },
+);

@@ -33,8 +33,7 @@ async function transactionWith(
   const client = await pool.connect();
   try {
     await client.query('BEGIN');
-    const { text, values } = markers.statement(id);
-    await client.query(text, [...values]);
+    await markers.write(id, (text, values) => client.query(text, [...values]));
     await client.query(end);
   } finally {
     client.release(true);
@@ -66,8 +65,7 @@ it('a COMMIT that comes after the claim fails', async () => {
   const id = await markers.create();
   const client = await pool.connect();
   await client.query('BEGIN');
-  const { text, values } = markers.statement(id);
-  await client.query(text, [...values]);
+  await markers.write(id, (text, values) => client.query(text, [...values]));
   const claim = markers.wasCommitted(id);
   // Where the claim would wait for this transaction, it is over as soon as the other one is.
   const commit = await Promise.race([
@@ -96,6 +94,15 @@ it.each(['OC000', 'XX000'] as const)('a claim that met %s is made again', async 
   const fault = cluster.local.faults.failStatement({ error, text: '(id, claimed)', times: 2 });
   expect(await markers.wasCommitted(id)).toBe(true);
   expect(fault.fired).toBe(2);
+});
+
+it('a table that was dropped is there again for the transaction after the one that missed it', async () => {
+  const markers = newMarkers();
+  const id = await markers.create();
+  await pool.query(`DROP TABLE ${COMMIT_MARKER_TABLE}`);
+  await expect(transactionWith(markers, id, 'COMMIT')).rejects.toMatchObject({ code: '42P01' });
+  await transactionWith(markers, await markers.create(), 'COMMIT');
+  expect(await rows()).toStrictEqual([{ claimed: false }]);
 });
 
 it('nothing is said where the database cannot be asked', async () => {

@@ -1,0 +1,60 @@
+import { COMMIT_MARKER_TABLE, type CommitMarkers } from './commit-markers';
+import type { RunnableTransaction } from './transaction-runner';
+
+/** A transaction that was begun for one statement and its marker. */
+export interface StatementTransaction<T> {
+  /** Runs the statement. */
+  send(): Promise<T>;
+  /** Runs another one in the same transaction. */
+  run(text: string, values: readonly string[]): Promise<unknown>;
+  commit(): Promise<unknown>;
+  rollback(): Promise<unknown>;
+}
+
+const COMMENTS = '(?:\\s|--[^\\n]*\\n|/\\*[^]*?\\*/)*';
+const WRITE = new RegExp(
+  `^${COMMENTS}(?:INSERT|UPDATE|DELETE|MERGE|WITH\\b[^]*?\\b(?:INSERT|UPDATE|DELETE))\\b`,
+  'i',
+);
+const SEVERAL_STATEMENTS = /;\s*\S/;
+
+/**
+ * Whether a statement that stands alone can be given a marker: one that writes rows. DDL cannot stand in one transaction
+ * with a row, and of a text with several statements it is not known where the transactions in it end.
+ */
+export function canBeMarked(text: string): boolean {
+  return WRITE.test(text) && !SEVERAL_STATEMENTS.test(text) && !text.includes(COMMIT_MARKER_TABLE);
+}
+
+/**
+ * A statement that would commit itself, in a transaction with a commit marker.
+ *
+ * @param begin - begins a transaction for one attempt
+ */
+export function withMarker<T>(
+  markers: CommitMarkers,
+  begin: () => Promise<StatementTransaction<T>>,
+): Pick<RunnableTransaction<T>, 'attempt' | 'settle'> {
+  let written: string | undefined;
+  return {
+    attempt: async (attempt) => {
+      written = undefined;
+      const id = await markers.create();
+      const transaction = await begin();
+      try {
+        const value = await transaction.send();
+        await markers.write(id, (text, values) => transaction.run(text, values));
+        written = id;
+        attempt.returned = { value };
+        await transaction.commit();
+        markers.release(id);
+        return value;
+      } catch (error) {
+        // The first error is the one to report.
+        await transaction.rollback().catch(() => undefined);
+        throw error;
+      }
+    },
+    settle: () => (written === undefined ? Promise.resolve(undefined) : markers.wasCommitted(written)),
+  };
+}
