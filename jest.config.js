@@ -10,7 +10,7 @@ const needLocalDsql = [
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(transactions|no-lost-writes/)',
-  '/test/sequelize/(find-or-create|stale-instances|statements|transactions)\\.test',
+  '/test/sequelize/(attach|connections|find-or-create|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/neighbours/',
 ];
 const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
@@ -21,6 +21,7 @@ const shared = {
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^aurora-dsql-orm$': '<rootDir>/src/index.ts',
+    '^aurora-dsql-orm/sequelize/register$': '<rootDir>/src/sequelize/register.ts',
     '^aurora-dsql-orm/(local|typeorm|sequelize)$': '<rootDir>/src/$1/index.ts',
   },
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/build/', ...(onCluster ? needLocalDsql : [])],

@@ -20,12 +20,11 @@ interface Cell {
   readonly latencyMs: number;
 }
 
-/** What a policy has done in a cell so far. */
-interface Tally {
-  readonly latenciesMs: number[];
-  gaveUp: number;
-  attempts: number;
-  elapsedMs: number;
+interface Result {
+  readonly perSecond: number;
+  readonly gaveUp: number;
+  readonly p99Ms: number;
+  readonly attemptsPerCommit: number;
 }
 
 /** As AWS's connectors do it: so many retries, exponential, a quarter of jitter (aurora-dsql-connectors, 2026-05-18). */
@@ -59,10 +58,13 @@ const policies: Readonly<Record<string, () => Policy>> = {
   ours: ourPolicy,
 };
 
-async function run(pool: DsqlPool, cell: Cell, policy: Policy, seconds: number, tally: Tally): Promise<void> {
+async function run(pool: DsqlPool, cell: Cell, policy: Policy, seconds: number): Promise<Result> {
+  const latencies: number[] = [];
+  let gaveUp = 0;
+  let attempts = 0;
   const end = performance.now() + seconds * 1000;
   const transaction = async () => {
-    tally.attempts++;
+    attempts++;
     const id = 1 + Math.floor(Math.random() * cell.rows);
     const client = await pool.connect();
     try {
@@ -80,41 +82,20 @@ async function run(pool: DsqlPool, cell: Cell, policy: Policy, seconds: number, 
   const work = async () => {
     while (performance.now() < end) {
       const startedAt = performance.now();
-      if (await policy(transaction)) tally.latenciesMs.push(performance.now() - startedAt);
-      else tally.gaveUp++;
+      if (await policy(transaction)) latencies.push(performance.now() - startedAt);
+      else gaveUp++;
     }
   };
   const startedAt = performance.now();
   await Promise.all(Array.from({ length: cell.workers }, work));
-  tally.elapsedMs += performance.now() - startedAt;
-}
-
-/**
- * The policies take turns, each first in its turn: the table grows with every update, and a later one would pay for
- * those before it. What ours has learnt in a turn it keeps.
- */
-async function runInTurns(pool: DsqlPool, cell: Cell, seconds: number): Promise<Record<string, string>> {
-  const contestants = Object.entries(policies).map(([name, policy]) => ({
-    name,
-    policy: policy(),
-    tally: { latenciesMs: [], gaveUp: 0, attempts: 0, elapsedMs: 0 },
-  }));
-  for (let turn = 0; turn < contestants.length; turn++) {
-    const order = [...contestants.slice(turn), ...contestants.slice(0, turn)];
-    for (const { policy, tally } of order) await run(pool, cell, policy, seconds / contestants.length, tally);
-  }
-  return Object.fromEntries(contestants.map(({ name, tally }) => [name, describe(tally)]));
-}
-
-function describe({ latenciesMs, gaveUp, attempts, elapsedMs }: Tally): string {
-  const finished = latenciesMs.length;
-  latenciesMs.sort((a, b) => a - b);
-  const p99Ms = latenciesMs[Math.floor(finished * 0.99)] ?? 0;
-  const shareGivenUp = gaveUp / (gaveUp + finished);
-  return (
-    `${((1000 * finished) / elapsedMs).toFixed(0)}/s  p99 ${p99Ms.toFixed(0)} ms  ×${(attempts / finished).toFixed(1)}` +
-    (gaveUp > 0 ? `  gave up ${(100 * shareGivenUp).toFixed(1)} %` : '')
-  );
+  const elapsed = (performance.now() - startedAt) / 1000;
+  latencies.sort((a, b) => a - b);
+  return {
+    perSecond: latencies.length / elapsed,
+    gaveUp: gaveUp / (gaveUp + latencies.length),
+    p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0,
+    attemptsPerCommit: attempts / latencies.length,
+  };
 }
 
 async function main(): Promise<void> {
@@ -132,12 +113,17 @@ async function main(): Promise<void> {
     await fill(local);
     for (const latencyMs of numbers(values.latencyMs)) {
       const latency = local.faults.addLatency(latencyMs);
-      const table: Record<string, Record<string, string>> = {};
+      const table: Record<string, Record<string, string | number>> = {};
       for (const workers of numbers(values.workers)) {
         const pool = new DsqlPool({ ...endpoint(local), max: workers });
         for (const rows of numbers(values.rows)) {
           const cell = { workers, rows, latencyMs };
-          table[`${workers} on ${rows}`] = await runInTurns(pool, cell, Number(values.seconds));
+          for (const [name, policy] of Object.entries(policies)) {
+            const result = await run(pool, cell, policy(), Number(values.seconds));
+            (table[`${workers} on ${rows}`] ??= {})[name] =
+              `${result.perSecond.toFixed(0)}/s  p99 ${result.p99Ms.toFixed(0)} ms  ×${result.attemptsPerCommit.toFixed(1)}` +
+              (result.gaveUp > 0 ? `  gave up ${(100 * result.gaveUp).toFixed(1)} %` : '');
+          }
         }
         await pool.end();
       }

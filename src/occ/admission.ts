@@ -31,13 +31,6 @@ const TARGET_CONFLICT_RATIO = 0.6;
 /** The same while it is slowed down: then work that is thrown away is taken from work that is not. */
 const TARGET_CONFLICT_RATIO_WHEN_SLOW = 0.05;
 
-/**
- * The same for a window of less than three. Where all want one row, every second of two in flight fails and nothing is
- * gained: one at a time does.
- */
-const TARGET_CONFLICT_RATIO_WHEN_NARROW = 0.3;
-const NARROW = 3;
-
 /** From so many times the duration of an undisturbed attempt the database begins to count as slow, and to so many. */
 const SLOW_FROM = 1.1;
 const SLOW_TO = 1.6;
@@ -166,8 +159,7 @@ export class Admission {
   #targetConflictRatio(): number {
     const slowness = this.#usualMs / this.#shortestMs;
     const slow = Math.min(1, Math.max(0, (slowness - SLOW_FROM) / (SLOW_TO - SLOW_FROM)));
-    const target = TARGET_CONFLICT_RATIO + slow * (TARGET_CONFLICT_RATIO_WHEN_SLOW - TARGET_CONFLICT_RATIO);
-    return this.#window < NARROW ? Math.min(target, TARGET_CONFLICT_RATIO_WHEN_NARROW) : target;
+    return TARGET_CONFLICT_RATIO + slow * (TARGET_CONFLICT_RATIO_WHEN_SLOW - TARGET_CONFLICT_RATIO);
   }
 
   #admitWaiting(): void {

@@ -1,5 +1,6 @@
 import { Sequelize } from 'sequelize';
-import { DsqlSequelize, type DsqlTransactions } from './dsql-sequelize';
+import type { DsqlTransactions } from './dsql-instance';
+import { DsqlSequelize } from './dsql-sequelize';
 import type { DsqlSequelizeOptions } from './options';
 
 /**

@@ -11,6 +11,7 @@ import {
 import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
 import { connectionRefusalDelayMs, DsqlClient, lifetimeSecs } from '../connection';
 import { builtInTypes } from './built-in-types';
+import { oneConnectionPerWaiter } from './one-connection-per-waiter';
 import type { ResolvedSequelizeOptions } from './options';
 
 /** How long a connection may take to open, in milliseconds, where `dialectOptions.connectionTimeoutMillis` is silent. */
@@ -23,11 +24,20 @@ const hostErrors: Readonly<Record<string, new (parent: Error) => ConnectionError
   EINVAL: InvalidConnectionError,
 };
 
+/** How far the life of a connection has come. */
+interface Life {
+  /** When it is to be replaced, in milliseconds since the epoch. */
+  readonly endsAt: number;
+  /** Ends it then, if nobody uses it. */
+  readonly timer: NodeJS.Timeout;
+  isInUse: boolean;
+  isBroken: boolean;
+}
+
 /** Sequelize's connections, to Aurora DSQL: one token each, nothing sent that DSQL refuses, none older than it may be. */
 export class DsqlConnectionManager extends PostgresConnectionManager {
   readonly #resolved: ResolvedSequelizeOptions;
-  /** When each connection is to be replaced, in milliseconds since the epoch. */
-  readonly #replaceAt = new WeakMap<Client, number>();
+  readonly #lives = new WeakMap<Client, Life>();
 
   constructor(dialect: unknown, sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
     super(dialect, sequelize);
@@ -37,36 +47,66 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     this.refreshTypeParser((DataTypes as unknown as { postgres: object }).postgres);
   }
 
+  /** Called by the constructor of the host. */
+  override initPools(): void {
+    const { pool } = this.config;
+    const { validate } = pool;
+    // A validation of the user's replaces Sequelize's own; this one stands beside it.
+    pool.validate = (client) => this.validate(client) && validate(client);
+    super.initPools();
+    const { read, write } = this.pool;
+    for (const each of read && write ? [read, write] : [this.pool]) oneConnectionPerWaiter(each);
+  }
+
   override async connect(config: PostgresConnectionManager.EndpointConfig): Promise<Client> {
     const connection = this.#resolved.connectionOf(config);
     const client = await this.#open(connection);
     const lifetimeMs = lifetimeSecs(connection) * 1000;
-    this.#replaceAt.set(client, Date.now() + lifetimeMs);
+    const timer = setTimeout(() => {
+      if (!life.isInUse) this.#destroy(client);
+    }, lifetimeMs).unref();
+    const life: Life = { endsAt: Date.now() + lifetimeMs, timer, isInUse: true, isBroken: false };
+    this.#lives.set(client, life);
     client.on('error', () => {
-      this.#replaceAt.delete(client);
-      this.pool.destroy(client);
+      life.isBroken = true;
+      this.#destroy(client);
     });
     const timeZone = setTimeZone(this.sequelize);
     if (timeZone !== undefined) await client.query(timeZone);
     return client;
   }
 
+  override async disconnect(client: Client): Promise<void> {
+    clearTimeout(this.#lives.get(client)?.timer);
+    await super.disconnect(client);
+  }
+
   /** Asked before a connection is used. */
   override validate(client: Client): boolean {
-    return super.validate(client) && !this.#isOver(client);
+    const life = this.#lives.get(client);
+    if (life === undefined || isOver(life) || !super.validate(client)) return false;
+    life.isInUse = true;
+    return true;
   }
 
   override releaseConnection(client: Client): void {
+    const life = this.#lives.get(client);
     // What came next would run in a transaction that was begun by hand, and that nobody commits. Sequelize's own are
     // over, though the answer that says so to the client may still be on its way.
     const { uuid } = client as { readonly uuid?: string };
     const isLeftOpen = uuid === undefined && client instanceof DsqlClient && client.isInTransaction;
-    if (isLeftOpen || this.#isOver(client)) this.pool.destroy(client);
-    else super.releaseConnection(client);
+    if (isLeftOpen || life === undefined || isOver(life)) {
+      this.#destroy(client);
+      return;
+    }
+    life.isInUse = false;
+    super.releaseConnection(client);
   }
 
-  #isOver(client: Client): boolean {
-    return Date.now() >= (this.#replaceAt.get(client) ?? 0);
+  #destroy(client: Client): void {
+    // With replication, a connection that broke before it was pooled belongs to none of the two pools yet.
+    if (this.config.replication && (client as { queryType?: string }).queryType === undefined) return;
+    void this.pool.destroy(client);
   }
 
   async #open(connection: ReturnType<ResolvedSequelizeOptions['connectionOf']>): Promise<DsqlClient> {
@@ -87,6 +127,10 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
       }
     }
   }
+}
+
+function isOver({ endsAt, isBroken }: Life): boolean {
+  return isBroken || Date.now() >= endsAt;
 }
 
 /** The class under which Sequelize's users know a failure to connect. */

@@ -14,7 +14,7 @@ export class DsqlDialect extends PostgresDialect {
     this.supports = { ...this.supports, EXCEPTION: false, skipLocked: false };
     this.Query = DsqlQuery;
     this.connectionManager = new DsqlConnectionManager(this, sequelize, resolved);
-    this.queryGenerator = new DsqlQueryGenerator({ _dialect: this, sequelize });
+    this.queryGenerator = new DsqlQueryGenerator({ _dialect: this, sequelize }, resolved.mapping);
     this.queryInterface = new PostgresQueryInterface(sequelize, this.queryGenerator);
   }
 }

@@ -1,19 +1,21 @@
-import { Transaction } from 'sequelize';
+import type { Sequelize } from 'sequelize';
 import PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
-import { UnsupportedFeatureError } from '../occ';
+import type { ResolvedMapping } from '../schema';
+import { adaptRowLocks, type LockOptions } from './row-locks';
 
-/** The parts of a query's options that are looked at here. */
-interface QueryOptions {
+interface QueryOptions extends LockOptions {
   readonly exception?: unknown;
-  readonly lock?: boolean | string | { readonly level?: string } | null | undefined;
-  readonly skipLocked?: boolean | undefined;
 }
-
-/** Lock modes that Aurora DSQL has not (AWS user guide, SELECT, 2026-09-15). */
-const REFUSED_LOCKS: readonly string[] = [Transaction.LOCK.SHARE, Transaction.LOCK.NO_KEY_UPDATE];
 
 /** Sequelize's PostgreSQL query generator, on Aurora DSQL. */
 export class DsqlQueryGenerator extends PostgresQueryGenerator {
+  readonly #mapping: ResolvedMapping;
+
+  constructor(options: { _dialect: unknown; sequelize: Sequelize }, mapping: ResolvedMapping) {
+    super(options);
+    this.#mapping = mapping;
+  }
+
   /**
    * `findOrCreate` asks for an INSERT whose duplicate key leaves the transaction usable; see {@link DsqlQuery} for the
    * other half.
@@ -33,23 +35,18 @@ export class DsqlQueryGenerator extends PostgresQueryGenerator {
     );
   }
 
-  /** @throws UnsupportedFeatureError for a lock mode that Aurora DSQL has not, before anything is sent */
+  /** @throws UnsupportedFeatureError for a lock that Aurora DSQL has not, unless it may be strengthened */
   override selectQuery(table: unknown, options: QueryOptions = {}, model?: unknown): string {
+    const adapted = adaptRowLocks(options, this.#mapping);
+    if (adapted === undefined) return super.selectQuery(table, options, model);
     const { lock, skipLocked } = options;
-    const level = typeof lock === 'object' ? lock?.level : lock;
-    if (typeof level === 'string' && REFUSED_LOCKS.includes(level)) {
-      throw new UnsupportedFeatureError(
-        `the lock mode ${level}`,
-        'Use UPDATE: it locks nothing either, but makes the transaction conflict with those that change the row.',
-      );
+    // Sequelize notes in this very object what it has abbreviated, so it cannot be a copy.
+    Object.assign(options, adapted);
+    try {
+      return super.selectQuery(table, options, model);
+    } finally {
+      Object.assign(options, { lock, skipLocked });
     }
-    if (skipLocked === true) {
-      throw new UnsupportedFeatureError(
-        'SKIP LOCKED',
-        'No row is ever locked there; transactions that take the same row conflict, and are run again.',
-      );
-    }
-    return super.selectQuery(table, options, model);
   }
 
   /** Nothing is to be sent: every transaction is REPEATABLE READ, and a level that is another was refused before. */

@@ -1,6 +1,7 @@
 import { EmptyResultError, UniqueConstraintError } from 'sequelize';
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
 import type { CommitProgress } from './commit-transaction';
+import { addExplanation } from './refusal-explanation';
 
 /** Sequelize's PostgreSQL query, on Aurora DSQL. */
 export class DsqlQuery extends PostgresQuery {
@@ -19,6 +20,7 @@ export class DsqlQuery extends PostgresQuery {
       if (exception === true && error instanceof EmptyResultError) {
         throw new UniqueConstraintError({ message: 'The row is there already.', fields: {}, errors: [] });
       }
+      await addExplanation(error, sql);
       throw error;
     }
   }

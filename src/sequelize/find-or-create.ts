@@ -1,30 +1,54 @@
-import type { FindOrCreateOptions, Model, ModelStatic, Sequelize, Transaction } from 'sequelize';
+import { Model, type FindOrCreateOptions, type ModelStatic, type Sequelize } from 'sequelize';
+import { ambientTransaction } from './cls';
+import { noTransaction } from './no-transaction';
 
+type HostModel = ModelStatic<Model> & { readonly sequelize: Sequelize };
 type FindOrCreate = (...args: unknown[]) => Promise<[Model, boolean]>;
 
+/** What `findOrCreate` runs of the user's: each is handed the transaction. */
+const HOOKS = [
+  'beforeFind',
+  'beforeFindAfterExpandIncludeAll',
+  'beforeFindAfterOptions',
+  'afterFind',
+  'beforeValidate',
+  'afterValidate',
+  'validationFailed',
+  'beforeCreate',
+  'afterCreate',
+  'beforeSave',
+  'afterSave',
+];
+
 /**
- * Runs a model's `findOrCreate` in a managed transaction, where the caller has none. Sequelize's own begins one that
- * nobody runs again, and commits it even after an error.
+ * Replaces a model's `findOrCreate` where the caller has no transaction. Sequelize's own begins one that nobody runs again,
+ * and commits it even after an error.
  *
- * @param ambient - the transaction that CLS finds around the running code
+ * Where nothing of the user's could tell the difference there is none at all: a SELECT, and an INSERT that skips a row that
+ * came in between, which each commit themselves. Otherwise both, and all that hooks do, are a managed transaction.
  */
-export function retryFindOrCreate(model: ModelStatic<Model>, ambient: () => Transaction | undefined): void {
+export function replaceFindOrCreate(model: ModelStatic<Model>): void {
   // Sequelize's own, or that of a class between it and the model.
   const inherited = model.findOrCreate as FindOrCreate;
   Object.defineProperty(model, 'findOrCreate', {
     configurable: true,
     writable: true,
-    value(
-      this: ModelStatic<Model> & { readonly sequelize: Sequelize },
-      ...args: unknown[]
-    ): ReturnType<FindOrCreate> {
+    value(this: HostModel, ...args: unknown[]): ReturnType<FindOrCreate> {
       const [options] = args as [FindOrCreateOptions | undefined];
+      const { sequelize } = this;
       const isMistaken = args.length !== 1 || !options?.where;
-      if (isMistaken || options.transaction || (options.transaction === undefined && ambient())) {
+      if (
+        isMistaken ||
+        options.transaction ||
+        (options.transaction === undefined && ambientTransaction(sequelize))
+      ) {
         return inherited.apply(this, args);
       }
+      if (inherited === Model.findOrCreate && isTwoStatements(this, options)) {
+        return inherited.call(this, { ...options, transaction: noTransaction });
+      }
       const { logging, benchmark } = options;
-      return this.sequelize.transaction(
+      return sequelize.transaction(
         {
           ...(logging !== undefined && { logging }),
           ...(benchmark !== undefined && { benchmark }),
@@ -35,4 +59,12 @@ export function retryFindOrCreate(model: ModelStatic<Model>, ambient: () => Tran
       );
     },
   });
+}
+
+/** Whether only Sequelize's own code runs, and sends no more than a SELECT and an INSERT. */
+function isTwoStatements(model: HostModel, options: FindOrCreateOptions): boolean {
+  if ('include' in options || model.create !== Model.create || model.findOne !== Model.findOne) return false;
+  // Hooks of the instance run for all of its models. Their types leave one of the names out.
+  const owners = [model, model.sequelize] as unknown as readonly { hasHook(hook: string): boolean }[];
+  return options.hooks === false || !HOOKS.some((hook) => owners.some((owner) => owner.hasHook(hook)));
 }

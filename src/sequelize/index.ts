@@ -1,11 +1,8 @@
+export { attachDsql } from './attach-dsql';
 export { dsqlBeforeConnect } from './before-connect';
 export { createDsqlSequelize } from './create-dsql-sequelize';
-export {
-  DsqlSequelize,
-  type DsqlSequelizeClass,
-  type DsqlTransactions,
-  type SequelizeClass,
-} from './dsql-sequelize';
+export type { DsqlTransactions } from './dsql-instance';
+export { DsqlSequelize, type DsqlSequelizeClass, type SequelizeClass } from './dsql-sequelize';
 export type { DsqlSequelizeOptions } from './options';
 export { runInTransaction } from './run-in-transaction';
 export { isStaleInstanceError, StaleInstanceError } from './stale-instance-error';

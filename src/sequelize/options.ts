@@ -109,7 +109,7 @@ export function resolveSequelizeOptions(
     database: given.database,
   };
   const endpoints = replication
-    ? [replication.write, ...replication.read].map((endpoint) => ({ ...own, ...endpoint }))
+    ? [replication.write, replication.read].flat().map((endpoint) => ({ ...own, ...endpoint }))
     : [own];
   const [first] = endpoints.map((endpoint) => connectionOf(endpoint));
 
@@ -139,7 +139,8 @@ export function resolveSequelizeOptions(
 function checkHostOptions(options: object): void {
   const given = options as Partial<Record<string, unknown>>;
   for (const [name, instead] of Object.entries(refusedOptions)) {
-    if (given[name] !== undefined && given[name] !== false) {
+    // `sequelize-cli init` writes `"password": null`.
+    if (given[name] !== undefined && given[name] !== null && given[name] !== false) {
       throw new ConfigurationError(name, `cannot be used. ${instead}`);
     }
   }

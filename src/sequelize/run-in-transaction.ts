@@ -5,7 +5,7 @@ import {
   splitTransactionOptions,
   type SequelizeTransactionOptions,
 } from './transaction-options';
-import { isDsqlSequelize } from './dsql-sequelize';
+import { isDsqlSequelize } from './dsql-instance';
 import { transactionsOf } from './transactions';
 
 /**

@@ -12,19 +12,31 @@ declare module 'sequelize/lib/dialects/postgres/connection-manager' {
     dialectOptions?: Record<string, unknown>;
   }
 
+  /** Of one endpoint, or of all of a replication. */
   interface ConnectionPool {
+    readonly read?: object;
+    readonly write?: object;
     release(connection: Client): void;
-    destroy(connection: Client): void;
+    destroy(connection: Client): Promise<void> | undefined;
+  }
+
+  interface ManagerConfig {
+    readonly replication?: unknown;
+    readonly pool: { validate: (connection: Client) => boolean };
   }
 
   class ConnectionManager {
     constructor(dialect: unknown, sequelize: Sequelize);
     protected readonly sequelize: Sequelize;
+    /** A copy of the instance's own. */
+    protected readonly config: ManagerConfig;
     protected readonly pool: ConnectionPool;
     protected nameOidMap: Record<string, { oid: number; arrayOid?: number }>;
     protected refreshTypeParser(dataTypes: object): void;
     getTypeParser(oid: number, format?: string): (value: string) => unknown;
+    initPools(): void;
     connect(config: EndpointConfig): Promise<Client>;
+    disconnect(connection: Client): Promise<void>;
     validate(connection: Client): boolean;
     releaseConnection(connection: Client): void;
   }
@@ -42,6 +54,7 @@ declare module 'sequelize/lib/dialects/postgres/query-generator' {
     constructor(options: { _dialect: unknown; sequelize: Sequelize });
     insertQuery(table: unknown, values: unknown, attributes: unknown, options?: object): unknown;
     selectQuery(table: unknown, options?: object, model?: unknown): string;
+    setOperatorsAliases(aliases: object): void;
     setIsolationLevelQuery(level: string, options: object): string | undefined;
   }
   export = PostgresQueryGenerator;

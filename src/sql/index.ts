@@ -1,6 +1,8 @@
 export { capabilities } from './capabilities';
 export type { Capability, CapabilityOverrides } from './capabilities';
 export { capabilityPage } from './capability-page';
+export { explainRefusal } from './explain-refusal';
+export type { RefusalExplanation, ServerRefusal } from './explain-refusal';
 export { leftLateralReferences } from './left-lateral-references';
 export type { LateralReference } from './left-lateral-references';
 export { walk } from './parse-tree';

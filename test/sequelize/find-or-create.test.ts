@@ -41,6 +41,34 @@ describe('findOrCreate', () => {
     ]);
   });
 
+  it('takes two round trips to create and one to find, in a transaction and outside', async () => {
+    const condition = where();
+    const roundTrips = async (work: () => Promise<unknown>) => {
+      const recording = cluster.local.trace.start();
+      await work();
+      return recording.stop().roundTrips.length;
+    };
+    await sequelize.authenticate();
+    expect(await roundTrips(() => Account.findOrCreate({ where: condition }))).toBe(2);
+    expect(await roundTrips(() => Account.findOrCreate({ where: condition }))).toBe(1);
+    expect(await roundTrips(() => Account.findCreateFind({ where: where() }))).toBe(2);
+    expect(await roundTrips(() => Account.findCreateFind({ where: condition }))).toBe(1);
+    await sequelize.transaction(async (transaction) => {
+      const another = where();
+      expect(await roundTrips(() => Account.findOrCreate({ where: another, transaction }))).toBe(2);
+      expect(await roundTrips(() => Account.findOrCreate({ where: another, transaction }))).toBe(1);
+    });
+  });
+
+  it('builds without saving what it does not find', async () => {
+    const condition = where();
+    const [built, isNew] = await Account.findOrBuild({ where: condition, defaults: { balance: 3 } });
+    expect([isNew, built.isNewRecord, built.balance]).toStrictEqual([true, true, 3]);
+    await built.save();
+    const [found, isNewAgain] = await Account.findOrBuild({ where: condition });
+    expect([isNewAgain, found.id]).toStrictEqual([false, built.id]);
+  });
+
   it.each(['OC000', 'OC001'] as const)('survives a conflict: %s', async (error) => {
     const condition = where();
     cluster.local.faults.failCommit({ error, table: 'account', times: 2 });

@@ -122,21 +122,6 @@ describe('runInTransaction', () => {
 });
 
 describe('connections', () => {
-  it('are opened one for each that is needed, and replaced when their life is over', async () => {
-    const one = createDsqlSequelize({
-      ...cluster.orm,
-      dsql: { ...cluster.orm.dsql, maxLifetimeSecs: 1 },
-      pool: { max: 1 },
-      logging: false,
-    });
-    const backend = async () => (await one.query('SELECT pg_backend_pid() AS pid'))[0];
-    const first = await backend();
-    expect(await backend()).toStrictEqual(first);
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
-    expect(await backend()).not.toStrictEqual(first);
-    await one.close();
-  });
-
   it('keep a time zone that the user asks for', async () => {
     const there = createDsqlSequelize({ ...cluster.orm, timezone: '+05:30', logging: false });
     const [rows] = await there.query(

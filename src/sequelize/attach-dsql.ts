@@ -1,0 +1,91 @@
+import type { Model, ModelStatic, Options, Sequelize } from 'sequelize';
+import { ConfigurationError } from '../connection';
+import type { DsqlOrmOptions } from '../schema';
+import { DsqlDialect } from './dsql-dialect';
+import { DsqlInstance, isDsqlSequelize, superviseModels, type DsqlTransactions } from './dsql-instance';
+import { resolveSequelizeOptions } from './options';
+
+/** What Sequelize's types leave out, as far as it is used here. */
+interface HostInstance {
+  readonly options: Options & { readonly dsql?: DsqlOrmOptions };
+  readonly config: object;
+  readonly modelManager: { readonly models: readonly ModelStatic<Model>[] };
+  query(sql: unknown, options?: object): Promise<unknown>;
+}
+
+/** What node-postgres' reading of a connection string leaves among `dialectOptions`; the instance has it elsewhere, too. */
+const FROM_URL: ReadonlySet<string> = new Set([
+  'user',
+  'password',
+  'host',
+  'port',
+  'database',
+  'client_encoding',
+]);
+
+/**
+ * Lets an instance that exists already reach Aurora DSQL, as {@link createDsqlSequelize} makes them: for code that
+ * constructs its `Sequelize` where you cannot. Call it before any model is defined and before anything is sent.
+ *
+ * @param sequelize - its `dialect` is `'postgres'`; where and how to connect is taken from its options
+ * @param dsql - what is Aurora DSQL's own; what the instance's options say in `dsql` unless given
+ * @returns the same instance
+ * @throws ConfigurationError naming the first option that cannot be, or when a model is defined already
+ *
+ * @example
+ * ```ts
+ * const sequelize = attachDsql(new Sequelize({
+ *   dialect: 'postgres',
+ *   host: 'abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws',
+ * }));
+ * ```
+ */
+export function attachDsql<Instance extends Sequelize>(
+  sequelize: Instance,
+  dsql?: DsqlOrmOptions,
+): Instance & DsqlTransactions {
+  if (isDsqlSequelize(sequelize)) return sequelize;
+  const host = sequelize as unknown as HostInstance;
+  if (host.modelManager.models.length > 0) {
+    throw new ConfigurationError(
+      'sequelize',
+      'has models already, which have taken their data types from its dialect: attach it before any is defined.',
+    );
+  }
+  const { dsql: ofInstance, dialectOptions = {}, ...options } = host.options;
+  const resolved = resolveSequelizeOptions({
+    ...options,
+    ...host.config,
+    dialectOptions: Object.fromEntries(
+      Object.entries(dialectOptions).filter(([name]) => !FROM_URL.has(name)),
+    ),
+    dsql: dsql ?? ofInstance ?? {},
+  } as Parameters<typeof resolveSequelizeOptions>[0]);
+
+  const { hostOptions } = resolved;
+  Object.assign(host.options, hostOptions);
+  const { host: name, port, username, database, pool, dialectOptions: ownDialectOptions } = hostOptions;
+  Object.assign(host.config, {
+    host: name,
+    port,
+    username,
+    database,
+    pool,
+    dialectOptions: ownDialectOptions,
+  });
+  const dialect = new DsqlDialect(sequelize, resolved);
+  const hostQuery = host.query.bind(sequelize);
+  const { typeValidation, operatorsAliases } = host.options;
+  Object.assign(dialect.queryGenerator, { typeValidation });
+  if (typeof operatorsAliases === 'object') dialect.queryGenerator.setOperatorsAliases(operatorsAliases);
+  const instance = new DsqlInstance(sequelize, resolved, hostQuery);
+  Object.assign(sequelize, {
+    dialect,
+    queryInterface: dialect.queryInterface,
+    connectionManager: dialect.connectionManager,
+    query: instance.query.bind(instance),
+    transaction: instance.transaction.bind(instance),
+  });
+  superviseModels(sequelize);
+  return sequelize as Instance & DsqlTransactions;
+}

@@ -1,0 +1,214 @@
+import type { Model, ModelStatic, Sequelize, Transaction as HostTransaction } from 'sequelize';
+import type { Transaction } from 'sequelize/lib/transaction';
+import {
+  canBeMarked,
+  NestedTransactionError,
+  resolveTransactionOptions,
+  type Attempt,
+  type StatementTransaction,
+} from '../occ';
+import { ambientTransaction, clsOf } from './cls';
+import { DsqlTransaction } from './dsql-transaction';
+import { replaceFindOrCreate } from './find-or-create';
+import { ManagedTransactions, type OpenAttempt } from './managed-transactions';
+import { noTransaction } from './no-transaction';
+import type { ResolvedSequelizeOptions } from './options';
+import { mayBeSentAgain, statementLabel, type StatementOptions } from './statement';
+import { trackChanges } from './touched-instances';
+import { splitTransactionOptions, type SequelizeTransactionOptions } from './transaction-options';
+import { register } from './transactions';
+
+/** What an instance of ours does besides what Sequelize does. */
+export interface DsqlTransactions {
+  /** Runs a managed transaction, again and again until it meets no conflict. */
+  transaction<T>(
+    options: SequelizeTransactionOptions,
+    work: (transaction: HostTransaction) => PromiseLike<T>,
+  ): Promise<T>;
+  transaction<T>(work: (transaction: HostTransaction) => PromiseLike<T>): Promise<T>;
+  /** Begins an unmanaged transaction, which is not run again: its conflict surfaces from `commit()`. */
+  transaction(options?: SequelizeTransactionOptions): Promise<HostTransaction>;
+}
+
+/** Sequelize's own `query`. */
+type HostQuery = (sql: unknown, options?: object) => Promise<unknown>;
+
+const ours = new WeakSet<Sequelize>();
+
+/** Whether an instance reaches Aurora DSQL through this package's dialect. */
+export function isDsqlSequelize(sequelize: Sequelize): sequelize is Sequelize & DsqlTransactions {
+  return ours.has(sequelize);
+}
+
+/** What an instance does in the place of Sequelize's own `query` and `transaction`. */
+export class DsqlInstance {
+  readonly #sequelize: Sequelize;
+  readonly #hostQuery: HostQuery;
+  readonly #transactions: ManagedTransactions;
+
+  /** @param hostQuery - the instance's own `query`, which sends a statement once */
+  constructor(sequelize: Sequelize, { transactions }: ResolvedSequelizeOptions, hostQuery: HostQuery) {
+    this.#sequelize = sequelize;
+    this.#hostQuery = hostQuery;
+    this.#transactions = new ManagedTransactions(sequelize, transactions, this.#openAttempt);
+    register(sequelize, this.#transactions);
+    ours.add(sequelize);
+  }
+
+  async query(sql: unknown, options: StatementOptions = {}): Promise<unknown> {
+    const { transaction = ambientTransaction(this.#sequelize), completesTransaction, instance } = options;
+    if (transaction === noTransaction) return this.query(sql, { ...options, transaction: null });
+    if (transaction) {
+      // What is repeated alone in a transaction that has failed hides why it has failed.
+      const once = { ...options, retry: { max: 1 } };
+      if (!(transaction instanceof DsqlTransaction) || completesTransaction)
+        return this.#hostQuery(sql, once);
+      transaction.noteStatement(instance);
+      try {
+        return await this.#hostQuery(sql, once);
+      } catch (error) {
+        transaction.noteFailure(error);
+        throw error;
+      }
+    }
+    const text = textOf(sql);
+    const send = () => this.#hostQuery(sql, options);
+    if (!mayBeSentAgain(text)) return send();
+    const label = statementLabel(text, options);
+    if (this.#transactions.defaults.commitMarkers && canBeMarked(text)) {
+      return this.#transactions.runMarked(() => this.#beginFor(sql, options), label);
+    }
+    const attemptOnce = (attempt: Attempt<unknown>) => {
+      // It commits itself, so its outcome is unknown when its answer is lost.
+      attempt.returned = { value: undefined };
+      return send();
+    };
+    return this.#transactions.runner.run({ work: send, attempt: attemptOnce }, { label });
+  }
+
+  async transaction(
+    first?: SequelizeTransactionOptions | ((transaction: Transaction) => PromiseLike<unknown>),
+    second?: (transaction: Transaction) => PromiseLike<unknown>,
+  ): Promise<unknown> {
+    const [options, work] = typeof first === 'function' ? [{}, first] : [first ?? {}, second];
+    // `findOrCreate` begins a transaction of its own, with its own options. In the caller's it needs none.
+    const isForFindOrCreate = work === undefined && 'where' in options;
+    if (isForFindOrCreate && options.transaction) return options.transaction;
+    const split = splitTransactionOptions(isForFindOrCreate ? pickLogging(options) : options);
+    const parent = this.#parentOf(options);
+    if (parent !== undefined) {
+      const { nested } = resolveTransactionOptions(split.own, this.#transactions.defaults);
+      if (nested === 'throw') throw new NestedTransactionError();
+      return this.#join(parent, split.host, work);
+    }
+    if (work !== undefined) return this.#transactions.run(work, split);
+    resolveTransactionOptions(split.own, this.#transactions.defaults);
+    const transaction = new DsqlTransaction(this.#sequelize, split.host, false);
+    await transaction.prepareEnvironment(false);
+    return transaction;
+  }
+
+  /** A transaction for one statement and its marker. */
+  async #beginFor(sql: unknown, options: StatementOptions): Promise<StatementTransaction<unknown>> {
+    const transaction = new DsqlTransaction(this.#sequelize, {}, true);
+    await transaction.prepareEnvironment(false);
+    const within = { ...options, transaction, retry: { max: 1 } };
+    return {
+      send: () => this.#hostQuery(sql, within),
+      run: (text, values) => this.#hostQuery(text, { bind: [...values], transaction, raw: true }),
+      commit: () => transaction.commitAlone(),
+      rollback: async () => {
+        if (transaction.finished === undefined) await transaction.rollback();
+      },
+    };
+  }
+
+  readonly #openAttempt: OpenAttempt = (options, body) => {
+    const transaction = new DsqlTransaction(this.#sequelize, options, true);
+    return clsOf(this.#sequelize)._clsRun(async () => {
+      await transaction.prepareEnvironment(true);
+      try {
+        return await body({
+          transaction,
+          touched: transaction.touched,
+          get isUsed() {
+            return transaction.isUsed;
+          },
+          commit: () => transaction.commitAlone(),
+          reasonOf: (error) => transaction.reasonOf(error),
+        });
+      } catch (error) {
+        // The first error is the one to report.
+        if (transaction.finished === undefined) await transaction.rollback().catch(() => undefined);
+        throw error;
+      }
+    });
+  };
+
+  /** The transaction that a new one would stand in. */
+  #parentOf({ transaction }: SequelizeTransactionOptions): DsqlTransaction | undefined {
+    if (transaction === null) return undefined;
+    const parent: unknown = transaction ?? ambientTransaction(this.#sequelize);
+    if (!(parent instanceof DsqlTransaction)) {
+      if (transaction !== undefined) throw new NestedTransactionError();
+      return undefined;
+    }
+    const isAmbient = transaction === undefined;
+    return isAmbient && (parent.finished !== undefined || parent.sequelize !== this.#sequelize)
+      ? undefined
+      : parent;
+  }
+
+  async #join(
+    parent: DsqlTransaction,
+    options: object,
+    work: ((transaction: Transaction) => PromiseLike<unknown>) | undefined,
+  ): Promise<unknown> {
+    if (parent.root.finished !== undefined) {
+      throw new Error(
+        `Transaction cannot be joined because it has been finished with state: ${parent.root.finished}`,
+      );
+    }
+    const joined = new DsqlTransaction(this.#sequelize, { ...options, transaction: parent }, true);
+    if (work === undefined) {
+      await joined.prepareEnvironment(false);
+      return joined;
+    }
+    return clsOf(this.#sequelize)._clsRun(async () => {
+      try {
+        await joined.prepareEnvironment(true);
+        const value = await work(joined);
+        await joined.commit();
+        return value;
+      } catch (error) {
+        joined.finished = 'rollback';
+        joined.doom({ error });
+        throw error;
+      }
+    });
+  }
+}
+
+/**
+ * Sees to the models of an instance, from the moment each is defined.
+ *
+ * @param sequelize - no model is defined yet
+ */
+export function superviseModels(sequelize: Sequelize): void {
+  // Unnamed: Sequelize cannot pass a named hook on to another instance with the same options.
+  sequelize.addHook('afterDefine', (defined) => {
+    const model = defined as unknown as ModelStatic<Model> & { readonly sequelize: Sequelize };
+    if (model.sequelize !== sequelize) return;
+    trackChanges(model);
+    replaceFindOrCreate(model);
+  });
+}
+
+function pickLogging({ logging, benchmark }: SequelizeTransactionOptions): SequelizeTransactionOptions {
+  return { ...(logging !== undefined && { logging }), ...(benchmark !== undefined && { benchmark }) };
+}
+
+function textOf(sql: unknown): string {
+  const text = typeof sql === 'object' && sql !== null ? (sql as { readonly query?: unknown }).query : sql;
+  return typeof text === 'string' ? text : '';
+}

@@ -1,0 +1,30 @@
+import { DatabaseError } from 'sequelize';
+import { explainRefusal } from '../sql';
+
+const inBatchesInstead =
+  'With dsql: { batch: true } bulkCreate, update and destroy are carried out in batches; inBatches() does it for your own.';
+
+/** What Sequelize can do about what only it knows the words for. */
+const inSequelize: Readonly<Record<string, string>> = {
+  'row-limit': inBatchesInstead,
+  'size-limit': inBatchesInstead,
+  'locking-strength': 'Or let dsql: { simplify: { rowLocks: true } } take FOR UPDATE instead.',
+};
+
+/**
+ * Adds to the message of a refusal by the server why Aurora DSQL refuses it and what to do instead. Its class, and the
+ * server's own error within it, stay as they are.
+ *
+ * @param sql - what was sent
+ */
+export async function addExplanation(error: unknown, sql: string): Promise<void> {
+  if (!(error instanceof DatabaseError)) return;
+  const { code, message } = error.original as Error & { readonly code?: unknown };
+  if (typeof code !== 'string') return;
+  // A statement that cannot be explained has still failed, and that is what is to be reported.
+  const explanation = await explainRefusal(sql, { code, message }).catch(() => undefined);
+  if (explanation === undefined) return;
+  error.message = [`${message}\n${explanation.text}`, inSequelize[explanation.rule] ?? '']
+    .join(' ')
+    .trimEnd();
+}

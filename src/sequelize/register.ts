@@ -1,0 +1,40 @@
+/**
+ * Lets every `new Sequelize(options)` whose options have `dsql` reach Aurora DSQL: for sequelize-cli, NestJS and other
+ * code that constructs the instance itself. Instances without `dsql` are left as they are.
+ *
+ * It is imported for what it does: it adds one hook to the class `Sequelize`. What {@link attachDsql} would throw rejects
+ * whatever the instance is first asked for, because a hook cannot fail a constructor.
+ *
+ * @example
+ * ```js
+ * // config/config.js of sequelize-cli
+ * require('aurora-dsql-orm/sequelize/register');
+ *
+ * module.exports = {
+ *   production: { dialect: 'postgres', host: process.env.CLUSTER_ENDPOINT, dsql: {} },
+ * };
+ * ```
+ *
+ * @packageDocumentation
+ */
+import { Sequelize } from 'sequelize';
+import type { DsqlOrmOptions } from '../schema';
+import { attachDsql } from './attach-dsql';
+
+declare module 'sequelize' {
+  interface Options {
+    /** What is Aurora DSQL's own; its presence makes the instance one that reaches Aurora DSQL. */
+    dsql?: DsqlOrmOptions | undefined;
+  }
+}
+
+Sequelize.addHook('afterInit', 'aurora-dsql-orm', (sequelize) => {
+  const { dsql } = (sequelize as unknown as { readonly options: { readonly dsql?: DsqlOrmOptions } }).options;
+  if (dsql === undefined) return;
+  try {
+    attachDsql(sequelize, dsql);
+  } catch (error) {
+    // Sequelize makes of what a hook throws a rejection that nobody handles, and the instance would go on as it was.
+    Object.assign(sequelize.connectionManager, { getConnection: () => Promise.reject(error as Error) });
+  }
+});
