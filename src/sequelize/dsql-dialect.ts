@@ -1,6 +1,6 @@
 import type { Sequelize } from 'sequelize';
 import { PostgresDialect } from 'sequelize/lib/dialects/postgres/index';
-import { PostgresQueryInterface } from 'sequelize/lib/dialects/postgres/query-interface';
+import { BulkQueryInterface } from './bulk-query-interface';
 import { DsqlConnectionManager } from './dsql-connection-manager';
 import { DsqlQuery } from './dsql-query';
 import { DsqlQueryGenerator } from './dsql-query-generator';
@@ -15,6 +15,6 @@ export class DsqlDialect extends PostgresDialect {
     this.Query = DsqlQuery;
     this.connectionManager = new DsqlConnectionManager(this, sequelize, resolved);
     this.queryGenerator = new DsqlQueryGenerator({ _dialect: this, sequelize }, resolved.mapping);
-    this.queryInterface = new PostgresQueryInterface(sequelize, this.queryGenerator);
+    this.queryInterface = new BulkQueryInterface(sequelize, this.queryGenerator, resolved.mapping);
   }
 }

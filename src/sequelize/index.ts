@@ -3,6 +3,7 @@ export { dsqlBeforeConnect } from './before-connect';
 export { createDsqlSequelize } from './create-dsql-sequelize';
 export type { DsqlTransactions } from './dsql-instance';
 export { DsqlSequelize, type DsqlSequelizeClass, type SequelizeClass } from './dsql-sequelize';
+export { inBatches, type SequelizeBatchesOptions } from './in-batches';
 export type { DsqlSequelizeOptions } from './options';
 export { runInTransaction } from './run-in-transaction';
 export { isStaleInstanceError, StaleInstanceError } from './stale-instance-error';

@@ -2,7 +2,7 @@ import { DatabaseError } from 'sequelize';
 import { explainRefusal } from '../sql';
 
 const inBatchesInstead =
-  'With dsql: { batch: true } bulkCreate, update and destroy are carried out in batches; inBatches() does it for your own.';
+  'With dsql: { batch: true } bulkCreate, update and destroy are carried out in batches where they stand outside a transaction; inBatches() does it for your own.';
 
 /** What Sequelize can do about what only it knows the words for. */
 const inSequelize: Readonly<Record<string, string>> = {

@@ -67,6 +67,26 @@ declare module 'sequelize/lib/dialects/postgres/query-interface' {
   class PostgresQueryInterface {
     constructor(sequelize: Sequelize, queryGenerator: PostgresQueryGenerator);
     readonly queryGenerator: PostgresQueryGenerator;
+    select(model: unknown, table: unknown, options: object): Promise<unknown>;
+    bulkInsert(
+      table: unknown,
+      records: readonly object[],
+      options?: object,
+      attributes?: object,
+    ): Promise<unknown>;
+    bulkUpdate(
+      table: unknown,
+      values: object,
+      where: object,
+      options?: object,
+      attributes?: object,
+    ): Promise<unknown>;
+    bulkDelete(
+      table: unknown,
+      where: object | null | undefined,
+      options?: object,
+      model?: unknown,
+    ): Promise<unknown>;
   }
   export { PostgresQueryInterface };
 }

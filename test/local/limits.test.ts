@@ -277,6 +277,13 @@ describe('limits of the local DSQL', () => {
       await run('DELETE FROM large');
     });
 
+    it('let a long statement pass that writes nothing', async () => {
+      const insert = `INSERT INTO large SELECT 1, repeat('x', 10) ON CONFLICT DO NOTHING -- ${'x'.repeat(2000)}`;
+      expect((await run(insert)).rowCount).toBe(1);
+      expect((await run(insert)).rowCount).toBe(0);
+      await run('DELETE FROM large');
+    });
+
     it('take 10 MiB in a transaction', async () => {
       const tooMuch = { code: '54000', message: 'transaction size limit 10mb exceeded' };
       const insert = (from: number, to: number) =>

@@ -86,6 +86,8 @@ DECLARE
   found record;
 BEGIN
   total := 0;
+  -- Nothing was written, as by an INSERT that found every row there.
+  IF mine IS NULL THEN RETURN; END IF;
   FOREACH relation IN ARRAY tables LOOP
     SELECT array_agg(format('coalesce(pg_column_size(%I), 0)', attname)) INTO sizes
       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid

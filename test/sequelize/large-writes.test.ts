@@ -1,0 +1,253 @@
+import {
+  createDsqlSequelize,
+  inBatches,
+  isBatchesError,
+  isUnsupportedFeatureError,
+  type BatchesProgress,
+} from 'aurora-dsql-orm/sequelize';
+import { DataTypes, literal, Op, type Model, type ModelStatic, type Sequelize } from 'sequelize';
+import { useCluster } from '../cluster';
+import { failure } from './accounts';
+
+interface Reading extends Model {
+  sensor: number;
+  moment: number;
+  value: number;
+}
+
+const cluster = useCluster();
+/** As it is, and with `batch: true`. */
+let strict: { sequelize: Sequelize; Reading: ModelStatic<Reading> };
+let batching: typeof strict;
+
+beforeAll(async () => {
+  const open = (batch: boolean) => {
+    const sequelize = createDsqlSequelize({
+      ...cluster.orm,
+      logging: false,
+      dsql: { ...cluster.orm.dsql, batch },
+    });
+    const Reading = sequelize.define<Reading>(
+      'Reading',
+      {
+        sensor: { type: DataTypes.INTEGER, primaryKey: true },
+        moment: { type: DataTypes.INTEGER, primaryKey: true, field: 'at_moment' },
+        value: DataTypes.INTEGER,
+        deletedAt: DataTypes.DATE,
+      },
+      { tableName: 'reading', timestamps: true, createdAt: false, updatedAt: false, paranoid: true },
+    );
+    return { sequelize, Reading };
+  };
+  strict = open(false);
+  batching = open(true);
+  await strict.sequelize
+    .query(`CREATE TABLE reading (sensor integer, at_moment integer, value integer NOT NULL,
+    "deletedAt" timestamptz, PRIMARY KEY (sensor, at_moment))`);
+});
+afterEach(async () => {
+  cluster.local.faults.clear();
+  await batching.Reading.destroy({ where: {}, force: true });
+});
+afterAll(async () => {
+  await strict.sequelize.close();
+  await batching.sequelize.close();
+});
+
+const rows = (count: number, sensor = 1) =>
+  Array.from({ length: count }, (_, moment) => ({ sensor, moment, value: 0 }));
+const count = () => strict.Reading.count();
+
+describe('a write to more than 3,000 rows', () => {
+  it.each<[string, () => Promise<unknown>]>([
+    ['bulkCreate', () => strict.Reading.bulkCreate(rows(3_001))],
+    ['bulkInsert', () => strict.sequelize.getQueryInterface().bulkInsert('reading', rows(3_001))],
+    [
+      'bulkCreate in a transaction, even in batches',
+      () =>
+        batching.sequelize.transaction((transaction) =>
+          batching.Reading.bulkCreate(rows(3_001), { transaction }),
+        ),
+    ],
+  ])('is refused before anything is sent: %s', async (_, write) => {
+    const recording = cluster.local.trace.start();
+    const error = await failure(write());
+    expect(isUnsupportedFeatureError(error)).toBe(true);
+    expect((error as Error).message).toMatch(/3,001 rows.*at most 3,000 rows.*batch: true.*inBatches/);
+    expect(recording.stop().statements.filter(({ kind }) => kind === 'write')).toStrictEqual([]);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['update', () => strict.Reading.update({ value: 1 }, { where: {} })],
+    ['destroy', () => strict.Reading.destroy({ where: {} })],
+    [
+      'update in a transaction, even in batches',
+      () =>
+        batching.sequelize.transaction((transaction) =>
+          batching.Reading.update({ value: 1 }, { where: {}, transaction }),
+        ),
+    ],
+  ])('fails with what to do where only the server can count: %s', async (_, write) => {
+    await batching.Reading.bulkCreate(rows(3_001));
+    await expect(write()).rejects.toMatchObject({
+      original: { code: '54000' },
+      message: expect.stringMatching(/3,000.*batch: true.*inBatches/s) as string,
+    });
+    expect(await strict.Reading.count({ where: { value: 0 } })).toBe(3_001);
+  });
+});
+
+describe('with `batch: true`', () => {
+  it('bulkCreate runs its hooks once, and gives every instance back in order', async () => {
+    const { Reading } = batching;
+    const hook = jest.fn();
+    Reading.addHook('afterBulkCreate', 'count', (instances: unknown) => {
+      hook((instances as unknown[]).length);
+    });
+    const recording = cluster.local.trace.start();
+    const created = await Reading.bulkCreate(rows(7_000));
+    const writes = recording.stop().statements.filter(({ kind }) => kind === 'write');
+    Reading.removeHook('afterBulkCreate', 'count');
+    expect(writes).toHaveLength(3);
+    expect(hook.mock.calls).toStrictEqual([[7_000]]);
+    expect(created.map(({ moment }) => moment)).toStrictEqual(rows(7_000).map(({ moment }) => moment));
+    expect(created.some(({ isNewRecord }) => isNewRecord)).toBe(false);
+    expect(await count()).toBe(7_000);
+  });
+
+  it('survives conflicts in each batch', async () => {
+    const fault = cluster.local.faults.failCommit({ error: 'OC000', table: 'reading', times: 2 });
+    await batching.Reading.bulkCreate(rows(3_500));
+    expect(fault.fired).toBe(2);
+    expect(await count()).toBe(3_500);
+  });
+
+  it('writes over what is there, or leaves it, as asked', async () => {
+    const { Reading } = batching;
+    await Reading.bulkCreate(rows(4_000));
+    const changed = rows(5_000).map((row) => ({ ...row, value: 2 }));
+    await Reading.bulkCreate(changed, { updateOnDuplicate: ['value'] });
+    expect(await Reading.count({ where: { value: 2 } })).toBe(5_000);
+    await Reading.bulkCreate(rows(5_001), { ignoreDuplicates: true });
+    expect(await Reading.count({ where: { value: 0 } })).toBe(1);
+  });
+
+  it('update and destroy count all rows, and change each once', async () => {
+    const { Reading } = batching;
+    await Reading.bulkCreate([...rows(3_500), ...rows(10, 2)]);
+    const where = { sensor: 1, moment: { [Op.gte]: 100 } };
+    expect(await Reading.update({ value: literal('value + 1') }, { where })).toStrictEqual([3_400]);
+    expect(await Reading.sum('value')).toBe(3_400);
+    const [updated, instances] = await Reading.update({ value: 9 }, { where, returning: true });
+    expect([updated, instances.length, instances[0]?.value]).toStrictEqual([3_400, 3_400, 9]);
+    expect(await Reading.destroy({ where })).toBe(3_400);
+    expect(await count()).toBe(110);
+    await Reading.restore({ where: {} });
+    expect(await count()).toBe(3_510);
+    expect(await Reading.destroy({ where, force: true, limit: 3_200 })).toBe(3_200);
+    expect(await Reading.count({ paranoid: false })).toBe(310);
+  });
+
+  it('costs a small write nothing', async () => {
+    const { Reading } = batching;
+    await Reading.bulkCreate(rows(10));
+    const recording = cluster.local.trace.start();
+    await Reading.update({ value: 1 }, { where: {} });
+    expect(recording.stop().roundTrips).toHaveLength(1);
+  });
+
+  it('tells what was written when a batch fails', async () => {
+    await strict.Reading.create({ sensor: 1, moment: 6_500, value: 5 });
+    const error = await failure(batching.Reading.bulkCreate(rows(7_000)));
+    if (!isBatchesError(error)) throw error;
+    expect(error.done).toStrictEqual([
+      { from: 0, to: 3_000 },
+      { from: 3_000, to: 6_000 },
+    ]);
+    expect(error.remaining).toStrictEqual([{ from: 6_000, to: 7_000 }]);
+    expect(error.cause).toMatchObject({ name: 'SequelizeUniqueConstraintError' });
+    expect(await count()).toBe(6_001);
+  });
+});
+
+describe('inBatches', () => {
+  it('writes each batch in a transaction of its own, as many at once as it is told, and tells of the progress', async () => {
+    const { sequelize, Reading } = strict;
+    const progress: BatchesProgress[] = [];
+    const fault = cluster.local.faults.failCommit({ error: 'OC000', table: 'reading', times: 3 });
+    const lengths = await inBatches(
+      sequelize,
+      rows(5_000),
+      { batchSize: 1_000, concurrency: 3, onProgress: (step) => progress.push(step) },
+      async (batch, transaction) => {
+        await Reading.bulkCreate([...batch], { transaction });
+        return batch.length;
+      },
+    );
+    expect(fault.fired).toBe(3);
+    expect(lengths).toStrictEqual([1_000, 1_000, 1_000, 1_000, 1_000]);
+    expect(progress.at(-1)).toMatchObject({ rowsDone: 5_000, rowsTotal: 5_000 });
+    expect(await count()).toBe(5_000);
+  });
+
+  it('goes on where it stopped', async () => {
+    const { sequelize, Reading } = strict;
+    const all = rows(2_500);
+    let broken = true;
+    const write = (batch: readonly ReturnType<typeof rows>[number][], transaction: never, from: number) => {
+      if (broken && from === 1_000) throw new Error('out of order');
+      return Reading.bulkCreate([...batch], { transaction });
+    };
+    const options = { batchSize: 1_000 };
+    const error = await failure(
+      inBatches(sequelize, all, options, async (batch, transaction, { from }) =>
+        write(batch, transaction as never, from),
+      ),
+    );
+    if (!isBatchesError(error)) throw error;
+    expect([error.done, error.remaining]).toStrictEqual([
+      [{ from: 0, to: 1_000 }],
+      [
+        { from: 1_000, to: 2_000 },
+        { from: 2_000, to: 2_500 },
+      ],
+    ]);
+    broken = false;
+    await inBatches(
+      sequelize,
+      all,
+      { ...options, remaining: error.remaining },
+      async (batch, transaction, { from }) => write(batch, transaction as never, from),
+    );
+    expect(await count()).toBe(2_500);
+  });
+
+  it('begins no other batch when it is aborted', async () => {
+    const { sequelize, Reading } = strict;
+    const controller = new AbortController();
+    const error = await failure(
+      inBatches(
+        sequelize,
+        rows(30),
+        {
+          batchSize: 10,
+          signal: controller.signal,
+          onProgress: () => {
+            controller.abort();
+          },
+        },
+        (batch, transaction) => Reading.bulkCreate([...batch], { transaction }),
+      ),
+    );
+    expect(isBatchesError(error)).toBe(true);
+    expect(await count()).toBe(10);
+  });
+
+  it('refuses options that cannot be before anything is sent', async () => {
+    const work = jest.fn();
+    const call = (options: object) => inBatches(strict.sequelize, rows(1), options, work);
+    await expect(call({ batchSize: 3_001 })).rejects.toMatchObject({ option: 'batchSize' });
+    await expect(call({ concurency: 2 })).rejects.toMatchObject({ option: 'concurency' });
+    expect(work).not.toHaveBeenCalled();
+  });
+});
