@@ -12,6 +12,8 @@ export { refusalOf, refusals } from './refusals';
 export type { RefusalRule } from './refusals';
 export { sessionParameterRefusal, SESSION_PARAMETERS } from './session-parameters';
 export type { ParameterScope } from './session-parameters';
+export { rowLocksOf, strengthenRowLocks } from './row-locks';
+export type { RowLock } from './row-locks';
 export type { IamStatement } from './scan';
 export type {
   Insertion,

@@ -1,16 +1,24 @@
-import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { CannotExecuteNotConnectedError, DataSource } from 'typeorm';
+import type { EntityManager, Migration, MigrationExecutor, QueryRunner } from 'typeorm';
 import { DsqlDriver, dsqlDriverModule } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
+import { DsqlMigrationExecutor } from './migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
 import { setTransactionDefaults } from './transactions';
 
+type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]>;
+
 /** TypeORM's `DataSource`, on Aurora DSQL. */
 class DsqlDataSource extends DataSource {
+  readonly #driver: DsqlDriver;
+  #given: DsqlDataSourceOptions;
+
   constructor(options: DsqlDataSourceOptions) {
-    const resolved = resolveDataSourceOptions(options, dsqlDriverModule);
-    super(resolved.hostOptions);
+    const { hostOptions, ...resolved } = resolveDataSourceOptions(options, dsqlDriverModule);
+    super(hostOptions);
+    this.#given = { ...options };
     // The driver that the host's factory has made so far has opened nothing.
-    this.driver = new DsqlDriver(this, resolved);
+    this.driver = this.#driver = new DsqlDriver(this, resolved);
     setTransactionDefaults(this, resolved.transactions);
   }
 
@@ -19,9 +27,46 @@ class DsqlDataSource extends DataSource {
     return new DsqlEntityManager(this, queryRunner);
   }
 
-  /** The host's default, `all`, wraps the migration in one transaction, and DSQL allows one DDL statement in each. */
-  override undoLastMigration(options: Parameters<DataSource['undoLastMigration']>[0] = {}): Promise<void> {
-    return super.undoLastMigration({ transaction: this.options.migrationsTransactionMode, ...options });
+  /**
+   * Options that are given later, as TypeORM's command line does: ours among them are checked as in the beginning, and
+   * those that are not given stay.
+   *
+   * @throws ConfigurationError naming the first option that cannot be
+   */
+  override setOptions(options: Partial<DsqlDataSourceOptions>): this {
+    const given = { ...this.#given, ...options };
+    const { hostOptions, ...resolved } = resolveDataSourceOptions(given, dsqlDriverModule);
+    this.#given = given;
+    this.#driver.configure(resolved);
+    if (options.dsql !== undefined) setTransactionDefaults(this, resolved.transactions);
+    // What is only ours is not for the host, and it acts on what it is given alone.
+    const names = Object.keys(options).filter((name) => name in hostOptions);
+    const entries = names.map((name) => [name, hostOptions[name as keyof typeof hostOptions]] as const);
+    return super.setOptions(Object.fromEntries(entries));
+  }
+
+  /** @throws what a migration throws; {@link MigrationSteps} says what becomes of its transaction */
+  override async runMigrations(options: MigrationOptions = {}): Promise<Migration[]> {
+    return this.#withExecutor(options, (executor) => executor.executePendingMigrations());
+  }
+
+  /** The host's default, `all`, is not that of `runMigrations`. */
+  override async undoLastMigration(options: MigrationOptions = {}): Promise<void> {
+    return this.#withExecutor(options, (executor) => executor.undoLastMigration());
+  }
+
+  async #withExecutor<T>(
+    { transaction = this.options.migrationsTransactionMode ?? 'none', fake = false }: MigrationOptions,
+    work: (executor: MigrationExecutor) => Promise<T>,
+  ): Promise<T> {
+    if (!this.isInitialized) throw new CannotExecuteNotConnectedError();
+    const queryRunner = this.createQueryRunner();
+    try {
+      const executor = new DsqlMigrationExecutor(this, queryRunner);
+      return await work(Object.assign(executor, { transaction, fake }));
+    } finally {
+      await queryRunner.release();
+    }
   }
 }
 

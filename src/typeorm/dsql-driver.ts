@@ -1,8 +1,9 @@
 import type { DataSource, ReplicationMode } from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { DsqlPool, type DsqlPoolOptions, type ResolvedConnection } from '../connection';
+import type { ResolvedMapping } from '../schema';
 import { DsqlQueryRunner } from './dsql-query-runner';
-import type { ResolvedDataSourceOptions } from './options';
+import type { ResolvedDriverOptions } from './options';
 
 /** What TypeORM makes its pools from. Its own idea of how to connect is in `config` too, and is passed over. */
 class HostPool extends DsqlPool {
@@ -16,15 +17,25 @@ export const dsqlDriverModule: { readonly Pool: typeof HostPool } = { Pool: Host
 
 /** TypeORM's PostgreSQL driver, on Aurora DSQL. */
 export class DsqlDriver extends PostgresDriver {
-  readonly #resolved: ResolvedDataSourceOptions;
+  #resolved: ResolvedDriverOptions;
 
-  constructor(dataSource: DataSource, resolved: ResolvedDataSourceOptions) {
+  constructor(dataSource: DataSource, resolved: ResolvedDriverOptions) {
     super(dataSource);
     this.#resolved = resolved;
     this.supportedIsolationLevels = ['REPEATABLE READ'];
     // Their ids come from an identity column, and those are bigint only.
     this.mappedDataTypes.migrationId = 'bigint';
     this.mappedDataTypes.cacheId = 'bigint';
+  }
+
+  /** Options that were given later; they hold for the connections that are opened from now on. */
+  configure(resolved: ResolvedDriverOptions): void {
+    this.#resolved = resolved;
+  }
+
+  /** How TypeORM's idea of PostgreSQL is mapped to what Aurora DSQL has. */
+  get mapping(): ResolvedMapping {
+    return this.#resolved.mapping;
   }
 
   /** Aurora DSQL has it built in, and has no extensions (AWS samples). */

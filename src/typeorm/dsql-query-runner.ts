@@ -7,7 +7,6 @@ import type {
   TableColumn,
 } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
-import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
 import type { BroadcasterResult } from 'typeorm/subscriber/BroadcasterResult.js';
@@ -21,6 +20,11 @@ import {
   withMarker,
   type StatementTransaction,
 } from '../occ';
+import { clearTable } from './clear-table';
+import type { DsqlDriver } from './dsql-driver';
+import { MigrationSteps } from './migration-steps';
+import { appendToMessage, withExplanation } from './refusal-explanation';
+import { adaptRowLocks } from './row-locks';
 import { closeScope, dataSourceOf, openScope, RehearsalEnd, scopeOf, transactionsOf } from './transactions';
 
 type Statement = Parameters<PostgresQueryRunner['query']>;
@@ -41,6 +45,7 @@ const LABEL_LENGTH = 200;
  * `startTransaction` nothing is run again; its COMMIT fails when it did not commit.
  */
 export class DsqlQueryRunner extends PostgresQueryRunner {
+  declare driver: DsqlDriver;
   #isCommitted = false;
   #isEnding = false;
   #ownsScope = false;
@@ -48,8 +53,9 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
   #marked: Promise<unknown> | undefined;
   /** Transactions that were refused inside this one and whose rollback has not been asked for. */
   #refused = 0;
+  #migration: MigrationSteps | undefined;
 
-  constructor(driver: PostgresDriver, mode: ReplicationMode) {
+  constructor(driver: DsqlDriver, mode: ReplicationMode) {
     super(driver, mode);
     this.broadcaster = new RememberingBroadcaster(this);
   }
@@ -107,9 +113,7 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
     if (this.isTransactionActive && scope !== undefined) {
       if (scope.failedJoin !== undefined) throw new TransactionRolledBackError('joined', scope.failedJoin);
       if (scope.unfinished > 0) {
-        throw new DsqlError(
-          'The transaction was not committed, because a write in it had not ended: a promise was not awaited. Await every operation before the callback returns.',
-        );
+        throw notAwaited();
       }
     }
     try {
@@ -162,13 +166,78 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
    *
    * @throws RetryExhaustedError when a statement that stands alone met a conflict in every attempt
    * @throws CommitOutcomeUnknownError when the answer to COMMIT, or to a write that stands alone, was lost
+   * @throws UnsupportedFeatureError for a row lock that Aurora DSQL does not have, before anything is sent
    */
   // The host's type says `any`, and those who call it build on that.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  override query(...statement: Statement): Promise<any> {
+  override async query(...[text, ...rest]: Statement): Promise<any> {
+    const statement: Statement = [adaptRowLocks(text, this.driver.mapping), ...rest];
     const reads = this.isTransactionActive ? undefined : scopeOf(this)?.reads;
-    if (reads === undefined) return this.#run(statement);
-    return reads.answer(statement, () => this.#run(statement));
+    if (reads !== undefined) return reads.answer(statement, () => this.#run(statement));
+    const send = () => this.#run(statement);
+    return this.#migration === undefined ? send() : this.#migration.run(statement[0], send);
+  }
+
+  /** Streams the rows of a query; see {@link query} about row locks. */
+  override async stream(
+    ...[text, ...rest]: Parameters<PostgresQueryRunner['stream']>
+  ): ReturnType<PostgresQueryRunner['stream']> {
+    return super.stream(adaptRowLocks(text, this.driver.mapping), ...rest);
+  }
+
+  /**
+   * Deletes all rows of a table: in a transaction with one statement, otherwise in transactions of 3,000 rows each.
+   *
+   * @param options - with `cascade`, the tables whose foreign keys lead to it are emptied first
+   */
+  override async clearTable(tablePath: string, options?: { readonly cascade?: boolean }): Promise<void> {
+    await clearTable(this, this.driver.parseTableName(tablePath), options?.cascade === true);
+  }
+
+  /**
+   * Runs a migration, up or down, on this query runner; {@link MigrationSteps} says what becomes of its transaction.
+   *
+   * @throws what `work` throws; its message also says what of the migration stays
+   */
+  async carryOutMigration(name: string, work: () => Promise<void>): Promise<void> {
+    const isActive = () => this.isTransactionActive;
+    const steps = new MigrationSteps(name, {
+      get isInTransaction() {
+        return isActive();
+      },
+      send: (sql) => this.#run([sql, undefined, true]),
+      outsideTransaction: (outside) => this.#outsideTransaction(outside),
+      warn: (message) => {
+        dataSourceOf(this).logger.log('warn', message, this);
+      },
+    });
+    this.#migration = steps;
+    try {
+      await work();
+      await steps.settle();
+    } catch (error) {
+      if (error instanceof Error && steps.remains !== undefined) appendToMessage(error, steps.remains);
+      throw error;
+    } finally {
+      this.#migration = undefined;
+    }
+  }
+
+  /** For the subscribers it stays one transaction. */
+  async #outsideTransaction<T>(work: () => Promise<T>): Promise<T> {
+    if ((scopeOf(this)?.unfinished ?? 0) > 0) throw notAwaited();
+    await this.#sendInTransaction(['COMMIT']);
+    this.#isCommitted = false;
+    this.isTransactionActive = false;
+    try {
+      const result = await work();
+      this.isTransactionActive = true;
+      await this.#sendInTransaction(['START TRANSACTION']);
+      return result;
+    } finally {
+      // Where it was not begun again, there is nothing that its rollback would have to undo.
+      this.isTransactionActive = true;
+    }
   }
 
   get #client(): DsqlClient | undefined {
@@ -249,7 +318,7 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
       return (await super.query(...statement)) as unknown;
     } catch (error) {
       // Ours say more than the QueryFailedError that the host makes of every error.
-      throw findInChain(error, isDsqlError) ?? error;
+      throw findInChain(error, isDsqlError) ?? (await withExplanation(error));
     }
   }
 
@@ -283,6 +352,12 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
     const generated = column.generatedIdentity ?? 'BY DEFAULT';
     return `"${column.name}" bigint GENERATED ${generated} AS IDENTITY (CACHE 1) NOT NULL`;
   }
+}
+
+function notAwaited(): DsqlError {
+  return new DsqlError(
+    'The transaction was not committed, because a write in it had not ended: a promise was not awaited. Await every operation before the callback returns.',
+  );
 }
 
 /**

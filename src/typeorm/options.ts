@@ -56,10 +56,14 @@ export type DsqlDataSourceOptions = Omit<
   readonly dsql?: DsqlOrmOptions | undefined;
 };
 
-/** {@link DsqlDataSourceOptions}, checked: what TypeORM is told, and how each of its endpoints is reached. */
-export interface ResolvedDataSourceOptions {
+/** {@link DsqlDataSourceOptions}, checked: what TypeORM is told, and what is ours. */
+export interface ResolvedDataSourceOptions extends ResolvedDriverOptions {
   readonly hostOptions: PostgresOptions;
-  /** Of an endpoint as it stands in `hostOptions`: the options themselves, or a member of its `replication`. */
+}
+
+/** What is ours among the options of a data source, checked. */
+export interface ResolvedDriverOptions {
+  /** How an endpoint is reached: a member of `replication`, or the only one. */
   readonly connectionOf: (endpoint: object) => ResolvedConnection;
   readonly poolOptions: DsqlPoolOptions;
   readonly transactions: ResolvedTransactionDefaults;
@@ -84,7 +88,6 @@ export function resolveDataSourceOptions(
   checkDsqlOptions(dsql);
   checkHostOptions(given);
 
-  const connections = new Map<object, ResolvedConnection>();
   const hostOptions = {
     database: 'postgres',
     migrationsTransactionMode: 'none',
@@ -98,14 +101,17 @@ export function resolveDataSourceOptions(
   } as PostgresOptions;
   const ca = withTrustRoots(dsql.ca, 'ssl', ssl);
   const { replication } = hostOptions;
-  const endpoints = replication === undefined ? [hostOptions] : [replication.master, ...replication.slaves];
-  for (const endpoint of endpoints) {
-    connections.set(endpoint, resolveEndpoint(endpoint, hostOptions, { ...dsql, ca }));
+  const resolve = (endpoint: PostgresOptions | DsqlReplicationEndpoint) =>
+    resolveEndpoint(endpoint, hostOptions, { ...dsql, ca });
+  const only = replication === undefined ? resolve(hostOptions) : undefined;
+  const members = new Map<object, ResolvedConnection>();
+  if (replication !== undefined) {
+    for (const member of [replication.master, ...replication.slaves]) members.set(member, resolve(member));
   }
   return {
     hostOptions,
     connectionOf: (endpoint) => {
-      const connection = connections.get(endpoint);
+      const connection = only ?? members.get(endpoint);
       if (connection === undefined) throw new Error('TypeORM asked for an endpoint that it was not given.');
       return connection;
     },

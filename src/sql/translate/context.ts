@@ -26,7 +26,8 @@ export interface Simplifications {
    */
   readonly collation?: boolean;
   /**
-   * `FOR SHARE` and `FOR NO KEY UPDATE` become `FOR UPDATE`, which conflicts with more.
+   * `FOR SHARE` and `FOR NO KEY UPDATE` become `FOR UPDATE`, which conflicts with more. An ORM's queries also lose
+   * `NOWAIT` and `SKIP LOCKED`: nothing waits on Aurora DSQL, and no row is ever seen to be locked.
    * @defaultValue `false`: refused
    */
   readonly rowLocks?: boolean;

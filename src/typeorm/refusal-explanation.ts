@@ -1,0 +1,37 @@
+import { QueryFailedError } from 'typeorm';
+import { explainRefusal } from '../sql';
+
+/** What TypeORM can do about what only it knows the words for. */
+const inTypeOrm: Readonly<Record<string, string>> = {
+  'row-limit':
+    "With dsql: { batch: true } TypeORM's own writes are carried out in batches; inBatches() does it for your own.",
+  'size-limit':
+    "With dsql: { batch: true } TypeORM's own writes are carried out in batches; inBatches() does it for your own.",
+  'locking-strength': 'Or let dsql: { simplify: { rowLocks: true } } take FOR UPDATE instead.',
+};
+
+/**
+ * Adds to the message of a refusal by the server why Aurora DSQL refuses it and what to do instead. Nothing else of the
+ * error changes.
+ *
+ * @returns the same error
+ */
+export async function withExplanation(error: unknown): Promise<unknown> {
+  if (!(error instanceof QueryFailedError)) return error;
+  const { code, message } = error.driverError as { readonly code?: unknown; readonly message?: unknown };
+  if (typeof code !== 'string' || typeof message !== 'string') return error;
+  // A statement that cannot be explained has still failed, and that is what is to be reported.
+  const explanation = await explainRefusal(error.query, { code, message }).catch(() => undefined);
+  if (explanation !== undefined) {
+    appendToMessage(error, [explanation.text, inTypeOrm[explanation.rule] ?? ''].join(' ').trimEnd());
+  }
+  return error;
+}
+
+/** Adds a line to what an error says, in its stack too, which is what is printed. */
+export function appendToMessage(error: Error, line: string): void {
+  // A stack that nobody has read yet would have the new message in it already.
+  const { message, stack } = error;
+  error.message = `${message}\n${line}`;
+  if (stack !== undefined) error.stack = stack.replace(message, () => error.message);
+}
