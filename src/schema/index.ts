@@ -11,3 +11,4 @@ export {
   type SchemaRunnerOptions,
   type SchemaSession,
 } from './schema-runner';
+export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './unsupported-change';

@@ -24,7 +24,7 @@ export type {
   StatementKind,
   TableName,
 } from './statement';
-export { translate } from './translate';
+export { defaultName, sortsByBytes, translate } from './translate';
 export type {
   CatalogFacts,
   ColumnFacts,

@@ -1,5 +1,7 @@
 import { CannotExecuteNotConnectedError, DataSource } from 'typeorm';
 import type { EntityManager, Migration, MigrationExecutor, QueryRunner } from 'typeorm';
+import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedError.js';
+import { adaptMetadata } from './adapt-metadata';
 import { DsqlDriver, dsqlDriverModule } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
 import { DsqlMigrationExecutor } from './migrations';
@@ -43,6 +45,23 @@ class DsqlDataSource extends DataSource {
     const names = Object.keys(options).filter((name) => name in hostOptions);
     const entries = names.map((name) => [name, hostOptions[name as keyof typeof hostOptions]] as const);
     return super.setOptions(Object.fromEntries(entries));
+  }
+
+  /** The entities are taken for what can be kept; what cannot is refused with what to do instead. */
+  protected override async buildMetadatas(): Promise<void> {
+    try {
+      await super.buildMetadatas();
+    } catch (error) {
+      // Only of its first column, and not why.
+      if (error instanceof DataTypeNotSupportedError) this.#adaptEntities();
+      throw error;
+    }
+    this.#adaptEntities();
+  }
+
+  #adaptEntities(): void {
+    const { namingStrategy } = this;
+    adaptMetadata(this.entityMetadatas, { mapping: this.#driver.mapping, namingStrategy });
   }
 
   /** @throws what a migration throws; {@link MigrationSteps} says what becomes of its transaction */

@@ -1,9 +1,14 @@
-import type { DataSource, ReplicationMode } from 'typeorm';
+import type { DataSource, EntityMetadata, ObjectLiteral, ReplicationMode } from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { DsqlPool, type DsqlPoolOptions, type ResolvedConnection } from '../connection';
 import type { ResolvedMapping } from '../schema';
+import { isStored } from './column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
+import { DsqlSchemaBuilder } from './dsql-schema-builder';
+import { hasIdentityValues, isNumberKey } from './identity-keys';
 import type { ResolvedDriverOptions } from './options';
+import { dataSourceOf } from './transactions';
 
 /** What TypeORM makes its pools from. Its own idea of how to connect is in `config` too, and is passed over. */
 class HostPool extends DsqlPool {
@@ -26,6 +31,9 @@ export class DsqlDriver extends PostgresDriver {
     // Their ids come from an identity column, and those are bigint only.
     this.mappedDataTypes.migrationId = 'bigint';
     this.mappedDataTypes.cacheId = 'bigint';
+    this.supportedDataTypes = this.supportedDataTypes.filter(isStored);
+    // What numeric without a precision is there (verified on a cluster, 2026-10-03).
+    this.dataTypeDefaults = { ...this.dataTypeDefaults, numeric: { precision: 18, scale: 6 } };
   }
 
   /** Options that were given later; they hold for the connections that are opened from now on. */
@@ -36,6 +44,32 @@ export class DsqlDriver extends PostgresDriver {
   /** How TypeORM's idea of PostgreSQL is mapped to what Aurora DSQL has. */
   get mapping(): ResolvedMapping {
     return this.#resolved.mapping;
+  }
+
+  override createSchemaBuilder(): DsqlSchemaBuilder {
+    return new DsqlSchemaBuilder(dataSourceOf(this));
+  }
+
+  /** Identity columns are bigint only (recorded from a cluster, 2026-09), and so are the columns that refer to them. */
+  override normalizeType(column: Parameters<PostgresDriver['normalizeType']>[0]): string {
+    return hasIdentityValues(column) ? 'bigint' : super.normalizeType(column);
+  }
+
+  // The host's types say `any` of values.
+  override prepareHydratedValue(value: unknown, column: ColumnMetadata): unknown {
+    return super.prepareHydratedValue(asKey(value, column), column) as unknown;
+  }
+
+  override createGeneratedMap(
+    metadata: EntityMetadata,
+    insertResult: ObjectLiteral | undefined,
+  ): ObjectLiteral | undefined {
+    if (insertResult === undefined) return undefined;
+    const values = Object.entries(insertResult).map(([name, value]): [string, unknown] => {
+      const column = metadata.findColumnWithDatabaseName(name);
+      return [name, column === undefined ? value : asKey(value, column)];
+    });
+    return super.createGeneratedMap(metadata, Object.fromEntries(values));
   }
 
   /** Aurora DSQL has it built in, and has no extensions (AWS samples). */
@@ -66,4 +100,9 @@ export class DsqlDriver extends PostgresDriver {
     };
     return super.createPool({ ...options, extra }, endpoint);
   }
+}
+
+/** The value of a key as the entity says it is: the database gives bigint as a text. */
+function asKey(value: unknown, column: ColumnMetadata): unknown {
+  return typeof value === 'string' && isNumberKey(column) ? Number(value) : value;
 }

@@ -1,13 +1,6 @@
-import type {
-  EntityMetadata,
-  ObjectLiteral,
-  QueryRunner,
-  ReplicationMode,
-  Table,
-  TableColumn,
-} from 'typeorm';
+import type { EntityMetadata, ObjectLiteral, QueryRunner, ReplicationMode } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
-import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
+import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
 import type { BroadcasterResult } from 'typeorm/subscriber/BroadcasterResult.js';
 import { DsqlError, isDsqlError, TransactionRolledBackError, type DsqlClient } from '../connection';
@@ -25,6 +18,7 @@ import type { DsqlDriver } from './dsql-driver';
 import { MigrationSteps } from './migration-steps';
 import { appendToMessage, withExplanation } from './refusal-explanation';
 import { adaptRowLocks } from './row-locks';
+import { SchemaQueryRunner } from './schema-query-runner';
 import { closeScope, dataSourceOf, openScope, RehearsalEnd, scopeOf, transactionsOf } from './transactions';
 
 type Statement = Parameters<PostgresQueryRunner['query']>;
@@ -44,7 +38,7 @@ const LABEL_LENGTH = 200;
  * A statement that stands alone is sent again after a conflict. In a transaction that its caller began with
  * `startTransaction` nothing is run again; its COMMIT fails when it did not commit.
  */
-export class DsqlQueryRunner extends PostgresQueryRunner {
+export class DsqlQueryRunner extends SchemaQueryRunner {
   declare driver: DsqlDriver;
   #isCommitted = false;
   #isEnding = false;
@@ -335,22 +329,6 @@ export class DsqlQueryRunner extends PostgresQueryRunner {
     this.transactionDepth = 0;
     this.#end();
     await super.release();
-  }
-
-  /**
-   * Identity columns are bigint, and name their cache: 1 keeps the order of allocation, on which `migration:revert`
-   * depends (AWS user guide, sequences and identity columns, 2026-09-15).
-   */
-  protected override buildCreateColumnSql(table: Table, column: TableColumn): string {
-    if (
-      !column.isGenerated ||
-      column.generationStrategy === 'uuid' ||
-      column.generationStrategy === 'rowid'
-    ) {
-      return super.buildCreateColumnSql(table, column);
-    }
-    const generated = column.generatedIdentity ?? 'BY DEFAULT';
-    return `"${column.name}" bigint GENERATED ${generated} AS IDENTITY (CACHE 1) NOT NULL`;
   }
 }
 

@@ -9,9 +9,18 @@ import type { Edit, SourceText } from './source-text';
 /** The collations that sort by bytes, as every column of DSQL does (AWS user guide, data types, 2026-09-15). */
 const BYTE_COLLATIONS = new Set(['C', 'POSIX', 'default', 'ucs_basic']);
 
-/** Whether DSQL sorts by this collation anyway. */
+/**
+ * Whether DSQL sorts by this collation anyway.
+ *
+ * @param name - without its schema
+ */
+export function sortsByBytes(name: string): boolean {
+  return BYTE_COLLATIONS.has(name);
+}
+
+/** Whether DSQL sorts by this collation of a parse tree anyway. */
 export function isByteCollation(collation: readonly Node[] | undefined): boolean {
-  return BYTE_COLLATIONS.has(strings(collation).at(-1) ?? '');
+  return sortsByBytes(strings(collation).at(-1) ?? '');
 }
 
 /** The index after the tokens of a type that begins at a token. */

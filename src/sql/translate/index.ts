@@ -1,4 +1,6 @@
 export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalog-facts';
+export { sortsByBytes } from './columns';
+export { defaultName } from './object-names';
 export type { Simplifications } from './context';
 export { translate } from './translate';
 export type { TranslateOptions } from './translate';

@@ -1,0 +1,35 @@
+import { UnsupportedFeatureError } from '../occ';
+import type { TranslationRefusal } from '../sql';
+
+/** A part of a change of the schema that Aurora DSQL does not do. */
+export interface UnsupportedChange {
+  /** What it is, as one would write it in general, or the statement. */
+  readonly what: string;
+  /** As a sentence. */
+  readonly why: string;
+  /** What to do instead, as a sentence. */
+  readonly instead?: string | undefined;
+}
+
+/** Says of a statement what `translate` has refused in it. */
+export function refusedStatement(sql: string, { what, why, instead }: TranslationRefusal): UnsupportedChange {
+  return { what: `${what} ("${sql}")`, why, instead };
+}
+
+/**
+ * The error for a change of the schema of which nothing was sent, with all that is in its way.
+ *
+ * @param changes - at least one
+ */
+export function unsupportedChanges(changes: readonly UnsupportedChange[]): UnsupportedFeatureError {
+  const [only, ...others] = changes;
+  const advice = ({ why, instead }: UnsupportedChange) => (instead === undefined ? why : `${why} ${instead}`);
+  if (only !== undefined && others.length === 0) {
+    return new UnsupportedFeatureError(only.what, `${advice(only)} Nothing was sent.`);
+  }
+  const list = changes.map((change) => `\n- ${change.what}: ${advice(change)}`).join('');
+  return new UnsupportedFeatureError(
+    `${changes.length} things that are asked for`,
+    `Nothing was sent.${list}`,
+  );
+}

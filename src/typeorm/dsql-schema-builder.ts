@@ -1,0 +1,126 @@
+import { Table, TableColumn, TableForeignKey, type DataSource, type EntityMetadata } from 'typeorm';
+import { RdbmsSchemaBuilder } from 'typeorm/schema-builder/RdbmsSchemaBuilder.js';
+import { TableUtils } from 'typeorm/schema-builder/util/TableUtils.js';
+import { newForms, storedForms } from './column-change';
+import { SchemaQueryRunner, type TableTarget } from './schema-query-runner';
+
+/**
+ * TypeORM's schema builder, on Aurora DSQL: all changes are put together before the first one is sent, and foreign keys
+ * are made with their tables where the order of the tables allows.
+ */
+export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
+  readonly #dataSource: DataSource;
+
+  constructor(dataSource: DataSource) {
+    super(dataSource);
+    this.#dataSource = dataSource;
+  }
+
+  protected override async executeSchemaSyncOperationsInProperOrder(): Promise<void> {
+    await this.#runner.asOneChange(async () => {
+      await super.executeSchemaSyncOperationsInProperOrder();
+      await this.#validateConstraints();
+    });
+  }
+
+  /** Creates each table after those that its foreign keys refer to; only in a circle of tables is one added later. */
+  protected override async createNewTables(): Promise<void> {
+    const { driver, logger } = this.#dataSource;
+    for (const metadata of this.#inDependencyOrder()) {
+      logger.logSchemaBuild(`creating a new table: ${metadata.tablePath}`);
+      const table = Table.create(metadata, driver);
+      table.foreignKeys = metadata.foreignKeys
+        .map((foreignKey) => TableForeignKey.create(foreignKey, driver))
+        .filter((foreignKey) => this.#isReferable(foreignKey, table));
+      // All indexes are begun together, when there is nothing more to be done to the tables.
+      table.indices = [];
+      await this.queryRunner.createTable(table, false, true);
+      this.#tables.push(table);
+    }
+  }
+
+  // The host drops and adds again whatever has to do with a column of which anything has changed. Each of that is a job
+  // on Aurora DSQL, and only a column that is dropped itself needs it.
+
+  protected override async dropColumnReferencedForeignKeys(path: string, column: string): Promise<void> {
+    if (this.#isRecreated(path, column)) await super.dropColumnReferencedForeignKeys(path, column);
+  }
+
+  protected override async dropColumnCompositeIndices(path: string, column: string): Promise<void> {
+    if (this.#isRecreated(path, column)) await super.dropColumnCompositeIndices(path, column);
+  }
+
+  protected override async dropColumnCompositeUniques(path: string, column: string): Promise<void> {
+    if (this.#isRecreated(path, column)) await super.dropColumnCompositeUniques(path, column);
+  }
+
+  get #runner(): SchemaQueryRunner {
+    const { queryRunner } = this;
+    if (queryRunner instanceof SchemaQueryRunner) return queryRunner;
+    throw new TypeError('The schema of a cluster is built with a query runner for it.');
+  }
+
+  /** All tables that there are, or will be; the 0.3 line leaves them with the query runner. */
+  get #tables(): Table[] {
+    const own: { readonly tables?: Table[] } = { tables: this.tables };
+    return own.tables ?? this.#runner.loadedTables;
+  }
+
+  #tableOf(target: TableTarget): Table | undefined {
+    return this.#tables.find((table) => this.#isSame(table, target));
+  }
+
+  #isSame(one: TableTarget, other: TableTarget): boolean {
+    return this.#runner.keyOf(one) === this.#runner.keyOf(other);
+  }
+
+  #inDependencyOrder(): readonly EntityMetadata[] {
+    const missing = this.entityToSyncMetadatas.filter((metadata) => this.#tableOf(metadata) === undefined);
+    const ordered = new Set<EntityMetadata>();
+    const begun = new Set<EntityMetadata>();
+    const place = (metadata: EntityMetadata) => {
+      if (begun.has(metadata) || !missing.includes(metadata)) return;
+      begun.add(metadata);
+      for (const { referencedEntityMetadata } of metadata.foreignKeys) place(referencedEntityMetadata);
+      ordered.add(metadata);
+    };
+    missing.forEach(place);
+    return [...ordered];
+  }
+
+  /** Whether the columns that a foreign key refers to are a key already. */
+  #isReferable(foreignKey: TableForeignKey, owner: Table): boolean {
+    const target = this.#isSame(foreignKey, owner) ? owner : this.#tableOf(foreignKey);
+    if (target === undefined) return false;
+    const wanted = [...foreignKey.referencedColumnNames].sort().join();
+    const keys = [
+      target.primaryColumns.map(({ name }) => name),
+      ...target.uniques.map(({ columnNames }) => columnNames),
+    ];
+    return keys.some((columns) => [...columns].sort().join() === wanted);
+  }
+
+  #isRecreated(path: string, columnName: string): boolean {
+    const { driver } = this.#dataSource;
+    const metadata = this.entityToSyncMetadatas.find((each) => this.#isSame(each, path));
+    const wanted = metadata?.findColumnWithDatabaseName(columnName);
+    const column = this.#tableOf(path)?.findColumnByName(columnName);
+    if (wanted === undefined || column === undefined) return false;
+    const { before, after } = storedForms(
+      column,
+      new TableColumn(TableUtils.createTableColumnOptions(wanted, driver)),
+    );
+    return newForms(before, after) !== undefined;
+  }
+
+  /** Checks the rows for which that failed, or was given up, the last time. */
+  async #validateConstraints(): Promise<void> {
+    for (const metadata of this.entityToSyncMetadatas) {
+      const table = this.#tableOf(metadata);
+      if (table === undefined) continue;
+      for (const name of this.#runner.unvalidatedConstraints(table, metadata)) {
+        await this.#runner.validateConstraint(table, name);
+      }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+
+/** A column as the driver is asked about it: metadata, or only a type. */
+export type AskedColumn = Partial<
+  Pick<ColumnMetadata, 'type' | 'isGenerated' | 'generationStrategy' | 'referencedColumn'>
+>;
+
+/** The types that the database gives numbers for on PostgreSQL. */
+const NUMBERS: ReadonlySet<unknown> = new Set([Number, 'int', 'int2', 'int4', 'integer', 'smallint']);
+
+/** The column that a foreign key, or a chain of them, refers to in the end. */
+function targetOf(column: AskedColumn): AskedColumn {
+  const seen = new Set<AskedColumn>();
+  let target = column;
+  while (target.referencedColumn !== undefined && !seen.has(target)) {
+    seen.add(target);
+    target = target.referencedColumn;
+  }
+  return target;
+}
+
+/** Whether a column takes its values from an identity column: it is one, or refers to one. */
+export function hasIdentityValues(column: AskedColumn): boolean {
+  const { isGenerated, generationStrategy } = targetOf(column);
+  return isGenerated === true && generationStrategy !== 'uuid';
+}
+
+/**
+ * Whether values of a column are numbers for the application although they are bigint in the database: identity columns
+ * are bigint only (recorded from a cluster, 2026-09), and an entity that says `Number` or `int` means a number.
+ */
+export function isNumberKey(column: AskedColumn): boolean {
+  return hasIdentityValues(column) && NUMBERS.has(targetOf(column).type);
+}
