@@ -56,6 +56,10 @@ export function attachDsql<Instance extends Sequelize>(
   const resolved = resolveSequelizeOptions({
     ...options,
     ...host.config,
+    // The dialect that was there first has written its own default into the configuration.
+    port: options.port,
+    // sequelize-cli makes of a url without `?ssl=true` that nobody asked for TLS; there is no other way than with it.
+    ssl: options.ssl === false ? undefined : options.ssl,
     dialectOptions: Object.fromEntries(
       Object.entries(dialectOptions).filter(([name]) => !FROM_URL.has(name)),
     ),

@@ -4,6 +4,7 @@ export { createDsqlSequelize } from './create-dsql-sequelize';
 export type { DsqlTransactions } from './dsql-instance';
 export { DsqlSequelize, type DsqlSequelizeClass, type SequelizeClass } from './dsql-sequelize';
 export { inBatches, type SequelizeBatchesOptions } from './in-batches';
+export { MigrationStorage, type MigrationStorageOptions } from './migration-storage';
 export type { DsqlSequelizeOptions } from './options';
 export { runInTransaction } from './run-in-transaction';
 export { isStaleInstanceError, StaleInstanceError } from './stale-instance-error';

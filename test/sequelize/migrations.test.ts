@@ -1,0 +1,229 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createDsqlSequelize, MigrationStorage } from 'aurora-dsql-orm/sequelize';
+import { QueryTypes, type Sequelize } from 'sequelize';
+import { SequelizeStorage, Umzug, type UmzugStorage } from 'umzug';
+import { useCluster } from '../cluster';
+
+const root = path.resolve(__dirname, '../..');
+const cluster = useCluster();
+let sequelize: Sequelize;
+
+beforeAll(() => {
+  sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+});
+afterEach(() => {
+  cluster.local.faults.clear();
+});
+afterAll(async () => {
+  await sequelize.close();
+});
+
+const namesIn = async (table: string) => {
+  const rows = await sequelize.query<{ name: string }>(`SELECT name FROM "${table}" ORDER BY name`, {
+    type: QueryTypes.SELECT,
+  });
+  return rows.map(({ name }) => name);
+};
+
+describe('umzug with MigrationStorage', () => {
+  let storage: MigrationStorage;
+  let tables = 0;
+  let tableName: string;
+
+  beforeEach(() => {
+    tableName = `meta_${++tables}`;
+    storage = new MigrationStorage({ sequelize, tableName });
+  });
+
+  const umzug = (run: () => unknown = () => undefined) =>
+    new Umzug({
+      context: sequelize,
+      storage: storage satisfies UmzugStorage<Sequelize>,
+      logger: undefined,
+      migrations: ['01-one', '02-two'].map((name) => ({
+        name,
+        up: () => Promise.resolve(run()),
+        down: () => Promise.resolve(run()),
+      })),
+    });
+
+  it('runs migrations once, undoes them and runs them again', async () => {
+    const run = jest.fn();
+    await umzug(run).up();
+    await umzug(run).up();
+    expect(run).toHaveBeenCalledTimes(2);
+    expect(await namesIn(tableName)).toStrictEqual(['01-one', '02-two']);
+    await umzug(run).down();
+    expect(await namesIn(tableName)).toStrictEqual(['01-one']);
+    expect((await umzug(run).pending()).map(({ name }) => name)).toStrictEqual(['02-two']);
+    await umzug(run).up();
+    expect(await namesIn(tableName)).toStrictEqual(['01-one', '02-two']);
+  });
+
+  it('sends no DDL to read, and creates its table once', async () => {
+    const ddl = () => cluster.local.trace.start();
+    const reading = ddl();
+    expect(await umzug().executed()).toStrictEqual([]);
+    expect(reading.stop().statements.map(({ kind }) => kind)).toStrictEqual(['read']);
+    const writing = ddl();
+    await umzug().up();
+    expect(writing.stop().statements.filter(({ kind }) => kind === 'ddl')).toHaveLength(1);
+  });
+
+  it.each(['OC000', 'OC001'] as const)(
+    'notes each migration once although it conflicts: %s',
+    async (error) => {
+      await umzug().up({ to: '01-one' });
+      const fault = cluster.local.faults.failCommit({ error, times: 2 });
+      await umzug().up();
+      expect(fault.fired).toBe(2);
+      expect(await namesIn(tableName)).toStrictEqual(['01-one', '02-two']);
+    },
+  );
+
+  it('notes each once when the answer of the database is lost', async () => {
+    await umzug().up({ to: '01-one' });
+    const fault = cluster.local.faults.cutConnection({ at: 'after commit', table: tableName });
+    await umzug().up();
+    expect(fault.fired).toBe(1);
+    expect(await namesIn(tableName)).toStrictEqual(['01-one', '02-two']);
+  });
+
+  it('lets others note the same at the same time', async () => {
+    await Promise.all(Array.from({ length: 6 }, () => storage.logMigration({ name: 'same' })));
+    expect(await namesIn(tableName)).toStrictEqual(['same']);
+    await Promise.all(Array.from({ length: 6 }, () => storage.unlogMigration({ name: 'same' })));
+    expect(await namesIn(tableName)).toStrictEqual([]);
+  });
+
+  it("goes on with the table of umzug's own storage", async () => {
+    const stock = new SequelizeStorage({ sequelize, tableName, modelName: tableName });
+    await stock.logMigration({ name: '01-one' });
+    await umzug().up();
+    expect(await stock.executed()).toStrictEqual(['01-one', '02-two']);
+  });
+});
+
+describe('sequelize-cli', () => {
+  let project = '';
+
+  /** As `sequelize-cli init` leaves it, in a project that has installed this package. */
+  beforeAll(async () => {
+    project = mkdtempSync(path.join(tmpdir(), 'aurora-dsql-orm-cli-'));
+    const modules = path.join(project, 'node_modules');
+    const own = path.join(modules, 'aurora-dsql-orm/sequelize');
+    mkdirSync(own, { recursive: true });
+    for (const name of readdirSync(path.join(root, 'node_modules'))) {
+      if (!name.startsWith('.')) symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name));
+    }
+    const door = path.join(root, 'src/sequelize/register.ts');
+    writeFileSync(path.join(own, 'register.js'), `require(${JSON.stringify(door)});`);
+    await cli('init');
+  }, 60_000);
+  afterAll(() => {
+    rmSync(project, { recursive: true, force: true });
+  });
+
+  async function cli(...args: string[]): Promise<{ status: number | null; output: string }> {
+    const child = spawn(
+      process.execPath,
+      [
+        '-r',
+        path.join(root, 'test/typescript-register.cjs'),
+        path.join(root, 'node_modules/sequelize-cli/lib/sequelize'),
+        ...args,
+      ],
+      { cwd: project, env: { ...process.env, ...(await cluster.local.env()), NODE_ENV: 'development' } },
+    );
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (text: Buffer) => (output += text.toString()));
+    const [status] = (await once(child, 'close')) as [number | null];
+    return { status, output };
+  }
+
+  const write = (file: string, text: string) => {
+    writeFileSync(path.join(project, file), text);
+  };
+
+  it('says what to change in the configuration that it has generated', async () => {
+    const generated = JSON.parse(readFileSync(path.join(project, 'config/config.json'), 'utf8')) as {
+      development: object;
+    };
+    write('.sequelizerc', "require('aurora-dsql-orm/sequelize/register');");
+    const { host } = cluster.local;
+    const development = { ...generated.development, dialect: 'postgres', host, dsql: {} };
+    write('config/config.json', JSON.stringify({ development }));
+    const { status, output } = await cli('db:migrate:status');
+    expect(status).toBe(1);
+    expect(output).toMatch(/database: .*postgres/);
+  });
+
+  it('migrates, tells the status, seeds and undoes', async () => {
+    write(
+      'config/config.json',
+      JSON.stringify({ development: { username: 'admin', password: null, dialect: 'postgres', dsql: {} } }),
+    );
+    write(
+      'migrations/20260101000000-create-pet.js',
+      `module.exports = {
+         up: (queryInterface, { DataTypes }) => queryInterface.createTable('pet', {
+           id: { type: DataTypes.UUID, primaryKey: true, defaultValue: DataTypes.UUIDV4 },
+           name: { type: DataTypes.STRING, allowNull: false },
+         }),
+         down: (queryInterface) => queryInterface.dropTable('pet'),
+       };`,
+    );
+    write(
+      'migrations/20260101000001-add-age.js',
+      `module.exports = {
+         up: (queryInterface, { DataTypes }) => queryInterface.addColumn('pet', 'age', DataTypes.INTEGER),
+         down: (queryInterface) => queryInterface.removeColumn('pet', 'age'),
+       };`,
+    );
+    write(
+      'seeders/20260101000000-pets.js',
+      `const { randomUUID } = require('node:crypto');
+       module.exports = {
+         up: (queryInterface) => queryInterface.bulkInsert('pet', ['Rex', 'Tom'].map((name) => ({ id: randomUUID(), name, age: 3 }))),
+         down: (queryInterface) => queryInterface.bulkDelete('pet', null, {}),
+       };`,
+    );
+    expect((await cli('db:migrate:status')).output).toMatch(/down 20260101000000-create-pet/);
+    expect(await cli('db:migrate')).toMatchObject({ status: 0 });
+    expect(await namesIn('SequelizeMeta')).toHaveLength(2);
+    expect(await cli('db:seed:all')).toMatchObject({ status: 0 });
+    expect(await namesIn('pet')).toStrictEqual(['Rex', 'Tom']);
+    expect((await cli('db:migrate:status')).output).toMatch(/up 20260101000001-add-age/);
+    expect(await cli('db:seed:undo:all')).toMatchObject({ status: 0 });
+    expect(await namesIn('pet')).toStrictEqual([]);
+    expect(await cli('db:migrate:undo')).toMatchObject({ status: 0 });
+    expect(await namesIn('SequelizeMeta')).toStrictEqual(['20260101000000-create-pet.js']);
+    expect(await cli('db:migrate:undo:all')).toMatchObject({ status: 0 });
+    expect(await namesIn('SequelizeMeta')).toStrictEqual([]);
+  }, 120_000);
+
+  it('migrates with a configuration in JavaScript and a url', async () => {
+    const { host, port } = cluster.local;
+    rmSync(path.join(project, '.sequelizerc'));
+    write(
+      'config/config.js',
+      `require('aurora-dsql-orm/sequelize/register');
+       module.exports = { development: { url: 'postgres://admin@${host}:${port}/postgres', dsql: {} } };`,
+    );
+    expect(await cli('db:migrate')).toMatchObject({ status: 0 });
+    expect(await namesIn('SequelizeMeta')).toHaveLength(2);
+  });
+});
