@@ -4,6 +4,7 @@ import type { DsqlOrmOptions } from '../schema';
 import { DsqlDialect } from './dsql-dialect';
 import { DsqlInstance, isDsqlSequelize, superviseModels, type DsqlTransactions } from './dsql-instance';
 import { resolveSequelizeOptions } from './options';
+import { syncAll } from './sync';
 
 /** What Sequelize's types leave out, as far as it is used here. */
 interface HostInstance {
@@ -11,6 +12,8 @@ interface HostInstance {
   readonly config: object;
   readonly modelManager: { readonly models: readonly ModelStatic<Model>[] };
   query(sql: unknown, options?: object): Promise<unknown>;
+  sync(options?: object): Promise<unknown>;
+  normalizeDataType(type: unknown): object;
 }
 
 /** What node-postgres' reading of a connection string leaves among `dialectOptions`; the instance has it elsewhere, too. */
@@ -79,6 +82,8 @@ export function attachDsql<Instance extends Sequelize>(
   });
   const dialect = new DsqlDialect(sequelize, resolved);
   const hostQuery = host.query.bind(sequelize);
+  const hostSync = host.sync.bind(sequelize);
+  const hostType = host.normalizeDataType.bind(sequelize);
   const { typeValidation, operatorsAliases } = host.options;
   Object.assign(dialect.queryGenerator, { typeValidation });
   if (typeof operatorsAliases === 'object') dialect.queryGenerator.setOperatorsAliases(operatorsAliases);
@@ -89,6 +94,8 @@ export function attachDsql<Instance extends Sequelize>(
     connectionManager: dialect.connectionManager,
     query: instance.query.bind(instance),
     transaction: instance.transaction.bind(instance),
+    sync: (options?: object) => syncAll(sequelize, options, hostSync),
+    normalizeDataType: (type: unknown) => dialect.storedType(hostType(type)),
   });
   superviseModels(sequelize);
   return sequelize as Instance & DsqlTransactions;

@@ -1,20 +1,32 @@
 import type { Sequelize } from 'sequelize';
 import { PostgresDialect } from 'sequelize/lib/dialects/postgres/index';
-import { BulkQueryInterface } from './bulk-query-interface';
+import type { ResolvedMapping } from '../schema';
+import { isOfType } from './column-types';
 import { DsqlConnectionManager } from './dsql-connection-manager';
 import { DsqlQuery } from './dsql-query';
 import { DsqlQueryGenerator } from './dsql-query-generator';
+import { DsqlQueryInterface } from './dsql-query-interface';
+import { jsonbArray } from './jsonb-array';
 import type { ResolvedSequelizeOptions } from './options';
 
 /** Sequelize's PostgreSQL dialect, on Aurora DSQL, for one instance. It goes on calling itself `postgres`. */
 export class DsqlDialect extends PostgresDialect {
+  readonly #mapping: ResolvedMapping;
+
   constructor(sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
     super(sequelize);
+    this.#mapping = resolved.mapping;
     // EXCEPTION is how Sequelize catches a duplicate key in PL/pgSQL, which Aurora DSQL has not.
     this.supports = { ...this.supports, EXCEPTION: false, skipLocked: false };
     this.Query = DsqlQuery;
     this.connectionManager = new DsqlConnectionManager(this, sequelize, resolved);
-    this.queryGenerator = new DsqlQueryGenerator({ _dialect: this, sequelize }, resolved.mapping);
-    this.queryInterface = new BulkQueryInterface(sequelize, this.queryGenerator, resolved.mapping);
+    const queryGenerator = new DsqlQueryGenerator({ _dialect: this, sequelize }, resolved.mapping);
+    this.queryGenerator = queryGenerator;
+    this.queryInterface = new DsqlQueryInterface(sequelize, queryGenerator, resolved.mapping);
+  }
+
+  /** The data type that takes the place of one, where `dsql` says that there is one. */
+  storedType(type: object): object {
+    return this.#mapping.arrays === 'jsonb' && isOfType(type, 'ARRAY') ? jsonbArray() : type;
   }
 }

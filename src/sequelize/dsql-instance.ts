@@ -14,6 +14,7 @@ import { ManagedTransactions, type OpenAttempt } from './managed-transactions';
 import { noTransaction } from './no-transaction';
 import type { ResolvedSequelizeOptions } from './options';
 import { mayBeSentAgain, statementLabel, type StatementOptions } from './statement';
+import { replaceSync, schemaChangesOf } from './sync';
 import { trackChanges } from './touched-instances';
 import { splitTransactionOptions, type SequelizeTransactionOptions } from './transaction-options';
 import { register } from './transactions';
@@ -58,12 +59,17 @@ export class DsqlInstance {
   async query(sql: unknown, options: StatementOptions = {}): Promise<unknown> {
     const { transaction = ambientTransaction(this.#sequelize), completesTransaction, instance } = options;
     if (transaction === noTransaction) return this.query(sql, { ...options, transaction: null });
+    const text = textOf(sql);
+    const changes = schemaChangesOf(this.#sequelize);
+    if (typeof sql === 'string' && changes.concern(text, options)) {
+      return changes.run(text, options, transaction);
+    }
     if (transaction) {
       // What is repeated alone in a transaction that has failed hides why it has failed.
       const once = { ...options, retry: { max: 1 } };
       if (!(transaction instanceof DsqlTransaction) || completesTransaction)
         return this.#hostQuery(sql, once);
-      transaction.noteStatement(instance);
+      transaction.noteStatement(text, instance);
       try {
         return await this.#hostQuery(sql, once);
       } catch (error) {
@@ -71,7 +77,6 @@ export class DsqlInstance {
         throw error;
       }
     }
-    const text = textOf(sql);
     const send = () => this.#hostQuery(sql, options);
     if (!mayBeSentAgain(text)) return send();
     const label = statementLabel(text, options);
@@ -201,6 +206,7 @@ export function superviseModels(sequelize: Sequelize): void {
     if (model.sequelize !== sequelize) return;
     trackChanges(model);
     replaceFindOrCreate(model);
+    replaceSync(model);
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Sequelize } from 'sequelize';
-import PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
 import type { ResolvedMapping } from '../schema';
+import { DsqlSchemaGenerator } from './dsql-schema-generator';
 import { adaptRowLocks, type LockOptions } from './row-locks';
 
 interface QueryOptions extends LockOptions {
@@ -8,7 +8,7 @@ interface QueryOptions extends LockOptions {
 }
 
 /** Sequelize's PostgreSQL query generator, on Aurora DSQL. */
-export class DsqlQueryGenerator extends PostgresQueryGenerator {
+export class DsqlQueryGenerator extends DsqlSchemaGenerator {
   readonly #mapping: ResolvedMapping;
 
   constructor(options: { _dialect: unknown; sequelize: Sequelize }, mapping: ResolvedMapping) {

@@ -3,6 +3,7 @@ import { DsqlDialect } from './dsql-dialect';
 import { DsqlInstance, superviseModels, type DsqlTransactions } from './dsql-instance';
 import { resolveSequelizeOptions, type DsqlSequelizeOptions, type ResolvedSequelizeOptions } from './options';
 import type { StatementOptions } from './statement';
+import { syncAll } from './sync';
 import type { SequelizeTransactionOptions } from './transaction-options';
 
 /** A class of `Sequelize` instances: Sequelize's own, sequelize-typescript's, or one of yours. */
@@ -23,6 +24,8 @@ export type DsqlSequelizeClass<Base extends SequelizeClass> = Pick<Base, keyof B
 interface HostSequelize extends Pick<Sequelize, 'addHook'> {
   readonly options: { readonly dialectOptions: object };
   query(sql: unknown, options?: object): Promise<unknown>;
+  sync(options?: object): Promise<unknown>;
+  normalizeDataType(type: unknown): object;
 }
 
 /** By the object that is `dialectOptions` of the instance: Sequelize's constructor makes the dialect before ours goes on. */
@@ -71,6 +74,15 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
         value: new DsqlDialect(sequelize, resolved),
       });
       superviseModels(sequelize);
+    }
+
+    override sync(options?: object): Promise<unknown> {
+      return syncAll(this as unknown as Sequelize, options, (own) => super.sync(own));
+    }
+
+    override normalizeDataType(type: unknown): object {
+      const { dialect } = this as unknown as { readonly dialect: DsqlDialect };
+      return dialect.storedType(super.normalizeDataType(type));
     }
 
     override query(sql: unknown, options?: StatementOptions): Promise<unknown> {

@@ -28,6 +28,8 @@ export class DsqlTransaction extends Transaction {
   #firstFailure: unknown;
   #doom: Doom | undefined;
   #isUsed = false;
+  #hasWritten = false;
+  #hasChangedSchema = false;
 
   constructor(sequelize: Sequelize, options: object, isManaged: boolean) {
     super(sequelize, options);
@@ -47,6 +49,16 @@ export class DsqlTransaction extends Transaction {
   /** Whether a statement was run in it. */
   get isUsed(): boolean {
     return this.root.#isUsed;
+  }
+
+  /** Whether a statement in it has written rows. */
+  get hasWritten(): boolean {
+    return this.root.#hasWritten;
+  }
+
+  /** Whether a statement in it has changed the schema. */
+  get hasChangedSchema(): boolean {
+    return this.root.#hasChangedSchema;
   }
 
   override async begin(): Promise<void> {
@@ -118,9 +130,15 @@ export class DsqlTransaction extends Transaction {
   }
 
   /** A statement is about to be run in the transaction. */
-  noteStatement(instance: Model | null | undefined): void {
+  noteStatement(text: string, instance: Model | null | undefined): void {
     this.root.#isUsed = true;
+    if (/^\s*(?:INSERT|UPDATE|DELETE)\b/i.test(text)) this.root.#hasWritten = true;
     if (instance) this.touched.add(instance);
+  }
+
+  /** A change of the schema is about to be run in the transaction. */
+  noteSchemaChange(): void {
+    this.root.#hasChangedSchema = true;
   }
 
   /** A statement has failed in the transaction. */

@@ -56,6 +56,37 @@ declare module 'sequelize/lib/dialects/postgres/query-generator' {
     selectQuery(table: unknown, options?: object, model?: unknown): string;
     setOperatorsAliases(aliases: object): void;
     setIsolationLevelQuery(level: string, options: object): string | undefined;
+    readonly options: Readonly<Record<string, unknown>>;
+    readonly sequelize: Sequelize;
+    escape(value: unknown, field?: object, options?: object): string;
+    quoteIdentifier(identifier: string): string;
+    quoteIdentifiers(identifiers: string): string;
+    quoteTable(table: unknown): string;
+    addSchema(table: { readonly tableName: string; readonly _schema: string }): TableInSchema;
+    extractTableDetails(
+      table: unknown,
+      options?: object,
+    ): { readonly tableName: string; readonly schema: string; readonly delimiter: string };
+    handleSequelizeMethod(...args: unknown[]): string;
+    attributeToSQL(attribute: unknown, options?: object): string;
+    addColumnQuery(table: unknown, key: string, attribute: object): string;
+    dropTableQuery(table: unknown, options: { readonly cascade: boolean }): string;
+    truncateTableQuery(table: unknown, options: { readonly restartIdentity?: boolean | undefined }): string;
+    addIndexQuery(table: unknown, options: object, rawTableName?: unknown): string;
+    showSchemasQuery(): string;
+    showConstraintsQuery(table: unknown): string;
+    createFunction(...args: unknown[]): string;
+    protected _expandFunctionParamList(parameters: unknown): string;
+    protected expandOptions(options: unknown): string;
+  }
+
+  interface TableInSchema {
+    readonly tableName: string;
+    readonly schema: string;
+  }
+
+  namespace PostgresQueryGenerator {
+    export type { TableInSchema };
   }
   export = PostgresQueryGenerator;
 }
@@ -87,6 +118,29 @@ declare module 'sequelize/lib/dialects/postgres/query-interface' {
       options?: object,
       model?: unknown,
     ): Promise<unknown>;
+    readonly sequelize: HostSequelize;
+    quoteIdentifier(identifier: string): string;
+    normalizeAttribute(attribute: unknown): object;
+    createTable(table: unknown, attributes: object, options?: object, model?: unknown): Promise<void>;
+    dropTable(table: unknown, options?: object): Promise<void>;
+    addColumn(table: unknown, key: string, attribute: unknown, options?: object): Promise<void>;
+    changeColumn(table: unknown, name: string, attribute: unknown, options?: object): Promise<void>;
+    addIndex(table: unknown, fields: unknown, options?: unknown, rawTableName?: unknown): Promise<void>;
+    describeTable(table: unknown, options?: object | string | null): Promise<object>;
+    showIndex(table: unknown, options?: object): Promise<object[]>;
+    getForeignKeyReferencesForTable(table: unknown, options?: object): Promise<object[]>;
+    showAllSchemas(options?: object): Promise<string[]>;
+    dropSchema(...args: unknown[]): Promise<unknown>;
+    dropAllSchemas(options?: object): Promise<void>;
+    ensureEnums(table: unknown, attributes: object, options?: object, model?: unknown): Promise<void>;
+    pgListEnums(table?: unknown, options?: object): Promise<object[]>;
+    dropEnum(name: string, options?: object): Promise<void>;
+    dropAllEnums(options?: object): Promise<void>;
+  }
+
+  /** What the types of `Sequelize` leave out. */
+  interface HostSequelize extends Sequelize {
+    normalizeAttribute(attribute: unknown): object;
   }
   export { PostgresQueryInterface };
 }
@@ -98,6 +152,8 @@ declare module 'sequelize/lib/dialects/postgres/query' {
   class PostgresQuery {
     constructor(connection: unknown, sequelize: Sequelize, options: object);
     protected readonly options: Readonly<Record<string, unknown>>;
+    protected readonly model: unknown;
+    protected handleSelectQuery(rows: Record<string, unknown>[]): unknown;
     run(sql: string, parameters?: unknown[]): Promise<unknown>;
   }
   export = PostgresQuery;
@@ -146,4 +202,9 @@ declare module 'sequelize/lib/transaction' {
     forceCleanup(): Promise<void>;
   }
   export { Transaction };
+}
+
+declare module 'sequelize/lib/utils' {
+  /** Whether the database can have a default, and not only JavaScript. */
+  export function defaultValueSchemable(value: unknown): boolean;
 }

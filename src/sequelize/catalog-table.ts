@@ -1,0 +1,140 @@
+import type { ColumnFacts, TableFacts, TableName } from '../sql';
+import { enumValuesOf } from './enum-checks';
+
+/** A table as the catalogue describes it. */
+export interface CatalogTable {
+  readonly schema: string;
+  readonly name: string;
+  readonly columns: readonly CatalogColumn[];
+  readonly constraints: readonly CatalogConstraint[];
+  readonly indexes: readonly CatalogIndex[];
+}
+
+/** A column of a {@link CatalogTable}. */
+export interface CatalogColumn {
+  readonly name: string;
+  /** As `format_type()` gives it: `character varying(255)`. */
+  readonly type: string;
+  /** The same without its length or precision; of a domain, the type below it. */
+  readonly baseType: string;
+  /** The length of a text, where it has one. */
+  readonly length: number | null;
+  /** Declared NOT NULL; a validated `CHECK (column IS NOT NULL)` says as much, see {@link isNotNull}. */
+  readonly notNull: boolean;
+  readonly identity: boolean;
+  readonly default: string | null;
+  readonly comment: string | null;
+}
+
+/** A constraint of a {@link CatalogTable}; a letter of `type`, `onUpdate` and `onDelete` means what it does in `pg_constraint`. */
+export interface CatalogConstraint {
+  readonly name: string;
+  readonly type: 'p' | 'u' | 'f' | 'c';
+  readonly validated: boolean;
+  /** As `pg_get_constraintdef()` gives it. */
+  readonly definition: string;
+  /** In the order of the key. */
+  readonly columns: readonly string[];
+  readonly deferrable: boolean;
+  readonly deferred: boolean;
+  /** For a foreign key. */
+  readonly target: {
+    readonly schema: string;
+    readonly name: string;
+    readonly columns: readonly string[];
+  } | null;
+  readonly onUpdate: string;
+  readonly onDelete: string;
+}
+
+/** An index of a {@link CatalogTable}. */
+export interface CatalogIndex {
+  readonly name: string;
+  readonly primary: boolean;
+  readonly unique: boolean;
+  /** Built; one that is not may be on its way, or what a failed build has left. */
+  readonly valid: boolean;
+  readonly partial: boolean;
+  readonly indkey: string;
+  /** As `pg_get_indexdef()` gives it. */
+  readonly definition: string;
+  /** Without the columns that are only included; `null` for an expression. */
+  readonly keys: readonly { readonly column: string | null; readonly descending: boolean }[];
+}
+
+/**
+ * The statement that reads tables from the catalogue, each as a row with the fields of a {@link CatalogTable}.
+ *
+ * Key columns are counted by `indnkeyatts` and `conkey`: the index of a primary key includes every other column of its
+ * table (recorded from a cluster, 2026-09).
+ *
+ * @param where - a condition on `c` (`pg_class`) and `n` (`pg_namespace`)
+ */
+export function readTablesQuery(where: string): string {
+  return `SELECT n.nspname AS schema, c.relname AS name, (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'baseType', format_type(CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END, NULL), 'length', CASE WHEN a.atttypid IN (1042, 1043) AND a.atttypmod > 4 THEN a.atttypmod - 4 END, 'notNull', a.attnotnull, 'identity', a.attidentity <> '', 'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END, 'comment', (SELECT description FROM pg_catalog.pg_description WHERE objoid = c.oid AND classoid = 1259 AND objsubid = a.attnum)) ORDER BY a.attnum), '[]') FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns, (SELECT coalesce(json_agg(json_build_object('name', o.conname, 'type', o.contype, 'validated', o.convalidated, 'definition', pg_get_constraintdef(o.oid), 'columns', (SELECT coalesce(json_agg(k.attname ORDER BY p.position), '[]') FROM unnest(o.conkey) WITH ORDINALITY AS p(attnum, position) JOIN pg_catalog.pg_attribute k ON k.attrelid = o.conrelid AND k.attnum = p.attnum), 'deferrable', o.condeferrable, 'deferred', o.condeferred, 'target', CASE WHEN o.contype = 'f' THEN (SELECT json_build_object('schema', rn.nspname, 'name', r.relname, 'columns', (SELECT json_agg(k.attname ORDER BY p.position) FROM unnest(o.confkey) WITH ORDINALITY AS p(attnum, position) JOIN pg_catalog.pg_attribute k ON k.attrelid = o.confrelid AND k.attnum = p.attnum)) FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = o.confrelid) END, 'onUpdate', o.confupdtype, 'onDelete', o.confdeltype) ORDER BY o.conname), '[]') FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.oid AND o.contype IN ('p', 'u', 'f', 'c')) AS constraints, (SELECT coalesce(json_agg(json_build_object('name', i.relname, 'primary', x.indisprimary, 'unique', x.indisunique, 'valid', x.indisvalid, 'partial', x.indpred IS NOT NULL, 'indkey', x.indkey::text, 'definition', pg_get_indexdef(x.indexrelid), 'keys', (SELECT json_agg(json_build_object('column', k.attname, 'descending', x.indoption[p.position - 1] & 1 = 1) ORDER BY p.position) FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS p(attnum, position) LEFT JOIN pg_catalog.pg_attribute k ON k.attrelid = x.indrelid AND k.attnum = p.attnum AND p.attnum > 0 WHERE p.position <= x.indnkeyatts)) ORDER BY i.relname), '[]') FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid WHERE x.indrelid = c.oid) AS indexes FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v') AND (${where}) ORDER BY n.nspname, c.relname`;
+}
+
+/** The condition that finds tables by their names; without a schema it is the session's. */
+export function isOneOf(tables: readonly TableName[]): string {
+  const escape = (text: string) => `'${text.replaceAll("'", "''")}'`;
+  return tables
+    .map(({ schema, name }) => {
+      const namespace = schema === undefined ? 'current_schema()' : escape(schema);
+      return `(n.nspname = ${namespace} AND c.relname = ${escape(name)})`;
+    })
+    .join(' OR ');
+}
+
+/** Whether a column takes no NULL: DSQL makes an existing column NOT NULL by a CHECK. */
+export function isNotNull(table: CatalogTable, column: CatalogColumn): boolean {
+  return column.notNull || notNullCheckOf(table, column) !== undefined;
+}
+
+/** The primary key, in its order. */
+export function primaryKeyOf({ constraints }: CatalogTable): readonly string[] {
+  return constraints.find(({ type }) => type === 'p')?.columns ?? [];
+}
+
+/** The CHECK that holds the values of an enum, and the values. */
+export function enumCheckOf(
+  { constraints }: CatalogTable,
+  column: string,
+): { readonly name: string; readonly values: readonly string[] } | undefined {
+  for (const { name, type, columns, definition } of constraints) {
+    if (type !== 'c' || columns.length !== 1 || columns[0] !== column) continue;
+    const values = enumValuesOf(definition);
+    if (values !== undefined) return { name, values };
+  }
+  return undefined;
+}
+
+/** What the translator can use of a table. */
+export function factsOf(table: CatalogTable): TableFacts {
+  const primaryKeyName = table.constraints.find(({ type }) => type === 'p')?.name;
+  return {
+    schema: table.schema,
+    name: table.name,
+    primaryKey: primaryKeyOf(table),
+    ...(primaryKeyName !== undefined && { primaryKeyName }),
+    constraints: table.constraints.map(({ name }) => name),
+    columns: table.columns.map((column): ColumnFacts => {
+      const notNullCheck = notNullCheckOf(table, column)?.name;
+      const { name, type, notNull, identity } = column;
+      return { name, type, notNull, identity, ...(notNullCheck !== undefined && { notNullCheck }) };
+    }),
+  };
+}
+
+function notNullCheckOf(
+  { constraints }: CatalogTable,
+  { name }: CatalogColumn,
+): CatalogConstraint | undefined {
+  return constraints.find(
+    ({ type, validated, columns, definition }) =>
+      type === 'c' &&
+      validated &&
+      columns.length === 1 &&
+      columns[0] === name &&
+      /^CHECK \(\((?:"(?:[^"]|"")+"|[^\s"]+) IS NOT NULL\)\)$/.test(definition),
+  );
+}

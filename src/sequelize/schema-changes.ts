@@ -1,0 +1,294 @@
+import {
+  DatabaseError,
+  ForeignKeyConstraintError,
+  QueryTypes,
+  UniqueConstraintError,
+  type Sequelize,
+} from 'sequelize';
+import { UnsupportedFeatureError } from '../occ';
+import {
+  isSchemaJobError,
+  refusedStatement,
+  SchemaRunner,
+  unsupportedChanges,
+  type ResolvedMapping,
+  type SchemaJobError,
+} from '../schema';
+import {
+  loadParser,
+  parseQuery,
+  translate,
+  type CatalogFacts,
+  type DsqlStatement,
+  type TableName,
+  type Translation,
+} from '../sql';
+import { factsOf, isOneOf, readTablesQuery, type CatalogTable } from './catalog-table';
+import { DsqlTransaction } from './dsql-transaction';
+
+/** In the options of a call of `Sequelize.query`: the text is for Aurora DSQL already. */
+const AS_IT_IS = Symbol('as it is');
+
+/** In the options of a call: what carries out the changes of all calls of one `sync`. */
+const RUNNER = Symbol('the changes of one sync');
+
+/** In the options of a call of `Sequelize.query`: the text is Sequelize's, not its user's. */
+const WRITTEN_BY_SEQUELIZE = Symbol('written by Sequelize');
+
+/** The options of a call that changes the schema, as far as they are looked at here. */
+export interface ChangeOptions {
+  readonly transaction?: unknown;
+  readonly type?: string | undefined;
+  readonly bind?: unknown;
+  readonly replacements?: unknown;
+  readonly [RUNNER]?: SchemaRunner;
+  readonly [AS_IT_IS]?: true;
+  readonly [WRITTEN_BY_SEQUELIZE]?: true;
+}
+
+/** Options of a call that each of its statements has, too. */
+const PASSED_ON = [
+  'logging',
+  'benchmark',
+  'searchPath',
+  'supportsSearchPath',
+  'useMaster',
+  'logQueryParameters',
+] as const;
+
+/** A statement that may have to be translated, behind comments or not. */
+const CHANGE = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:CREATE|ALTER|DROP|TRUNCATE|COMMENT|DO)\b/i;
+
+/**
+ * Carries out what changes the schema, written for PostgreSQL: Sequelize's own statements, and those of its users.
+ *
+ * A user's text that is Aurora DSQL's own SQL already is sent as it is, and so is one that Aurora DSQL refuses: it says so
+ * itself. Of every other one each statement is a transaction of its own, and asynchronous jobs are waited for.
+ */
+export class SchemaChanges {
+  readonly #sequelize: Sequelize;
+  readonly #mapping: ResolvedMapping;
+
+  constructor(sequelize: Sequelize, mapping: ResolvedMapping) {
+    this.#sequelize = sequelize;
+    this.#mapping = mapping;
+  }
+
+  /** Whether a call of `Sequelize.query` is for {@link SchemaChanges.run}. */
+  concern(text: string, { bind, replacements, [AS_IT_IS]: asItIs }: ChangeOptions): boolean {
+    return asItIs !== true && bind === undefined && replacements === undefined && CHANGE.test(text);
+  }
+
+  /**
+   * Carries out a text of one or several statements.
+   *
+   * @returns what `Sequelize.query` returns for a text that is sent as it is, and an empty result for every other
+   * @throws UnsupportedFeatureError before anything is sent, for a text of Sequelize that asks for what Aurora DSQL has
+   *   not, and for what cannot be done in the transaction that it is to be done in
+   * @throws DatabaseError with a `SchemaJobError` as `parent`, when an asynchronous job failed: rows are in the way of a
+   *   unique index (then it is a UniqueConstraintError), of a foreign key (ForeignKeyConstraintError) or of a CHECK
+   */
+  async run(text: string, options: ChangeOptions, transaction?: unknown): Promise<unknown> {
+    await loadParser();
+    const altered = parseQuery(text).statements.flatMap(alteredTables);
+    const { statements, refusals } = await this.plan(
+      text,
+      await this.readTables(altered, { ...options, logging: false }),
+    );
+    const isOfUser = options[WRITTEN_BY_SEQUELIZE] !== true;
+    const [first, ...others] = statements;
+    const isUnchanged = others.length === 0 && first?.sql === text.trim().replace(/;\s*$/, '');
+    if (isOfUser && (isUnchanged || refusals.length > 0)) {
+      if (transaction instanceof DsqlTransaction) transaction.noteSchemaChange();
+      return this.#send(text, options);
+    }
+    if (refusals.length > 0) {
+      throw unsupportedChanges(refusals.map((refusal) => refusedStatement(text, refusal)));
+    }
+    if (transaction instanceof DsqlTransaction) {
+      return this.#runInTransaction(statements, options, transaction);
+    }
+    const runner = options[RUNNER] ?? this.#runner(options);
+    await reported(async () => {
+      await runner.run(options[RUNNER] === undefined ? statements : statements.map(unlessThere));
+      if (options[RUNNER] === undefined) await runner.settle();
+    });
+    return [[], undefined];
+  }
+
+  /** The options of a call whose text is Sequelize's own. */
+  writtenBySequelize(options: object | null | undefined): object {
+    return { ...options, [WRITTEN_BY_SEQUELIZE]: true };
+  }
+
+  /**
+   * Carries out the changes that several calls make, whose jobs are waited for together at the end.
+   *
+   * @param options - of the call that makes the others
+   * @param work - gets the options to pass on to them
+   */
+  async together<T>(options: object | undefined, work: (options: object) => Promise<T>): Promise<T> {
+    const given = (options ?? {}) as ChangeOptions;
+    if (given[RUNNER] !== undefined) return work(given);
+    const runner = this.#runner(given);
+    const result = await work({ ...given, [RUNNER]: runner });
+    await reported(() => runner.settle());
+    return result;
+  }
+
+  /** Whether a call is one of those that {@link SchemaChanges.together} carries out. */
+  isTogether(options: object | null | undefined): boolean {
+    return (options as ChangeOptions | null | undefined)?.[RUNNER] !== undefined;
+  }
+
+  /** Reads tables from the catalogue; those that there are not are left out. */
+  async readTables(tables: readonly TableName[], options: object = {}): Promise<readonly CatalogTable[]> {
+    return tables.length === 0 ? [] : this.readTablesWhere(isOneOf(tables), options);
+  }
+
+  /**
+   * Reads tables from the catalogue.
+   *
+   * @param where - see {@link readTablesQuery}
+   */
+  async readTablesWhere(where: string, options: object = {}): Promise<readonly CatalogTable[]> {
+    const { transaction } = options as ChangeOptions;
+    return (await this.#send(readTablesQuery(where), {
+      ...passedOn(options),
+      ...(transaction !== undefined && { transaction }),
+      type: QueryTypes.SELECT,
+      raw: true,
+    })) as readonly CatalogTable[];
+  }
+
+  /**
+   * Translates a text, and sends nothing.
+   *
+   * @param tables - what is known of the tables that it changes
+   */
+  async plan(text: string, tables: readonly CatalogTable[]): Promise<Translation> {
+    await loadParser();
+    const catalog: CatalogFacts = { tables: tables.map(factsOf) };
+    const { simplify, capabilities, identityCache } = this.#mapping;
+    return translate(text, { catalog, simplify, identityCache, ...(capabilities && { capabilities }) });
+  }
+
+  #send(sql: string, options: object): Promise<unknown> {
+    return this.#sequelize.query(sql, { ...options, [AS_IT_IS]: true } as object);
+  }
+
+  #runner(options: object): SchemaRunner {
+    const sent = { ...passedOn(options), type: QueryTypes.RAW, raw: true, transaction: null };
+    const query = async (sql: string) => {
+      // What looks how far a job is would fill the log.
+      const isLook = sql.startsWith('SELECT ');
+      const [rows, result] = (await this.#send(
+        sql,
+        isLook ? { ...sent, logging: false } : sent,
+      )) as RawResult;
+      return { rows, rowCount: result.rowCount ?? 0 };
+    };
+    return new SchemaRunner({ query }, { onProgress: this.#mapping.onSchemaProgress });
+  }
+
+  /** A transaction takes one change of the schema, and nothing else that writes (recorded from a cluster, 2026-09). */
+  async #runInTransaction(
+    statements: readonly DsqlStatement[],
+    options: ChangeOptions,
+    transaction: DsqlTransaction,
+  ): Promise<unknown> {
+    const [first, ...others] = statements;
+    if (first === undefined) return [[], undefined];
+    if (others.length > 0 || first.kind === 'dml') {
+      throw new UnsupportedFeatureError(
+        `in one transaction what takes several: ${statements.map(({ sql }) => sql).join('; ')}`,
+        OUTSIDE,
+      );
+    }
+    if (transaction.hasChangedSchema) {
+      throw new UnsupportedFeatureError('two changes of the schema in one transaction', OUTSIDE);
+    }
+    if (transaction.hasWritten) {
+      throw new UnsupportedFeatureError('a change of the schema in a transaction that writes rows', OUTSIDE);
+    }
+    transaction.noteSchemaChange();
+    const result = await this.#send(first.sql, { ...options, transaction });
+    if (first.kind === 'job' || first.kind === 'validate') {
+      const [rows] = result as [Row[]];
+      const runner = this.#runner(options);
+      runner.takeOn(first.sql, rows);
+      transaction.afterCommit(() => reported(() => runner.settle()));
+    }
+    return result;
+  }
+}
+
+const OUTSIDE =
+  'Leave the transaction option away (and pass `transaction: null` where CLS would find one): each change of the schema is a transaction of its own.';
+
+/** What Sequelize makes of a statement of type RAW. */
+type RawResult = [Row[], { readonly rowCount?: number | null }];
+
+type Row = Readonly<Record<string, unknown>>;
+
+function passedOn(options: object): object {
+  const given = options as Partial<Record<string, unknown>>;
+  return Object.fromEntries(
+    PASSED_ON.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
+  );
+}
+
+/** The tables of which a translation wants to know more than the text says. */
+function alteredTables({ node, tree }: { readonly node: string; readonly tree: unknown }): TableName[] {
+  const { relation, relations = [] } = tree as Altering;
+  const named =
+    node === 'TruncateStmt'
+      ? relations.map(({ RangeVar }) => RangeVar)
+      : node === 'AlterTableStmt' || node === 'IndexStmt'
+        ? [relation]
+        : [];
+  return named.flatMap((range) =>
+    range?.relname === undefined
+      ? []
+      : [{ name: range.relname, ...(range.schemaname !== undefined && { schema: range.schemaname }) }],
+  );
+}
+
+/** An index that `sync` has not found built may be one that another `sync` is building, or that could not be built. */
+function unlessThere(statement: DsqlStatement): DsqlStatement {
+  const sql = statement.sql.replace(
+    /^(\s*CREATE (?:UNIQUE )?INDEX ASYNC )(?!IF NOT EXISTS)/,
+    '$1IF NOT EXISTS ',
+  );
+  return { ...statement, sql };
+}
+
+interface NamedRelation {
+  readonly relname?: string;
+  readonly schemaname?: string;
+}
+
+interface Altering {
+  readonly relation?: NamedRelation;
+  readonly relations?: readonly { readonly RangeVar: NamedRelation }[];
+}
+
+/** Runs `work`; a job that failed becomes the error that Sequelize's users know from PostgreSQL. */
+async function reported(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    throw isSchemaJobError(error) ? hostError(error) : error;
+  }
+}
+
+function hostError(error: SchemaJobError): DatabaseError | UniqueConstraintError {
+  const { sql, details } = error.job;
+  const parent = Object.assign(error, { sql, parameters: {} });
+  const host = /^\s*CREATE UNIQUE INDEX/i.test(sql)
+    ? new UniqueConstraintError({ message: error.message, parent, fields: {} })
+    : /foreign key/i.test(details)
+      ? new ForeignKeyConstraintError({ message: error.message, parent })
+      : new DatabaseError(parent);
+  return Object.assign(host, { cause: error });
+}
