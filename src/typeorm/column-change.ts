@@ -6,9 +6,9 @@ export function isEnum({ type }: Pick<TableColumn, 'type'>): boolean {
   return type === 'enum' || type === 'simple-enum';
 }
 
-/** Whether a column takes its values from an identity column's sequence. */
-export function isIdentity({ isGenerated, generationStrategy }: TableColumn): boolean {
-  return isGenerated && generationStrategy === 'identity';
+/** Whether a column that was read from the database is an identity column. */
+export function isIdentity({ isGenerated, generatedIdentity }: TableColumn): boolean {
+  return isGenerated && generatedIdentity !== undefined;
 }
 
 /**

@@ -12,7 +12,7 @@ import {
 } from '../schema';
 import { defaultName, type EnumFacts, type TableFacts } from '../sql';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
-import { translateDownQueries, translateQueries, type SchemaQuery } from './schema-query';
+import { SchemaQuery, translateDownQueries, translateQueries } from './schema-query';
 import { schemaSession } from './schema-session';
 import {
   completeTable,
@@ -92,6 +92,16 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       new Query(`ALTER TABLE ${this.escapePath(table)} VALIDATE CONSTRAINT "${name}"`),
       [],
     );
+  }
+
+  /** Carries out the changes that were put into memory, with their jobs and batches. */
+  override async executeMemoryUpSql(): Promise<void> {
+    await this.#carryOut(this.sqlInMemory.upQueries);
+  }
+
+  /** The same for what undoes them; the last is undone first. */
+  override async executeMemoryDownSql(): Promise<void> {
+    await this.#carryOut(this.sqlInMemory.downQueries.reverse());
   }
 
   /** Translates what TypeORM would send to PostgreSQL, keeps it for `migration:generate`, and carries it out. */
@@ -207,7 +217,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     return { schema: schema ?? this.driver.searchSchema ?? 'public', name: tableName };
   }
 
-  async #carryOut(queries: readonly SchemaQuery[]): Promise<void> {
+  async #carryOut(queries: readonly Query[]): Promise<void> {
     if (queries.length === 0) return;
     this.#details.clear();
     if (this.isTransactionActive) {
@@ -221,9 +231,10 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       },
     });
     try {
-      for (const { query, parameters = [], statement } of queries) {
-        if (parameters.length > 0) await this.query(query, parameters);
-        else await runner.run([statement]);
+      for (const change of queries) {
+        const { query, parameters = [] } = change;
+        if (change instanceof SchemaQuery && parameters.length === 0) await runner.run([change.statement]);
+        else await this.query(query, parameters);
       }
     } catch (error) {
       await runner.settle().catch(() => undefined);

@@ -170,6 +170,10 @@ export function completeTable(
       column.isNullable = false;
       hidden.add(notNull.name);
     }
+    // What PostgreSQL keeps as serial: the host renames its sequence with the table, and finds the strategy it knows.
+    if (column.generatedIdentity === 'BY DEFAULT' && !wantsIdentity(metadata, column.name)) {
+      column.generationStrategy = 'increment';
+    }
     // A default of 1.5 is compared as '1.5', as the host does it with whole numbers.
     if (/^-?\d+\.\d+$/.test(String(column.default))) column.default = `'${String(column.default)}'`;
     const check = enumCheckOf(details, column.name);
@@ -184,6 +188,13 @@ export function completeTable(
     // The 0.3 line knows no types of indexes. Aurora DSQL calls its only one `btree_index`.
     if ((index as { type?: string }).type === 'btree_index') index.type = 'btree';
   }
+}
+
+/** Whether the entity itself says `identity` and not `increment`. */
+function wantsIdentity(metadata: EntityMetadata | undefined, column: string): boolean {
+  // The host's type leaves the value out.
+  const strategy: string | undefined = metadata?.findColumnWithDatabaseName(column)?.generationStrategy;
+  return strategy === 'identity';
 }
 
 /** Whether the entity itself asks for a CHECK of that name. */

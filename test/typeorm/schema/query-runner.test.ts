@@ -1,0 +1,69 @@
+import 'reflect-metadata';
+import { Table, TableUnique, type QueryRunner } from 'typeorm';
+import { useCluster } from '../../cluster';
+import { withDataSource } from './recorded-statements';
+
+const cluster = useCluster();
+
+/** Gives some work a query runner, on an empty schema. */
+async function withQueryRunner(work: (queryRunner: QueryRunner) => Promise<void>): Promise<void> {
+  await withDataSource({ ...cluster.orm, dropSchema: true }, async ({ dataSource }) => {
+    const queryRunner = dataSource.createQueryRunner();
+    try {
+      await work(queryRunner);
+    } finally {
+      await queryRunner.release();
+    }
+  });
+}
+
+const drawers = () =>
+  new Table({
+    name: 'drawers',
+    columns: [
+      { name: 'id', type: 'int', isPrimary: true, isGenerated: true, generationStrategy: 'increment' },
+      { name: 'label', type: 'varchar', isUnique: true },
+      { name: 'content', type: 'varchar', isNullable: true },
+    ],
+  });
+
+it('reads the key that it has created as the increment it was asked for', async () => {
+  await withQueryRunner(async (queryRunner) => {
+    await queryRunner.createTable(drawers());
+    const table = await queryRunner.getTable('drawers');
+    expect(table?.findColumnByName('id')).toMatchObject({
+      type: 'bigint',
+      isGenerated: true,
+      generationStrategy: 'increment',
+    });
+  });
+});
+
+it('renames the sequence of a key with its table', async () => {
+  await withQueryRunner(async (queryRunner) => {
+    await queryRunner.createTable(drawers());
+    await queryRunner.renameTable('drawers', 'boxes');
+    await expect(queryRunner.query(`SELECT pg_get_serial_sequence('boxes', 'id') AS name`)).resolves.toEqual([
+      { name: 'public.boxes_id_seq' },
+    ]);
+    await queryRunner.executeMemoryDownSql();
+    await expect(queryRunner.hasTable('boxes')).resolves.toBe(false);
+  });
+});
+
+it('waits for the index of a unique constraint when a change is undone', async () => {
+  await withQueryRunner(async (queryRunner) => {
+    await queryRunner.createTable(drawers());
+    await queryRunner.createUniqueConstraint(
+      'drawers',
+      new TableUnique({ name: 'one_content', columnNames: ['content'] }),
+    );
+    queryRunner.clearSqlMemory();
+    await queryRunner.dropUniqueConstraint('drawers', 'one_content');
+    const names = async () => (await queryRunner.getTable('drawers'))?.uniques.map(({ name }) => name);
+    await expect(names()).resolves.not.toContain('one_content');
+
+    await queryRunner.executeMemoryDownSql();
+    await expect(names()).resolves.toContain('one_content');
+  });
+});
