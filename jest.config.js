@@ -10,7 +10,7 @@ const needLocalDsql = [
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(transactions|no-lost-writes/)',
-  '/test/sequelize/(attach|connections|find-or-create|frameworks|large-writes|migrations|stale-instances|statements|statements-refused|transactions)\\.test',
+  '/test/sequelize/(attach|connections|find-or-create|frameworks|large-writes|migrations|models|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/neighbours/',
 ];
 const onCluster = process.env.DSQL_TEST_CLUSTER === '1';

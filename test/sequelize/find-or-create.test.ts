@@ -1,23 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
 import { Model, UniqueConstraintError, type Sequelize, type Transaction } from 'sequelize';
 import { useCluster } from '../cluster';
 import { createAccountTable, defineAccounts, failure, stockSequelize } from './accounts';
+import { useSequelize } from './use-sequelize';
 
 const cluster = useCluster();
+const open = useSequelize(cluster);
 let sequelize: Sequelize;
 let Account: ReturnType<typeof defineAccounts>;
 
 beforeAll(async () => {
   await createAccountTable(cluster);
-  sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+  sequelize = open();
   Account = defineAccounts(sequelize);
-});
-afterEach(() => {
-  cluster.local.faults.clear();
-});
-afterAll(async () => {
-  await sequelize.close();
 });
 
 const where = () => ({ name: randomUUID() });

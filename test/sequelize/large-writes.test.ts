@@ -1,5 +1,4 @@
 import {
-  createDsqlSequelize,
   inBatches,
   isBatchesError,
   isUnsupportedFeatureError,
@@ -8,6 +7,7 @@ import {
 import { DataTypes, literal, Op, type Model, type ModelStatic, type Sequelize } from 'sequelize';
 import { useCluster } from '../cluster';
 import { failure } from './accounts';
+import { useSequelize } from './use-sequelize';
 
 interface Reading extends Model {
   sensor: number;
@@ -16,17 +16,14 @@ interface Reading extends Model {
 }
 
 const cluster = useCluster();
+const open = useSequelize(cluster);
 /** As it is, and with `batch: true`. */
 let strict: { sequelize: Sequelize; Reading: ModelStatic<Reading> };
 let batching: typeof strict;
 
 beforeAll(async () => {
-  const open = (batch: boolean) => {
-    const sequelize = createDsqlSequelize({
-      ...cluster.orm,
-      logging: false,
-      dsql: { ...cluster.orm.dsql, batch },
-    });
+  const define = (batch: boolean) => {
+    const sequelize = open({ dsql: { batch } });
     const Reading = sequelize.define<Reading>(
       'Reading',
       {
@@ -39,19 +36,14 @@ beforeAll(async () => {
     );
     return { sequelize, Reading };
   };
-  strict = open(false);
-  batching = open(true);
+  strict = define(false);
+  batching = define(true);
   await strict.sequelize
     .query(`CREATE TABLE reading (sensor integer, at_moment integer, value integer NOT NULL,
     "deletedAt" timestamptz, PRIMARY KEY (sensor, at_moment))`);
 });
 afterEach(async () => {
-  cluster.local.faults.clear();
   await batching.Reading.destroy({ where: {}, force: true });
-});
-afterAll(async () => {
-  await strict.sequelize.close();
-  await batching.sequelize.close();
 });
 
 const rows = (count: number, sensor = 1) =>

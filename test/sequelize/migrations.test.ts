@@ -11,23 +11,19 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createDsqlSequelize, MigrationStorage } from 'aurora-dsql-orm/sequelize';
+import { MigrationStorage } from 'aurora-dsql-orm/sequelize';
 import { QueryTypes, type Sequelize } from 'sequelize';
 import { SequelizeStorage, Umzug, type UmzugStorage } from 'umzug';
 import { useCluster } from '../cluster';
+import { useSequelize } from './use-sequelize';
 
 const root = path.resolve(__dirname, '../..');
 const cluster = useCluster();
+const open = useSequelize(cluster);
 let sequelize: Sequelize;
 
 beforeAll(() => {
-  sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
-});
-afterEach(() => {
-  cluster.local.faults.clear();
-});
-afterAll(async () => {
-  await sequelize.close();
+  sequelize = open();
 });
 
 const namesIn = async (table: string) => {

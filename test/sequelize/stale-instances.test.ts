@@ -1,5 +1,4 @@
 import {
-  createDsqlSequelize,
   isStaleInstanceError,
   StaleInstanceError,
   type SequelizeTransactionOptions,
@@ -7,6 +6,7 @@ import {
 import { DataTypes, InstanceError, Model, type Transaction } from 'sequelize';
 import { useCluster } from '../cluster';
 import { balances, createAccountTable, defineAccounts, failure, type Account } from './accounts';
+import { useSequelize } from './use-sequelize';
 
 class Author extends Model {
   declare id: string;
@@ -22,12 +22,13 @@ class Book extends Model {
 }
 
 const cluster = useCluster();
-let sequelize: ReturnType<typeof createDsqlSequelize>;
+const open = useSequelize(cluster);
+let sequelize: ReturnType<typeof open>;
 let Account: ReturnType<typeof defineAccounts>;
 
 beforeAll(async () => {
   await createAccountTable(cluster);
-  sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+  sequelize = open();
   Account = defineAccounts(sequelize);
   await sequelize.query(`CREATE TABLE author (id uuid PRIMARY KEY, name text, version integer NOT NULL,
     "createdAt" timestamptz, "updatedAt" timestamptz, "deletedAt" timestamptz)`);
@@ -44,12 +45,6 @@ beforeAll(async () => {
     { sequelize, tableName: 'book', timestamps: false },
   );
   Author.hasMany(Book, { as: 'books', foreignKey: 'authorId' });
-});
-afterEach(() => {
-  cluster.local.faults.clear();
-});
-afterAll(async () => {
-  await sequelize.close();
 });
 
 function conflictOnce(table = 'account') {

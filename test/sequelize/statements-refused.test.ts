@@ -1,19 +1,18 @@
-import { createDsqlSequelize, isUnsupportedFeatureError } from 'aurora-dsql-orm/sequelize';
+import { isUnsupportedFeatureError } from 'aurora-dsql-orm/sequelize';
 import { DatabaseError, Transaction, type Sequelize } from 'sequelize';
 import { useCluster } from '../cluster';
 import { createAccountTable, defineAccounts, failure } from './accounts';
+import { useSequelize } from './use-sequelize';
 
 const cluster = useCluster();
+const open = useSequelize(cluster);
 let sequelize: Sequelize;
 let Account: ReturnType<typeof defineAccounts>;
 
 beforeAll(async () => {
   await createAccountTable(cluster);
-  sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+  sequelize = open();
   Account = defineAccounts(sequelize);
-});
-afterAll(async () => {
-  await sequelize.close();
 });
 
 describe('a statement that Aurora DSQL refuses', () => {
@@ -90,12 +89,7 @@ describe('a lock', () => {
   });
 
   it.each(others)('%j is strengthened where that is allowed', async (options) => {
-    const lenient = createDsqlSequelize({
-      ...cluster.orm,
-      logging: false,
-      dsql: { ...cluster.orm.dsql, simplify: { rowLocks: true } },
-    });
+    const lenient = open({ dsql: { simplify: { rowLocks: true } } });
     expect(await sent(defineAccounts(lenient), options)).toStrictEqual([' FOR UPDATE']);
-    await lenient.close();
   });
 });

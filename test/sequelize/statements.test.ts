@@ -7,21 +7,17 @@ import {
 import type { Sequelize, Transaction } from 'sequelize';
 import { useCluster } from '../cluster';
 import { balances, createAccountTable, defineAccounts, failure, type Account } from './accounts';
+import { useSequelize } from './use-sequelize';
 
 const cluster = useCluster();
+const open = useSequelize(cluster);
 let sequelize: Sequelize;
 let Account: ReturnType<typeof defineAccounts>;
 
 beforeAll(async () => {
   await createAccountTable(cluster);
-  sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+  sequelize = open();
   Account = defineAccounts(sequelize);
-});
-afterEach(() => {
-  cluster.local.faults.clear();
-});
-afterAll(async () => {
-  await sequelize.close();
 });
 
 /** Two conflicts, of data or of the schema, where a statement that stands alone is committed. */
