@@ -2,7 +2,7 @@ import type { TableColumn } from 'typeorm';
 import type { UnsupportedChange } from '../schema';
 
 /** Whether a column has an enum type, which Aurora DSQL keeps as text with a CHECK. */
-export function isEnum({ type }: Pick<TableColumn, 'type'>): boolean {
+export function isEnum({ type }: { readonly type: unknown }): boolean {
   return type === 'enum' || type === 'simple-enum';
 }
 

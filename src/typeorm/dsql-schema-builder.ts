@@ -1,4 +1,11 @@
-import { Table, TableColumn, TableForeignKey, type DataSource, type EntityMetadata } from 'typeorm';
+import {
+  Table,
+  TableColumn,
+  TableForeignKey,
+  type DataSource,
+  type EntityMetadata,
+  type QueryRunner,
+} from 'typeorm';
 import { RdbmsSchemaBuilder } from 'typeorm/schema-builder/RdbmsSchemaBuilder.js';
 import { TableUtils } from 'typeorm/schema-builder/util/TableUtils.js';
 import { newForms, storedForms } from './column-change';
@@ -10,14 +17,29 @@ import { SchemaQueryRunner, type TableTarget } from './schema-query-runner';
  */
 export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
   readonly #dataSource: DataSource;
+  #isBuilding = false;
 
   constructor(dataSource: DataSource) {
     super(dataSource);
     this.#dataSource = dataSource;
   }
 
+  /** @throws as {@link SchemaQueryRunner.asOneChange}; where something is refused, nothing was sent */
+  override async build(): Promise<void> {
+    this.#isBuilding = true;
+    await super.build();
+  }
+
+  /** Creates TypeORM's own table: in a build with everything else, unless what is to be read first needs it. */
+  override async createMetadataTableIfNecessary(queryRunner: QueryRunner): Promise<void> {
+    if (!this.#isBuilding || (await this.#hasGeneratedColumnsAlready(queryRunner))) {
+      await super.createMetadataTableIfNecessary(queryRunner);
+    }
+  }
+
   protected override async executeSchemaSyncOperationsInProperOrder(): Promise<void> {
     await this.#runner.asOneChange(async () => {
+      if (this.#isBuilding) await super.createMetadataTableIfNecessary(this.queryRunner);
       await super.executeSchemaSyncOperationsInProperOrder();
       await this.#validateConstraints();
     });
@@ -64,6 +86,13 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
   get #tables(): Table[] {
     const own: { readonly tables?: Table[] } = { tables: this.tables };
     return own.tables ?? this.#runner.loadedTables;
+  }
+
+  async #hasGeneratedColumnsAlready(queryRunner: QueryRunner): Promise<boolean> {
+    const columns = (await queryRunner.query(
+      `SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid WHERE a.attgenerated <> '' AND c.relkind = 'r' LIMIT 1`,
+    )) as readonly unknown[];
+    return columns.length > 0;
   }
 
   #tableOf(target: TableTarget): Table | undefined {

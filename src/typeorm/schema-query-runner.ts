@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EntityMetadata, Table, TableColumn } from 'typeorm';
 import { Query } from 'typeorm/driver/Query.js';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
@@ -34,9 +35,13 @@ export type MappedDriver = PostgresDriver & { readonly mapping: ResolvedMapping 
 
 /** A change of the schema that is being put together. */
 interface Plan {
+  readonly queryRunner: SchemaQueryRunner;
   readonly queries: SchemaQuery[];
   readonly unsupported: UnsupportedChange[];
 }
+
+/** The change that some work belongs to: others may be put together at the same time, also for one query runner. */
+const plans = new AsyncLocalStorage<Plan>();
 
 const NO_DETAILS: TableDetails = { constraints: [], indexes: [] };
 
@@ -47,7 +52,6 @@ const NO_DETAILS: TableDetails = { constraints: [], indexes: [] };
 export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   declare driver: MappedDriver;
   readonly #details = new Map<string, TableDetails>();
-  #plan: Plan | undefined;
 
   /**
    * Puts together all changes of the schema that some work asks for, and then carries them out: jobs run at the same
@@ -61,15 +65,15 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       await work();
       return;
     }
-    const plan: Plan = { queries: [], unsupported: [] };
-    this.#plan = plan;
-    try {
-      await work();
-    } finally {
-      this.#plan = undefined;
-    }
+    const plan: Plan = { queryRunner: this, queries: [], unsupported: [] };
+    await plans.run(plan, work);
     if (plan.unsupported.length > 0) throw unsupportedChanges(plan.unsupported);
     await this.#carryOut(plan.queries);
+  }
+
+  get #plan(): Plan | undefined {
+    const plan = plans.getStore();
+    return plan?.queryRunner === this ? plan : undefined;
   }
 
   /** The same for whatever names the same table. */

@@ -1,6 +1,6 @@
 import type { EntityMetadata, Table, TableColumn } from 'typeorm';
 import type { SchemaSession } from '../schema';
-import { defaultName } from '../sql';
+import { isEnum } from './column-change';
 
 /** What the catalogue says of a table beyond what TypeORM reads of it. */
 export interface TableDetails {
@@ -113,9 +113,12 @@ export function notNullCheckOf(details: TableDetails, column: string): Constrain
 
 const NAME = '(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)';
 const IS_NOT_NULL = new RegExp(`^\\(${NAME} IS NOT NULL\\)$`);
-const TEXT = "'(?:[^']|'')*'::text";
+const TEXT = "'(?:[^']|'')*'::(?:text|character varying)";
+const TEXTS = `ARRAY\\[(${TEXT}(?:, ${TEXT})*)\\]`;
+/** `a IN ('b', 'c')` and `a IN ('b')`, of a text and of a character varying. */
 const IS_ONE_OF = new RegExp(
-  `^\\(${NAME} = (?:ANY \\(ARRAY\\[(${TEXT}(?:, ${TEXT})*)\\]\\)|(${TEXT}))\\)$`,
+  `^\\((?:${NAME}|\\(${NAME}\\)::text) = ` +
+    `(?:ANY \\(${TEXTS}\\)|ANY \\(\\(${TEXTS}\\)::text\\[\\]\\)|(${TEXT}))\\)$`,
   's',
 );
 
@@ -123,10 +126,10 @@ const IS_ONE_OF = new RegExp(
 export function enumCheckOf(details: TableDetails, column: string): EnumCheck | undefined {
   for (const { type, name, column: only, condition } of details.constraints) {
     if (type !== 'c' || only !== column || condition === undefined) continue;
-    const [, many, one] = IS_ONE_OF.exec(condition) ?? [];
-    const values = many ?? one;
-    if (values === undefined) continue;
-    const labels = [...values.matchAll(/'((?:[^']|'')*)'::text/gs)].map(([, label = '']) =>
+    const found = IS_ONE_OF.exec(condition);
+    if (found === null) continue;
+    const values = found.slice(1).join('');
+    const labels = [...values.matchAll(/'((?:[^']|'')*)'::/gs)].map(([, label = '']) =>
       label.replaceAll("''", "'"),
     );
     return { name, labels };
@@ -177,7 +180,7 @@ export function completeTable(
     // A default of 1.5 is compared as '1.5', as the host does it with whole numbers.
     if (/^-?\d+\.\d+$/.test(String(column.default))) column.default = `'${String(column.default)}'`;
     const check = enumCheckOf(details, column.name);
-    if (completeEnum(table, column, check, metadata) && check !== undefined) hidden.add(check.name);
+    if (completeEnum(column, check, metadata) && check !== undefined) hidden.add(check.name);
   }
   table.checks = table.checks.filter(({ name }) => name === undefined || !hidden.has(name));
   for (const index of table.indices) {
@@ -204,18 +207,14 @@ function isOwnCheck(metadata: EntityMetadata | undefined, name: string): boolean
 
 /** @returns whether the column is one of an enum type to TypeORM */
 function completeEnum(
-  table: Table,
   column: TableColumn,
   check: EnumCheck | undefined,
   metadata: EntityMetadata | undefined,
 ): boolean {
   const wanted = metadata?.findColumnWithDatabaseName(column.name);
   if (column.isArray || !/^(?:text|character varying)$/.test(column.type)) return false;
-  if (wanted === undefined) {
-    // A table of no entity: the name is the one that such a CHECK has been given.
-    const own = defaultName(table.name.slice(table.name.lastIndexOf('.') + 1), [column.name], 'check');
-    if (check?.name.replace(/\d*$/, '') !== own) return false;
-  } else if (wanted.type !== 'enum' && wanted.type !== 'simple-enum') return false;
+  // Of a column of no entity, the CHECK alone says that it is one.
+  if (wanted === undefined ? check === undefined : !isEnum(wanted)) return false;
   if (check !== undefined && isOwnCheck(metadata, check.name)) return false;
   column.type = 'enum';
   column.length = '';
