@@ -12,6 +12,7 @@ const needLocalDsql = [
   '/test/typeorm/(transactions|no-lost-writes/)',
   '/test/sequelize/(attach|connections|find-or-create|frameworks|large-writes|migrations|models|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/neighbours/',
+  '/test/sequelize7/(schema|traps|transactions)\\.test',
 ];
 const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 
@@ -22,7 +23,7 @@ const shared = {
   moduleNameMapper: {
     '^aurora-dsql-orm$': '<rootDir>/src/index.ts',
     '^aurora-dsql-orm/sequelize/register$': '<rootDir>/src/sequelize/register.ts',
-    '^aurora-dsql-orm/(local|typeorm|sequelize)$': '<rootDir>/src/$1/index.ts',
+    '^aurora-dsql-orm/(local|typeorm|sequelize|sequelize7)$': '<rootDir>/src/$1/index.ts',
   },
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/build/', ...(onCluster ? needLocalDsql : [])],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],

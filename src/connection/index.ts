@@ -7,6 +7,7 @@ export {
   type DriverOptions,
   type DsqlClientOptions,
 } from './client';
+export { parseConnectionString } from './connection-string';
 export { connectionChannels, type ConnectionMessage } from './diagnostics';
 export {
   ConfigurationError,
@@ -19,6 +20,7 @@ export {
 } from './errors';
 export { checkDsqlOptions, withTrustRoots, type DsqlOptions } from './host-options';
 export { lifetimeSecs } from './lifetime';
+export { openClient } from './open-client';
 export { resolveConnection, unknownOption, type ConnectionOptions, type ResolvedConnection } from './options';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { connectionRefusalDelayMs } from './refused-connection';
@@ -29,3 +31,4 @@ export {
   isTransactionRolledBackError,
   TransactionRolledBackError,
 } from './transaction-errors';
+export { hasTransactionControl } from './transaction-text';

@@ -11,3 +11,15 @@ export function transactionVerb(text: string): TransactionVerb | undefined {
   if (COMMIT.test(text)) return 'commit';
   return ROLLBACK.test(text) ? 'rollback' : undefined;
 }
+
+/** A statement of transaction control, at the beginning of the text or behind another statement. */
+const TRANSACTION_CONTROL =
+  /(?:^|;)(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT)\b/i;
+
+/**
+ * Whether a text may hold statements of transaction control. If it meets a conflict it must not be sent again: it may
+ * have committed something before.
+ */
+export function hasTransactionControl(text: string): boolean {
+  return TRANSACTION_CONTROL.test(text);
+}

@@ -46,12 +46,17 @@ export function findInChain(error: unknown, matches: (inner: object) => boolean)
     if (matches(current)) return current;
     // What failed then was not the transaction.
     if (isAfterCommitError(current)) return undefined;
-    const wrapper: Partial<Record<(typeof WRAPPED_IN)[number], unknown>> = current;
-    current =
-      WRAPPED_IN.map((property) => wrapper[property]).find((inner) => inner !== undefined) ??
-      firstOf(current);
+    current = wrappedIn(current) ?? firstOf(current);
   }
   return undefined;
+}
+
+/** Own properties alone: what stands on a class may be there to say that nobody should use it any more. */
+function wrappedIn(error: object): unknown {
+  const name = WRAPPED_IN.find(
+    (property) => Object.hasOwn(error, property) && Reflect.get(error, property) !== undefined,
+  );
+  return name === undefined ? undefined : Reflect.get(error, name);
 }
 
 /** An `AggregateError` keeps what it wraps in a list. */

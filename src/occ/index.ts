@@ -21,7 +21,21 @@ export {
   type BatchesProgress,
   type RowRange,
 } from './in-batches';
+export {
+  InstanceMemory,
+  type InstanceRules,
+  type InstanceSnapshot,
+  type TouchedInstances,
+} from './instance-memory';
+export {
+  ManagedTransactions,
+  type ManagedTransaction,
+  type OpenAttempt,
+  type OpenTransaction,
+  type TransactionOutcome,
+} from './managed-transactions';
 export { canBeMarked, withMarker, type StatementTransaction } from './marked-statement';
+export { checkRetryOption } from './retry-option';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
 export {
   TransactionRunner,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
-const doors = ['', '/typeorm', '/sequelize', '/local'];
+const doors = ['', '/typeorm', '/sequelize', '/sequelize7', '/local'];
 let consumer = '';
 
 /** A project that has installed the packed tarball, and beside it what the package's own dependencies need. */
@@ -36,6 +36,7 @@ describe('the packed package', () => {
     ['', 'DsqlPool'],
     ['/typeorm', 'createDsqlDataSource'],
     ['/sequelize', 'createDsqlSequelize'],
+    ['/sequelize7', 'DsqlDialect'],
     ['/local', 'startLocalDsql'],
   ])('can be imported as aurora-dsql-orm%s, by name', (door, name) => {
     const type = node(
@@ -51,10 +52,15 @@ describe('the packed package', () => {
         `require('aurora-dsql-orm${door}'); console.log(Object.keys(require.cache).join('\\n'))`,
         'commonjs',
       );
-    expect(loaded('/typeorm')).not.toMatch(/node_modules\/sequelize\/|libpg-query|\/dist\/local\//);
-    expect(loaded('/sequelize')).not.toMatch(/node_modules\/typeorm\/|libpg-query|\/dist\/local\//);
+    expect(loaded('/typeorm')).not.toMatch(/node_modules\/@?sequelize\/|libpg-query|\/dist\/local\//);
+    expect(loaded('/sequelize')).not.toMatch(
+      /node_modules\/(@sequelize|typeorm)\/|libpg-query|\/dist\/local\//,
+    );
+    expect(loaded('/sequelize7')).not.toMatch(
+      /node_modules\/(sequelize|typeorm)\/|libpg-query|\/dist\/local\//,
+    );
     expect(loaded('')).not.toMatch(
-      /node_modules\/(sequelize|typeorm)\/|credential-providers|\/dist\/local\//,
+      /node_modules\/(@?sequelize|typeorm)\/|credential-providers|\/dist\/local\//,
     );
   });
 

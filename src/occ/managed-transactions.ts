@@ -1,0 +1,157 @@
+import { AfterCommitError, isAfterCommitError } from './errors';
+import { CommitMarkers, type RunStatement } from './commit-markers';
+import type { InstanceSnapshot, TouchedInstances } from './instance-memory';
+import { withMarker, type StatementTransaction } from './marked-statement';
+import {
+  resolveTransactionOptions,
+  type ResolvedTransactionDefaults,
+  type TransactionOptions,
+} from './transaction-options';
+import { TransactionRunner, type Attempt } from './transaction-runner';
+
+/** How a transaction has ended, as far as is known; nothing while it is open. */
+export type TransactionOutcome = 'committed' | 'rolled back' | 'unknown' | undefined;
+
+/** A transaction that was begun for an attempt. */
+export interface OpenTransaction<Transaction, Instance extends object> {
+  /** What the work is given. */
+  readonly transaction: Transaction;
+  readonly touched: TouchedInstances<Instance>;
+  /** Whether there is something to commit. */
+  readonly isUsed: boolean;
+  readonly outcome: TransactionOutcome;
+  /** Runs a statement in it. */
+  run(text: string, values: readonly string[]): Promise<unknown>;
+  /** Sends COMMIT, and leaves to {@link complete} what is to run after it. */
+  commit(): Promise<void>;
+  /**
+   * Runs what is to run after the commit, which is certain now.
+   *
+   * @throws AfterCommitError when that fails
+   */
+  complete(): Promise<void>;
+  /** What really ended the transaction, when this was thrown. */
+  reasonOf(error: unknown): unknown;
+}
+
+/** Begins a transaction, runs `body` in it, and rolls back if that throws. */
+export type OpenAttempt<Transaction, Instance extends object> = <T>(
+  body: (open: OpenTransaction<Transaction, Instance>) => Promise<T>,
+) => Promise<T>;
+
+/** A managed transaction, as a host hands it over. */
+export interface ManagedTransaction<Transaction, Instance extends object, Host, T> {
+  readonly work: (transaction: Transaction) => PromiseLike<T> | T;
+  readonly open: OpenAttempt<Transaction, Instance>;
+  readonly options: TransactionOptions<Host>;
+  /** Instances from outside that are put back before each further attempt, and when all have failed. */
+  readonly snapshot: InstanceSnapshot<Instance>;
+}
+
+/** An attempt that was committed. */
+interface Committed<Transaction, Instance extends object, T> {
+  readonly opened: OpenTransaction<Transaction, Instance>;
+  readonly value: T;
+}
+
+/**
+ * Runs the managed transactions of one instance of an ORM whose instances know of their own rows.
+ *
+ * @typeParam Host - what `verifyCommitted` looks into the database with
+ */
+export class ManagedTransactions<Transaction, Instance extends object, Host> {
+  readonly defaults: ResolvedTransactionDefaults;
+  readonly runner: TransactionRunner;
+  readonly #host: Host;
+  readonly #markers: CommitMarkers;
+
+  /** @param runAlone - how the host runs a statement that commits itself */
+  constructor(host: Host, defaults: ResolvedTransactionDefaults, runAlone: RunStatement) {
+    this.defaults = defaults;
+    this.runner = new TransactionRunner(defaults.run);
+    this.#host = host;
+    this.#markers = new CommitMarkers(runAlone);
+  }
+
+  /**
+   * Runs `work` in a transaction until that is committed, and then what is to run after the commit of that attempt.
+   *
+   * @throws RetryExhaustedError when the last attempt met a conflict too
+   * @throws CommitOutcomeUnknownError when the answer to COMMIT was lost and cannot be found out
+   * @throws AfterCommitError when the transaction was committed and something failed afterwards
+   * @throws whatever ended an attempt otherwise, unchanged
+   */
+  async run<T>({
+    work,
+    open,
+    options,
+    snapshot,
+  }: ManagedTransaction<Transaction, Instance, Host, T>): Promise<T> {
+    type Done = Committed<Transaction, Instance, T>;
+    const { run, commitMarkers, verifyCommitted } = resolveTransactionOptions(options, this.defaults);
+    let current: OpenTransaction<Transaction, Instance> | undefined;
+    let marker: string | undefined;
+    let lastError: unknown;
+    const isUnknown = () => current?.outcome === 'unknown';
+
+    /** The instances that the attempt has touched are as it has left them, but the database is not. */
+    const abandon = () => {
+      if (current === undefined) return;
+      current.touched.abandon(lastError, snapshot.instances);
+      snapshot.restore();
+      current = undefined;
+    };
+
+    const attemptOnce = async (attempt: Attempt<Done>): Promise<Done> => {
+      abandon();
+      marker = commitMarkers ? await this.#markers.create() : undefined;
+      try {
+        return await open(async (opened) => {
+          current = opened;
+          const value = await opened.touched.during(() => work(opened.transaction));
+          if (marker !== undefined && opened.isUsed) {
+            await this.#markers.write(marker, (text, values) => opened.run(text, values));
+          }
+          const done = { opened, value };
+          attempt.returned = { value: done };
+          await opened.commit();
+          return done;
+        });
+      } catch (error) {
+        // The callback has committed the transaction itself.
+        if (current?.outcome === 'committed') {
+          throw isAfterCommitError(error) ? error : new AfterCommitError({ cause: error });
+        }
+        lastError = current?.reasonOf(error) ?? error;
+        // As long as the outcome is unknown it may turn out to be a success.
+        if (!isUnknown()) abandon();
+        throw lastError;
+      }
+    };
+
+    const settle = async (): Promise<boolean | undefined> => {
+      if (!isUnknown()) return undefined;
+      const answer = marker === undefined ? undefined : await this.#markers.wasCommitted(marker);
+      return answer ?? (await verifyCommitted?.(this.#host));
+    };
+
+    let done: Done;
+    try {
+      done = await this.runner.run({ work, attempt: attemptOnce, settle }, run);
+    } catch (error) {
+      if (isUnknown()) abandon();
+      throw error;
+    }
+    const { opened, value } = done;
+    if (marker !== undefined && opened.outcome === 'committed') this.#markers.release(marker);
+    opened.touched.forget();
+    await opened.complete();
+    return value;
+  }
+
+  /** Runs a statement that stands alone in a transaction with a commit marker, which `begin` begins. */
+  runMarked<T>(begin: () => Promise<StatementTransaction<T>>, label: string): Promise<T> {
+    const { attempt, settle } = withMarker(this.#markers, begin);
+    return this.runner.run({ work: attempt, attempt, settle }, { label });
+  }
+}
