@@ -160,7 +160,7 @@ export class SchemaRunner {
       this.#jobs = [...this.#jobs, { jobId: other, sql, table, startedAt: performance.now() }];
       return;
     }
-    await this.#session.query(`DROP INDEX ${invalid.name}`);
+    await this.#session.query(`DROP INDEX IF EXISTS ${invalid.name}`);
     await this.#startJob(sql, table);
   }
 
@@ -219,7 +219,7 @@ export class SchemaRunner {
     }
     const invalid = await this.#invalidIndex(`c.oid = ${literal(objectId)}::oid`);
     if (invalid === undefined) return again;
-    await this.#session.query(`DROP INDEX ${invalid.name}`);
+    await this.#session.query(`DROP INDEX IF EXISTS ${invalid.name}`);
     return `The index ${invalid.name}, which stayed invalid, was dropped. ${again}`;
   }
 

@@ -32,8 +32,9 @@ export function describeTable(table: CatalogTable): Record<string, DescribedColu
   );
 }
 
-/** As Sequelize shows it: without quotes, and without the type it is cast to. */
-function shownDefault({ baseType, default: expression }: CatalogColumn): string | boolean | null {
+/** As Sequelize shows it: without quotes, and without the type it is cast to; of an identity, as of a serial column. */
+function shownDefault({ baseType, default: expression, sequence }: CatalogColumn): string | boolean | null {
+  if (sequence !== null) return `nextval(${sequence.replace(/^public\./, '')}::regclass)`;
   if (expression === null) return null;
   if (baseType === 'boolean') return { true: true, false: false }[expression] ?? null;
   const text = expression.replaceAll("'", '');

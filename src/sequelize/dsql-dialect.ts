@@ -9,6 +9,16 @@ import { DsqlQueryInterface } from './dsql-query-interface';
 import { jsonbArray } from './jsonb-array';
 import type { ResolvedSequelizeOptions } from './options';
 
+/** What a column cannot have. */
+const UNSUPPORTED_TYPES = {
+  ARRAY: false,
+  RANGE: false,
+  HSTORE: false,
+  TSVECTOR: false,
+  GEOMETRY: false,
+  GEOGRAPHY: false,
+};
+
 /** Sequelize's PostgreSQL dialect, on Aurora DSQL, for one instance. It goes on calling itself `postgres`. */
 export class DsqlDialect extends PostgresDialect {
   readonly #mapping: ResolvedMapping;
@@ -17,7 +27,7 @@ export class DsqlDialect extends PostgresDialect {
     super(sequelize);
     this.#mapping = resolved.mapping;
     // EXCEPTION is how Sequelize catches a duplicate key in PL/pgSQL, which Aurora DSQL has not.
-    this.supports = { ...this.supports, EXCEPTION: false, skipLocked: false };
+    this.supports = { ...this.supports, EXCEPTION: false, skipLocked: false, ...UNSUPPORTED_TYPES };
     this.Query = DsqlQuery;
     this.connectionManager = new DsqlConnectionManager(this, sequelize, resolved);
     const queryGenerator = new DsqlQueryGenerator({ _dialect: this, sequelize }, resolved.mapping);

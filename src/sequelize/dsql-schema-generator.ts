@@ -216,18 +216,19 @@ export class DsqlSchemaGenerator extends PostgresQueryGenerator {
   }
 
   /**
-   * As Sequelize's for a language of its own; a function in SQL has no BEGIN and END.
-   *
-   * @see QueryInterface.createFunction
+   * Aurora DSQL has functions in SQL only. Sequelize writes BEGIN and END around every body, which is not SQL; a body in
+   * PL/pgSQL that only returns an expression is a SELECT in SQL.
    */
   override createFunction(...args: FunctionArguments): string {
     const [name, parameters, returnType, language, body, modifiers, options] = args;
+    // It checks the arguments.
     const generated = super.createFunction(...args);
-    if (language.toLowerCase() !== 'sql') return generated;
-    const replaces = options?.force === true ? 'CREATE OR REPLACE FUNCTION' : 'CREATE FUNCTION';
+    const inSql = /^sql$/i.test(language) ? body : returnedBySelect(body, options?.variables ?? []);
+    if (inSql === undefined) return generated;
+    const verb = options?.force === true ? 'CREATE OR REPLACE FUNCTION' : 'CREATE FUNCTION';
     const list = this._expandFunctionParamList(parameters);
     const tail = this.expandOptions(modifiers ?? undefined);
-    return `${replaces} ${name}(${list}) RETURNS ${returnType} AS $func$ ${body} $func$ LANGUAGE sql${tail};`;
+    return `${verb} ${name}(${list}) RETURNS ${returnType} AS $func$ ${inSql} $func$ LANGUAGE sql ${tail};`;
   }
 
   #list(columns: readonly string[]): string {
@@ -243,8 +244,26 @@ export type FunctionArguments = [
   language: string,
   body: string,
   modifiers?: readonly string[] | object | null,
-  options?: { readonly force?: boolean; readonly variables?: readonly object[] } | null,
+  options?: { readonly force?: boolean; readonly variables?: readonly FunctionVariable[] } | null,
 ];
+
+interface FunctionVariable {
+  readonly type: string;
+  readonly name: string;
+  readonly default?: string | number;
+}
+
+/** A body in PL/pgSQL as a SELECT, if all that it does is to return an expression. */
+function returnedBySelect(body: string, variables: readonly FunctionVariable[]): string | undefined {
+  const expression = /^\s*RETURN\s+(?!QUERY\b|NEXT\b)((?:[^;']|'[^']*')+?)\s*;?\s*$/i.exec(body)?.[1];
+  if (expression === undefined) return undefined;
+  const values = variables.map(
+    ({ type, name, default: value = 'NULL' }) => `CAST(${value} AS ${type}) AS ${name}`,
+  );
+  return values.length === 0
+    ? `SELECT ${expression}`
+    : `SELECT ${expression} FROM (SELECT ${values.join(', ')}) AS variables`;
+}
 
 /** The name of a table, without its schema. */
 export function nameOf(table: TableIdentifier | ReferencedTable): string {

@@ -5,7 +5,7 @@ import {
   UniqueConstraintError,
   type Sequelize,
 } from 'sequelize';
-import { UnsupportedFeatureError } from '../occ';
+import { sqlStateOf, UnsupportedFeatureError } from '../occ';
 import {
   isSchemaJobError,
   refusedStatement,
@@ -55,6 +55,12 @@ const PASSED_ON = [
   'useMaster',
   'logQueryParameters',
 ] as const;
+
+/** SQLSTATE of an error that PostgreSQL did not expect. */
+const INTERNAL_ERROR = 'XX000';
+
+/** How often the catalogue is read while it is being changed. */
+const MAX_READS = 5;
 
 /** A statement that may have to be translated, behind comments or not. */
 const CHANGE = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:CREATE|ALTER|DROP|TRUNCATE|COMMENT|DO)\b/i;
@@ -153,12 +159,20 @@ export class SchemaChanges {
    */
   async readTablesWhere(where: string, options: object = {}): Promise<readonly CatalogTable[]> {
     const { transaction } = options as ChangeOptions;
-    return (await this.#send(readTablesQuery(where), {
+    const sent = {
       ...passedOn(options),
       ...(transaction !== undefined && { transaction }),
       type: QueryTypes.SELECT,
       raw: true,
-    })) as readonly CatalogTable[];
+    };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await this.#send(readTablesQuery(where), sent)) as readonly CatalogTable[];
+      } catch (error) {
+        // `pg_get_indexdef()` looks at the newest catalogue: it fails for an index that was dropped since the snapshot.
+        if (sqlStateOf(error) !== INTERNAL_ERROR || attempt >= MAX_READS) throw error;
+      }
+    }
   }
 
   /**

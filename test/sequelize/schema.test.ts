@@ -1,11 +1,16 @@
 import {
   createDsqlSequelize,
+  isSchemaJobError,
   isUnsupportedFeatureError,
   type SchemaProgress,
 } from 'aurora-dsql-orm/sequelize';
 import {
   DataTypes,
+  Deferrable,
+  ForeignKeyConstraintError,
   Op,
+  QueryTypes,
+  UniqueConstraintError,
   type DataType,
   type ModelAttributeColumnOptions,
   type QueryInterface,
@@ -16,6 +21,7 @@ import { useCluster } from '../cluster';
 const cluster = useCluster();
 const sent: string[] = [];
 const progress: SchemaProgress[] = [];
+let onStatement: (sql: string) => void = () => undefined;
 let sequelize: Sequelize;
 let queryInterface: QueryInterface & EnumMethods;
 
@@ -25,18 +31,27 @@ interface EnumMethods {
   dropEnum(name: string): Promise<void>;
 }
 
-beforeEach(async () => {
+beforeAll(() => {
   sequelize = createDsqlSequelize({
     ...cluster.orm,
     dsql: { ...cluster.orm.dsql, onSchemaProgress: (step) => progress.push(step) },
-    logging: (sql) => sent.push(sql.replace(/^Executing \([^)]*\): /, '')),
+    logging: (text) => {
+      const sql = text.replace(/^Executing \([^)]*\): /, '');
+      sent.push(sql);
+      onStatement(sql);
+    },
   });
   queryInterface = sequelize.getQueryInterface() as typeof queryInterface;
+});
+beforeEach(async () => {
+  const { modelManager } = sequelize as unknown as { modelManager: { removeModel(model: unknown): void } };
+  for (const model of Object.values(sequelize.models)) modelManager.removeModel(model);
   await queryInterface.dropAllTables();
   sent.length = 0;
   progress.length = 0;
+  onStatement = () => undefined;
 });
-afterEach(async () => {
+afterAll(async () => {
   await sequelize.close();
 });
 
@@ -226,7 +241,7 @@ describe('autoIncrement', () => {
     await sequelize.sync();
     expect(await Photo.describe()).toMatchObject({
       profile_id: { type: 'BIGINT' },
-      id: { autoIncrement: true },
+      id: { autoIncrement: true, defaultValue: 'nextval(photos_id_seq::regclass)' },
     });
     expect(await Visit.describe()).toMatchObject({ userId: { type: 'BIGINT' } });
 
@@ -333,5 +348,366 @@ describe('an ENUM', () => {
   it('needs no type in the statements of a migration either', async () => {
     await sequelize.query('DROP TYPE IF EXISTS "enum_users_mood"');
     expect(sent).toStrictEqual([]);
+  });
+});
+
+describe('indexes', () => {
+  it('of one sync are built at the same time and waited for together', async () => {
+    // Sequelize writes the names of the indexes into the objects.
+    const indexes = () => [{ fields: ['name'] }, { unique: true, fields: ['name', 'age'] }];
+    sequelize.define('user', { name: DataTypes.STRING, age: DataTypes.INTEGER }, { indexes: indexes() });
+    sequelize.define('post', { name: DataTypes.STRING, age: DataTypes.INTEGER }, { indexes: indexes() });
+    await sequelize.sync();
+    const steps = progress.map(({ step }) => step).filter((step) => step.startsWith('job'));
+    expect(steps).toStrictEqual([
+      ...Array<string>(4).fill('job started'),
+      ...Array<string>(4).fill('job ended'),
+    ]);
+    expect(progress.at(-1)).toMatchObject({ step: 'job ended', running: 0 });
+    for (const table of ['users', 'posts']) {
+      const shown = (await queryInterface.showIndex(table)) as { name: string; valid: boolean }[];
+      expect(shown.map(({ name, valid }) => [name, valid])).toStrictEqual([
+        [`${table}_name`, true],
+        [`${table}_name_age`, true],
+        [`${table}_pkey`, true],
+      ]);
+    }
+  });
+
+  it.each<[string, object, string]>([
+    ['unique', { unique: true, fields: ['name'] }, '(name)'],
+    ['composite', { fields: ['name', 'age'] }, '(name, age)'],
+    ['partial', { fields: ['name'], where: { age: { [Op.gt]: 18 } } }, '(name) WHERE (age > 18)'],
+    ['of BTREE', { fields: ['name'], using: 'BTREE' }, '(name)'],
+    ['made concurrently', { fields: ['name'], concurrently: true }, '(name)'],
+    ['of a field with an order', { fields: [{ name: 'name', order: 'ASC' }] }, '(name)'],
+  ])('may be %s', async (_, index, definition) => {
+    const User = sequelize.define(
+      'user',
+      { name: DataTypes.STRING, age: DataTypes.INTEGER },
+      { indexes: [{ name: 'one', ...index }] },
+    );
+    await sequelize.sync();
+    const shown = (await queryInterface.showIndex('users')) as { name: string; definition: string }[];
+    expect(shown.find(({ name }) => name === 'one')?.definition).toContain(definition);
+    sent.length = 0;
+    await User.sync({ alter: true });
+    expect(changes()).toStrictEqual([]);
+  });
+
+  it('may be of an expression', async () => {
+    sequelize.define(
+      'user',
+      { name: DataTypes.STRING },
+      { indexes: [{ name: 'one', unique: true, fields: [sequelize.fn('lower', sequelize.col('name'))] }] },
+    );
+    await sequelize.sync();
+    await expect(
+      sequelize.query(`INSERT INTO users VALUES (1, 'a', now(), now()), (2, 'A', now(), now())`),
+    ).rejects.toThrow(UniqueConstraintError);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['in descending order', { fields: [{ name: 'name', order: 'DESC' }] }, /simplify\.indexOrder/],
+    ['of another kind', { fields: ['data'], using: 'gin' }, /simplify\.specialIndexes/],
+    ['of jsonb', { fields: ['data'] }, /data is jsonb, which DSQL cannot order/],
+  ])('%s are refused before they are sent', async (_, index, message) => {
+    await queryInterface.createTable('users', { name: DataTypes.STRING, data: DataTypes.JSONB });
+    sent.length = 0;
+    const error = await failure(
+      queryInterface.addIndex('users', { name: 'one', ...(index as { fields: string[] }) }),
+    );
+    expect(isUnsupportedFeatureError(error)).toBe(true);
+    expect((error as Error).message).toMatch(message);
+    expect(changes()).toStrictEqual([]);
+  });
+
+  it.each([
+    [
+      'sync',
+      () =>
+        sequelize
+          .define('user', { name: DataTypes.STRING }, { indexes: [{ unique: true, fields: ['name'] }] })
+          .sync(),
+    ],
+    ['addIndex', () => queryInterface.addIndex('users', ['name'], { unique: true })],
+    ['addConstraint', () => queryInterface.addConstraint('users', { type: 'unique', fields: ['name'] })],
+    [
+      'changeColumn',
+      () => queryInterface.changeColumn('users', 'name', { type: DataTypes.STRING, unique: true }),
+    ],
+    ['a migration', () => sequelize.query('CREATE UNIQUE INDEX one_name ON users (name)')],
+  ])('that cannot be unique are reported as on PostgreSQL and leave nothing, from %s', async (_, change) => {
+    const User = sequelize.define('user', { name: DataTypes.STRING });
+    await User.sync();
+    await User.bulkCreate([{ name: 'a' }, { name: 'a' }]);
+    const error = await failure(change());
+    expect(error).toBeInstanceOf(UniqueConstraintError);
+    expect(isSchemaJobError((error as UniqueConstraintError).parent)).toBe(true);
+    expect((error as Error).message).toMatch(/was dropped\. Mend the rows and run it again/);
+    expect(await queryInterface.showIndex('users')).toMatchObject([{ name: 'users_pkey' }]);
+    await User.destroy({ where: { id: 2 } });
+    await change();
+    expect(await queryInterface.showIndex('users')).toHaveLength(2);
+  });
+
+  it('that another sync is building are waited for, and those that could not be built are built anew', async () => {
+    const indexes = [{ name: 'one', unique: true, fields: ['name'] }];
+    const User = sequelize.define('user', { name: DataTypes.STRING }, { indexes });
+    await queryInterface.createTable('users', { ...User.getAttributes() });
+    await User.bulkCreate([{ name: 'a' }, { name: 'a' }]);
+    // Without looking after its job.
+    const [[row]] = (await sequelize.query('CREATE UNIQUE INDEX ASYNC one ON users (name)')) as [
+      { job_id: string }[],
+      unknown,
+    ];
+    await sequelize.query(`CALL sys.wait_for_job('${row?.job_id ?? ''}')`);
+    expect(await queryInterface.showIndex('users')).toContainEqual(
+      expect.objectContaining({ name: 'one', valid: false }),
+    );
+    await User.destroy({ where: { id: 2 } });
+    await Promise.all([User.sync(), User.sync()]);
+    expect(await queryInterface.showIndex('users')).toContainEqual(
+      expect.objectContaining({ name: 'one', valid: true }),
+    );
+  });
+});
+
+describe('references', () => {
+  const foreignKeys = async (table: string) =>
+    (await queryInterface.getForeignKeyReferencesForTable(table)) as unknown as Record<string, unknown>[];
+
+  it.each([
+    ['CASCADE', 'CASCADE'],
+    ['SET NULL', 'NO ACTION'],
+    ['SET DEFAULT', 'RESTRICT'],
+    ['RESTRICT', 'SET NULL'],
+  ])('have actions and are deferrable: ON DELETE %s ON UPDATE %s', async (onDelete, onUpdate) => {
+    sequelize.define('owner', {});
+    sequelize.define('pet', {
+      ownerId: {
+        type: DataTypes.INTEGER,
+        references: { model: 'owners', key: 'id', deferrable: new Deferrable.INITIALLY_DEFERRED() },
+        onDelete,
+        onUpdate,
+      },
+    });
+    await sequelize.sync();
+    expect(changes().find((sql) => sql.includes('"pets"'))).toContain(
+      `REFERENCES "owners" ("id") ON DELETE ${onDelete} ON UPDATE ${onUpdate} DEFERRABLE INITIALLY DEFERRED`,
+    );
+    await sequelize.sync({ alter: true });
+    expect(changes()).toStrictEqual([]);
+    expect(await foreignKeys('pets')).toStrictEqual([
+      {
+        constraintName: 'pets_ownerId_fkey',
+        constraintSchema: 'public',
+        constraintCatalog: 'postgres',
+        tableName: 'pets',
+        tableSchema: 'public',
+        tableCatalog: 'postgres',
+        columnName: 'ownerId',
+        referencedTableSchema: 'public',
+        referencedTableCatalog: 'postgres',
+        referencedTableName: 'owners',
+        referencedColumnName: 'id',
+        deferrable: Deferrable.INITIALLY_DEFERRED,
+      },
+    ]);
+  });
+
+  it('are changed by sync({ alter }) in what is different', async () => {
+    const Owner = sequelize.define('owner', {});
+    const define = (onDelete: string) => {
+      const Pet = sequelize.define('pet', {});
+      Pet.belongsTo(Owner, { onDelete });
+    };
+    define('CASCADE');
+    await sequelize.sync();
+    define('RESTRICT');
+    sent.length = 0;
+    await sequelize.sync({ alter: true });
+    expect(changes()).toHaveLength(3);
+    await sequelize.sync({ alter: true });
+    expect(changes()).toStrictEqual([]);
+    expect(await foreignKeys('pets')).toHaveLength(1);
+    await Owner.create({ id: 1 });
+    await sequelize.query('INSERT INTO pets VALUES (1, now(), now(), 1)');
+    await expect(Owner.destroy({ where: { id: 1 } })).rejects.toThrow(ForeignKeyConstraintError);
+  });
+
+  it('may go around in a circle', async () => {
+    const A = sequelize.define('A', {}, { timestamps: false });
+    const B = sequelize.define('B', {}, { timestamps: false });
+    A.belongsTo(B, { foreignKey: { allowNull: false } });
+    B.belongsTo(A, { foreignKey: { allowNull: false } });
+    await sequelize.sync();
+    expect(await foreignKeys('As')).toMatchObject([{ referencedTableName: 'Bs', columnName: 'BId' }]);
+    expect(await foreignKeys('Bs')).toMatchObject([{ referencedTableName: 'As', columnName: 'AId' }]);
+    sent.length = 0;
+    await sequelize.sync({ alter: true });
+    expect(changes()).toStrictEqual([]);
+    await sequelize.drop();
+    expect(await queryInterface.showAllTables()).toStrictEqual([]);
+  });
+
+  it('that rows violate are reported as on PostgreSQL and leave nothing', async () => {
+    await queryInterface.createTable('owner', { id: { type: DataTypes.INTEGER, primaryKey: true } });
+    await queryInterface.createTable('pet', { ownerId: DataTypes.INTEGER });
+    await sequelize.query('INSERT INTO pet VALUES (1)');
+    const add = () =>
+      queryInterface.addConstraint('pet', {
+        type: 'foreign key',
+        name: 'owned',
+        fields: ['ownerId'],
+        references: { table: 'owner', field: 'id' },
+        onDelete: 'no action',
+        onUpdate: 'no action',
+      });
+    await expect(add()).rejects.toThrow(ForeignKeyConstraintError);
+    expect(await foreignKeys('pet')).toStrictEqual([]);
+    await sequelize.query('INSERT INTO owner VALUES (1)');
+    await add();
+    expect(await foreignKeys('pet')).toMatchObject([{ constraintName: 'owned' }]);
+  });
+});
+
+describe('sync', () => {
+  it('creates tables anew with force, and schemas beside each other', async () => {
+    await queryInterface.createSchema('archive');
+    const User = sequelize.define('user', { name: DataTypes.STRING }, { comment: "people's" });
+    const Old = sequelize.define(
+      'old',
+      { name: { type: DataTypes.STRING, comment: 'who' } },
+      { tableName: 'users', schema: 'archive' },
+    );
+    User.hasMany(Old);
+    await sequelize.sync();
+    await User.create({ name: 'a' });
+    await sequelize.sync({ force: true });
+    expect(await User.count()).toBe(0);
+    expect(await Old.describe()).toMatchObject({ name: { comment: 'who' }, userId: { type: 'BIGINT' } });
+    await sequelize.sync({ alter: true });
+    const [rows] = await sequelize.query(`SELECT obj_description('users'::regclass) AS comment`);
+    expect(rows).toStrictEqual([{ comment: "people's" }]);
+    await queryInterface.dropSchema('archive');
+    expect(await queryInterface.showAllSchemas()).toStrictEqual([]);
+  });
+
+  it('adds, changes and removes columns with alter', async () => {
+    const define = (attributes: Record<string, ModelAttributeColumnOptions>) =>
+      sequelize.define('user', attributes, { timestamps: false });
+    const User = define({ gone: { type: DataTypes.STRING }, kept: { type: DataTypes.STRING } });
+    await User.sync();
+    await User.bulkCreate([{ kept: 'a' }, { kept: 'b' }]);
+    const Changed = define({
+      kept: { type: DataTypes.STRING, allowNull: false, unique: true, defaultValue: 'x', comment: 'c' },
+      added: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 7, field: 'added_later' },
+      stamp: { type: DataTypes.VIRTUAL },
+    });
+    await Changed.sync({ alter: { drop: false } });
+    expect(await Changed.describe()).toHaveProperty('gone');
+    await Changed.sync({ alter: true });
+    expect(await Changed.describe()).toStrictEqual({
+      id: expect.objectContaining({ primaryKey: true }) as unknown,
+      kept: {
+        type: 'CHARACTER VARYING(255)',
+        allowNull: false,
+        defaultValue: 'x',
+        comment: 'c',
+        special: [],
+        primaryKey: false,
+        autoIncrement: false,
+      },
+      added_later: expect.objectContaining({
+        type: 'INTEGER',
+        allowNull: false,
+        defaultValue: '7',
+      }) as unknown,
+    });
+    expect((await Changed.findAll({ order: ['id'] })).map((user) => user.get('added'))).toStrictEqual([7, 7]);
+    sent.length = 0;
+    await Changed.sync({ alter: true });
+    expect(changes()).toStrictEqual([]);
+    await define({ kept: { type: DataTypes.STRING } }).sync({ alter: true });
+    expect(await User.describe()).toMatchObject({ kept: { allowNull: true, defaultValue: null } });
+  });
+
+  it('leaves a column as it was when rows have no value that is not to be NULL', async () => {
+    const User = sequelize.define('user', { name: DataTypes.STRING });
+    await User.sync();
+    await User.create({});
+    const change = queryInterface.changeColumn('users', 'name', { type: DataTypes.STRING, allowNull: false });
+    await expect(change).rejects.toThrow(/violated by some row.*The constraint was dropped/s);
+    expect(await User.describe()).toMatchObject({ name: { allowNull: true } });
+  });
+});
+
+describe('another type', () => {
+  beforeEach(async () => {
+    await queryInterface.createTable('users', {
+      id: { type: DataTypes.INTEGER, primaryKey: true, autoIncrement: true },
+      name: DataTypes.STRING,
+      age: DataTypes.INTEGER,
+    });
+    await queryInterface.addIndex('users', { name: 'by_age', fields: ['name', 'age'] });
+  });
+  const change = (on: Sequelize) =>
+    on.getQueryInterface().changeColumn('users', 'age', { type: DataTypes.STRING });
+
+  it('is refused where there are values, before anything is sent, and says how else', async () => {
+    await sequelize.query('INSERT INTO users (age) VALUES (1)');
+    sent.length = 0;
+    const error = await failure(change(sequelize));
+    expect(isUnsupportedFeatureError(error)).toBe(true);
+    expect((error as Error).message).toMatch(/Add a column of the new type, copy in batches/);
+    expect(changes()).toStrictEqual([]);
+  });
+
+  it('is a column dropped and added where there are none, with what it was a part of', async () => {
+    await sequelize.query(`INSERT INTO users (name) VALUES ('a')`);
+    await change(sequelize);
+    expect(await queryInterface.describeTable('users')).toMatchObject({
+      age: { type: 'CHARACTER VARYING(255)' },
+    });
+    expect(await queryInterface.showIndex('users')).toContainEqual(
+      expect.objectContaining({ name: 'by_age', valid: true }),
+    );
+    expect(await sequelize.query('SELECT name, age FROM users', { type: QueryTypes.SELECT })).toStrictEqual([
+      { name: 'a', age: null },
+    ]);
+  });
+
+  it('lets nobody write a value that would be lost', async () => {
+    const other = createDsqlSequelize({ ...cluster.orm, logging: false });
+    const insert = 'INSERT INTO users (age) VALUES (1)';
+    // When it has been seen that there are no values, one is written before the column is dropped.
+    let refusal: unknown;
+    onStatement = (sql) => {
+      if (sql.includes('VALIDATE CONSTRAINT'))
+        refusal ??= other.query(insert).catch((error: unknown) => error);
+    };
+    await change(sequelize);
+    expect(await refusal).toMatchObject({ parent: { code: '23514' } });
+    await other.close();
+  });
+
+  it('may lose its values by option', async () => {
+    const destructive = createDsqlSequelize({
+      ...cluster.orm,
+      dsql: { ...cluster.orm.dsql, destructive: true },
+      logging: false,
+    });
+    await destructive.query('INSERT INTO users (age) VALUES (1)');
+    await change(destructive);
+    expect(await destructive.query('SELECT age FROM users', { type: QueryTypes.SELECT })).toStrictEqual([
+      { age: null },
+    ]);
+    await destructive.close();
+  });
+
+  it('of the primary key is refused', async () => {
+    const error = await failure(queryInterface.changeColumn('users', 'id', { type: DataTypes.UUID }));
+    expect(isUnsupportedFeatureError(error)).toBe(true);
   });
 });
