@@ -40,7 +40,7 @@ const arrowRules = rooms.map((room) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'coverage/'] },
+  { ignores: ['dist/', 'build/', 'coverage/', 'test/check/corpus/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

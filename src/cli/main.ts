@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { checkCommand } from './check-command';
 import { localCommand } from './local-command';
 
 /** One command of `npx aurora-dsql-orm`. */
@@ -17,7 +18,7 @@ export interface Command {
   run(args: readonly string[]): Promise<number>;
 }
 
-const commands: Readonly<Record<string, Command>> = { local: localCommand };
+const commands: Readonly<Record<string, Command>> = { check: checkCommand, local: localCommand };
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

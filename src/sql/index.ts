@@ -5,10 +5,13 @@ export { explainRefusal } from './explain-refusal';
 export type { RefusalExplanation, ServerRefusal } from './explain-refusal';
 export { leftLateralReferences } from './left-lateral-references';
 export type { LateralReference } from './left-lateral-references';
-export { walk } from './parse-tree';
-export type { Visited } from './parse-tree';
-export { loadParser, parseQuery, positionInQuery } from './parse';
-export { refusalOf, refusals } from './refusals';
+export { serialType } from './column-types';
+export { locatedRefusals } from './located-refusals';
+export type { LocatedRefusal } from './located-refusals';
+export { asNode, stringConstant, strings, walk } from './parse-tree';
+export type { NodeBody, Visited } from './parse-tree';
+export { loadParser, parseQuery, positionInQuery, utf16Offsets } from './parse';
+export { columnConstraints, refusalOf, refusals } from './refusals';
 export type { RefusalRule } from './refusals';
 export { sessionParameterRefusal, SESSION_PARAMETERS } from './session-parameters';
 export type { ParameterScope } from './session-parameters';
@@ -24,7 +27,9 @@ export type {
   StatementKind,
   TableName,
 } from './statement';
-export { defaultName, sortsByBytes, translate } from './translate';
+export { tokensOf } from './scan';
+export type { Token } from './scan';
+export { createdEnum, defaultName, formattedType, sortsByBytes, tableNameOf, translate } from './translate';
 export type {
   CatalogFacts,
   ColumnFacts,

@@ -297,7 +297,8 @@ const tables: readonly StatementRule[] = [
     ...LINT,
     instead: 'Leave the clause away.',
     when: (table) => {
-      if (table.inhRelations) return { clause: 'INHERITS' };
+      // A partition has its parent there, and a rule of its own.
+      if (table.inhRelations && !table.partbound) return { clause: 'INHERITS' };
       if (table.ofTypename) return { clause: 'OF' };
       if (table.accessMethod !== undefined) return { clause: 'USING' };
       if (table.options) return { clause: 'WITH' };

@@ -1,3 +1,4 @@
+export { tableNameOf } from './catalog-facts';
 export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalog-facts';
 export { sortsByBytes } from './columns';
 export { defaultName } from './object-names';
@@ -12,3 +13,5 @@ export type {
   Translation,
   TranslationRefusal,
 } from './translation';
+export { formattedType } from './type-names';
+export { createdEnum } from './whole-text';

@@ -1,11 +1,12 @@
 import type { ColumnDef } from 'libpg-query';
 import { resolveCapabilities } from '../capabilities';
 import type { CapabilityOverrides, ResolvedCapabilities } from '../capabilities';
-import { parseQuery, utf16Offsets } from '../parse';
+import { locatedRefusals, locationOf } from '../located-refusals';
+import { parseQuery } from '../parse';
 import { asNode, strings, walk } from '../parse-tree';
-import type { NodeBody, Visited } from '../parse-tree';
-import { isCacheAccepted, refusalOf, refusals, visitRefusals } from '../refusals';
-import type { ParsedQuery, Refusal, Statement, TableName } from '../statement';
+import type { NodeBody } from '../parse-tree';
+import { isCacheAccepted, refusalOf, refusals } from '../refusals';
+import type { ParsedQuery, Statement, TableName } from '../statement';
 import { alterTable } from './alter-table';
 import { isSameName, KnownCatalog, tableNameOf } from './catalog-facts';
 import type { CatalogFacts } from './catalog-facts';
@@ -234,11 +235,16 @@ function check(
     const read = isUnchanged ? { statements: [statement], text: text.parsed.text } : parseQuery(draft.sql);
     const [made] = read.statements;
     if (!made) throw new Error(`This translation cannot be read: ${draft.sql}`);
-    const found = made.refusal ? refusalsIn(made, read.text, capabilities) : [];
+    const found = made.refusal ? locatedRefusals(made, read.text, capabilities.gained) : [];
     for (const { refusal } of found) {
       if (known.has(refusal.rule)) continue;
-      const original = isUnchanged ? found : refusalsIn(statement, text.parsed.text, capabilities);
-      const at = original.find((each) => each.refusal.message === refusal.message)?.offset ?? source.start;
+      const original = isUnchanged
+        ? found
+        : locatedRefusals(statement, text.parsed.text, capabilities.gained);
+      const at =
+        original.find((each) => each.refusal.message === refusal.message)?.offset ??
+        source.tokens[0]?.start ??
+        source.start;
       report.refuse(source, { rule: refusal.rule, at, message: refusal.message });
     }
     for (const { id, node } of capabilities.lost.size > 0 ? capabilities.usedBy(made) : []) {
@@ -246,36 +252,6 @@ function check(
     }
     return [{ draft, statement: made, kind: kindOf(made) }];
   });
-}
-
-interface FoundRefusal {
-  readonly refusal: Refusal;
-  readonly offset: number | undefined;
-}
-
-function refusalsIn(statement: Statement, query: string, { gained }: ResolvedCapabilities): FoundRefusal[] {
-  const { node, tree, async, start, text } = statement;
-  const utf16 = utf16Offsets(query);
-  const found: FoundRefusal[] = [];
-  const source = { node, body: tree as object, async, query, start, end: start + text.length, utf16 };
-  visitRefusals(source, (refusal, visited) => {
-    if (gained.has(refusal.rule)) return true;
-    found.push({ refusal, offset: locationOf(visited, query) });
-    return !refusal.rule.startsWith('statement-');
-  });
-  return found;
-}
-
-/** Where a part of a statement begins in its query, as far as the tree says it for the part or for something in it. */
-function locationOf({ name, body, parent }: Visited, query: string): number | undefined {
-  if (!parent) return undefined;
-  let location: number | undefined;
-  walk(name, body, (inner) => {
-    const candidate = (inner.body as { location?: unknown }).location;
-    if (typeof candidate === 'number' && candidate > 0) location = candidate;
-    return location === undefined;
-  });
-  return location === undefined ? undefined : utf16Offsets(query)(location);
 }
 
 function kindOf({ kind, node, async }: Statement): DsqlStatementKind {

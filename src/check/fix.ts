@@ -1,0 +1,230 @@
+import { tokensOf } from '../sql';
+import type { DsqlStatement, Statement, Translation } from '../sql';
+import type { Judgement } from './judge';
+import { firstWord } from './judge';
+import type { RecordedText } from './recording';
+import { escapedFor } from './source-literals';
+import type { Quote } from './source-literals';
+import type { Range, SqlScript } from './sql-script';
+
+/** A replacement of a range of a file. */
+export interface Edit extends Range {
+  readonly text: string;
+}
+
+/** What is written into a file for a text, or why nothing is. */
+export type Fix = { readonly edits: readonly Edit[] } | { readonly problem: string };
+
+const REPEAT = 'aurora-dsql-orm: run this again until it touches no row; a transaction changes at most 3,000';
+const WAIT =
+  'aurora-dsql-orm: first wait until sys.jobs says that the job of the statement above is completed';
+
+// --- scripts ----------------------------------------------------------------------------------------------------
+
+/** What `--fix` does to each statement of a script; a statement that needs nothing has no entry. */
+export function fixScript(
+  script: SqlScript,
+  text: string,
+  judgement: Judgement,
+): ReadonlyMap<Statement, Fix> {
+  const { parsed, translation } = judgement;
+  const fixes = new Map<Statement, Fix>();
+  for (const group of groupsOf(parsed.statements, translation)) {
+    const fix = fixGroup(group, script, text, translation);
+    if (fix) for (const { statement } of group.members) fixes.set(statement, fix);
+  }
+  return fixes;
+}
+
+interface Member {
+  readonly statement: Statement;
+  /** Its comments included. */
+  readonly range: Range;
+}
+
+/** Neighbouring statements whose translations stand among each other, so that they can only be written together. */
+interface Group {
+  readonly members: readonly Member[];
+  readonly made: readonly DsqlStatement[];
+}
+
+function groupsOf(statements: readonly Statement[], { statements: made }: Translation): Group[] {
+  const members = statements.map((statement): Member => {
+    const { start, text } = statement;
+    const inserted = statement.insertions.reduce((sum, { length }) => sum + length, 0);
+    const written = text.slice(0, text.length - inserted);
+    return {
+      statement,
+      range: {
+        start: start + written.length - written.trimStart().length,
+        end: start + written.trimEnd().length,
+      },
+    };
+  });
+  const indexOf = (statement: DsqlStatement) =>
+    Math.max(
+      0,
+      members.findLastIndex(({ range }) => range.start <= statement.start),
+    );
+  const order = made.map(indexOf);
+  const groups: Group[] = [];
+  let first = 0;
+  let from = 0;
+  while (first < members.length) {
+    let last = first;
+    let to = from;
+    while (to < order.length) {
+      const laterNeedsEarlier = order.slice(to).some((index) => index <= last);
+      if (!laterNeedsEarlier) break;
+      last = Math.max(last, order[to] ?? 0);
+      to++;
+    }
+    groups.push({ members: members.slice(first, last + 1), made: made.slice(from, to) });
+    first = last + 1;
+    from = to;
+  }
+  return groups;
+}
+
+function fixGroup(
+  { members, made }: Group,
+  { blanked, sql }: SqlScript,
+  text: string,
+  { refusals }: Translation,
+): Fix | undefined {
+  const start = members[0]?.range.start ?? 0;
+  const end = members.at(-1)?.range.end ?? start;
+  const [only] = members;
+  const isOne = members.length === 1 && only !== undefined;
+  if (isOne && made.length === 1 && made[0]?.sql === text.slice(start, end)) return undefined;
+  if (refusals.some((refusal) => refusal.start < end && refusal.end > start)) {
+    return {
+      problem: isOne
+        ? 'DSQL has nothing that does the same.'
+        : 'A statement that it belongs with is refused.',
+    };
+  }
+  const inside = blanked.filter((range) => range.start >= start && range.end <= end);
+  const word = isOne ? firstWord(sql, only.statement) : start;
+  if (inside.some((range) => range.end > word)) return { problem: 'A command of psql stands inside of it.' };
+  if (made.length === 0) return { edits: [removal(text, word, end)] };
+  const kept = Math.max(start, ...inside.map((range) => range.end));
+  const written = joinScript(made);
+  const comments = sql.slice(start, kept);
+  if (comments !== '' && !written.startsWith(comments)) {
+    return { problem: 'A command of psql stands before it, among its comments.' };
+  }
+  return { edits: [{ start: kept, end, text: written.slice(comments.length).trimStart() }] };
+}
+
+/** Takes a statement out with its semicolon, and with its line if that is all there is. */
+function removal(text: string, start: number, end: number): Edit {
+  let after = end;
+  const next = tokensOf(text, end).next();
+  if (!next.done && next.value.value === ';') after = next.value.end;
+  const line = text.lastIndexOf('\n', start - 1) + 1;
+  const isWholeLine = text.slice(line, start).trim() === '' && /^[\t ]*(?:\r?\n|$)/.test(text.slice(after));
+  if (!isWholeLine) return { start, end: after, text: '' };
+  const newline = text.indexOf('\n', after);
+  return { start: line, end: newline < 0 ? text.length : newline + 1, text: '' };
+}
+
+function joinScript(statements: readonly DsqlStatement[]): string {
+  return statements
+    .map(({ sql, repeat }, index) => {
+      const waits = needsJob(statements, index);
+      return `${waits ? `-- ${WAIT}\n` : ''}${repeat ? `-- ${REPEAT}\n` : ''}${sql}`;
+    })
+    .join(';\n');
+}
+
+/** Whether a statement takes over, or checks, what a job before it has made. */
+function needsJob(statements: readonly DsqlStatement[], index: number): boolean {
+  const { kind: before } = statements[index - 1] ?? { kind: 'dml' };
+  return before === 'job' && /\bUSING\s+INDEX\b/i.test(statements[index]?.sql ?? '');
+}
+
+// --- literals ---------------------------------------------------------------------------------------------------
+
+/** What `--fix` does to the literal of a text that a migration has sent. */
+export function fixLiteral(text: RecordedText): Fix {
+  const { found, judgement, hasParameters } = text;
+  const { statements, refusals } = judgement.translation;
+  if (refusals.length > 0) return { problem: 'DSQL has nothing that does the same.' };
+  if (!found) return { problem: 'Its text is put together by the program: no literal holds it.' };
+  const { literal, source, isWhole } = found;
+  const { quote } = literal;
+  if (!quote || !isWhole) return { problem: 'Its literal has parts that the program computes.' };
+  if (source.occurrences(text.sql) > 1) return { problem: 'Several literals have this text.' };
+  if (statements.some(({ kind }) => kind === 'transaction')) {
+    return { problem: 'It begins or ends a transaction.' };
+  }
+  if (statements.some((_, index) => needsJob(statements, index))) {
+    return {
+      problem: 'A job has to be waited for in between: queryRunner and queryInterface do, by their methods.',
+    };
+  }
+  const texts = joinedWrites(statements);
+  const call = callAround(source.text, literal);
+  if (texts.length === 1) {
+    return { edits: [{ start: literal.start, end: literal.end, text: written(texts[0] ?? '', quote) }] };
+  }
+  if (!call) return { problem: 'It becomes several statements, and does not stand in a call of its own.' };
+  if (hasParameters) return { problem: 'It becomes several statements, and has parameters.' };
+  if (texts.length === 0) return { edits: [removal(source.text, call.start, call.end)] };
+  const calls = texts.map((sql) => call.before + written(sql, quote) + call.after);
+  return { edits: [{ start: call.start, end: call.end, text: calls.join(`\n${call.indent}`) }] };
+}
+
+function written(sql: string, quote: Quote): string {
+  // A line break in a template is one; in another literal it would be written as an escape, which nobody reads.
+  const text = quote === '`' ? sql : sql.replace(/\s*\n\s*/g, ' ');
+  return quote + escapedFor(quote, text) + quote;
+}
+
+/** Each DDL statement needs a call of its own; writes that were one transaction stay one. */
+function joinedWrites(statements: readonly DsqlStatement[]): string[] {
+  const texts: string[] = [];
+  let isOpen = false;
+  for (const { kind, sql, repeat } of statements) {
+    const isWrite = kind === 'dml' && !repeat;
+    if (isWrite && isOpen) texts.push(`${texts.pop() ?? ''};\n${sql}`);
+    else texts.push(repeat ? `/* ${REPEAT} */ ${sql}` : sql);
+    isOpen = isWrite;
+  }
+  return texts;
+}
+
+interface CallText extends Range {
+  readonly before: string;
+  readonly after: string;
+  readonly indent: string;
+}
+
+/** The statement `await someone.query('…', options);` that a literal stands in, alone in its lines. */
+function callAround(source: string, literal: Range): CallText | undefined {
+  const before = /(?:^|\n)([\t ]*)(await\s+[\w$.\s]+\(\s*)$/.exec(source.slice(0, literal.start));
+  const after = /^\s*(?:,\s*(?:\{[^{}()]*\})?\s*)?\)[\t ]*;?(?=[\t ]*(?:\r?\n|\/\/|$))/.exec(
+    source.slice(literal.end),
+  );
+  if (!before?.[2] || !after) return undefined;
+  return {
+    start: literal.start - before[2].length,
+    end: literal.end + after[0].length,
+    before: before[2],
+    after: after[0],
+    indent: before[1] ?? '',
+  };
+}
+
+/** Applies edits; of two for one range the second is the same. */
+export function applyEdits(text: string, edits: readonly Edit[]): string {
+  let edited = '';
+  let from = 0;
+  for (const edit of [...edits].sort((a, b) => a.start - b.start || a.end - b.end)) {
+    if (edit.start < from) continue;
+    edited += text.slice(from, edit.start) + edit.text;
+    from = edit.end;
+  }
+  return edited + text.slice(from);
+}

@@ -1,0 +1,112 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { CheckOptions, CheckReport } from '../check';
+import type { Command } from './main';
+
+const usage = `Usage: aurora-dsql-orm check [options] [path ...]
+
+Says what Aurora DSQL will refuse of SQL scripts, migrations, TypeORM entities and Sequelize models.
+
+A path is a file, or a folder whose scripts (.sql), migrations (TypeORM, sequelize-cli, umzug; TypeScript and
+JavaScript), data sources and Sequelize instances are checked; without one it is the working folder. Modules are run,
+as the ORM's command line does. Nothing is connected.
+
+  --format NAME         text, json or sarif (default: text)
+  --output FILE         write the report there instead of printing it
+  --fix                 write into the files what DSQL takes, where that is safe
+  --severity NAME       warning, or error to leave warnings away (default: warning)
+  --ignore RULE         leave findings of this rule away; may be given again
+  --high-rate TABLE     a table that many write to at once; may be given again
+  --identity-cache N    the CACHE of identities: 1, or 65536 and above (default: 1)
+  --simplify NAME       indexOrder, indexMethod, specialIndexes, collation or rowLocks; may be given again
+  --help                show this
+
+It exits with 0 when there is nothing to say, with 1 when there are findings, and with 2 when something could not be
+checked.
+`;
+
+const FORMATS = ['text', 'json', 'sarif'] as const;
+const SIMPLIFICATIONS = ['indexOrder', 'indexMethod', 'specialIndexes', 'collation', 'rowLocks'] as const;
+
+/** `aurora-dsql-orm check`. */
+export const checkCommand: Command = {
+  summary: 'say what DSQL will refuse of SQL, migrations, entities and models',
+  usage,
+  run,
+};
+
+async function run(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      format: { type: 'string', default: 'text' },
+      output: { type: 'string' },
+      fix: { type: 'boolean', default: false },
+      severity: { type: 'string', default: 'warning' },
+      ignore: { type: 'string', multiple: true, default: [] },
+      'high-rate': { type: 'string', multiple: true, default: [] },
+      'identity-cache': { type: 'string', default: '1' },
+      simplify: { type: 'string', multiple: true, default: [] },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const format = oneOf('--format', values.format, FORMATS);
+  const severity = oneOf('--severity', values.severity, ['warning', 'error'] as const);
+  const simplify = values.simplify.map((name) => oneOf('--simplify', name, SIMPLIFICATIONS));
+  const options: CheckOptions = {
+    fix: values.fix,
+    severity,
+    ignore: values.ignore,
+    highRateTables: values['high-rate'],
+    identityCache: cache(values['identity-cache']),
+    simplify: Object.fromEntries(simplify.map((name) => [name, true])),
+  };
+
+  const { check, CheckError, ...reports } = await import('../check'); // loads no parser to say what an argument lacks
+  const folder = process.cwd();
+  let report: CheckReport;
+  try {
+    report = await check(positionals.length > 0 ? positionals : ['.'], options);
+  } catch (error) {
+    if (!(error instanceof CheckError)) throw error;
+    process.stderr.write(`aurora-dsql-orm check: ${error.message}\n`);
+    return 2;
+  }
+  const text =
+    format === 'json'
+      ? reports.jsonReport(report, folder)
+      : format === 'sarif'
+        ? reports.sarifReport(report, folder, ownVersion())
+        : reports.textReport(report, folder);
+  if (values.output === undefined) process.stdout.write(text);
+  else writeFileSync(values.output, text);
+  if (report.failures.length > 0) return 2;
+  return report.findings.length > 0 ? 1 : 0;
+}
+
+function oneOf<Name extends string>(option: string, value: string, names: readonly Name[]): Name {
+  const name = names.find((each) => each === value);
+  if (name === undefined) {
+    throw new RangeError(`${option}: expected ${names.join(', ')}, got ${JSON.stringify(value)}`);
+  }
+  return name;
+}
+
+function cache(text: string): number {
+  const size = Number(text);
+  if (!/^\d+$/.test(text) || (size !== 1 && size < 65_536)) {
+    throw new RangeError(`--identity-cache: expected 1, or 65536 and above, got ${JSON.stringify(text)}`);
+  }
+  return size;
+}
+
+function ownVersion(): string {
+  const manifest = readFileSync(path.join(__dirname, '../../package.json'), 'utf8');
+  return (JSON.parse(manifest) as { readonly version: string }).version;
+}

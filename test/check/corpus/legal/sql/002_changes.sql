@@ -1,0 +1,18 @@
+ALTER TABLE store.orders ADD COLUMN note text;
+ALTER TABLE store.orders ALTER COLUMN note SET DEFAULT '';
+ALTER TABLE store.orders ADD CONSTRAINT note_is_short CHECK (length(note) < 100) NOT VALID;
+ALTER TABLE ASYNC store.orders VALIDATE CONSTRAINT note_is_short;
+ALTER TABLE store.orders RENAME COLUMN note TO remark;
+ALTER TABLE store.orders DROP COLUMN remark;
+CREATE UNIQUE INDEX ASYNC orders_number ON store.orders (number, customer_id);
+BEGIN;
+INSERT INTO store.customers (email) VALUES ('a@example.com') ON CONFLICT DO NOTHING;
+UPDATE store.customers SET credit = credit + 1 WHERE email = 'a@example.com';
+SELECT * FROM store.customers WHERE email = 'a@example.com' FOR UPDATE;
+COMMIT;
+BEGIN;
+CREATE TABLE store.tags (name text PRIMARY KEY);
+COMMIT;
+WITH gone AS (DELETE FROM store.tags WHERE name = 'x' RETURNING name) SELECT count(*) FROM gone;
+SET search_path = store, public;
+DROP TABLE IF EXISTS store.tags;

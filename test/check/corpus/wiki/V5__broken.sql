@@ -1,0 +1,4 @@
+CREATE TABLE drafts (
+    id uuid PRIMARY KEY,
+    page uuid REFRENCES pages (id) -- expect: syntax-error
+);
