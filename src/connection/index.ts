@@ -24,6 +24,7 @@ export { openClient } from './open-client';
 export { resolveConnection, unknownOption, type ConnectionOptions, type ResolvedConnection } from './options';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { connectionRefusalDelayMs } from './refused-connection';
+export { fieldsOf } from './result-fields';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';
 export {
   CommitOutcomeUnknownError,

@@ -1,4 +1,5 @@
 import { Query, type QueryResult, type Submittable } from 'pg';
+import { rememberFields } from './result-fields';
 import { CommitOutcomeUnknownError, TransactionRolledBackError } from './transaction-errors';
 import { transactionVerb, type TransactionVerb } from './transaction-text';
 
@@ -265,7 +266,10 @@ async function promised(query: TransactionQuery, run: RunQuery): Promise<unknown
     return await new Promise((resolve, reject) => {
       query.callback = telling(query, (error, result) => {
         if (error) reject(error);
-        else resolve(result);
+        else {
+          rememberFields(result);
+          resolve(result);
+        }
       });
       run(query as unknown as Submittable);
     });

@@ -6,7 +6,8 @@ import type { ResolvedMapping } from '../schema';
 import { isStored } from './column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
 import { DsqlSchemaBuilder } from './dsql-schema-builder';
-import { hasIdentityValues, isNumberKey } from './identity-keys';
+import { hasIdentityValues, isNumberKey, isNumberOfView } from './identity-keys';
+import { NumberKeys } from './number-keys';
 import type { ResolvedDriverOptions } from './options';
 import { dataSourceOf } from './transactions';
 
@@ -22,10 +23,13 @@ export const dsqlDriverModule: { readonly Pool: typeof HostPool } = { Pool: Host
 
 /** TypeORM's PostgreSQL driver, on Aurora DSQL. */
 export class DsqlDriver extends PostgresDriver {
+  /** What makes numbers of the keys in raw results. */
+  readonly numberKeys: NumberKeys;
   #resolved: ResolvedDriverOptions;
 
   constructor(dataSource: DataSource, resolved: ResolvedDriverOptions) {
     super(dataSource);
+    this.numberKeys = new NumberKeys(dataSource);
     this.#resolved = resolved;
     this.supportedIsolationLevels = ['REPEATABLE READ'];
     // Their ids come from an identity column, and those are bigint only.
@@ -57,7 +61,8 @@ export class DsqlDriver extends PostgresDriver {
 
   // The host's types say `any` of values.
   override prepareHydratedValue(value: unknown, column: ColumnMetadata): unknown {
-    return super.prepareHydratedValue(asKey(value, column), column) as unknown;
+    const isKey = isNumberKey(column) || isNumberOfView(column);
+    return super.prepareHydratedValue(isKey ? asNumber(value) : value, column) as unknown;
   }
 
   override createGeneratedMap(
@@ -67,7 +72,7 @@ export class DsqlDriver extends PostgresDriver {
     if (insertResult === undefined) return undefined;
     const values = Object.entries(insertResult).map(([name, value]): [string, unknown] => {
       const column = metadata.findColumnWithDatabaseName(name);
-      return [name, column === undefined ? value : asKey(value, column)];
+      return [name, column !== undefined && isNumberKey(column) ? asNumber(value) : value];
     });
     return super.createGeneratedMap(metadata, Object.fromEntries(values));
   }
@@ -103,6 +108,6 @@ export class DsqlDriver extends PostgresDriver {
 }
 
 /** The value of a key as the entity says it is: the database gives bigint as a text. */
-function asKey(value: unknown, column: ColumnMetadata): unknown {
-  return typeof value === 'string' && isNumberKey(column) ? Number(value) : value;
+function asNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
 }

@@ -3,7 +3,7 @@ import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
 import type { BroadcasterResult } from 'typeorm/subscriber/BroadcasterResult.js';
-import { DsqlError, isDsqlError, TransactionRolledBackError, type DsqlClient } from '../connection';
+import { DsqlError, fieldsOf, isDsqlError, TransactionRolledBackError, type DsqlClient } from '../connection';
 import {
   AfterCommitError,
   canBeMarked,
@@ -16,6 +16,7 @@ import {
 import { clearTable } from './clear-table';
 import type { DsqlDriver } from './dsql-driver';
 import { MigrationSteps } from './migration-steps';
+import type { ReadCatalogue } from './number-keys';
 import { appendToMessage, withExplanation } from './refusal-explanation';
 import { adaptRowLocks } from './row-locks';
 import { SchemaQueryRunner } from './schema-query-runner';
@@ -309,11 +310,21 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
 
   async #send(statement: Statement): Promise<unknown> {
     try {
-      return (await super.query(...statement)) as unknown;
+      const result = (await super.query(...statement)) as unknown;
+      await this.#giveKeysAsNumbers(result);
+      return result;
     } catch (error) {
       // Ours say more than the QueryFailedError that the host makes of every error.
       throw findInChain(error, isDsqlError) ?? (await withExplanation(error));
     }
+  }
+
+  /** The statement is done, so nothing that goes wrong here may look like a failure of it: the keys stay texts. */
+  async #giveKeysAsNumbers(result: unknown): Promise<void> {
+    const [rows, fields] = rowsOf(result) ?? [];
+    if (rows === undefined || fields === undefined) return;
+    const read: ReadCatalogue = (sql) => this.#client?.query(sql) ?? Promise.resolve({ rows: [] });
+    await this.driver.numberKeys.convert(rows, fields, read).catch(() => undefined);
   }
 
   #end(): void {
@@ -330,6 +341,14 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     this.#end();
     await super.release();
   }
+}
+
+/** The rows in what the host makes of a result, and where their columns come from. */
+function rowsOf(result: unknown): [rows: ObjectLiteral[], fields: ReturnType<typeof fieldsOf>] | undefined {
+  if (typeof result !== 'object' || result === null) return undefined;
+  const { records, 0: first } = result as { readonly records?: unknown; readonly 0?: unknown };
+  const rows = [result, records, first].find((each) => fieldsOf(each) !== undefined);
+  return rows === undefined ? undefined : [rows as ObjectLiteral[], fieldsOf(rows)];
 }
 
 function notAwaited(): DsqlError {

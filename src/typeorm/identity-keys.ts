@@ -26,6 +26,18 @@ export function hasIdentityValues(column: AskedColumn): boolean {
 }
 
 /**
+ * Whether a column of a view was declared a number. The host knows no types of such columns, and where they are keys of
+ * tables, PostgreSQL gives numbers for them.
+ */
+export function isNumberOfView({ entityMetadata, target, propertyName }: ColumnMetadata): boolean {
+  if (entityMetadata.tableType !== 'view' || typeof target !== 'function') return false;
+  const { getMetadata } = Reflect as {
+    getMetadata?: (key: string, target: object, property: string) => unknown;
+  };
+  return getMetadata?.('design:type', target.prototype as object, propertyName) === Number;
+}
+
+/**
  * Whether values of a column are numbers for the application although they are bigint in the database: identity columns
  * are bigint only (recorded from a cluster, 2026-09), and an entity that says `Number` or `int` means a number.
  */
