@@ -1,10 +1,12 @@
 import type { Sequelize } from 'sequelize';
 import type { ResolvedMapping } from '../schema';
 import { DsqlSchemaGenerator } from './dsql-schema-generator';
+import { noTransaction } from './no-transaction';
 import { adaptRowLocks, type LockOptions } from './row-locks';
 
 interface QueryOptions extends LockOptions {
   readonly exception?: unknown;
+  readonly transaction?: unknown;
 }
 
 /** Sequelize's PostgreSQL query generator, on Aurora DSQL. */
@@ -26,7 +28,8 @@ export class DsqlQueryGenerator extends DsqlSchemaGenerator {
     attributes: unknown,
     options?: QueryOptions,
   ): unknown {
-    const isGuarded = options?.exception === true;
+    // What stands alone may fail, and says more then.
+    const isGuarded = options?.exception === true && options.transaction !== noTransaction;
     return super.insertQuery(
       table,
       values,

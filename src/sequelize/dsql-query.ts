@@ -1,6 +1,7 @@
-import { EmptyResultError, QueryTypes, UniqueConstraintError, type Model } from 'sequelize';
+import { EmptyResultError, QueryTypes, UniqueConstraintError, type Model, type Transaction } from 'sequelize';
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
 import type { CommitProgress } from './commit-transaction';
+import { findDuplicateKey } from './duplicate-key';
 import { addExplanation } from './refusal-explanation';
 import { readWholeNumbers, type ReadModel } from './whole-numbers';
 
@@ -20,11 +21,24 @@ export class DsqlQuery extends PostgresQuery {
     } catch (error) {
       // The INSERT of `findOrCreate` skipped a row that was there already.
       if (exception === true && error instanceof EmptyResultError) {
-        throw new UniqueConstraintError({ message: 'The row is there already.', fields: {}, errors: [] });
+        throw await this.#duplicate(sql);
       }
       await addExplanation(error, sql);
       throw error;
     }
+  }
+
+  /** The error of a duplicate, as the server would have reported it. */
+  async #duplicate(sql: string): Promise<Error> {
+    const { instance, transaction } = this.options as {
+      readonly instance?: Model;
+      readonly transaction?: Transaction;
+    };
+    const key = instance && (await findDuplicateKey(instance, transaction));
+    const message = 'The row is there already.';
+    if (key === undefined) return new UniqueConstraintError({ message, fields: {}, errors: [] });
+    const detail = `Key (${key.fields.join(', ')})=(${key.values.join(', ')}) already exists.`;
+    return this.formatError({ code: '23505', message, detail, sql });
   }
 
   protected override handleSelectQuery(rows: Record<string, unknown>[]): unknown {

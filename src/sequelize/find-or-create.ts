@@ -1,5 +1,5 @@
 import { Model, type FindOrCreateOptions, type ModelStatic, type Sequelize } from 'sequelize';
-import { ambientTransaction } from './cls';
+import { ambientTransaction, clsOf } from './cls';
 import { noTransaction } from './no-transaction';
 
 type HostModel = ModelStatic<Model> & { readonly sequelize: Sequelize };
@@ -64,6 +64,8 @@ export function replaceFindOrCreate(model: ModelStatic<Model>): void {
 /** Whether only Sequelize's own code runs, and sends no more than a SELECT and an INSERT. */
 function isTwoStatements(model: HostModel, options: FindOrCreateOptions): boolean {
   if ('include' in options || model.create !== Model.create || model.findOne !== Model.findOne) return false;
+  // Who uses CLS expects that whatever is called, be it by a validator, finds the transaction.
+  if (clsOf(model.sequelize)._cls !== undefined) return false;
   // Hooks of the instance run for all of its models. Their types leave one of the names out.
   const owners = [model, model.sequelize] as unknown as readonly { hasHook(hook: string): boolean }[];
   return options.hooks === false || !HOOKS.some((hook) => owners.some((owner) => owner.hasHook(hook)));

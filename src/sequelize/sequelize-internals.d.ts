@@ -154,6 +154,8 @@ declare module 'sequelize/lib/dialects/postgres/query' {
     protected readonly options: Readonly<Record<string, unknown>>;
     protected readonly model: unknown;
     protected handleSelectQuery(rows: Record<string, unknown>[]): unknown;
+    /** Makes of what a server reports the error that users know. */
+    protected formatError(reported: object): Error;
     run(sql: string, parameters?: unknown[]): Promise<unknown>;
   }
   export = PostgresQuery;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Model, UniqueConstraintError, type Sequelize, type Transaction } from 'sequelize';
+import { Model, type Sequelize, type Transaction } from 'sequelize';
 import { useCluster } from '../cluster';
 import { createAccountTable, defineAccounts, failure, stockSequelize } from './accounts';
 import { useSequelize } from './use-sequelize';
@@ -137,18 +137,39 @@ describe('findOrCreate', () => {
     expect(await Account.count({ where: other })).toBe(0);
   });
 
-  it('reports a duplicate of something else than it looked for, and leaves the transaction usable', async () => {
+  it('reports a duplicate of something else than it looked for by its fields, and leaves the transaction usable', async () => {
     const taken = await Account.create({ name: randomUUID() });
+    const expected = {
+      name: 'SequelizeUniqueConstraintError',
+      fields: { name: taken.name },
+      errors: [{ path: 'name', type: 'unique violation', value: taken.name }],
+    };
+    const find = (transaction?: Transaction) =>
+      Account.findOrCreate({
+        where: { balance: -1 },
+        defaults: { name: taken.name },
+        ...(transaction && { transaction }),
+      });
     await sequelize.transaction(async (transaction) => {
-      const error = await failure(
-        Account.findOrCreate({ where: { balance: -1 }, defaults: { name: taken.name }, transaction }),
-      );
-      expect(error).toBeInstanceOf(UniqueConstraintError);
+      expect(await failure(find(transaction))).toMatchObject(expected);
       await Account.create({ balance: 5 }, { transaction });
     });
-    await expect(
-      Account.findOrCreate({ where: { balance: -1 }, defaults: { name: taken.name } }),
-    ).rejects.toBeInstanceOf(UniqueConstraintError);
+    expect(await failure(find())).toMatchObject(expected);
+  });
+
+  it.each(['in a transaction', 'outside'])('reports what a hook has made another of: %s', async (place) => {
+    const name = randomUUID();
+    await Account.create({ name });
+    Account.addHook('beforeCreate', 'trim', (account) => {
+      account.set('name', (account.get('name') as string).trim());
+    });
+    const find = (transaction?: Transaction) =>
+      Account.findOrCreate({ where: { name: `${name} ` }, ...(transaction && { transaction }) });
+    const error = await failure(place === 'outside' ? find() : sequelize.transaction(find));
+    Account.removeHook('beforeCreate', 'trim');
+    expect((error as Error).message).toBe(
+      `Account#findOrCreate: value used for name was not equal for both the find and the create calls, '${name} ' vs '${name}'`,
+    );
   });
 
   it('says what is wrong with its arguments as Sequelize does', async () => {

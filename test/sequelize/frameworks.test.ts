@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import 'aurora-dsql-orm/sequelize/register';
 import { randomUUID } from 'node:crypto';
-import { DsqlPool } from 'aurora-dsql-orm';
 import { createDsqlSequelize, DsqlSequelize, runInTransaction } from 'aurora-dsql-orm/sequelize';
 import { Global, Injectable, Module } from '@nestjs/common';
 import { getConnectionToken, InjectModel, SequelizeModule } from '@nestjs/sequelize';
@@ -95,17 +94,9 @@ const cluster = useCluster();
 const models = [House, Cat, Toy, CatToy];
 
 beforeAll(async () => {
-  const pool = new DsqlPool(cluster.connection);
-  for (const table of [
-    'house (id uuid PRIMARY KEY, street varchar(255) NOT NULL)',
-    `cat (id uuid PRIMARY KEY, name varchar(255) NOT NULL, meals integer, version integer NOT NULL DEFAULT 0,
-       "houseId" uuid REFERENCES house (id))`,
-    'toy (id uuid PRIMARY KEY, name varchar(255))',
-    'cat_toy ("catId" uuid REFERENCES cat (id), "toyId" uuid REFERENCES toy (id), PRIMARY KEY ("catId", "toyId"))',
-  ]) {
-    await pool.query(`CREATE TABLE ${table}`);
-  }
-  await pool.end();
+  const sequelize = new (DsqlSequelize(Sequelize))({ ...cluster.orm, logging: false, models });
+  await sequelize.sync();
+  await sequelize.close();
 });
 afterEach(() => {
   cluster.local.faults.clear();
@@ -199,7 +190,6 @@ describe('NestJS', () => {
           logging: false,
           dsql: cluster.orm.dsql,
           autoLoadModels: true,
-          synchronize: false,
           retryAttempts: 0,
         }),
     ],
@@ -293,11 +283,15 @@ describe('CLS with cls-hooked', () => {
   it('keeps transactions that run at the same time apart, and none outside', async () => {
     const Cats = define();
     const names = Array.from({ length: 5 }, () => randomUUID());
+    let missing = names.length;
+    let letGo: (() => void) | undefined;
+    const allHaveWritten = new Promise<void>((resolve) => (letGo = resolve));
     await Promise.all(
       names.map((name) =>
         sequelize.transaction(async () => {
           await Cats.create({ name });
-          await new Promise((resolve) => setTimeout(resolve, 5));
+          if (--missing === 0) letGo?.();
+          await allHaveWritten;
           expect(await Cats.count({ where: { name: names } })).toBe(1);
         }),
       ),

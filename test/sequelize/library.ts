@@ -87,17 +87,6 @@ export class BookTag extends Model<InferAttributes<BookTag>, InferCreationAttrib
   declare weight: CreationOptional<number>;
 }
 
-const TABLES = [
-  `author (id uuid PRIMARY KEY, name varchar(255) NOT NULL, email varchar(255) UNIQUE, likes integer NOT NULL,
-     details jsonb, "createdAt" timestamptz NOT NULL, "updatedAt" timestamptz NOT NULL, "deletedAt" timestamptz)`,
-  'profile (id uuid PRIMARY KEY, text varchar(255) NOT NULL, "authorId" uuid REFERENCES author (id))',
-  `book (id uuid PRIMARY KEY, title varchar(255) NOT NULL, copies integer NOT NULL CHECK (copies >= 0),
-     version integer NOT NULL, "authorId" uuid REFERENCES author (id))`,
-  'tag (id uuid PRIMARY KEY, name varchar(255) NOT NULL UNIQUE)',
-  `book_tag ("bookId" uuid REFERENCES book (id) ON DELETE CASCADE, "tagId" uuid REFERENCES tag (id) ON DELETE CASCADE,
-     weight integer NOT NULL, PRIMARY KEY ("bookId", "tagId"))`,
-];
-
 /** Defines the models on an instance; only the last one has them. */
 export function defineLibrary(sequelize: Sequelize): void {
   const id = () => ({ type: DataTypes.UUID, defaultValue: DataTypes.UUIDV4, primaryKey: true });
@@ -133,7 +122,10 @@ export function defineLibrary(sequelize: Sequelize): void {
     },
     { ...common, tableName: 'book', version: true },
   );
-  Tag.init({ id: id(), name: { type: DataTypes.STRING, unique: true } }, { ...common, tableName: 'tag' });
+  Tag.init(
+    { id: id(), name: { type: DataTypes.STRING, allowNull: false, unique: true } },
+    { ...common, tableName: 'tag' },
+  );
   BookTag.init(
     {
       bookId: { ...uuidKey() },
@@ -158,7 +150,13 @@ export function useLibrary(cluster: TestCluster) {
   beforeAll(async () => {
     library = open();
     defineLibrary(library);
-    for (const table of TABLES) await library.query(`CREATE TABLE ${table}`);
+    await library.sync();
+    await library.getQueryInterface().addConstraint('book', {
+      type: 'check',
+      fields: ['copies'],
+      name: 'book_copies_check',
+      where: { copies: { [Op.gte]: 0 } },
+    });
   });
   afterEach(async () => {
     for (const table of ['book_tag', 'tag', 'book', 'profile', 'author']) {
