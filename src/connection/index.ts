@@ -25,6 +25,7 @@ export { resolveConnection, unknownOption, type ConnectionOptions, type Resolved
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { connectionRefusalDelayMs } from './refused-connection';
 export { fieldsOf } from './result-fields';
+export { sleep } from './sleep';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';
 export {
   CommitOutcomeUnknownError,

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigurationError } from '../connection';
+import { ConfigurationError, sleep } from '../connection';
 import { isOccConflict, isSchemaConflict } from './conflict';
 import { transactionChannels, type TransactionMessage } from './diagnostics';
 import { RetryExhaustedError } from './errors';

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../connection';
 import { parseQuery, type DsqlStatement, type TableName } from '../sql';
 import { SchemaJobError } from './schema-job-error';
 
