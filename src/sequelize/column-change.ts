@@ -7,7 +7,7 @@ import {
   type CatalogConstraint,
   type CatalogTable,
 } from './catalog-table';
-import { enumValues, type ColumnAttribute } from './column-types';
+import { enumValues, isWholeNumber, type ColumnAttribute } from './column-types';
 import type { ColumnPlace, DsqlSchemaGenerator } from './dsql-schema-generator';
 import { withNewValues } from './enum-checks';
 
@@ -46,6 +46,7 @@ export class ColumnChange {
     if (type === undefined) return undefined;
     const isText = /^(?:text|character varying)$/.test(this.#column.baseType);
     if (isText && enumValues(this.#attribute) !== undefined) return undefined;
+    if (isWholeNumber(type) && this.#isWidened) return undefined;
     const sqlType = this.#generator.columnType(this.#attribute, this.#place);
     return `${this.#alterColumn} TYPE ${sqlType};`;
   }
@@ -60,6 +61,18 @@ export class ColumnChange {
       ...this.#reference(),
       ...this.#comment(),
     ];
+  }
+
+  /** Whether a whole number is BIGINT whatever its attribute says: it counts by itself, or refers to what may. */
+  get #isWidened(): boolean {
+    const { type, identity } = this.#column;
+    return type === 'bigint' && (identity || this.#foreignKeys.length > 0);
+  }
+
+  get #foreignKeys(): readonly CatalogConstraint[] {
+    return this.#table.constraints.filter(
+      ({ type, columns }) => type === 'f' && columns.length === 1 && columns[0] === this.#column.name,
+    );
   }
 
   get #alterColumn(): string {
@@ -137,10 +150,7 @@ export class ColumnChange {
   #reference(): string[] {
     const reference = this.#generator.reference(this.#attribute, this.#place);
     if (reference === undefined) return [];
-    const present = this.#table.constraints.filter(
-      ({ type, columns }) => type === 'f' && columns.length === 1 && columns[0] === this.#column.name,
-    );
-    const same = present.filter((constraint) => this.#isTheReference(constraint));
+    const same = this.#foreignKeys.filter((constraint) => this.#isTheReference(constraint));
     if (same.some((constraint) => this.#isAsWanted(constraint))) return [];
     return [
       ...same.map(

@@ -292,6 +292,25 @@ describe('autoIncrement', () => {
       keeperId: { type: 'BIGINT' },
     });
   });
+
+  it('stays bigint, and referred to, when its attribute is said to be an INTEGER', async () => {
+    const id = { type: DataTypes.INTEGER, primaryKey: true, autoIncrement: true };
+    const references = { model: 'owner', key: 'id' };
+    await queryInterface.createTable('owner', { id });
+    await queryInterface.createTable('pet', {
+      id,
+      ownerId: { type: DataTypes.INTEGER, allowNull: false, references },
+    });
+    await sequelize.query('INSERT INTO owner DEFAULT VALUES');
+    await queryInterface.bulkInsert('pet', [{ ownerId: 1 }]);
+    await queryInterface.changeColumn('pet', 'ownerId', { type: DataTypes.INTEGER, allowNull: true });
+    await queryInterface.changeColumn('pet', 'id', { type: DataTypes.INTEGER, comment: 'counted' });
+    expect(await queryInterface.describeTable('pet')).toMatchObject({
+      id: { type: 'BIGINT', autoIncrement: true, comment: 'counted' },
+      ownerId: { type: 'BIGINT', allowNull: true },
+    });
+    expect(await queryInterface.getForeignKeyReferencesForTable('pet')).toHaveLength(1);
+  });
 });
 
 describe('an ENUM', () => {
