@@ -9,10 +9,13 @@ import {
   type Sequelize,
 } from 'sequelize';
 import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
-import { connectionRefusalDelayMs, DsqlClient, lifetimeSecs } from '../connection';
+import { connectionRefusalDelayMs, DsqlClient, lifetimeSecs, sleep } from '../connection';
 import { builtInTypes } from './built-in-types';
 import { oneConnectionPerWaiter } from './one-connection-per-waiter';
 import type { ResolvedSequelizeOptions } from './options';
+
+/** What Aurora DSQL speaks: PostgreSQL 16. */
+const DATABASE_VERSION = '16.0.0';
 
 /** How long a connection may take to open, in milliseconds, where `dialectOptions.connectionTimeoutMillis` is silent. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -42,9 +45,8 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   constructor(dialect: unknown, sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
     super(dialect, sequelize);
     this.#resolved = resolved;
-    // Built into PostgreSQL and the same everywhere, so they need not be asked for.
-    this.nameOidMap = builtInTypes;
-    this.refreshTypeParser((DataTypes as unknown as { postgres: object }).postgres);
+    // Sequelize waits for it where it does not know the version, and asks only where nobody has asked before.
+    this.versionPromise = Promise.resolve();
   }
 
   /** Called by the constructor of the host. */
@@ -61,6 +63,8 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   override async connect(config: PostgresConnectionManager.EndpointConfig): Promise<Client> {
     const connection = this.#resolved.connectionOf(config);
     const client = await this.#open(connection);
+    const { options } = this.sequelize as unknown as { options: { databaseVersion?: number | string } };
+    if (options.databaseVersion === 0) options.databaseVersion = DATABASE_VERSION;
     const lifetimeMs = lifetimeSecs(connection) * 1000;
     const timer = setTimeout(() => {
       if (!life.isInUse) this.#destroy(client);
@@ -74,6 +78,18 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     const timeZone = setTimeZone(this.sequelize);
     if (timeZone !== undefined) await client.query(timeZone);
     return client;
+  }
+
+  /** The types are built into PostgreSQL and the same everywhere, so they need not be asked for. */
+  override _clearDynamicOIDs(): void {
+    super._clearDynamicOIDs();
+    this.nameOidMap = builtInTypes;
+  }
+
+  /** Sequelize reads the parsers of its data types anew when it has asked for the types. */
+  override _clearTypeParser(): void {
+    super._clearTypeParser();
+    this.refreshTypeParser((DataTypes as unknown as { postgres: object }).postgres);
   }
 
   override async disconnect(client: Client): Promise<void> {
@@ -123,7 +139,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
       } catch (error) {
         const delayMs = connectionRefusalDelayMs(error, attempt);
         if (delayMs === undefined || Date.now() + delayMs >= deadline) throw hostError(error);
-        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        await sleep(delayMs);
       }
     }
   }

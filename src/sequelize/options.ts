@@ -130,8 +130,6 @@ export function resolveSequelizeOptions(
       port: first?.port,
       username: first?.user,
       database: first?.database,
-      // Known, so that Sequelize opens no connection of its own to ask for it; its types leave the option out.
-      ...{ databaseVersion: '16.0.0' },
     },
   };
 }
@@ -139,8 +137,9 @@ export function resolveSequelizeOptions(
 function checkHostOptions(options: object): void {
   const given = options as Partial<Record<string, unknown>>;
   for (const [name, instead] of Object.entries(refusedOptions)) {
-    // `sequelize-cli init` writes `"password": null`.
-    if (given[name] !== undefined && given[name] !== null && given[name] !== false) {
+    const value = given[name];
+    // `sequelize-cli init` writes `"password": null`; the options of another instance of ours have its client.
+    if (value !== undefined && value !== null && value !== false && value !== pg) {
       throw new ConfigurationError(name, `cannot be used. ${instead}`);
     }
   }

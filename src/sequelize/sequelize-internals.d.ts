@@ -32,6 +32,9 @@ declare module 'sequelize/lib/dialects/postgres/connection-manager' {
     protected readonly config: ManagerConfig;
     protected readonly pool: ConnectionPool;
     protected nameOidMap: Record<string, { oid: number; arrayOid?: number }>;
+    protected versionPromise: Promise<unknown> | null | undefined;
+    _clearTypeParser(): void;
+    _clearDynamicOIDs(): void;
     protected refreshTypeParser(dataTypes: object): void;
     getTypeParser(oid: number, format?: string): (value: string) => unknown;
     initPools(): void;

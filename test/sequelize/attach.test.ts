@@ -71,6 +71,18 @@ describe.each(ways)('an instance made with %s', (_, make) => {
   });
 });
 
+describe('the options of an instance', () => {
+  it('make another instance', async () => {
+    const first = new Sequelize({ ...options(), dsql: cluster.orm.dsql });
+    opened.push(first);
+    await first.authenticate();
+    const { options: taken } = first as unknown as { readonly options: Options };
+    const second = new Sequelize({ ...taken, pool: { max: 1 } });
+    opened.push(second);
+    await expect(second.authenticate()).resolves.toBeUndefined();
+  });
+});
+
 describe('register', () => {
   it('leaves an instance without `dsql` as it is', () => {
     const sequelize = new Sequelize(options());

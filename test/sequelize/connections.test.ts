@@ -60,6 +60,24 @@ describe('a cold pool', () => {
     ]);
   });
 
+  it('knows the types of PostgreSQL without asking, again after Sequelize has forgotten them', async () => {
+    const sequelize = connect();
+    const read = () =>
+      sequelize.query(`SELECT DATE '2024-02-29' AS day, int4range(1, 3) AS range`, { type: 'SELECT' });
+    const row = {
+      day: '2024-02-29',
+      range: [
+        { value: 1, inclusive: true },
+        { value: 3, inclusive: false },
+      ],
+    };
+    expect(await read()).toEqual([row]);
+    const manager = sequelize.connectionManager as unknown as Record<string, () => void>;
+    manager._clearDynamicOIDs?.();
+    manager._clearTypeParser?.();
+    expect(await read()).toEqual([row]);
+  });
+
   it('opens one connection for each of the pools of a replication that is used', async () => {
     const { host, port } = cluster.orm;
     const endpoint = { host, port: String(port) };
