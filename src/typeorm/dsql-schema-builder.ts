@@ -1,11 +1,4 @@
-import {
-  Table,
-  TableColumn,
-  TableForeignKey,
-  type DataSource,
-  type EntityMetadata,
-  type QueryRunner,
-} from 'typeorm';
+import { Table, TableColumn, TableForeignKey, type DataSource, type EntityMetadata } from 'typeorm';
 import { RdbmsSchemaBuilder } from 'typeorm/schema-builder/RdbmsSchemaBuilder.js';
 import { TableUtils } from 'typeorm/schema-builder/util/TableUtils.js';
 import { newForms, storedForms } from './column-change';
@@ -17,29 +10,44 @@ import { SchemaQueryRunner, type TableTarget } from './schema-query-runner';
  */
 export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
   readonly #dataSource: DataSource;
-  #isBuilding = false;
 
   constructor(dataSource: DataSource) {
     super(dataSource);
     this.#dataSource = dataSource;
   }
 
-  /** @throws as {@link SchemaQueryRunner.asOneChange}; where something is refused, nothing was sent */
+  /**
+   * Makes the schema what the entities say, whatever the transaction mode of migrations is: no transaction can hold it.
+   *
+   * @throws as {@link SchemaQueryRunner.asOneChange}; where something is refused, nothing was sent
+   */
   override async build(): Promise<void> {
-    this.#isBuilding = true;
-    await super.build();
-  }
-
-  /** Creates TypeORM's own table: in a build with everything else, unless what is to be read first needs it. */
-  override async createMetadataTableIfNecessary(queryRunner: QueryRunner): Promise<void> {
-    if (!this.#isBuilding || (await this.#hasGeneratedColumnsAlready(queryRunner))) {
-      await super.createMetadataTableIfNecessary(queryRunner);
+    const { driver, queryResultCache } = this.#dataSource;
+    const queryRunner = this.#dataSource.createQueryRunner();
+    this.queryRunner = queryRunner;
+    // They are the host's own, and left out by its types.
+    Object.assign(this, { currentDatabase: driver.database, currentSchema: driver.schema });
+    try {
+      await queryRunner.beforeMigration();
+      // What a generated column is made of is read from the host's own table.
+      if (await this.#hasGeneratedColumnsAlready()) await this.createMetadataTableIfNecessary(queryRunner);
+      this.tables = await queryRunner.getTables(this.entityToSyncMetadatas.map((each) => this.#pathOf(each)));
+      this.views = await queryRunner.getViews(
+        this.viewEntityToSyncMetadatas.map((each) => this.#pathOf(each)),
+      );
+      await this.#runner.asOneChange(async () => {
+        await this.createMetadataTableIfNecessary(queryRunner);
+        await this.executeSchemaSyncOperationsInProperOrder();
+        await queryResultCache?.synchronize(queryRunner);
+      });
+    } finally {
+      await queryRunner.afterMigration();
+      await queryRunner.release();
     }
   }
 
   protected override async executeSchemaSyncOperationsInProperOrder(): Promise<void> {
     await this.#runner.asOneChange(async () => {
-      if (this.#isBuilding) await super.createMetadataTableIfNecessary(this.queryRunner);
       await super.executeSchemaSyncOperationsInProperOrder();
       await this.#validateConstraints();
     });
@@ -88,11 +96,17 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
     return own.tables ?? this.#runner.loadedTables;
   }
 
-  async #hasGeneratedColumnsAlready(queryRunner: QueryRunner): Promise<boolean> {
-    const columns = (await queryRunner.query(
+  async #hasGeneratedColumnsAlready(): Promise<boolean> {
+    const columns = (await this.queryRunner.query(
       `SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid WHERE a.attgenerated <> '' AND c.relkind = 'r' LIMIT 1`,
     )) as readonly unknown[];
     return columns.length > 0;
+  }
+
+  #pathOf(metadata: EntityMetadata): string {
+    const { driver } = this.#dataSource;
+    const { tableName, schema } = driver.parseTableName(metadata);
+    return driver.buildTableName(tableName, schema);
   }
 
   #tableOf(target: TableTarget): Table | undefined {

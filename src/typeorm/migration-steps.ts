@@ -1,5 +1,6 @@
 import { SchemaRunner, type SchemaSession } from '../schema';
 import { loadParser, parseQuery, type DsqlStatement } from '../sql';
+import { isUntilDone } from './schema-query';
 
 type Answer = Awaited<ReturnType<SchemaSession['query']>>;
 
@@ -61,14 +62,15 @@ export class MigrationSteps {
     const isWrite = isDdl || statements.some(({ kind }) => kind === 'write' || kind === 'copy');
     if (!isWrite) return send();
     const kind = statements.every(({ async }) => async) ? 'job' : isDdl ? 'ddl' : 'dml';
-    if (!isDdl || !this.#isInTransaction || !this.#session.isInTransaction) {
-      return this.#through({ sql, kind }, send);
-    }
+    const repeated = isUntilDone(sql);
+    const step = () => (repeated ? this.#untilDone(sql) : this.#through({ sql, kind }, send));
+    const isAlone = isDdl || repeated;
+    if (!isAlone || !this.#isInTransaction || !this.#session.isInTransaction) return step();
     this.#tellOfSplit();
     return this.#session.outsideTransaction(async () => {
       this.#committed += this.#pending;
       this.#pending = 0;
-      const result = await this.#through({ sql, kind }, send);
+      const result = await step();
       // The snapshot of the next transaction would never see the job end.
       await this.settle();
       return result;
@@ -102,6 +104,18 @@ export class MigrationSteps {
     if (this.#session.isInTransaction) this.#pending++;
     else this.#committed++;
     return result;
+  }
+
+  /** Runs a statement again and again until it touches no row, each time in a transaction of its own. */
+  async #untilDone(sql: string): Promise<void> {
+    let rows: number;
+    do {
+      rows = 0;
+      await this.#through({ sql, kind: 'dml' }, async () => {
+        const answer = answerOf(await this.#session.send(sql));
+        rows = answer.rowCount;
+      });
+    } while (rows > 0);
   }
 
   #tellOfSplit(): void {

@@ -3,8 +3,14 @@ import type { TranslationRefusal } from '../sql';
 import { loadParser, translate, type CatalogFacts, type DsqlStatement, type TranslateOptions } from '../sql';
 import { refusedStatement, type UnsupportedChange } from '../schema';
 
-/** Stands behind a statement that is to be run until it touches no row, where only its text is kept. */
+/** Stands behind a statement that is to be run until it touches no row, where only its text is kept: in a migration. */
 const UNTIL_DONE = ' /* until it touches no row */';
+const IS_UNTIL_DONE = /\/\*\s*until it touches no row\s*\*\/\s*;?\s*$/;
+
+/** Whether a statement of a generated migration is to be run again and again, each time in a transaction of its own. */
+export function isUntilDone(sql: string): boolean {
+  return IS_UNTIL_DONE.test(sql);
+}
 
 /** A statement for Aurora DSQL, among those that TypeORM runs or writes into a migration. */
 export class SchemaQuery extends Query {

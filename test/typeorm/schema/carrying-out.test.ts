@@ -14,6 +14,7 @@ import {
   ViewColumn,
   ViewEntity,
   type DataSource,
+  type MigrationInterface,
   type QueryRunner,
 } from 'typeorm';
 import { useCluster } from '../../cluster';
@@ -219,6 +220,46 @@ describe('migration:generate', () => {
       expect(left).toEqual([]);
     });
   });
+
+  it.each(['none', 'each', 'all'] as const)(
+    'makes a migration that fills more rows than a transaction may change, with transactions: %s',
+    async (migrationsTransactionMode) => {
+      await withEntities([Item], async ({ dataSource }) => {
+        await dataSource.synchronize();
+        for (let batch = 0; batch < 3; batch++) {
+          await dataSource.query(`INSERT INTO item (label) SELECT 'x' FROM generate_series(1, 1500)`);
+        }
+      });
+      @Entity('item')
+      class Sold extends Item {
+        @Column({ default: 3 })
+        @Index('item_sold')
+        sold!: number;
+      }
+      const { upQueries, downQueries } = await withEntities([Sold], ({ dataSource }) =>
+        dataSource.driver.createSchemaBuilder().log(),
+      );
+      class AddSold1760000000000 implements MigrationInterface {
+        async up(queryRunner: QueryRunner) {
+          for (const { query } of upQueries) await queryRunner.query(query);
+        }
+        async down(queryRunner: QueryRunner) {
+          for (const { query } of downQueries.reverse()) await queryRunner.query(query);
+        }
+      }
+      const options = { ...cluster.orm, migrationsTransactionMode, migrations: [AddSold1760000000000] };
+      await withDataSource({ ...options, entities: [Sold] }, async (watched) => {
+        const { dataSource } = watched;
+        await dataSource.runMigrations();
+        expect(await dataSource.getRepository(Sold).countBy({ sold: 3 })).toBe(4500);
+        expect(await differences(watched)).toEqual(none);
+        await dataSource.undoLastMigration();
+      });
+      await withEntities([Item], async (watched) => {
+        expect(await differences(watched)).toEqual(none);
+      });
+    },
+  );
 
   it('says in the statement itself what cannot be undone', async () => {
     @Entity('item')
