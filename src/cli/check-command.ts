@@ -19,7 +19,7 @@ as the ORM's command line does. Nothing is connected.
   --ignore RULE         leave findings of this rule away; may be given again
   --high-rate TABLE     a table that many write to at once; may be given again
   --identity-cache N    the CACHE of identities: 1, or 65536 and above (default: 1)
-  --simplify NAME       indexOrder, indexMethod, specialIndexes, collation or rowLocks; may be given again
+  --simplify NAME       indexOrder, indexMethod, specialIndexes, collation, exclusions or rowLocks; may be given again
   --help                show this
 
 It exits with 0 when there is nothing to say, with 1 when there are findings, and with 2 when something could not be
@@ -27,7 +27,14 @@ checked.
 `;
 
 const FORMATS = ['text', 'json', 'sarif'] as const;
-const SIMPLIFICATIONS = ['indexOrder', 'indexMethod', 'specialIndexes', 'collation', 'rowLocks'] as const;
+const SIMPLIFICATIONS = [
+  'indexOrder',
+  'indexMethod',
+  'specialIndexes',
+  'collation',
+  'exclusions',
+  'rowLocks',
+] as const;
 
 /** `aurora-dsql-orm check`. */
 export const checkCommand: Command = {

@@ -116,6 +116,7 @@ const simplificationNames: ReadonlySet<string> = new Set(
     indexMethod: true,
     specialIndexes: true,
     collation: true,
+    exclusions: true,
     rowLocks: true,
   } satisfies Record<keyof Simplifications, true>),
 );

@@ -20,10 +20,11 @@ interface Adaptation {
  * @throws UnsupportedFeatureError with everything that cannot be kept, before anything is sent
  */
 export function adaptMetadata(metadatas: readonly EntityMetadata[], adaptation: Adaptation): void {
+  for (const metadata of metadatas) adaptIndexes(metadata, adaptation);
   const unsupported = metadatas
     .filter(({ tableType }) => tableType !== 'view')
     .flatMap((metadata) => [
-      ...exclusionsOf(metadata),
+      ...adaptExclusions(metadata, adaptation),
       ...metadata.columns
         .filter(({ isVirtualProperty }) => !isVirtualProperty)
         .flatMap((column) => [
@@ -39,11 +40,28 @@ function nameOf({ targetName, tableName }: EntityMetadata, { propertyPath }: Col
   return `${targetName === '' ? tableName : targetName}.${propertyPath}`;
 }
 
-function exclusionsOf({ exclusions, targetName }: EntityMetadata): UnsupportedChange[] {
+/** The one kind of index that there is, so that it is not built again by every synchronize. */
+function adaptIndexes({ indices }: EntityMetadata, { mapping: { simplify } }: Adaptation): void {
+  if (simplify.indexMethod !== true) return;
+  for (const index of indices) {
+    if (index.type === 'hash' || index.type === 'brin') index.type = undefined;
+  }
+}
+
+function adaptExclusions(
+  metadata: EntityMetadata,
+  { mapping: { simplify } }: Adaptation,
+): UnsupportedChange[] {
+  const { exclusions, targetName } = metadata;
+  if (simplify.exclusions === true) {
+    metadata.exclusions = [];
+    return [];
+  }
   return exclusions.map(({ expression }) => ({
     what: `@Exclusion(${JSON.stringify(expression)}) of ${targetName}`,
     why: 'There are no exclusion constraints.',
-    instead: 'Check in the transaction that writes.',
+    instead:
+      'Check in the transaction that writes, and allow them to be left out with dsql: { simplify: { exclusions: true } }.',
   }));
 }
 

@@ -272,6 +272,7 @@ describe('options', () => {
     ['CREATE INDEX i ON t (a DESC)', 'index-sort-order', { indexOrder: true }],
     ['CREATE INDEX i ON t USING brin (a)', 'index-access-method', { indexMethod: true }],
     ['CREATE INDEX i ON t USING gist (a)', 'index-access-method', { specialIndexes: true }],
+    ['ALTER TABLE t ADD EXCLUDE USING gist (a WITH =)', 'exclusion-constraint', { exclusions: true }],
     ['CREATE INDEX i ON t (a COLLATE "en_US")', 'index-collation', { collation: true }],
     ['CREATE TABLE t (a text COLLATE "en_US")', 'column-collation', { collation: true }],
     ['ALTER TABLE t ADD a text COLLATE "en_US"', 'column-collation', { collation: true }],
@@ -280,6 +281,20 @@ describe('options', () => {
   ])('%s is refused as %s, or made less', (sql, rule, simplify) => {
     expect(rulesOf(sql)).toEqual([rule]);
     expect(rulesOf(sql, { simplify })).toEqual([]);
+  });
+
+  it.each([
+    ['CREATE TABLE t (a int, EXCLUDE USING gist (a WITH =))', 'CREATE TABLE t (a int)'],
+    [
+      'CREATE TABLE t (CONSTRAINT x EXCLUDE USING gist (a WITH =), EXCLUDE (a WITH =), a int, CHECK (a > 0))',
+      'CREATE TABLE t ( a int, CHECK (a > 0))',
+    ],
+    ['ALTER TABLE t ADD b int, ADD EXCLUDE USING gist (a WITH =)', 'ALTER TABLE t ADD b int'],
+  ])('leaves exclusion constraints out and says so: %s', (sql, expected) => {
+    const { statements, omitted } = translate(sql, { simplify: { exclusions: true } });
+    expect(statements.map((statement) => statement.sql)).toEqual([expected]);
+    expect(omitted).toEqual([]);
+    expect(statements[0]?.notes.join()).toContain('EXCLUDE');
   });
 
   it('strengthens row locks', () => {

@@ -8,6 +8,7 @@ import type { WrittenTable } from './batches';
 import { tableNameOf } from './catalog-facts';
 import { afterType, isByteCollation, isUnboundedNumeric } from './columns';
 import type { TranslationContext } from './context';
+import { exclusionNote } from './create-table';
 import type { Draft, Outcome } from './draft';
 import { identityCacheEdits, sequenceCacheEdits } from './identity';
 import { refuseKeylessTypes } from './key-types';
@@ -178,7 +179,7 @@ function translateAction(table: Altered, action: Action, notes: string[]): reado
     case 'AT_AddColumn':
       return addColumn(table, action, notes);
     case 'AT_AddConstraint':
-      return addConstraint(table, action);
+      return addConstraint(table, action, notes);
     case 'AT_ValidateConstraint':
       if (!context.isRefused('validate-constraint-without-async')) return keep(Pass.Validate);
       return [validation(table, quoted(column))];
@@ -243,7 +244,7 @@ function notValidConstraint(
 
 // --- ADD CONSTRAINT -------------------------------------------------------------------------------------------
 
-function addConstraint(table: Altered, { command, from, to }: Action): readonly Step[] {
+function addConstraint(table: Altered, { command, from, to }: Action, notes: string[]): readonly Step[] {
   const { source, context } = table;
   const constraint = asNode(command.def, 'Constraint') ?? {};
   const { contype, indexname, skip_validation: notValid } = constraint;
@@ -284,7 +285,8 @@ function addConstraint(table: Altered, { command, from, to }: Action): readonly 
       });
       return [];
     case 'CONSTR_EXCLUSION':
-      context.refuse(source, { rule: 'exclusion-constraint', at });
+      if (context.simplify.exclusions === true) notes.push(exclusionNote(source.cut(from, to)));
+      else context.refuse(source, { rule: 'exclusion-constraint', at });
       return [];
     default:
       return keep;

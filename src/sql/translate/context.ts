@@ -26,6 +26,11 @@ export interface Simplifications {
    */
   readonly collation?: boolean;
   /**
+   * `EXCLUDE` constraints are left out: what they kept out is let in, unless the application looks for it.
+   * @defaultValue `false`: refused
+   */
+  readonly exclusions?: boolean;
+  /**
    * `FOR SHARE` and `FOR NO KEY UPDATE` become `FOR UPDATE`, which conflicts with more. An ORM's queries also lose
    * `NOWAIT` and `SKIP LOCKED`: nothing waits on Aurora DSQL, and no row is ever seen to be locked.
    * @defaultValue `false`: refused

@@ -1,4 +1,4 @@
-import type { ColumnDef, Constraint } from 'libpg-query';
+import type { ColumnDef, Constraint, Node } from 'libpg-query';
 import { asNode, strings } from '../parse-tree';
 import type { NodeBody } from '../parse-tree';
 import { columnConstraints } from '../refusals';
@@ -26,7 +26,7 @@ export function createTable(
     edits.push(...found.edits);
     notes.push(...found.notes);
   }
-  edits.push(...clauseEdits(source, table, context, notes));
+  edits.push(...clauseEdits(source, table, context, notes), ...exclusionEdits(source, table, context, notes));
   for (const { keys, location } of keysOf(table)) {
     refuseKeylessTypes(source, context, tableNameOf(table.relation), keys, source.at(location));
   }
@@ -64,6 +64,32 @@ function clauseEdits(
     at = after;
   }
   return edits;
+}
+
+/** What is said of an exclusion constraint that is left out. */
+export function exclusionNote(written: string): string {
+  return `${written} is left out: DSQL has no exclusion constraints, and nothing checks this now.`;
+}
+
+/** Cuts out exclusion constraints where that is allowed; where it is not, they are refused like the rest. */
+function exclusionEdits(
+  source: SourceText,
+  { relation, tableElts = [] }: NodeBody<'CreateStmt'>,
+  { isRefused, simplify }: TranslationContext,
+  notes: string[],
+): Edit[] {
+  if (simplify.exclusions !== true || !isRefused('exclusion-constraint')) return [];
+  const open = source.afterName(source.indexAt(source.at(relation?.location)));
+  const parts = source.splitAtCommas(open + 1, source.afterGroup(open) - 1);
+  const isExclusion = (element: Node) => asNode(element, 'Constraint')?.contype === 'CONSTR_EXCLUSION';
+  return tableElts.flatMap((element, index) => {
+    const part = parts[index];
+    if (part === undefined || !isExclusion(element)) return [];
+    const { from, to } = part;
+    notes.push(exclusionNote(source.cut(from, to)));
+    const isFirst = tableElts.slice(0, index).every(isExclusion);
+    return [isFirst ? source.removal(from, to + 1) : source.removal(from - 1, to)];
+  });
 }
 
 function endOfClause(source: SourceText, at: number): number {

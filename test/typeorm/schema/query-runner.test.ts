@@ -1,7 +1,17 @@
 import 'reflect-metadata';
-import { Table, TableUnique, type QueryRunner } from 'typeorm';
+import {
+  Column,
+  Entity,
+  Exclusion,
+  Index,
+  PrimaryColumn,
+  Table,
+  TableExclusion,
+  TableUnique,
+  type QueryRunner,
+} from 'typeorm';
 import { useCluster } from '../../cluster';
-import { withDataSource } from './recorded-statements';
+import { differences, none, withDataSource } from './recorded-statements';
 
 const cluster = useCluster();
 
@@ -65,5 +75,37 @@ it('waits for the index of a unique constraint when a change is undone', async (
 
     await queryRunner.executeMemoryDownSql();
     await expect(names()).resolves.toContain('one_content');
+  });
+});
+
+@Entity()
+@Exclusion('USING gist (during WITH &&)')
+@Index(['during'], { type: 'hash' })
+class Booking {
+  @PrimaryColumn({ type: 'int' })
+  id!: number;
+
+  @Column({ type: 'text' })
+  during!: string;
+}
+
+it('leaves exclusion constraints out, and kinds of indexes, where that is allowed', async () => {
+  const { orm } = cluster;
+  const options = {
+    ...orm,
+    dsql: { ...orm.dsql, simplify: { exclusions: true, indexMethod: true } },
+    entities: [Booking],
+    dropSchema: true,
+    synchronize: true,
+  };
+  await withDataSource(options, async (watched) => {
+    await expect(differences(watched)).resolves.toEqual(none);
+    const queryRunner = watched.dataSource.createQueryRunner();
+    await queryRunner.createExclusionConstraint(
+      'booking',
+      new TableExclusion({ expression: 'USING gist (during WITH &&)' }),
+    );
+    await expect(queryRunner.getTable('booking')).resolves.toMatchObject({ exclusions: [] });
+    await queryRunner.release();
   });
 });
