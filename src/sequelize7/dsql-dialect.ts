@@ -76,8 +76,8 @@ export class DsqlDialect extends Host {
     hideCredentials(sequelize, dsql);
     this.connectionManager = new DsqlConnectionManager(this, resolved);
     this.queryGenerator = new DsqlQueryGenerator(this, resolved.mapping);
-    this.queryInterface = new DsqlQueryInterface(this, resolved.mapping);
-    new DsqlInstance(sequelize, this.connectionManager, resolved);
+    const instance = new DsqlInstance(sequelize, this.connectionManager, resolved);
+    this.queryInterface = new DsqlQueryInterface(this, instance);
   }
 
   /** A connection string: `postgres://`, `postgresql://` or `dsql://`. */

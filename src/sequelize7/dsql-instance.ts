@@ -28,6 +28,7 @@ import { DsqlTransaction } from './dsql-transaction';
 import { retryFindOrCreate } from './find-or-create';
 import { modelMemory, trackChanges } from './model-memory';
 import type { ResolvedOptions } from './options';
+import { SchemaChanges } from './schema-changes';
 import { statementLabel, type StatementOptions } from './statement';
 import { splitTransactionOptions, type SequelizeTransactionOptions } from './transaction-options';
 
@@ -51,15 +52,21 @@ export class DsqlInstance {
   readonly transactions: ManagedTransactions<Transaction, Model, Sequelize>;
   readonly #sequelize: Sequelize;
   readonly #manager: DsqlConnectionManager;
+  readonly #schema: SchemaChanges;
   /** Sequelize's own, or that of a class between it and the instance. */
   readonly #queryRaw: QueryRaw;
   readonly #cls = new AsyncLocalStorage<DsqlTransaction>();
 
   /** @param sequelize - whose constructor is running: it has its raw options, and nothing else yet */
-  constructor(sequelize: Sequelize, manager: DsqlConnectionManager, { transactions }: ResolvedOptions) {
+  constructor(
+    sequelize: Sequelize,
+    manager: DsqlConnectionManager,
+    { transactions, mapping }: ResolvedOptions,
+  ) {
     this.#sequelize = sequelize;
     this.#manager = manager;
     this.#queryRaw = (sequelize.queryRaw as QueryRaw).bind(sequelize);
+    this.#schema = new SchemaChanges(mapping, (sql, options) => this.#send(sql, options));
     this.transactions = new ManagedTransactions(sequelize, transactions, async (text, values) => {
       const [rows] = (await sequelize.query(text, {
         bind: [...values],
@@ -74,7 +81,7 @@ export class DsqlInstance {
 
   #takeOver(): void {
     const methods = {
-      queryRaw: (sql: string, options?: QueryRawOptions) => this.#query(sql, options),
+      queryRaw: (sql: string, options?: QueryRawOptions) => this.query(sql, options),
       transaction: (first: SequelizeTransactionOptions | Work, second?: Work) =>
         typeof first === 'function' ? this.run({}, first) : this.run(first, second),
       startUnmanagedTransaction: (options?: TransactionOptions) => this.#startUnmanaged(options),
@@ -118,11 +125,25 @@ export class DsqlInstance {
     });
   }
 
-  async #query(sql: string, options: StatementOptions = {}): Promise<unknown> {
-    const transaction = this.#transactionOf(options);
-    if (transaction === undefined && options.connection !== undefined) return this.#queryRaw(sql, options);
-    if (transaction === undefined) return this.#runAlone(sql, options);
-    return this.#runInside(transaction, sql, options);
+  /**
+   * What the instance does in the place of Sequelize's own `queryRaw`.
+   *
+   * @param author - who has written the statement: what is refused of a user's is left to the server
+   */
+  async query(
+    sql: string,
+    options: StatementOptions = {},
+    author: 'Sequelize' | 'user' = 'user',
+  ): Promise<unknown> {
+    const transaction = this.#transactionOf(options) ?? null;
+    if (transaction === null && options.connection !== undefined) return this.#queryRaw(sql, options);
+    const found = { ...options, transaction };
+    return this.#schema.concern(sql, options) ? this.#schema.run(sql, found, author) : this.#send(sql, found);
+  }
+
+  #send(sql: string, options: StatementOptions): Promise<unknown> {
+    const { transaction } = options;
+    return transaction ? this.#runInside(transaction, sql, options) : this.#runAlone(sql, options);
   }
 
   /** As Sequelize finds it. */
@@ -135,7 +156,7 @@ export class DsqlInstance {
 
   async #runInside(transaction: Transaction, sql: string, options: StatementOptions): Promise<unknown> {
     // What is repeated alone in a transaction that has failed hides why it has failed.
-    const once = { ...options, transaction, retry: { max: 1 } };
+    const once = { ...options, retry: { max: 1 } };
     const isControl =
       (options as { readonly [COMPLETES_TRANSACTION]?: boolean })[COMPLETES_TRANSACTION] === true;
     if (!(transaction instanceof DsqlTransaction) || isControl) return this.#queryRaw(sql, once);

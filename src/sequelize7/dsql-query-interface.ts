@@ -1,15 +1,8 @@
-import {
-  QueryTypes,
-  type QueryRawOptions,
-  type Sequelize,
-  type TableName,
-  type TableOrModel,
-} from '@sequelize/core';
+import { QueryTypes, type Sequelize, type TableName, type TableOrModel } from '@sequelize/core';
 import { PostgresQueryInterface } from '@sequelize/postgres';
 import { UnsupportedFeatureError } from '../occ';
-import type { ResolvedMapping } from '../schema';
 import type { DsqlDialect } from './dsql-dialect';
-import { SchemaChanges } from './schema-changes';
+import type { DsqlInstance } from './dsql-instance';
 import type { StatementOptions } from './statement';
 
 type DropTableOptions = NonNullable<Parameters<PostgresQueryInterface['dropTable']>[1]>;
@@ -19,17 +12,15 @@ type TruncateOptions = NonNullable<Parameters<PostgresQueryInterface['truncate']
 export class DsqlQueryInterface extends PostgresQueryInterface<DsqlDialect> {
   readonly #sequelize: Sequelize<DsqlDialect>;
 
-  constructor(dialect: DsqlDialect, mapping: ResolvedMapping) {
+  constructor(dialect: DsqlDialect, instance: DsqlInstance) {
     super(dialect);
     const sequelize = dialect.sequelize;
-    const schema = new SchemaChanges(mapping, (sql, options) => sequelize.queryRaw(sql, options));
-    const queryRaw = async (sql: string, options: StatementOptions = {}): Promise<unknown> => {
-      if (!schema.concerns(sql, options)) return sequelize.queryRaw(sql, options);
-      const { transaction = sequelize.getCurrentClsTransaction() ?? null } = options;
-      return schema.run(sql, { ...options, transaction });
-    };
-    // The instance in everything else: what is asked for here, and not what the application itself sends, is translated.
-    this.#sequelize = Object.create(sequelize, { queryRaw: { value: queryRaw } }) as Sequelize<DsqlDialect>;
+    // The instance in everything else: of what is sent from here Sequelize is the author.
+    this.#sequelize = Object.create(sequelize, {
+      queryRaw: {
+        value: (sql: string, options?: StatementOptions) => instance.query(sql, options, 'Sequelize'),
+      },
+    }) as Sequelize<DsqlDialect>;
   }
 
   override get sequelize(): Sequelize<DsqlDialect> {
@@ -60,21 +51,16 @@ export class DsqlQueryInterface extends PostgresQueryInterface<DsqlDialect> {
    * Deletes all rows, at most 3,000 in a transaction: an interruption leaves some of them. With `cascade`, those of the
    * tables that refer to the table go first.
    *
-   * @throws UnsupportedFeatureError without `cascade`, where other tables refer to it: what DELETE would do to their rows
-   *   is not what was asked for
+   * @throws UnsupportedFeatureError without `cascade`, where that would delete or change rows of other tables
    */
   override async truncate(table: TableOrModel, options: TruncateOptions = {}): Promise<void> {
-    const { cascade, ...others } = options;
-    const tables = await this.#withReferring(table, options);
-    if (cascade !== true && tables.length > 1) {
-      throw new UnsupportedFeatureError(
-        `TRUNCATE of a table that others refer to (${this.queryGenerator.quoteTable(table)})`,
-        'PostgreSQL refuses it, too. With `cascade: true` those are emptied first.',
+    const { restartIdentity } = options;
+    for (const each of await this.#truncationOrder(table, options)) {
+      const sql = this.queryGenerator.truncateTableQuery(
+        each,
+        restartIdentity === undefined ? {} : { restartIdentity },
       );
-    }
-    for (const each of tables) {
-      const sql = this.queryGenerator.truncateTableQuery(each, others);
-      await this.sequelize.queryRaw(sql, { ...others, raw: true, type: QueryTypes.RAW });
+      await this.sequelize.queryRaw(sql, { ...options, raw: true, type: QueryTypes.RAW });
     }
   }
 
@@ -95,32 +81,51 @@ export class DsqlQueryInterface extends PostgresQueryInterface<DsqlDialect> {
     // Nothing is to be sent.
   }
 
-  /** A table and all that refer to it, those that refer first. */
-  async #withReferring(table: TableOrModel, { logging }: QueryRawOptions): Promise<TableName[]> {
+  /** The table, after those that refer to it where they are to be emptied, too. */
+  async #truncationOrder(
+    table: TableOrModel,
+    { cascade, transaction }: TruncateOptions,
+  ): Promise<readonly TableName[]> {
     const { tableName, schema } = this.queryGenerator.extractTableDetails(table);
     const references = await this.sequelize.queryRaw<ReferenceRow>(
-      "SELECT rn.nspname AS schema, r.relname AS name, tn.nspname AS target_schema, t.relname AS target FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class r ON r.oid = k.conrelid JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace JOIN pg_catalog.pg_class t ON t.oid = k.confrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace WHERE k.contype = 'f'",
-      { raw: true, type: QueryTypes.SELECT, ...(logging !== undefined && { logging }) },
+      "SELECT rn.nspname AS schema, r.relname AS name, tn.nspname AS target_schema, t.relname AS target, k.confdeltype AS on_delete FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class r ON r.oid = k.conrelid JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace JOIN pg_catalog.pg_class t ON t.oid = k.confrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace WHERE k.contype = 'f' AND k.conrelid <> k.confrelid",
+      {
+        raw: true,
+        type: QueryTypes.SELECT,
+        logging: false,
+        ...(transaction !== undefined && { transaction }),
+      },
     );
-    const ordered = new Map<string, TableName>();
-    const visit = (name: string, inSchema: string, path: readonly string[]): void => {
+    const order: TableName[] = [];
+    const seen = new Set<string>();
+    const visit = (name: string, inSchema: string): void => {
       const key = JSON.stringify([inSchema, name]);
-      if (ordered.has(key) || path.includes(key)) return;
+      if (seen.has(key)) return;
+      seen.add(key);
       for (const reference of references) {
-        if (reference.target === name && reference.target_schema === inSchema) {
-          visit(reference.name, reference.schema, [...path, key]);
+        if (reference.target !== name || reference.target_schema !== inSchema) continue;
+        if (cascade === true) visit(reference.name, reference.schema);
+        else if (!KEEPS_OTHERS.includes(reference.on_delete)) {
+          throw new UnsupportedFeatureError(
+            `TRUNCATE of "${name}", which is done by DELETE: that would change the rows of "${reference.name}", too`,
+            'Pass `cascade: true` to empty that table first, or use destroy().',
+          );
         }
       }
-      ordered.set(key, { tableName: name, schema: inSchema });
+      order.push({ tableName: name, schema: inSchema });
     };
-    visit(tableName, schema, []);
-    return [...ordered.values()];
+    visit(tableName, schema);
+    return order;
   }
 }
+
+/** NO ACTION and RESTRICT, as `pg_constraint` has them: a DELETE fails that finds a reference. */
+const KEEPS_OTHERS: readonly string[] = ['a', 'r'];
 
 interface ReferenceRow {
   readonly schema: string;
   readonly name: string;
   readonly target_schema: string;
   readonly target: string;
+  readonly on_delete: string;
 }

@@ -81,7 +81,9 @@ describe('the packed package', () => {
         `import { DsqlClient, DsqlPool, retryOnConflict } from 'aurora-dsql-orm';
        import { createDsqlDataSource, runInTransaction } from 'aurora-dsql-orm/typeorm';
        import { createDsqlSequelize, dsqlBeforeConnect } from 'aurora-dsql-orm/sequelize';
+       import { DsqlDialect, runInTransaction as runInTransaction7 } from 'aurora-dsql-orm/sequelize7';
        import { startLocalDsql } from 'aurora-dsql-orm/local';
+       import { Sequelize as Sequelize7 } from '@sequelize/core';
        import { Sequelize } from 'sequelize';
        import type { DataSource } from 'typeorm';
 
@@ -98,6 +100,14 @@ describe('the packed package', () => {
        export const sum: Promise<number> = runInTransaction(dataSource, (manager) => manager.sum('account', 'balance' as never).then((total) => total ?? 0));
        export const local: Promise<string> = startLocalDsql().then(({ host }) => host);
        export const answer: Promise<number> = retryOnConflict(() => Promise.resolve(42), { maxAttempts: 3 });
+       export const seven = new Sequelize7({
+         dialect: DsqlDialect, host, pool: { max: 2 }, dsql: { commitMarkers: true },
+       });
+       export const one: Promise<number> = runInTransaction7(seven, () => Promise.resolve(1));
+       // @ts-expect-error a token is signed instead
+       new Sequelize7({ dialect: DsqlDialect, host, password: 'x' });
+       // @ts-expect-error no such option
+       new Sequelize7({ dialect: DsqlDialect, host, dsql: { retries: 1 } });
        // @ts-expect-error a token is signed instead
        createDsqlDataSource({ host, password: 'x' });
        // @ts-expect-error TLS is always verified
