@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { EntityManager, EntitySchema, QueryFailedError } from 'typeorm';
-import type { DataSource, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
+import type { DataSource, EntityTarget, InsertResult, ObjectLiteral, QueryRunner } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import {
   CommitOutcomeUnknownError,
@@ -19,8 +19,21 @@ import {
   type Attempt,
   type TransactionOptions,
 } from '../occ';
+import { DsqlDriver } from './dsql-driver';
 import { checkIsolationLevel, DsqlQueryRunner } from './dsql-query-runner';
 import { EntityStates } from './entity-states';
+import {
+  certainRows,
+  connectionsFor,
+  isUnordered,
+  joinInsertResults,
+  metadataIn,
+  rowsPerStatement,
+  splitOf,
+  writeList,
+  type PersistMethod,
+} from './large-writes';
+import { writeMatching, type MatchingWrite } from './matching-writes';
 import { RecordedReads } from './recorded-reads';
 import { closeScope, dataSourceOf, openScope, RehearsalEnd, scopeOf, transactionsOf } from './transactions';
 import type { TransactionScope } from './transactions';
@@ -35,8 +48,9 @@ export interface TypeOrmTransactionOptions extends TransactionOptions<EntityMana
 }
 
 type Work<T> = (manager: EntityManager) => Promise<T>;
-type PersistMethod = 'save' | 'remove' | 'softRemove' | 'recover';
 type Target = EntityTarget<ObjectLiteral>;
+type Values = Parameters<EntityManager['updateAll']>[1];
+type UpdateOptions = Parameters<EntityManager['updateAll']>[2];
 
 /** What is done once per attempt. */
 interface Unit<T> {
@@ -113,12 +127,81 @@ export class DsqlEntityManager extends EntityManager {
     return this.#persist('recover', call);
   }
 
-  override insert(...call: Parameters<EntityManager['insert']>): ReturnType<EntityManager['insert']> {
-    return this.#keeping(call, () => super.insert(...call));
+  override insert(...call: Parameters<EntityManager['insert']>): Promise<InsertResult> {
+    const [target, values] = call;
+    return this.#keepingAll(target, values, (rows) => super.insert(target, rows));
   }
 
-  override upsert(...call: Parameters<EntityManager['upsert']>): ReturnType<EntityManager['upsert']> {
-    return this.#keeping(call, () => super.upsert(...call));
+  override upsert(...call: Parameters<EntityManager['upsert']>): Promise<InsertResult> {
+    const [target, values, options] = call;
+    const mayPassOver = !Array.isArray(options) && options.skipUpdateIfNoValuesChanged === true;
+    return this.#keepingAll(target, values, (rows) => super.upsert(target, rows, options), mayPassOver);
+  }
+
+  override update(...call: Parameters<EntityManager['update']>): ReturnType<EntityManager['update']> {
+    const [target, criteria, values, options] = call as [Target, unknown, Values, UpdateOptions];
+    return this.#writeMatching({
+      target,
+      criteria,
+      host: () => super.update(...call),
+      build: () => updating(this, target, values, options),
+    });
+  }
+
+  override updateAll(
+    ...call: Parameters<EntityManager['updateAll']>
+  ): ReturnType<EntityManager['updateAll']> {
+    const [target, values, options] = call;
+    return this.#writeMatching({
+      target,
+      criteria: undefined,
+      host: () => super.updateAll(...call),
+      build: () => updating(this, target, values, options),
+    });
+  }
+
+  override delete(...call: Parameters<EntityManager['delete']>): ReturnType<EntityManager['delete']> {
+    const [target, criteria] = call as [Target, unknown];
+    return this.#writeMatching({
+      target,
+      criteria,
+      host: () => super.delete(...call),
+      build: () => this.createQueryBuilder().delete().from(target),
+    });
+  }
+
+  override deleteAll(
+    ...call: Parameters<EntityManager['deleteAll']>
+  ): ReturnType<EntityManager['deleteAll']> {
+    const [target] = call;
+    return this.#writeMatching({
+      target,
+      criteria: undefined,
+      host: () => super.deleteAll(...call),
+      build: () => this.createQueryBuilder().delete().from(target),
+    });
+  }
+
+  override softDelete(
+    ...call: Parameters<EntityManager['softDelete']>
+  ): ReturnType<EntityManager['softDelete']> {
+    const [target, criteria] = call as [Target, unknown];
+    return this.#writeMatching({
+      target,
+      criteria,
+      host: () => super.softDelete(...call),
+      build: () => this.createQueryBuilder().softDelete().from(target),
+    });
+  }
+
+  override restore(...call: Parameters<EntityManager['restore']>): ReturnType<EntityManager['restore']> {
+    const [target, criteria] = call as [Target, unknown];
+    return this.#writeMatching({
+      target,
+      criteria,
+      host: () => super.restore(...call),
+      build: () => this.createQueryBuilder().restore().from(target),
+    });
   }
 
   /** Generated values reach the caller's objects here, those of query builders too. */
@@ -133,6 +216,30 @@ export class DsqlEntityManager extends EntityManager {
 
   /** A list of entities, or one, and what the host would make of them. */
   async #persist(method: PersistMethod, call: unknown[]): Promise<never> {
+    const { target, entities, options } = readCall(call);
+    const dataSource = dataSourceOf(this);
+    if (!Array.isArray(entities) || !(dataSource.driver instanceof DsqlDriver)) {
+      return this.#persistOnce(method, call);
+    }
+    const metadataOf = metadataIn(dataSource, target);
+    const concurrency = this.#parallelWrites();
+    await writeList<unknown, unknown>({
+      rows: entities,
+      certain: certainRows(method, entities, metadataOf),
+      split:
+        concurrency === undefined
+          ? undefined
+          : splitOf(method, entities, metadataOf, { concurrency, chunk: options?.chunk }),
+      write: (rows) =>
+        this.#persistOnce(
+          method,
+          call.map((argument) => (argument === entities ? rows : argument)),
+        ),
+    });
+    return entities as never;
+  }
+
+  async #persistOnce(method: PersistMethod, call: unknown[]): Promise<never> {
     const host = (manager: EntityManager) => hostMethod(manager, method)(...call);
     const { target, entities, options } = readCall(call);
     const isEmpty = Array.isArray(entities) && entities.length === 0;
@@ -155,6 +262,49 @@ export class DsqlEntityManager extends EntityManager {
       once: host,
       entities: { value: entities, target },
     }) as Promise<never>;
+  }
+
+  /** How many writes may run at the same time that the host does as one; nothing where it has to be one. */
+  #parallelWrites(): number | undefined {
+    const { queryRunner } = this;
+    const dataSource = dataSourceOf(this);
+    const { driver } = dataSource;
+    const mayBeSplit = driver instanceof DsqlDriver && driver.mapping.batch;
+    if (!mayBeSplit || queryRunner?.isTransactionActive === true) return undefined;
+    return queryRunner === undefined ? connectionsFor(dataSource) : 1;
+  }
+
+  #writeMatching<Result extends { raw: unknown; affected?: number | null }>(
+    write: Omit<MatchingWrite<Result>, 'concurrency'>,
+  ): Promise<Result> {
+    return writeMatching(this, { ...write, concurrency: this.#parallelWrites() });
+  }
+
+  /** Inserts values, a list of them or one. */
+  async #keepingAll<Row>(
+    target: Target,
+    values: Row | Row[],
+    insert: (rows: Row | Row[]) => Promise<InsertResult>,
+    mayPassOver = false,
+  ): Promise<InsertResult> {
+    const keep = (rows: Row | Row[]) => this.#keeping([target, rows], () => insert(rows));
+    const dataSource = dataSourceOf(this);
+    if (!Array.isArray(values) || !(dataSource.driver instanceof DsqlDriver)) return keep(values);
+    const concurrency = this.#parallelWrites();
+    const metadata = dataSource.getMetadata(target);
+    const results = await writeList<Row, InsertResult>({
+      rows: values,
+      certain: mayPassOver ? 0 : values.length,
+      split:
+        concurrency === undefined
+          ? undefined
+          : {
+              batchSize: rowsPerStatement(metadata),
+              concurrency: isUnordered(metadata) ? concurrency : 1,
+            },
+      write: (rows) => keep([...rows]),
+    });
+    return joinInsertResults(results);
   }
 
   /** Runs a statement with values of the caller's, which listeners and generated values change. */
@@ -293,7 +443,7 @@ function hostMethod(manager: EntityManager, name: PersistMethod | 'transaction')
 function readCall(call: unknown[]): {
   readonly target: Target | undefined;
   readonly entities: unknown;
-  readonly options: { readonly transaction?: boolean } | undefined;
+  readonly options: { readonly transaction?: boolean; readonly chunk?: number } | undefined;
 } {
   const [first] = call;
   const isTargeted =
@@ -303,8 +453,13 @@ function readCall(call: unknown[]): {
   return {
     target: isTargeted ? (first as Target) : undefined,
     entities,
-    options: options as { readonly transaction?: boolean } | undefined,
+    options: options as { readonly transaction?: boolean; readonly chunk?: number } | undefined,
   };
+}
+
+function updating(manager: EntityManager, target: Target, values: Values, options: UpdateOptions) {
+  const builder = manager.createQueryBuilder().update(target).set(values);
+  return options?.returning === undefined ? builder : builder.returning(options.returning);
 }
 
 /** For diagnostics; and saves of the same entities are transactions of one kind. */

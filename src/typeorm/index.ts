@@ -1,5 +1,6 @@
 export { createDsqlDataSource } from './dsql-data-source';
 export type { TypeOrmTransactionOptions } from './dsql-entity-manager';
+export { inBatches, type TypeOrmBatchesOptions } from './in-batches';
 export type { DsqlDataSourceOptions, DsqlReplicationEndpoint } from './options';
 export { runInTransaction } from './run-in-transaction';
 export { isStaleEntityError, StaleEntityError } from './stale-entity-error';
