@@ -12,6 +12,7 @@ const needLocalDsql = [
   '/test/typeorm/(large-writes|transactions|no-lost-writes/)',
   '/test/sequelize/(attach|connections|find-or-create|frameworks|large-writes|migrations|models|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/neighbours/',
+  '/test/examples/sequelize',
   '/test/sequelize7/(schema|traps|transactions)\\.test',
 ];
 const onCluster = process.env.DSQL_TEST_CLUSTER === '1';

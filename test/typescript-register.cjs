@@ -1,10 +1,24 @@
-// Lets `node -r` run our TypeScript in another process without a build, as a test runner does in its own. What it makes
-// of a file is kept beside the dependencies, because the tests start many processes.
+// Lets `node -r` run our TypeScript in another process without a build, as a test runner does in its own: under the names
+// of the package's doors, too. What it makes of a file is kept beside the dependencies, because the tests start many
+// processes.
 const { createHash } = require('node:crypto');
-const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
+const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
+const Module = require('node:module');
 const path = require('node:path');
 
 const cache = path.join(__dirname, '../node_modules/.cache/typescript-register');
+
+const resolveFilename = Module._resolveFilename;
+Module._resolveFilename = (request, ...others) =>
+  resolveFilename.call(Module, sourceOf(request) ?? request, ...others);
+
+/** Where the source of one of the package's doors is. */
+function sourceOf(request) {
+  const [, door] = /^aurora-dsql-orm(?:\/(.+))?$/.exec(request) ?? [];
+  if (!request.startsWith('aurora-dsql-orm')) return undefined;
+  const source = path.join(__dirname, '../src', door ?? '.');
+  return existsSync(`${source}.ts`) ? `${source}.ts` : path.join(source, 'index.ts');
+}
 
 require.extensions['.ts'] = (module, file) => {
   module._compile(compiled(readFileSync(file, 'utf8')), file);

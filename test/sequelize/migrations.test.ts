@@ -1,23 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { MigrationStorage } from 'aurora-dsql-orm/sequelize';
 import { QueryTypes, type Sequelize } from 'sequelize';
 import { SequelizeStorage, Umzug, type UmzugStorage } from 'umzug';
 import { useCluster } from '../cluster';
+import { sequelizeCli } from './sequelize-cli';
 import { useSequelize } from './use-sequelize';
 
-const root = path.resolve(__dirname, '../..');
 const cluster = useCluster();
 const open = useSequelize(cluster);
 let sequelize: Sequelize;
@@ -115,40 +105,17 @@ describe('umzug with MigrationStorage', () => {
 describe('sequelize-cli', () => {
   let project = '';
 
-  /** As `sequelize-cli init` leaves it, in a project that has installed this package. */
+  const cli = (...args: string[]) => sequelizeCli(cluster, project, ...args);
+
+  /** As `sequelize-cli init` leaves it. */
   beforeAll(async () => {
     project = mkdtempSync(path.join(tmpdir(), 'aurora-dsql-orm-cli-'));
-    const modules = path.join(project, 'node_modules');
-    const own = path.join(modules, 'aurora-dsql-orm/sequelize');
-    mkdirSync(own, { recursive: true });
-    for (const name of readdirSync(path.join(root, 'node_modules'))) {
-      if (!name.startsWith('.')) symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name));
-    }
-    const door = path.join(root, 'src/sequelize/register.ts');
-    writeFileSync(path.join(own, 'register.js'), `require(${JSON.stringify(door)});`);
+    symlinkSync(path.resolve(__dirname, '../../node_modules'), path.join(project, 'node_modules'));
     await cli('init');
   }, 60_000);
   afterAll(() => {
     rmSync(project, { recursive: true, force: true });
   });
-
-  async function cli(...args: string[]): Promise<{ status: number | null; output: string }> {
-    const child = spawn(
-      process.execPath,
-      [
-        '-r',
-        path.join(root, 'test/typescript-register.cjs'),
-        path.join(root, 'node_modules/sequelize-cli/lib/sequelize'),
-        ...args,
-      ],
-      { cwd: project, env: { ...process.env, ...(await cluster.local.env()), NODE_ENV: 'development' } },
-    );
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (text: Buffer) => (output += text.toString()));
-    const [status] = (await once(child, 'close')) as [number | null];
-    return { status, output };
-  }
 
   const write = (file: string, text: string) => {
     writeFileSync(path.join(project, file), text);

@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import type { TestCluster } from '../cluster';
+
+const root = path.resolve(__dirname, '../..');
+
+/** Runs sequelize-cli in a folder, with the environment of the local DSQL. */
+export async function sequelizeCli(
+  cluster: TestCluster,
+  folder: string,
+  ...args: string[]
+): Promise<{ readonly status: number | null; readonly output: string }> {
+  const child = spawn(
+    process.execPath,
+    [
+      '-r',
+      path.join(root, 'test/typescript-register.cjs'),
+      path.join(root, 'node_modules/sequelize-cli/lib/sequelize'),
+      ...args,
+    ],
+    { cwd: folder, env: { ...process.env, ...(await cluster.local.env()), NODE_ENV: 'development' } },
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text: Buffer) => (output += text.toString()));
+  }
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, output };
+}
