@@ -50,9 +50,18 @@ export class DsqlQuery extends PostgresQuery {
   #readReturned(result: unknown): void {
     const model = this.model as ReadModel | undefined;
     const { instance, type } = this.options as { readonly instance?: Model; readonly type?: string };
-    if (instance) readWholeNumbers([instance.dataValues as Record<string, unknown>], { model });
-    else if (type === QueryTypes.INSERT && Array.isArray(result) && Array.isArray(result[0])) {
-      readWholeNumbers(result[0] as Record<string, unknown>[], { model });
+    if (instance) readWholeNumbers([instance.dataValues as Row], { model });
+    else if (type !== undefined && RETURNING.has(type) && Array.isArray(result)) {
+      readWholeNumbers([result[0] as Row | Row[] | undefined].flat().filter(isRow), { model });
     }
   }
+}
+
+type Row = Record<string, unknown>;
+
+/** The types of queries that hand on the rows that a statement has returned. */
+const RETURNING: ReadonlySet<string> = new Set([QueryTypes.INSERT, QueryTypes.UPDATE]);
+
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
