@@ -257,6 +257,7 @@ function mayHoldSeveralStatements({ text, values }: TransactionQuery): boolean {
 /** node-postgres reports a `query_timeout` to the callback, past the query. */
 function telling(query: TransactionQuery, callback: Callback): Callback {
   return (error, result) => {
+    if (!error) rememberFields(result);
     callback(error ? query.outcomeOf(error) : error, result);
   };
 }
@@ -266,10 +267,7 @@ async function promised(query: TransactionQuery, run: RunQuery): Promise<unknown
     return await new Promise((resolve, reject) => {
       query.callback = telling(query, (error, result) => {
         if (error) reject(error);
-        else {
-          rememberFields(result);
-          resolve(result);
-        }
+        else resolve(result);
       });
       run(query as unknown as Submittable);
     });

@@ -1,3 +1,4 @@
+export { NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
   splitOrmOptions,
   type DsqlOrmOptions,

@@ -1,6 +1,6 @@
 import type { Sequelize } from 'sequelize';
 import { PostgresDialect } from 'sequelize/lib/dialects/postgres/index';
-import type { ResolvedMapping } from '../schema';
+import { NumberKeys, type ResolvedMapping } from '../schema';
 import { isOfType } from './column-types';
 import { DsqlConnectionManager } from './dsql-connection-manager';
 import { DsqlQuery } from './dsql-query';
@@ -8,6 +8,7 @@ import { DsqlQueryGenerator } from './dsql-query-generator';
 import { DsqlQueryInterface } from './dsql-query-interface';
 import { jsonbArray } from './jsonb-array';
 import type { ResolvedSequelizeOptions } from './options';
+import { isNumberKey } from './whole-numbers';
 
 /** What a column cannot have. */
 const UNSUPPORTED_TYPES = {
@@ -21,11 +22,14 @@ const UNSUPPORTED_TYPES = {
 
 /** Sequelize's PostgreSQL dialect, on Aurora DSQL, for one instance. It goes on calling itself `postgres`. */
 export class DsqlDialect extends PostgresDialect {
+  /** What makes numbers of the keys in raw results. */
+  readonly numberKeys: NumberKeys;
   readonly #mapping: ResolvedMapping;
 
   constructor(sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
     super(sequelize);
     this.#mapping = resolved.mapping;
+    this.numberKeys = new NumberKeys((column) => isNumberKey(sequelize, column));
     // EXCEPTION is how Sequelize catches a duplicate key in PL/pgSQL, which Aurora DSQL has not.
     this.supports = { ...this.supports, EXCEPTION: false, skipLocked: false, ...UNSUPPORTED_TYPES };
     this.Query = DsqlQuery;

@@ -1,12 +1,17 @@
 import { EmptyResultError, QueryTypes, UniqueConstraintError, type Model, type Transaction } from 'sequelize';
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
+import { fieldsOf } from '../connection';
 import type { CommitProgress } from './commit-transaction';
+import type { DsqlDialect } from './dsql-dialect';
 import { findDuplicateKey } from './duplicate-key';
 import { addExplanation } from './refusal-explanation';
 import { readWholeNumbers, type ReadModel } from './whole-numbers';
 
 /** Sequelize's PostgreSQL query, on Aurora DSQL. */
 export class DsqlQuery extends PostgresQuery {
+  /** Where the columns of a result come from that no model tells. */
+  #fields: ReturnType<typeof fieldsOf>;
+
   override async run(sql: string, parameters?: unknown[]): Promise<unknown> {
     const { exception, commitProgress } = this.options as {
       readonly exception?: boolean;
@@ -16,7 +21,8 @@ export class DsqlQuery extends PostgresQuery {
     try {
       const result = await super.run(sql, parameters);
       if (commitProgress !== undefined) commitProgress.state = 'done';
-      this.#readReturned(result);
+      if (!this.model) await this.#readRaw(result);
+      else this.#readReturned(result);
       return result;
     } catch (error) {
       // The INSERT of `findOrCreate` skipped a row that was there already.
@@ -42,8 +48,19 @@ export class DsqlQuery extends PostgresQuery {
   }
 
   protected override handleSelectQuery(rows: Record<string, unknown>[]): unknown {
+    this.#fields = fieldsOf(rows);
     readWholeNumbers(rows, this.options);
     return super.handleSelectQuery(rows);
+  }
+
+  /** The statement is done, so nothing that goes wrong here may look like a failure of it: the keys stay texts. */
+  async #readRaw(result: unknown): Promise<void> {
+    const { numberKeys } = this.sequelize.dialect as DsqlDialect;
+    const [first] = Array.isArray(result) ? (result as unknown[]) : [];
+    const fields = this.#fields ?? fieldsOf(first);
+    const rows = [this.#fields === undefined ? first : result].flat().filter(isRow);
+    if (fields === undefined || rows.length === 0) return;
+    await numberKeys.convert(rows, fields, (sql) => this.connection.query(sql)).catch(() => undefined);
   }
 
   /** What an INSERT or UPDATE has returned goes into the instance, or is handed on as rows. */

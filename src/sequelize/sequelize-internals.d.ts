@@ -150,10 +150,13 @@ declare module 'sequelize/lib/dialects/postgres/query-interface' {
 
 declare module 'sequelize/lib/dialects/postgres/query' {
   import type { Sequelize } from 'sequelize';
+  import type { Client } from 'pg';
 
   /** One statement on one connection. */
   class PostgresQuery {
-    constructor(connection: unknown, sequelize: Sequelize, options: object);
+    constructor(connection: Client, sequelize: Sequelize, options: object);
+    protected readonly connection: Client;
+    protected readonly sequelize: Sequelize & { readonly dialect: object };
     protected readonly options: Readonly<Record<string, unknown>>;
     protected readonly model: unknown;
     protected handleSelectQuery(rows: Record<string, unknown>[]): unknown;

@@ -1,5 +1,6 @@
-import type { Model, ModelStatic } from 'sequelize';
-import { isWholeNumber, type ColumnAttribute } from './column-types';
+import type { Model, ModelStatic, Sequelize } from 'sequelize';
+import type { BigintColumn } from '../schema';
+import { isWholeNumber, modelOf, type ColumnAttribute } from './column-types';
 
 /** A model, as far as its columns are concerned; the map is another one after each change of them. */
 export type ReadModel = ModelStatic<Model> & {
@@ -76,4 +77,14 @@ function aliasesOf(attributes: unknown): ReadonlyMap<string, string> {
       Array.isArray(each) && typeof each[0] === 'string' && typeof each[1] === 'string',
   );
   return new Map(pairs.map(([column, alias]) => [alias, column]));
+}
+
+/** What a model says of a column of its table; without one, what counts by itself is a number, and what refers to that. */
+export function isNumberKey(
+  sequelize: Sequelize,
+  { schema, tableName, name, isIdentity, refersToIdentity }: BigintColumn,
+): boolean {
+  const model = modelOf(sequelize, { schema, tableName }) as ReadModel | undefined;
+  const type = model?.fieldRawAttributesMap[name]?.type;
+  return type === undefined ? isIdentity || refersToIdentity : isWholeNumber(type);
 }

@@ -2,12 +2,11 @@ import type { DataSource, EntityMetadata, ObjectLiteral, ReplicationMode } from 
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { DsqlPool, type DsqlPoolOptions, type ResolvedConnection } from '../connection';
-import type { ResolvedMapping } from '../schema';
+import { NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
 import { isStored } from './column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
 import { DsqlSchemaBuilder } from './dsql-schema-builder';
 import { hasIdentityValues, isNumberKey, isNumberOfView } from './identity-keys';
-import { NumberKeys } from './number-keys';
 import type { ResolvedDriverOptions } from './options';
 import { dataSourceOf } from './transactions';
 
@@ -29,7 +28,7 @@ export class DsqlDriver extends PostgresDriver {
 
   constructor(dataSource: DataSource, resolved: ResolvedDriverOptions) {
     super(dataSource);
-    this.numberKeys = new NumberKeys(dataSource);
+    this.numberKeys = new NumberKeys((column) => isKeyOf(dataSource, column));
     this.#resolved = resolved;
     this.supportedIsolationLevels = ['REPEATABLE READ'];
     // Their ids come from an identity column, and those are bigint only.
@@ -110,4 +109,17 @@ export class DsqlDriver extends PostgresDriver {
 /** The value of a key as the entity says it is: the database gives bigint as a text. */
 function asNumber(value: unknown): unknown {
   return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
+}
+
+/** What an entity says of a column; without one, identity columns are keys. */
+function isKeyOf(
+  { driver, entityMetadatas }: DataSource,
+  { schema, tableName, name, isIdentity }: BigintColumn,
+): boolean {
+  const ofTable = entityMetadatas.filter((metadata) => {
+    const parsed = driver.parseTableName(metadata);
+    return parsed.tableName === tableName && (parsed.schema ?? driver.schema ?? 'public') === schema;
+  });
+  const columns = ofTable.flatMap((metadata) => metadata.findColumnWithDatabaseName(name) ?? []);
+  return columns.length === 0 ? isIdentity : columns.some(isNumberKey);
 }

@@ -13,10 +13,10 @@ import {
   withMarker,
   type StatementTransaction,
 } from '../occ';
+import type { ReadCatalogue } from '../schema';
 import { clearTable } from './clear-table';
 import type { DsqlDriver } from './dsql-driver';
 import { MigrationSteps } from './migration-steps';
-import type { ReadCatalogue } from './number-keys';
 import { appendToMessage, withExplanation } from './refusal-explanation';
 import { adaptRowLocks } from './row-locks';
 import { SchemaQueryRunner } from './schema-query-runner';

@@ -367,7 +367,7 @@ describe('the rest', () => {
     await sequelize.query(`INSERT INTO users (name) VALUES ('a')`);
     await sequelize.query('TRUNCATE TABLE users RESTART IDENTITY');
     await sequelize.query(`INSERT INTO users (name) VALUES ('b')`);
-    expect(await select('SELECT * FROM users')).toStrictEqual([{ id: '1', name: 'b', age: 3 }]);
+    expect(await select('SELECT * FROM users')).toStrictEqual([{ id: 1, name: 'b', age: 3 }]);
   });
 });
 

@@ -280,6 +280,35 @@ describe('autoIncrement', () => {
     });
   });
 
+  it('counts in numbers in raw results, too, and leaves every other bigint the text that it is', async () => {
+    const Owner = sequelize.define('owner', { big: DataTypes.BIGINT }, { timestamps: false });
+    const Pet = sequelize.define('pet', {}, { timestamps: false });
+    Owner.hasMany(Pet);
+    await sequelize.sync();
+    await queryInterface.createTable('strays', {
+      id: { type: DataTypes.INTEGER, primaryKey: true, autoIncrement: true },
+      ownerId: { type: DataTypes.INTEGER, references: { model: 'owners', key: 'id' } },
+      big: DataTypes.BIGINT,
+    });
+    await Owner.create({ big: 5 });
+    await Pet.create({ ownerId: 1 });
+    const sql = `INSERT INTO strays ("ownerId", big) VALUES (1, 5) RETURNING *`;
+    const stray = { id: 1, ownerId: 1, big: '5' };
+    expect((await sequelize.query(sql))[0]).toStrictEqual([stray]);
+    const select = { type: QueryTypes.SELECT } as const;
+    expect(await sequelize.query('SELECT * FROM strays', select)).toStrictEqual([stray]);
+    expect(await sequelize.query('SELECT * FROM strays', { ...select, plain: true })).toStrictEqual(stray);
+    expect(
+      await sequelize.query(
+        'SELECT o.id, o.big, p."ownerId" AS owner, (SELECT count(*) FROM pets) AS pets FROM owners o, pets p',
+        select,
+      ),
+    ).toStrictEqual([{ id: 1, big: '5', owner: 1, pets: '1' }]);
+    expect(await sequelize.query('SELECT * FROM owners', { model: Owner, mapToModel: true })).toMatchObject([
+      { id: 1, big: '5' },
+    ]);
+  });
+
   it('is followed in migrations, too', async () => {
     const id = { type: DataTypes.INTEGER, primaryKey: true, autoIncrement: true };
     const refersTo = (model: string) => ({ type: DataTypes.INTEGER, references: { model, key: 'id' } });

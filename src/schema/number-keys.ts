@@ -1,26 +1,29 @@
 import { types, type FieldDef } from 'pg';
-import type { DataSource } from 'typeorm';
-import { isNumberKey } from './identity-keys';
 
 /** Reads the catalogue, past the host's log. */
 export type ReadCatalogue = (sql: string) => Promise<{ readonly rows: readonly unknown[] }>;
 
 type Row = Record<string, unknown>;
 
-/** A bigint column of a table. */
-interface BigintColumn {
+/** A bigint column of a table, as the catalogue describes it. */
+export interface BigintColumn {
   readonly tableID: number;
   readonly columnID: number;
   readonly schema: string;
   readonly tableName: string;
   readonly name: string;
   readonly isIdentity: boolean;
+  /** It is a foreign key to an identity column. */
+  readonly refersToIdentity: boolean;
 }
 
 const INT8: number = types.builtins.INT8;
 
 const BIGINT_COLUMNS = `SELECT a.attrelid AS "tableID", a.attnum AS "columnID", n.nspname AS schema, c.relname AS "tableName",
-    a.attname AS name, a.attidentity <> '' AS "isIdentity"
+    a.attname AS name, a.attidentity <> '' AS "isIdentity",
+    EXISTS (SELECT FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_attribute t ON t.attrelid = f.confrelid
+      WHERE f.conrelid = a.attrelid AND f.contype = 'f' AND a.attnum = ANY (f.conkey)
+      AND t.attnum = ANY (f.confkey) AND t.attidentity <> '') AS "refersToIdentity"
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE a.atttypid = ${INT8} AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r' AND n.nspname !~ '^(pg_|sys$)'`;
@@ -33,12 +36,13 @@ const BIGINT_COLUMNS = `SELECT a.attrelid AS "tableID", a.attnum AS "columnID", 
  * PostgreSQL, too.
  */
 export class NumberKeys {
-  readonly #dataSource: DataSource;
+  readonly #isKey: (column: BigintColumn) => boolean;
   /** Whether a bigint column is a key, by its table and its number there. */
   readonly #isKnownKey = new Map<string, boolean>();
 
-  constructor(dataSource: DataSource) {
-    this.#dataSource = dataSource;
+  /** @param isKey - whether a column is a number to the application; asked once for each */
+  constructor(isKey: (column: BigintColumn) => boolean) {
+    this.#isKey = isKey;
   }
 
   /**
@@ -64,17 +68,6 @@ export class NumberKeys {
     const found = (await read(BIGINT_COLUMNS)).rows as readonly BigintColumn[];
     for (const field of fields) this.#isKnownKey.set(idOf(field), false);
     for (const column of found) this.#isKnownKey.set(idOf(column), this.#isKey(column));
-  }
-
-  /** What an entity says of a column; without one, identity columns are keys. */
-  #isKey({ schema, tableName, name, isIdentity }: BigintColumn): boolean {
-    const { driver, entityMetadatas } = this.#dataSource;
-    const ofTable = entityMetadatas.filter((metadata) => {
-      const parsed = driver.parseTableName(metadata);
-      return parsed.tableName === tableName && (parsed.schema ?? driver.schema ?? 'public') === schema;
-    });
-    const columns = ofTable.flatMap((metadata) => metadata.findColumnWithDatabaseName(name) ?? []);
-    return columns.length === 0 ? isIdentity : columns.some(isNumberKey);
   }
 }
 
