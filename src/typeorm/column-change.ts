@@ -14,13 +14,16 @@ export function isIdentity({ isGenerated, generatedIdentity }: TableColumn): boo
 /**
  * A column before and after a change, as they are stored: an enum is a text, and a text that becomes an enum stays what
  * it is.
+ *
+ * @param storedType - what the column is in the database, if it is an enum to TypeORM
  */
 export function storedForms(
   oldColumn: TableColumn,
   newColumn: TableColumn,
+  storedType = 'text',
 ): { readonly before: TableColumn; readonly after: TableColumn } {
-  const before = stored(oldColumn);
-  const after = stored(newColumn);
+  const before = stored(oldColumn, storedType);
+  const after = stored(newColumn, 'text');
   if (isEnum(newColumn) && !newColumn.isArray && /^(?:text|character varying)$/.test(before.type)) {
     after.type = before.type;
     after.length = before.length;
@@ -28,10 +31,10 @@ export function storedForms(
   return { before, after };
 }
 
-function stored(column: TableColumn): TableColumn {
+function stored(column: TableColumn, type: string): TableColumn {
   const form = column.clone();
   if (!isEnum(column) || column.isArray) return form;
-  form.type = 'text';
+  form.type = type;
   form.enum = undefined;
   form.enumName = undefined;
   return form;

@@ -6,7 +6,7 @@ import { NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
 import { isStored } from './column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
 import { DsqlSchemaBuilder } from './dsql-schema-builder';
-import { hasIdentityValues, isNumberKey, isNumberOfView } from './identity-keys';
+import { hasIdentityValues, isNumber, isNumberOfView } from './identity-keys';
 import type { ResolvedDriverOptions } from './options';
 import { dataSourceOf } from './transactions';
 
@@ -60,7 +60,7 @@ export class DsqlDriver extends PostgresDriver {
 
   // The host's types say `any` of values.
   override prepareHydratedValue(value: unknown, column: ColumnMetadata): unknown {
-    const isKey = isNumberKey(column) || isNumberOfView(column);
+    const isKey = isNumber(column) || isNumberOfView(column);
     return super.prepareHydratedValue(isKey ? asNumber(value) : value, column) as unknown;
   }
 
@@ -71,7 +71,7 @@ export class DsqlDriver extends PostgresDriver {
     if (insertResult === undefined) return undefined;
     const values = Object.entries(insertResult).map(([name, value]): [string, unknown] => {
       const column = metadata.findColumnWithDatabaseName(name);
-      return [name, column !== undefined && isNumberKey(column) ? asNumber(value) : value];
+      return [name, column !== undefined && isNumber(column) ? asNumber(value) : value];
     });
     return super.createGeneratedMap(metadata, Object.fromEntries(values));
   }
@@ -121,5 +121,5 @@ function isKeyOf(
     return parsed.tableName === tableName && (parsed.schema ?? driver.schema ?? 'public') === schema;
   });
   const columns = ofTable.flatMap((metadata) => metadata.findColumnWithDatabaseName(name) ?? []);
-  return columns.length === 0 ? isIdentity : columns.some(isNumberKey);
+  return columns.length === 0 ? isIdentity : columns.some(isNumber);
 }

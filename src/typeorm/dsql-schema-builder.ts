@@ -147,11 +147,13 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
     const { driver } = this.#dataSource;
     const metadata = this.entityToSyncMetadatas.find((each) => this.#isSame(each, path));
     const wanted = metadata?.findColumnWithDatabaseName(columnName);
-    const column = this.#tableOf(path)?.findColumnByName(columnName);
-    if (wanted === undefined || column === undefined) return false;
+    const table = this.#tableOf(path);
+    const column = table?.findColumnByName(columnName);
+    if (table === undefined || wanted === undefined || column === undefined) return false;
     const { before, after } = storedForms(
       column,
       new TableColumn(TableUtils.createTableColumnOptions(wanted, driver)),
+      this.#runner.enumTypeOf(table, columnName),
     );
     return newForms(before, after) !== undefined;
   }

@@ -38,9 +38,9 @@ export function isNumberOfView({ entityMetadata, target, propertyName }: ColumnM
 }
 
 /**
- * Whether values of a column are numbers for the application although they are bigint in the database: identity columns
+ * Whether values of a column are numbers for the application although they may be bigint in the database: identity columns
  * are bigint only (recorded from a cluster, 2026-09), and an entity that says `Number` or `int` means a number.
  */
-export function isNumberKey(column: AskedColumn): boolean {
-  return hasIdentityValues(column) && NUMBERS.has(targetOf(column).type);
+export function isNumber(column: AskedColumn): boolean {
+  return NUMBERS.has(targetOf(column).type);
 }

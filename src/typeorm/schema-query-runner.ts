@@ -90,6 +90,11 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     return unvalidatedConstraints(details, metadata);
   }
 
+  /** What a column of a loaded table is in the database, if it is an enum to TypeORM. */
+  enumTypeOf(table: Table, column: string): string | undefined {
+    return enumCheckOf(this.#details.get(this.keyOf(table)) ?? NO_DETAILS, column)?.type;
+  }
+
   /** Has the rows of a table checked against a constraint that was added without. */
   async validateConstraint(table: Table, name: string): Promise<void> {
     await this.executeQueries(
@@ -170,7 +175,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     // The host says that there is no such column.
     if (oldColumn === undefined) return super.changeColumn(table, oldColumnOrName, newColumn);
     await this.asOneChange(async () => {
-      const { before, after } = storedForms(oldColumn, newColumn);
+      const { before, after } = storedForms(oldColumn, newColumn, await this.#storedType(table, oldColumn));
       const forms = newForms(before, after);
       if (forms !== undefined) {
         if (!this.driver.mapping.destructive) {
@@ -219,6 +224,13 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   #pathOf(target: TableTarget): TablePath {
     const { schema, tableName } = this.driver.parseTableName(target);
     return { schema: schema ?? this.driver.searchSchema ?? 'public', name: tableName };
+  }
+
+  async #storedType(table: Table, column: TableColumn): Promise<string | undefined> {
+    if (!isEnum(column)) return undefined;
+    const path = this.#pathOf(table);
+    const details = (await readTableDetails(schemaSession(this), [path])).get(pathKey(path)) ?? NO_DETAILS;
+    return enumCheckOf(details, column.name)?.type;
   }
 
   async #carryOut(queries: readonly Query[]): Promise<void> {
@@ -338,6 +350,16 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     );
   }
 
+  /** Identities are bigint and were created NOT NULL; a column that is not takes its values from a sequence. */
+  async #mayCountUp(table: Table, column: TableColumn): Promise<boolean> {
+    const { schema, name } = this.#pathOf(table);
+    const [found] = (await this.query(
+      `SELECT a.atttypid = 'int8'::regtype AND a.attnotnull AS may FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND a.attname = $3`,
+      [schema, name, column.name],
+    )) as readonly { readonly may: boolean }[];
+    return found?.may === true;
+  }
+
   /** An identity is added and dropped as such; TypeORM knows only how a default of a sequence is. */
   async #changeIdentity(table: Table, before: TableColumn, after: TableColumn): Promise<void> {
     if (before.isGenerated === after.isGenerated) return;
@@ -347,7 +369,11 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       alter(`ADD GENERATED ${column.generatedIdentity ?? 'BY DEFAULT'} AS IDENTITY`);
     if (isIdentity(before)) {
       await this.executeQueries(alter('DROP IDENTITY'), add(before));
-    } else if (after.isGenerated && after.generationStrategy !== 'uuid' && before.isPrimary) {
+    } else if (
+      after.isGenerated &&
+      after.generationStrategy !== 'uuid' &&
+      (await this.#mayCountUp(table, before))
+    ) {
       await this.executeQueries(add(after), alter('DROP IDENTITY'));
     } else return;
     before.isGenerated = after.isGenerated;

@@ -1,6 +1,9 @@
 import type { EntityMetadata, Table, TableColumn } from 'typeorm';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { SchemaSession } from '../schema';
+import { defaultName } from '../sql';
 import { isEnum } from './column-change';
+import { hasIdentityValues, isNumber } from './identity-keys';
 
 /** What the catalogue says of a table beyond what TypeORM reads of it. */
 export interface TableDetails {
@@ -36,6 +39,8 @@ export interface TablePath {
 export interface EnumCheck {
   readonly name: string;
   readonly labels: readonly string[];
+  /** Of the column. */
+  readonly type: 'text' | 'character varying';
 }
 
 const CONSTRAINTS = `SELECT c.conname AS name, c.contype::text AS type, c.convalidated AS is_validated, n.nspname AS schema,
@@ -132,7 +137,7 @@ export function enumCheckOf(details: TableDetails, column: string): EnumCheck | 
     const labels = [...values.matchAll(/'((?:[^']|'')*)'::/gs)].map(([, label = '']) =>
       label.replaceAll("''", "'"),
     );
-    return { name, labels };
+    return { name, labels, type: values.endsWith('::text') ? 'text' : 'character varying' };
   }
   return undefined;
 }
@@ -167,6 +172,7 @@ export function completeTable(
   metadata: EntityMetadata | undefined,
 ): void {
   const hidden = new Set<string>();
+  const tableName = table.name.slice(table.name.lastIndexOf('.') + 1);
   for (const column of table.columns) {
     const notNull = notNullCheckOf(details, column.name);
     if (notNull !== undefined && !isOwnCheck(metadata, notNull.name)) {
@@ -177,10 +183,11 @@ export function completeTable(
     if (column.generatedIdentity === 'BY DEFAULT' && !wantsIdentity(metadata, column.name)) {
       column.generationStrategy = 'increment';
     }
+    completeInteger(column, metadata?.findColumnWithDatabaseName(column.name));
     // A default of 1.5 is compared as '1.5', as the host does it with whole numbers.
     if (/^-?\d+\.\d+$/.test(String(column.default))) column.default = `'${String(column.default)}'`;
     const check = enumCheckOf(details, column.name);
-    if (completeEnum(column, check, metadata) && check !== undefined) hidden.add(check.name);
+    if (completeEnum(tableName, column, check, metadata) && check !== undefined) hidden.add(check.name);
   }
   table.checks = table.checks.filter(({ name }) => name === undefined || !hidden.has(name));
   for (const index of table.indices) {
@@ -205,20 +212,31 @@ function isOwnCheck(metadata: EntityMetadata | undefined, name: string): boolean
   return metadata?.checks.some((check) => check.name === name) === true;
 }
 
+/** A wider integer than the entity asks for keeps its values as well, and so does a narrower one that counts up. */
+function completeInteger(column: TableColumn, wanted: ColumnMetadata | undefined): void {
+  if (wanted === undefined || !isNumber(wanted)) return;
+  if (hasIdentityValues(wanted)) {
+    if (/^(?:integer|smallint)$/.test(column.type)) column.type = 'bigint';
+  } else if (column.type === 'bigint') {
+    column.type = /^(?:int2|smallint)$/.test(String(wanted.type)) ? 'smallint' : 'integer';
+  }
+}
+
 /** @returns whether the column is one of an enum type to TypeORM */
 function completeEnum(
+  tableName: string,
   column: TableColumn,
   check: EnumCheck | undefined,
   metadata: EntityMetadata | undefined,
 ): boolean {
+  if (check === undefined || isOwnCheck(metadata, check.name)) return false;
   const wanted = metadata?.findColumnWithDatabaseName(column.name);
-  if (column.isArray || !/^(?:text|character varying)$/.test(column.type)) return false;
-  // Of a column of no entity, the CHECK alone says that it is one.
-  if (wanted === undefined ? check === undefined : !isEnum(wanted)) return false;
-  if (check !== undefined && isOwnCheck(metadata, check.name)) return false;
+  // Where the entity does not say that it is an enum, it is one by the name that its CHECK was given.
+  const own = defaultName(tableName, [column.name], 'check');
+  if (wanted !== undefined && !isEnum(wanted) && check.name.replace(/\d*$/, '') !== own) return false;
   column.type = 'enum';
   column.length = '';
-  column.enum = [...(check?.labels ?? [])];
+  column.enum = [...check.labels];
   // There is no type whose name could be read.
   if (wanted?.enumName !== undefined) column.enumName = wanted.enumName;
   return true;
