@@ -169,9 +169,13 @@ export function unknownOption(option: string): ConfigurationError {
  * Checks {@link ConnectionOptions} and completes them from the connection string and the environment, in this order.
  *
  * @param options - left untouched
+ * @param defaultPrefix - the `ormPrefix` where neither the options nor the connection string name one
  * @throws {@link ConfigurationError} naming the first option that cannot be
  */
-export function resolveConnection(options: ConnectionOptions | string = {}): ResolvedConnection {
+export function resolveConnection(
+  options: ConnectionOptions | string = {},
+  defaultPrefix?: string,
+): ResolvedConnection {
   const given: ConnectionOptions = typeof options === 'string' ? { connectionString: options } : options;
   for (const name of Object.keys(given)) {
     if (!optionNames.has(name)) throw unknownOption(name);
@@ -254,7 +258,7 @@ export function resolveConnection(options: ConnectionOptions | string = {}): Res
     ca: Object.freeze(typeof ca === 'string' ? [ca] : [...ca]),
     sslNegotiation,
     schema: given.schema,
-    applicationName: applicationName(given.ormPrefix ?? fromString.ormPrefix),
+    applicationName: applicationName(given.ormPrefix ?? fromString.ormPrefix ?? defaultPrefix),
     maxLifetimeSecs,
     signToken: createTokenSigner({
       ...endpoint,

@@ -34,7 +34,7 @@ interface HookConfig {
  */
 export function dsqlBeforeConnect(options: ConnectionOptions = {}): (config: object) => void {
   const resolve = (endpoint: ConnectionOptions) =>
-    resolveConnection({ ormPrefix: 'sequelize', ...endpoint, ...options });
+    resolveConnection({ ...endpoint, ...options }, 'sequelize');
   const namesHost = options.host !== undefined || options.connectionString !== undefined;
   const named = namesHost ? resolve({}) : undefined;
   const connections = new WeakMap<object, ResolvedConnection>();

@@ -88,17 +88,20 @@ export function resolveSequelizeOptions(
   const applicationName = dialect.application_name;
 
   const resolve = (endpoint: SequelizeEndpoint) =>
-    resolveConnection({
-      ormPrefix: typeof applicationName === 'string' ? applicationName : 'sequelize',
-      ...dsql,
-      connectionString: url,
-      host: endpoint.host === DEFAULT_HOST ? undefined : endpoint.host,
-      port: endpoint.port === undefined ? undefined : Number(endpoint.port),
-      user: endpoint.username,
-      database: endpoint.database,
-      schema: given.schema,
-      ca,
-    });
+    resolveConnection(
+      {
+        ...dsql,
+        ormPrefix: dsql.ormPrefix ?? (typeof applicationName === 'string' ? applicationName : undefined),
+        connectionString: url,
+        host: endpoint.host === DEFAULT_HOST ? undefined : endpoint.host,
+        port: endpoint.port === undefined ? undefined : Number(endpoint.port),
+        user: endpoint.username,
+        database: endpoint.database,
+        schema: given.schema,
+        ca,
+      },
+      'sequelize',
+    );
   const connectionOf = rememberEndpoints(resolve);
 
   const { replication } = given;

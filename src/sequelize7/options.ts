@@ -4,7 +4,6 @@ import {
   checkDsqlOptions,
   ConfigurationError,
   driverOptionNames,
-  parseConnectionString,
   resolveConnection,
   unknownOption,
   withTrustRoots,
@@ -118,17 +117,20 @@ export function resolveOptions(raw: RawOptions): ResolvedOptions {
     }
     return {
       driver,
-      connection: resolveConnection({
-        ormPrefix: application_name ?? ormPrefixIn(connectionString) ?? 'sequelize',
-        ...own,
-        connectionString,
-        host,
-        port,
-        user,
-        database,
-        schema,
-        ca: withTrustRoots(own.ca, 'ssl', ssl),
-      }),
+      connection: resolveConnection(
+        {
+          ...own,
+          ormPrefix: own.ormPrefix ?? application_name,
+          connectionString,
+          host,
+          port,
+          user,
+          database,
+          schema,
+          ca: withTrustRoots(own.ca, 'ssl', ssl),
+        },
+        'sequelize',
+      ),
     };
   };
   const connectionOf = rememberEndpoints(resolve);
@@ -142,10 +144,6 @@ export function resolveOptions(raw: RawOptions): ResolvedOptions {
     : [ownEndpoint];
   for (const endpoint of endpoints) connectionOf(endpoint);
   return { connectionOf, transactions, mapping };
-}
-
-function ormPrefixIn(connectionString: string | undefined): string | undefined {
-  return connectionString === undefined ? undefined : parseConnectionString(connectionString).ormPrefix;
 }
 
 /** The names under which an endpoint is described; Sequelize hands the others on to nobody. */

@@ -156,16 +156,19 @@ function resolveEndpoint(
   if (named.password !== undefined) {
     throw new ConfigurationError('password', `cannot be used. ${refusedOptions.password}`);
   }
-  return resolveConnection({
-    ormPrefix: endpoint.applicationName ?? applicationName ?? 'typeorm',
-    ...dsql,
-    connectionString: endpoint.url,
-    host: endpoint.host,
-    port: endpoint.port,
-    user: endpoint.username,
-    database: endpoint.database,
-    schema,
-  });
+  return resolveConnection(
+    {
+      ...dsql,
+      ormPrefix: dsql.ormPrefix ?? endpoint.applicationName ?? applicationName,
+      connectionString: endpoint.url,
+      host: endpoint.host,
+      port: endpoint.port,
+      user: endpoint.username,
+      database: endpoint.database,
+      schema,
+    },
+    'typeorm',
+  );
 }
 
 const INT8_OID = 20;

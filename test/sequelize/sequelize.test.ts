@@ -147,6 +147,19 @@ describe('connections', () => {
     await byUrl.close();
   });
 
+  it.each([
+    ['neither', '', {}, /^sequelize:/],
+    ['a url', '?ormPrefix=till', {}, /^till:/],
+    ['application_name beside a url', '?ormPrefix=till', { application_name: 'shop' }, /^shop:/],
+  ])('are named after %s', async (_, parameters, dialectOptions, name) => {
+    const { host, port, dsql } = cluster.orm;
+    const url = `dsql://admin@${host}:${port}/postgres${parameters}`;
+    const named = createDsqlSequelize(url, { dsql, dialectOptions, logging: false });
+    const [rows] = await named.query("SELECT current_setting('application_name') AS name");
+    expect(rows).toStrictEqual([{ name: expect.stringMatching(name) as string }]);
+    await named.close();
+  });
+
   it('reach each endpoint of a replication', async () => {
     const { host, port, dsql } = cluster.orm;
     const replicated = createDsqlSequelize({

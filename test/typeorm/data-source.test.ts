@@ -212,6 +212,21 @@ it('a url says where the cluster is', async () => {
   await source.destroy();
 });
 
+it.each([
+  ['neither', '', {}, /^typeorm:/],
+  ['a url', '?ormPrefix=till', {}, /^till:/],
+  ['applicationName beside a url', '?ormPrefix=till', { applicationName: 'shop' }, /^shop:/],
+])('connections are named after %s', async (_, parameters, options, name) => {
+  const { host, port, dsql } = cluster.orm;
+  const url = `postgres://admin@${host}:${port}/postgres${parameters}`;
+  const source = createDsqlDataSource({ url, dsql, ...options });
+  await source.initialize();
+  expect(await source.query("SELECT current_setting('application_name') AS name")).toStrictEqual([
+    { name: expect.stringMatching(name) as string },
+  ]);
+  await source.destroy();
+});
+
 it('replication reaches each endpoint with a token of its own', async () => {
   const { host, port, dsql } = cluster.orm;
   const source = createDsqlDataSource({
