@@ -80,7 +80,8 @@ describe('the packed package', () => {
         join(consumer, 'app.ts'),
         `import { DsqlClient, DsqlPool, retryOnConflict } from 'aurora-dsql-orm';
        import { createDsqlDataSource, runInTransaction } from 'aurora-dsql-orm/typeorm';
-       import { createDsqlSequelize, dsqlBeforeConnect } from 'aurora-dsql-orm/sequelize';
+       import { attachDsql, createDsqlSequelize, dsqlBeforeConnect, inBatches } from 'aurora-dsql-orm/sequelize';
+       import 'aurora-dsql-orm/sequelize/register';
        import { DsqlDialect, runInTransaction as runInTransaction7 } from 'aurora-dsql-orm/sequelize7';
        import { startLocalDsql } from 'aurora-dsql-orm/local';
        import { Sequelize as Sequelize7 } from '@sequelize/core';
@@ -97,6 +98,9 @@ describe('the packed package', () => {
        export const plain = new Sequelize({
          dialect: 'postgres', hooks: { beforeConnect: dsqlBeforeConnect({ host }) },
        });
+       export const registered = new Sequelize({ dialect: 'postgres', host, dsql: { batch: true } });
+       export const attached = attachDsql(registered, { nested: 'join' }).transaction({ label: 'x' }, () => Promise.resolve(1));
+       export const counts: Promise<number[]> = inBatches(sequelize, [1, 2], { concurrency: 2 }, async (batch) => batch.length);
        export const sum: Promise<number> = runInTransaction(dataSource, (manager) => manager.sum('account', 'balance' as never).then((total) => total ?? 0));
        export const local: Promise<string> = startLocalDsql().then(({ host }) => host);
        export const answer: Promise<number> = retryOnConflict(() => Promise.resolve(42), { maxAttempts: 3 });

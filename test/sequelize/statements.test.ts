@@ -95,18 +95,13 @@ describe('a statement outside a transaction', () => {
   });
 
   it('leaves the instance as before when it gives up', async () => {
-    const brief = createDsqlSequelize({
-      ...cluster.orm,
-      logging: false,
-      dsql: { ...cluster.orm.dsql, retry: { maxAttempts: 2, baseDelayMs: 0 } },
-    });
+    const brief = open({ dsql: { retry: { maxAttempts: 2, baseDelayMs: 0 } } });
     const account = defineAccounts(brief).build({ balance: 7 });
     conflicts();
     expect(isRetryExhaustedError(await failure(account.save()))).toBe(true);
     expect([account.isNewRecord, account.balance]).toStrictEqual([true, 7]);
     await account.save();
     expect(await balances(cluster, [account.id])).toStrictEqual([7]);
-    await brief.close();
   });
 
   it('gets its turn, however many want the same row', async () => {
@@ -143,7 +138,7 @@ describe('a statement outside a transaction', () => {
   });
 
   it('that begins a transaction by hand does not swallow what comes behind it', async () => {
-    const one = createDsqlSequelize({ ...cluster.orm, logging: false, pool: { max: 1 } });
+    const one = open({ pool: { max: 1 } });
     const Accounts = defineAccounts(one);
     await one.query('BEGIN');
     const { id } = await Accounts.create({ balance: 7 });
@@ -151,7 +146,6 @@ describe('a statement outside a transaction', () => {
       isTransactionRolledBackError(((await failure(one.query('COMMIT'))) as { parent: unknown }).parent),
     ).toBe(true);
     expect(await balances(cluster, [id])).toStrictEqual([7]);
-    await one.close();
   });
 });
 
@@ -187,17 +181,12 @@ describe("Sequelize's own `retry` option", () => {
     },
     {},
   ])('is left alone when it would not: %p', async (retry) => {
-    const allowed = createDsqlSequelize({ ...cluster.orm, logging: false, retry: retry as { max: number } });
+    const allowed = open({ retry: retry as { max: number } });
     await expect(allowed.authenticate()).resolves.toBeUndefined();
-    await allowed.close();
   });
 
   it('is not applied inside a transaction', async () => {
-    const retried = createDsqlSequelize({
-      ...cluster.orm,
-      logging: false,
-      retry: { max: 3, match: [/no_such_column/] },
-    });
+    const retried = open({ retry: { max: 3, match: [/no_such_column/] } });
     const work = (transaction: Transaction | null) => retried.query('SELECT no_such_column', { transaction });
     const sent = jest.fn();
     retried.addHook('beforeQuery', sent);
@@ -206,6 +195,5 @@ describe("Sequelize's own `retry` option", () => {
     sent.mockClear();
     await failure(work(null));
     expect(sent).toHaveBeenCalledTimes(3);
-    await retried.close();
   });
 });
