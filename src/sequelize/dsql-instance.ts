@@ -139,6 +139,9 @@ export class DsqlInstance {
           get isUsed() {
             return transaction.isUsed;
           },
+          get hasChangedSchema() {
+            return transaction.hasChangedSchema;
+          },
           commit: () => transaction.commitAlone(),
           reasonOf: (error) => transaction.reasonOf(error),
         });

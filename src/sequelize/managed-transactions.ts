@@ -22,6 +22,8 @@ export interface OpenTransaction {
   readonly touched: TouchedInstances;
   /** Whether there is something to commit. */
   readonly isUsed: boolean;
+  /** Whether it changes the schema, and so cannot write rows. */
+  readonly hasChangedSchema: boolean;
   /** COMMIT, without the `afterCommit` hooks. */
   commit(): ReturnType<typeof commitTransaction>;
   /** What really ended the transaction, when this was thrown. */
@@ -99,6 +101,7 @@ export class ManagedTransactions {
           open = opened;
           const { transaction, touched } = opened;
           const value = await touched.watch(() => work(transaction));
+          if (opened.hasChangedSchema) marker = undefined;
           if (marker !== undefined && opened.isUsed) {
             await this.#markers.write(marker, (text, values) =>
               this.#sequelize.query(text, {

@@ -36,6 +36,7 @@ export function managePlain(sequelize: Sequelize): ManagedTransactions {
         transaction,
         touched,
         isUsed: true,
+        hasChangedSchema: false,
         commit: () => commitTransaction(transaction, { state: 'sent' }),
         reasonOf: (error) => error,
       });

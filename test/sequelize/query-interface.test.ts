@@ -431,6 +431,20 @@ describe('in a transaction', () => {
     expect(await queryInterface.describeTable('users')).not.toHaveProperty('age');
   });
 
+  it('goes without a commit marker, which is a row', async () => {
+    const marked = createDsqlSequelize({
+      ...cluster.orm,
+      dsql: { ...cluster.orm.dsql, commitMarkers: true },
+      logging: false,
+    });
+    await marked.transaction((transaction) =>
+      marked.getQueryInterface().createTable('users', { id }, { transaction }),
+    );
+    await marked.getQueryInterface().addColumn('users', 'name', DataTypes.STRING);
+    expect(await queryInterface.describeTable('users')).toHaveProperty('name');
+    await marked.close();
+  });
+
   it.each<[string, (transaction: Transaction) => Promise<unknown>]>([
     [
       'two changes',
