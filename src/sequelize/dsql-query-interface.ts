@@ -176,7 +176,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
 
   /** Of an index that is being built or could not be built, `valid` is false. */
   override async showIndex(tableName: TableIdentifier, options: CallOptions = {}): Promise<object[]> {
-    const [table] = await this.changes.readTablesWhere(this.#named(tableName), options);
+    const table = await this.#find(tableName, options);
     // `sync` is to build what is not built.
     const shown = (table?.indexes ?? []).filter(({ valid }) => valid || !this.changes.isTogether(options));
     return shown.map(({ name, primary, unique, valid, indkey, definition, keys }) => ({
@@ -207,31 +207,30 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   ): Promise<object[]> {
     // `sync({ alter })` asks in order to make each of them anew; `changeColumn` changes what is different.
     if (Boolean(options.alter) && options.force !== true && this.changes.isTogether(options)) return [];
-    const tables = await this.changes.readTablesWhere(this.#named(tableName), options);
+    const table = await this.#find(tableName, options);
+    if (table === undefined) return [];
     const catalog = this.sequelize.config.database;
-    return tables.flatMap((table) =>
-      table.constraints.flatMap(({ name, columns, target, deferrable, deferred }) =>
-        target === null
-          ? []
-          : columns.map((columnName, at) => ({
-              constraintName: name,
-              constraintSchema: table.schema,
-              constraintCatalog: catalog,
-              tableName: table.name,
-              tableSchema: table.schema,
-              tableCatalog: catalog,
-              columnName,
-              referencedTableSchema: target.schema,
-              referencedTableCatalog: catalog,
-              referencedTableName: target.name,
-              referencedColumnName: target.columns[at],
-              deferrable: !deferrable
-                ? Deferrable.NOT
-                : deferred
-                  ? Deferrable.INITIALLY_DEFERRED
-                  : Deferrable.INITIALLY_IMMEDIATE,
-            })),
-      ),
+    return table.constraints.flatMap(({ name, columns, target, deferrable, deferred }) =>
+      target === null
+        ? []
+        : columns.map((columnName, at) => ({
+            constraintName: name,
+            constraintSchema: table.schema,
+            constraintCatalog: catalog,
+            tableName: table.name,
+            tableSchema: table.schema,
+            tableCatalog: catalog,
+            columnName,
+            referencedTableSchema: target.schema,
+            referencedTableCatalog: catalog,
+            referencedTableName: target.name,
+            referencedColumnName: target.columns[at],
+            deferrable: !deferrable
+              ? Deferrable.NOT
+              : deferred
+                ? Deferrable.INITIALLY_DEFERRED
+                : Deferrable.INITIALLY_IMMEDIATE,
+          })),
     );
   }
 
@@ -247,7 +246,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
       return values === undefined ? [] : [{ column: attribute.field ?? key, attribute, values }];
     });
     if (enums.length === 0 || model === undefined) return;
-    const [table] = await this.changes.readTablesWhere(this.#named(tableName), options);
+    const table = await this.#find(tableName, options);
     if (table === undefined) return;
     const statements = enums.flatMap(({ column, attribute, values }) => {
       const check = enumCheckOf(table, column);
@@ -344,23 +343,17 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   }
 
   async #table(tableName: TableIdentifier, options: CallOptions): Promise<CatalogTable> {
-    const { schema, tableName: name } = this.queryGenerator.extractTableDetails(tableName, options);
-    const [table] = await this.changes.readTables([{ schema, name }], options);
-    if (table === undefined) {
-      throw new Error(
-        `No description found for "${name}" table. Check the table name and schema; remember, they _are_ case sensitive.`,
-      );
-    }
-    return table;
+    const table = await this.#find(tableName, options);
+    if (table !== undefined) return table;
+    throw new Error(
+      `No description found for "${nameOf(tableName)}" table. Check the table name and schema; remember, they _are_ case sensitive.`,
+    );
   }
 
-  /** The condition for a table by its name; without a schema, one of that name in any, as Sequelize has it. */
-  #named(table: TableIdentifier): string {
-    const schema = typeof table === 'string' ? undefined : table.schema;
-    const condition = `c.relname = ${this.queryGenerator.escape(nameOf(table))}`;
-    return schema === undefined || schema === ''
-      ? condition
-      : `${condition} AND n.nspname = ${this.queryGenerator.escape(schema)}`;
+  /** A table by its name: where none is said, in the schema of the options, or `public`. */
+  async #find(tableName: TableIdentifier, options: CallOptions): Promise<CatalogTable | undefined> {
+    const { schema, tableName: name } = this.queryGenerator.extractTableDetails(tableName, options);
+    return (await this.changes.readTables([{ schema, name }], options))[0];
   }
 
   /** Makes columns bigint that refer to a bigint of a table without a model, as in a migration. */

@@ -294,6 +294,16 @@ describe('schemas', () => {
 
   it('may hold tables of the same name', async () => {
     await queryInterface.createSchema('archive');
+    const define = (schema?: string) =>
+      sequelize.define(
+        'pet',
+        { name: DataTypes.STRING },
+        { ...(schema !== undefined && { schema }), indexes: [{ fields: ['name'] }] },
+      );
+    await define('archive').sync();
+    await define().sync();
+    expect(await queryInterface.showIndex('pets')).toHaveLength(2);
+    expect(await queryInterface.showIndex({ tableName: 'pets', schema: 'archive' })).toHaveLength(2);
     await queryInterface.createTable({ tableName: 'users', schema: 'archive' }, { a: DataTypes.STRING });
     await queryInterface.createTable('posts', { a: DataTypes.STRING }, { schema: 'archive' } as object);
     await queryInterface.createTable('users', { b: DataTypes.STRING });
