@@ -9,6 +9,13 @@ const CONFLICT_MESSAGES = [
   'mutation conflicts with another transaction, retry as needed',
 ];
 
+/** What a statement fails with, as Sequelize's own error wants it. */
+interface StatementFailure extends Error {
+  readonly code: string;
+  readonly sql: string;
+  readonly parameters: object;
+}
+
 /**
  * Refuses an option of retry-as-promised where it would match a conflict: it repeats single statements.
  *
@@ -17,7 +24,11 @@ const CONFLICT_MESSAGES = [
  * @param wrap - the error of the ORM that the server's error becomes
  * @throws ConfigurationError with the reason
  */
-export function checkRetryOption(retry: unknown, option: string, wrap: (error: Error) => Error): void {
+export function checkRetryOption(
+  retry: unknown,
+  option: string,
+  wrap: (error: StatementFailure) => Error,
+): void {
   if (typeof retry !== 'object' || retry === null) return;
   const { max, match } = retry as { readonly max?: unknown; readonly match?: unknown };
   if (typeof max !== 'number' || max <= 1) return;

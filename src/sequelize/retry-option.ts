@@ -1,17 +1,5 @@
 import { DatabaseError } from 'sequelize';
-import { ConfigurationError } from '../connection';
-
-/** What a conflict says, now and before (recorded from a cluster, 2026-09; AWS user guide until 2026-05). */
-const CONFLICTS = [
-  'change conflicts with another transaction (OC000)',
-  'schema has been updated by another transaction (OC001)',
-  'change conflicts with another transaction, please retry: (OC000)',
-  'schema has been updated by another transaction, please retry: (OC001)',
-  'mutation conflicts with another transaction, retry as needed',
-].map(
-  (message) =>
-    new DatabaseError(Object.assign(new Error(message), { code: '40001', sql: '', parameters: {} })),
-);
+import { checkRetryOption as checkRetryOptionOf } from '../occ';
 
 /**
  * Refuses Sequelize's `retry` option where it would match a conflict.
@@ -21,36 +9,5 @@ const CONFLICTS = [
  * @throws ConfigurationError with the reason
  */
 export function checkRetryOption(retry: unknown, option = 'retry'): void {
-  if (typeof retry !== 'object' || retry === null) return;
-  const { max, match } = retry as { readonly max?: unknown; readonly match?: unknown };
-  if (typeof max !== 'number' || max <= 1) return;
-  const patterns: readonly unknown[] = match === undefined ? [] : Array.isArray(match) ? match : [match];
-  const matchesAll = patterns.length === 0;
-  if (matchesAll || patterns.some((pattern) => CONFLICTS.some((conflict) => matches(pattern, conflict)))) {
-    throw new ConfigurationError(
-      option,
-      `cannot be used like this: ${matchesAll ? 'without match it repeats every statement' : 'its match is true of a conflict'}, and one statement of a transaction cannot be repeated alone. A repeated COMMIT finds no transaction and succeeds, so that all writes are lost in silence. Conflicts are retried already, whole transactions at a time; see dsql.retry.`,
-    );
-  }
-}
-
-/** As retry-as-promised does it, which Sequelize uses. */
-function matches(pattern: unknown, error: Error): boolean {
-  if (typeof pattern === 'function') {
-    try {
-      if (error instanceof (pattern as new () => unknown)) return true;
-    } catch {
-      // An arrow function: it is asked.
-      try {
-        return Boolean((pattern as (asked: Error) => unknown)(error));
-      } catch {
-        return false;
-      }
-    }
-  }
-  if (pattern instanceof RegExp) {
-    const fresh = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''));
-    return fresh.test(error.message) || fresh.test(error.toString());
-  }
-  return pattern === error.message || pattern === error.toString();
+  checkRetryOptionOf(retry, option, (error) => new DatabaseError(error));
 }

@@ -174,8 +174,8 @@ function endpointIn(options: Readonly<Record<string, unknown>>): Endpoint {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-function wrap(error: Error): Error {
-  return new DatabaseError(error as ConstructorParameters<typeof DatabaseError>[0]);
+function wrap(error: ConstructorParameters<typeof DatabaseError>[0]): Error {
+  return new DatabaseError(error);
 }
 
 /** One resolved connection for each endpoint, so that its credentials are resolved once for all its connections. */
