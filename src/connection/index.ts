@@ -23,7 +23,6 @@ export { lifetimeSecs } from './lifetime';
 export { openClient } from './open-client';
 export { resolveConnection, unknownOption, type ConnectionOptions, type ResolvedConnection } from './options';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
-export { connectionRefusalDelayMs } from './refused-connection';
 export { fieldsOf } from './result-fields';
 export { sleep } from './sleep';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';

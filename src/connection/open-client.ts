@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DsqlClient, type DriverOptions } from './client';
 import type { ResolvedConnection } from './options';
 import { connectionRefusalDelayMs } from './refused-connection';
+import { sleep } from './sleep';
 
 /** How long a connection may take to open, in milliseconds, where `connectionTimeoutMillis` is silent. */
 const CONNECT_TIMEOUT_MS = 30_000;

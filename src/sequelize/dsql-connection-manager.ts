@@ -9,16 +9,13 @@ import {
   type Sequelize,
 } from 'sequelize';
 import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
-import { connectionRefusalDelayMs, DsqlClient, lifetimeSecs, sleep } from '../connection';
+import { DsqlClient, lifetimeSecs, openClient } from '../connection';
 import { builtInTypes } from './built-in-types';
 import { oneConnectionPerWaiter } from './one-connection-per-waiter';
 import type { ResolvedSequelizeOptions } from './options';
 
 /** What Aurora DSQL speaks: PostgreSQL 16. */
 const DATABASE_VERSION = '16.0.0';
-
-/** How long a connection may take to open, in milliseconds, where `dialectOptions.connectionTimeoutMillis` is silent. */
-const CONNECT_TIMEOUT_MS = 30_000;
 
 const hostErrors: Readonly<Record<string, new (parent: Error) => ConnectionError>> = {
   ECONNREFUSED: ConnectionRefusedError,
@@ -126,21 +123,14 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   }
 
   async #open(connection: ReturnType<ResolvedSequelizeOptions['connectionOf']>): Promise<DsqlClient> {
-    const { connectionTimeoutMillis = CONNECT_TIMEOUT_MS, ...driverOptions } = this.#resolved.driverOptions;
-    const deadline = Date.now() + connectionTimeoutMillis;
+    const { driverOptions } = this.#resolved;
     const types = {
       getTypeParser: (oid: number, format?: string) => this.getTypeParser(oid, format),
     } as NonNullable<typeof driverOptions.types>;
-    for (let attempt = 1; ; attempt++) {
-      const client = new DsqlClient({ ...driverOptions, connectionTimeoutMillis, types }, connection);
-      try {
-        await client.connect();
-        return client;
-      } catch (error) {
-        const delayMs = connectionRefusalDelayMs(error, attempt);
-        if (delayMs === undefined || Date.now() + delayMs >= deadline) throw hostError(error);
-        await sleep(delayMs);
-      }
+    try {
+      return await openClient({ ...driverOptions, types }, connection);
+    } catch (error) {
+      throw hostError(error);
     }
   }
 }
