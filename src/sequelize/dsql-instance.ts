@@ -1,5 +1,6 @@
 import type { Model, ModelStatic, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
+import { hasTransactionControl } from '../connection';
 import {
   canBeMarked,
   NestedTransactionError,
@@ -13,7 +14,7 @@ import { replaceFindOrCreate } from './find-or-create';
 import { ManagedTransactions, type OpenAttempt } from './managed-transactions';
 import { noTransaction } from './no-transaction';
 import type { ResolvedSequelizeOptions } from './options';
-import { mayBeSentAgain, statementLabel, type StatementOptions } from './statement';
+import { statementLabel, type StatementOptions } from './statement';
 import { replaceSync, schemaChangesOf } from './sync';
 import { trackChanges } from './touched-instances';
 import { splitTransactionOptions, type SequelizeTransactionOptions } from './transaction-options';
@@ -78,7 +79,7 @@ export class DsqlInstance {
       }
     }
     const send = () => this.#hostQuery(sql, options);
-    if (!mayBeSentAgain(text)) return send();
+    if (hasTransactionControl(text)) return send();
     const label = statementLabel(text, options);
     if (this.#transactions.defaults.commitMarkers && canBeMarked(text)) {
       return this.#transactions.runMarked(() => this.#beginFor(sql, options), label);
