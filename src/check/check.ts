@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Sequelize } from 'sequelize';
 import type { DataSource } from 'typeorm';
 import { loadParser, refusals } from '../sql';
-import type { CapabilityOverrides, Simplifications } from '../sql';
+import type { CapabilityOverrides, Simplifications, Statement, TranslateOptions } from '../sql';
 import { Catalog } from './catalog';
 import { Declarations } from './declarations';
 import { discoverFiles, isScript } from './discover-files';
@@ -12,6 +12,8 @@ import {
   isDataSource,
   isOurDataSource,
   loadedEntities,
+  mappingOf,
+  readableDataSource,
   recordEntities,
 } from './entities';
 import { ownRules } from './finding';
@@ -111,6 +113,16 @@ interface Reported {
   readonly edits: readonly Edit[];
   /** The file that the edits are for. */
   readonly file: string;
+}
+
+/** What a data source or an instance of Sequelize holds. */
+interface Models {
+  readonly file: string;
+  /** Whether a door of this package translates what is sent. */
+  readonly isOurs: boolean;
+  /** What the door was told of the translation. */
+  readonly mapping: TranslateOptions;
+  readonly locate: NonNullable<Recording['declarationOf']>;
 }
 
 interface ReadModule {
@@ -244,8 +256,13 @@ class CheckRun {
     const fixes = fixScript(script, source.text, judgement);
     for (const problem of judgement.problems) {
       const { offset } = problem.place;
-      const statement = judgement.parsed.statements.findLast(({ start }) => start <= offset);
-      const fix = problem.replacement && statement && fixes.get(statement);
+      const { statements } = judgement.parsed;
+      const index = statements.findLastIndex(({ start }) => start <= offset);
+      const concerned = TRANSACTION_RULES.has(problem.rule) ? transactionAround(statements, index) : [index];
+      const found = statements
+        .filter((_, at) => concerned.includes(at))
+        .flatMap((each) => fixes.get(each) ?? []);
+      const fix = problem.replacement && together(found);
       this.#found.push({ problem, fix, file });
     }
   }
@@ -294,14 +311,14 @@ class CheckRun {
     const typeorm = typeOrmOf(file);
     if (!typeorm) throw new Error('TypeORM is not installed where this data source is.');
     const entities = await loadedEntities(dataSource, this.#loader);
-    Object.assign(dataSource, {
-      options: { ...dataSource.options, entities, migrations: [], subscribers: [] },
-    });
     this.#typeOrm = new TypeOrmMigrations(entities);
+    const readable = await readableDataSource(typeorm, dataSource, entities);
     const declarations = new Declarations(file, this.#loader.loadedModules(), this);
-    const locate = entityDeclarations(dataSource, declarations);
-    await this.#checkModels(file, isOurDataSource(dataSource), locate, (recording) =>
-      recordEntities(typeorm, file, dataSource, recording),
+    const locate = entityDeclarations(readable, declarations);
+    const isOurs = isOurDataSource(dataSource);
+    const mapping = isOurs ? mappingOf(dataSource) : {};
+    await this.#checkModels({ file, isOurs, mapping, locate }, (recording) =>
+      recordEntities(typeorm, file, readable, recording),
     );
   }
 
@@ -310,21 +327,20 @@ class CheckRun {
     if (!project) throw new Error('Sequelize is not installed where this instance is.');
     const declarations = new Declarations(file, this.#loader.loadedModules(), this);
     const locate = modelDeclarations(sequelize, declarations);
-    await this.#checkModels(file, isOurSequelize(sequelize), locate, (recording) =>
+    await this.#checkModels({ file, isOurs: isOurSequelize(sequelize), mapping: {}, locate }, (recording) =>
       recordModels(project, sequelize, recording),
     );
   }
 
   /** Models are a schema of their own, whatever migrations stand beside them. */
   async #checkModels(
-    file: string,
-    isOurs: boolean,
-    locate: NonNullable<Recording['declarationOf']>,
+    { file, isOurs, mapping, locate }: Models,
     record: (recording: Recording) => Promise<void>,
   ): Promise<void> {
     const catalog = new Catalog();
     const author = isOurs ? 'orm' : 'stock';
-    const recording = new Recording(file, catalog, this, this.#translateOptions, author, locate);
+    const options = { ...this.#translateOptions, ...mapping };
+    const recording = new Recording(file, catalog, this, options, author, locate);
     try {
       await record(recording);
     } finally {
@@ -388,6 +404,22 @@ class CheckRun {
       else this.#failures.push({ file, message: error instanceof Error ? error.message : String(error) });
     }
   }
+}
+
+/** Rules that are about all of a transaction. */
+const TRANSACTION_RULES = new Set(['multiple-ddl', 'ddl-and-dml']);
+
+function transactionAround(statements: readonly Statement[], index: number): number[] {
+  const begin = statements.findLastIndex(({ kind }, at) => at < index && kind === 'begin');
+  const end = statements.findIndex(({ kind }, at) => at > index && kind === 'commit');
+  return Array.from({ length: end - begin + 1 }, (_, at) => begin + at);
+}
+
+/** Several fixes as one: none of them without the others. */
+function together(fixes: readonly Fix[]): Fix | undefined {
+  const problem = fixes.find((fix) => 'problem' in fix);
+  if (problem || fixes.length === 0) return problem;
+  return { edits: [...new Set(fixes.flatMap((fix) => ('edits' in fix ? fix.edits : [])))] };
 }
 
 /** Whether a door of this package has refused something by itself; the project may have a copy of its own. */

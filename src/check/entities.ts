@@ -1,5 +1,6 @@
 import type { DataSource, EntityMetadata, EntitySchema } from 'typeorm';
 import type { RdbmsSchemaBuilder } from 'typeorm/schema-builder/RdbmsSchemaBuilder.js';
+import type { TranslateOptions } from '../sql';
 import { tableIn } from './declarations';
 import type { Declarations } from './declarations';
 import { globFiles } from './glob-files';
@@ -7,7 +8,7 @@ import { requireFrom } from './load-module';
 import type { ModuleLoader } from './load-module';
 import type { Recording } from './recording';
 import type { Location } from './sql-text';
-import { buildMetadatas, recordingQueryRunner } from './typeorm-recorder';
+import { buildMetadatas, recordingQueryRunner, unconnectedDataSource } from './typeorm-recorder';
 import type { TypeOrm } from './typeorm-recorder';
 
 /** What `entities` may list. */
@@ -22,6 +23,17 @@ export function isDataSource(value: unknown): value is DataSource {
 /** Whether a door of this package translates what the data source sends; the project may have a copy of its own. */
 export function isOurDataSource(dataSource: DataSource): boolean {
   return dataSource.driver.constructor.name === 'DsqlDriver';
+}
+
+/** What a data source of ours was told of the translation. */
+export function mappingOf(dataSource: DataSource): TranslateOptions {
+  const { mapping } = dataSource.driver as unknown as { readonly mapping?: TranslateOptions };
+  const { identityCache, simplify, capabilities } = mapping ?? {};
+  return {
+    ...(identityCache !== undefined && { identityCache }),
+    ...(simplify && { simplify }),
+    ...(capabilities && { capabilities }),
+  };
 }
 
 function hasMethods(value: unknown, names: readonly string[]): boolean {
@@ -50,6 +62,31 @@ function isEntitySchema(value: unknown): boolean {
   return typeof value === 'object' && value !== null && value.constructor.name === 'EntitySchema';
 }
 
+/**
+ * Makes a data source read its entities. One of ours that refuses some of them, with one error for all, gives way to one
+ * of TypeORM's own: then each is found where it is declared.
+ */
+export async function readableDataSource(
+  typeorm: TypeOrm,
+  dataSource: DataSource,
+  entities: readonly Entity[],
+): Promise<DataSource> {
+  const options = { ...dataSource.options, entities, migrations: [], subscribers: [] };
+  Object.assign(dataSource, { options });
+  try {
+    await buildMetadatas(dataSource);
+    return dataSource;
+  } catch (error) {
+    if (!isOurDataSource(dataSource)) throw error;
+    const { entityPrefix, namingStrategy } = dataSource.options;
+    return unconnectedDataSource(typeorm, {
+      entities: [...entities],
+      ...(entityPrefix !== undefined && { entityPrefix }),
+      ...(namingStrategy && { namingStrategy }),
+    });
+  }
+}
+
 /** Records what `synchronize` would send to an empty database. */
 export async function recordEntities(
   typeorm: TypeOrm,
@@ -57,13 +94,6 @@ export async function recordEntities(
   dataSource: DataSource,
   recording: Recording,
 ): Promise<void> {
-  try {
-    await buildMetadatas(dataSource);
-  } catch (error) {
-    // Our door refuses with one error for all; as TypeORM has them, each is found where it is declared.
-    if (!(error instanceof Error) || error.name !== 'UnsupportedFeatureError') throw error;
-    await buildMetadatas(dataSource, typeorm.package.DataSource.prototype);
-  }
   const { driver } = dataSource as unknown as { driver: { isGeneratedColumnsSupported: boolean } };
   driver.isGeneratedColumnsSupported = true;
   recordingQueryRunner(typeorm, dataSource, recording);

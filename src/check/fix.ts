@@ -204,7 +204,7 @@ interface CallText extends Range {
 /** The statement `await someone.query('…', options);` that a literal stands in, alone in its lines. */
 function callAround(source: string, literal: Range): CallText | undefined {
   const before = /(?:^|\n)([\t ]*)(await\s+[\w$.\s]+\(\s*)$/.exec(source.slice(0, literal.start));
-  const after = /^\s*(?:,\s*(?:\{[^{}()]*\})?\s*)?\)[\t ]*;?(?=[\t ]*(?:\r?\n|\/\/|$))/.exec(
+  const after = /^\s*(?:,\s*(?:\{[^{}()]*\}|[\w.]+)?\s*)?\)[\t ]*;?(?=[\t ]*(?:\r?\n|\/\/|$))/.exec(
     source.slice(literal.end),
   );
   if (!before?.[2] || !after) return undefined;

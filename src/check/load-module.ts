@@ -102,6 +102,15 @@ export class ModuleLoader {
  * @returns `undefined` where it is installed in neither place
  */
 export function requireFrom(file: string, name: string): unknown {
+  const key = JSON.stringify([path.dirname(file), name]);
+  if (!required.has(key)) required.set(key, requireAnew(file, name));
+  return required.get(key);
+}
+
+/** By folder and name: looking for a package takes as long as running a migration. */
+const required = new Map<string, unknown>();
+
+function requireAnew(file: string, name: string): unknown {
   for (const from of [file, __filename]) {
     const require = createRequire(from);
     try {

@@ -13,7 +13,6 @@ export interface Exports {
 }
 
 type TypeOrmMigrationClass = new () => {
-  readonly transaction?: boolean;
   up(queryRunner: QueryRunner): Promise<void>;
   down?(queryRunner: QueryRunner): Promise<void>;
 };
@@ -67,12 +66,10 @@ export class TypeOrmMigrations {
   async run(file: string, Migration: TypeOrmMigrationClass, direction: Direction, recording: Recording) {
     const typeorm = typeOrmOf(file);
     if (!typeorm) throw new Error('TypeORM is not installed where this migration is.');
-    this.#dataSource ??= await unconnectedDataSource(typeorm, this.#entities);
+    this.#dataSource ??= await unconnectedDataSource(typeorm, { entities: this.#entities ?? [] });
     const runner = recordingQueryRunner(typeorm, this.#dataSource, recording);
-    const migration = new Migration();
-    if (migration.transaction === true) await runner.startTransaction();
-    await migration[direction]?.(runner);
-    if (runner.isTransactionActive) await runner.commitTransaction();
+    // Whatever `transaction` says of it: createDsqlDataSource takes such a transaction apart by itself.
+    await new Migration()[direction]?.(runner);
   }
 }
 

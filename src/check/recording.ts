@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import type { EnumFacts, TranslateOptions } from '../sql';
-import { createdEnum, parseQuery } from '../sql';
+import { createdEnum, parseQuery, translate } from '../sql';
 import type { Catalog } from './catalog';
 import type { Problem } from './finding';
 import { judge, rowsOf } from './judge';
@@ -31,12 +31,18 @@ export interface RecordedText extends SqlText {
 export interface Sending {
   readonly transaction?: object | undefined;
   readonly hasParameters: boolean;
+  /** Whether the door that the text goes through translates a person's SQL, too, where it can. */
+  readonly isTranslated?: boolean;
 }
 
 interface Call {
+  readonly recording: Recording;
   readonly method: string;
   readonly frames: readonly Frame[];
 }
+
+/** The call that some work belongs to; one for all recordings, because each one costs every promise something. */
+const calls = new AsyncLocalStorage<Call>();
 
 /** Whatever gives the sources of files. */
 export interface Sources {
@@ -53,7 +59,6 @@ const NOT_CALLS = new Set(['constructor', 'transaction', 'define', 'model']);
 export class Recording {
   readonly texts: RecordedText[] = [];
   readonly #problems: Problem[] = [];
-  readonly #call = new AsyncLocalStorage<Call>();
   readonly #transactions = new Map<object, TransactionWatch>();
   readonly #alone = new TransactionWatch();
   #ddl: RecordedText | undefined;
@@ -80,8 +85,8 @@ export class Recording {
 
   /** Runs a method of an ORM for the program, and remembers who called which. */
   call<T>(method: string, run: () => T): T {
-    if (this.#call.getStore()) return run();
-    return this.#call.run({ method, frames: callingFrames() }, run);
+    if (this.#call) return run();
+    return calls.run({ recording: this, method, frames: callingFrames() }, run);
   }
 
   /** A proxy of an ORM's object, whose methods the program calls through {@link call}. */
@@ -99,6 +104,11 @@ export class Recording {
     });
   }
 
+  get #call(): Call | undefined {
+    const call = calls.getStore();
+    return call?.recording === this ? call : undefined;
+  }
+
   begin(transaction: object): void {
     const watch = new TransactionWatch();
     watch.begin(true);
@@ -110,10 +120,11 @@ export class Recording {
   }
 
   /** Notes a text that is sent. */
-  send(sql: string, { transaction, hasParameters }: Sending): RecordedText {
-    const call = this.#call.getStore() ?? { method: 'query', frames: callingFrames() };
-    const author = OWN_SQL.has(call.method) ? 'person' : this.ormAuthor;
-    const found = author === 'person' ? this.#find(sql, call) : undefined;
+  send(sql: string, { transaction, hasParameters, isTranslated = false }: Sending): RecordedText {
+    const call = this.#call ?? { recording: this, method: 'query', frames: callingFrames() };
+    const isOwn = OWN_SQL.has(call.method);
+    const found = isOwn ? this.#find(sql, call) : undefined;
+    const author = isOwn && !(isTranslated && this.#isTranslatable(sql)) ? 'person' : this.ormAuthor;
     const locate = (offset: number, name = '') =>
       this.declarationOf?.(sql, name) ?? this.#locate(call, found, offset, name);
     const text: SqlText = { sql, author, isOneQuery: author === 'person', locate };
@@ -128,6 +139,12 @@ export class Recording {
     this.texts.push(recorded);
     this.#problems.push(...judgement.problems, ...this.#watchWhole(recorded, watch));
     return recorded;
+  }
+
+  #isTranslatable(sql: string): boolean {
+    const catalog = this.catalog.factsFor(sql, parseQuery(sql));
+    const enums = [...(catalog.enums ?? []), ...enumsIn(sql)];
+    return translate(sql, { ...this.options, catalog: { ...catalog, enums } }).refusals.length === 0;
   }
 
   /** What is nothing to DSQL, and yet not well in one migration. */
@@ -185,7 +202,9 @@ export class Recording {
   }
 
   #find(sql: string, { frames }: Call): RecordedText['found'] {
-    for (const { file, line } of [...frames, { file: this.file, line: 1 }]) {
+    const known = [...frames, { file: this.file, line: 1 }];
+    const imported = importedBy(this.sources.get(this.file)).map((file) => ({ file, line: 1 }));
+    for (const { file, line } of [...known, ...imported]) {
       const source = this.sources.get(file);
       const found = source?.find(sql, line);
       if (source && found) return { ...found, source };
@@ -203,6 +222,20 @@ export class Recording {
     return source.locate(named ?? start);
   }
 }
+
+/** The files beside it that a file imports: a text may be kept there. */
+function importedBy(source: SourceFile | undefined): string[] {
+  if (!source) return [];
+  const specifiers = source.text.matchAll(/\b(?:from|require\(|import\()\s*(['"])(\.[^'"]+)\1/g);
+  return [...specifiers].flatMap(([, , specifier = '']) => {
+    const file = path.resolve(path.dirname(source.file), specifier);
+    // TypeScript names a module by what it will be compiled to.
+    const base = file.replace(/\.[cm]?js$/, '');
+    return [file, ...ENDINGS.map((ending) => base + ending)];
+  });
+}
+
+const ENDINGS = ['.ts', '.js', '.mts', '.cts', '.mjs', '.cjs', '/index.ts', '/index.js'];
 
 /** Where a call names a column or a table, as a key or as a text. */
 function offsetOfName(source: string, start: number, method: string, name: string): number | undefined {

@@ -28,6 +28,9 @@ export function sequelizeOf(file: string): SequelizePackage | undefined {
   );
 }
 
+/** What createDsqlSequelize translates of the texts that are not Sequelize's own, where nothing in them is refused. */
+const SCHEMA_CHANGE = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:CREATE|ALTER|DROP|TRUNCATE|COMMENT|DO)\b/i;
+
 /** What is looked at of the options of a query. */
 interface QueryOptions {
   readonly type?: string;
@@ -75,10 +78,11 @@ export function recordingSequelize(project: SequelizePackage, recording: Recordi
           replacements,
         )
       : written;
-    // A read that the query interface makes for itself is none of the program's.
+    const hasParameters = replacements !== undefined || options.bind !== undefined;
     const { judgement } = recording.send(named(sql, options.bind), {
       transaction: options.transaction ?? undefined,
-      hasParameters: replacements !== undefined || options.bind !== undefined,
+      hasParameters,
+      isTranslated: !hasParameters && SCHEMA_CHANGE.test(sql),
     });
     return Promise.resolve(resultOf(options, rowsFor(judgement.parsed)));
   };

@@ -1,5 +1,12 @@
 import type * as typeormPackage from 'typeorm';
-import type { DataSource, DataSourceOptions, QueryRunner, Table as HostTable, View } from 'typeorm';
+import type {
+  DataSource,
+  DataSourceOptions,
+  QueryRunner,
+  Table as HostTable,
+  TableColumn,
+  View,
+} from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import type { TableName } from '../sql';
@@ -25,26 +32,21 @@ export function typeOrmOf(file: string): TypeOrm | undefined {
 /** A data source that is never connected, with entities if a migration uses their repositories. */
 export async function unconnectedDataSource(
   typeorm: TypeOrm,
-  entities: DataSourceOptions['entities'],
+  options: Pick<DataSourceOptions, 'entities' | 'entityPrefix' | 'namingStrategy'>,
 ): Promise<DataSource> {
   const dataSource = new typeorm.package.DataSource({
     type: 'postgres',
     driver: {},
     logging: false,
-    ...(entities && { entities }),
+    ...options,
   });
   await buildMetadatas(dataSource);
   return dataSource;
 }
 
-/**
- * Makes a data source read its entities, as connecting does; TypeORM's types hide how.
- *
- * @param as - the class whose way is taken, if not the data source's own
- */
-export function buildMetadatas(dataSource: DataSource, as: DataSource = dataSource): Promise<void> {
-  const build = Reflect.get(as, 'buildMetadatas') as (this: DataSource) => Promise<void>;
-  return build.call(dataSource);
+/** Makes a data source read its entities, as connecting does; TypeORM's types hide how. */
+export function buildMetadatas(dataSource: DataSource): Promise<void> {
+  return (dataSource as unknown as { buildMetadatas(): Promise<void> }).buildMetadatas();
 }
 
 /** What a driver would have learnt by connecting. */
@@ -148,6 +150,33 @@ export function recordingQueryRunner(
       const known = recording.catalog.table(this.#named(table));
       const type = known?.columns?.find(({ name }) => name === column.name)?.enum;
       return Promise.resolve({ schema: type?.schema ?? 'public', name: type?.name ?? column.name });
+    }
+
+    /**
+     * TypeORM by itself drops the column and adds another one, with its values gone; createDsqlDataSource refuses that
+     * unless `destructive` allows it.
+     */
+    override async changeColumn(
+      target: HostTable | string,
+      oldColumn: TableColumn | string,
+      newColumn: TableColumn,
+    ): Promise<void> {
+      const table = typeof target === 'string' ? await this.getCachedTable(target) : target;
+      const old = typeof oldColumn === 'string' ? table.findColumnByName(oldColumn) : oldColumn;
+      const type = this.#storedType(newColumn);
+      if (!old || old.type === 'enum' || newColumn.type === 'enum' || this.#storedType(old) === type) {
+        return super.changeColumn(table, oldColumn, newColumn);
+      }
+      await this.query(`ALTER TABLE ${this.escapePath(table)} ALTER COLUMN "${old.name}" TYPE ${type}`);
+      this.loadedTables = [];
+    }
+
+    #storedType(column: TableColumn): string {
+      const { isGenerated, generationStrategy } = column;
+      if (isGenerated && generationStrategy !== 'uuid') return 'bigint';
+      const copy = column.clone();
+      copy.type = driver.normalizeType({ type: column.type as never });
+      return driver.createFullType(copy);
     }
 
     protected override loadTables(names?: string[]): Promise<HostTable[]> {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -70,6 +70,53 @@ describe('the packed package', () => {
       '--help',
     ]);
     expect(help).toContain('start a local Aurora DSQL');
+  });
+
+  it('checks scripts, entities and models, and exits as it documents', () => {
+    writeFileSync(join(consumer, 'fine.sql'), 'CREATE TABLE t (id uuid PRIMARY KEY);');
+    writeFileSync(join(consumer, 'refused.sql'), 'CREATE TABLE t (id serial PRIMARY KEY);');
+    writeFileSync(
+      join(consumer, 'data-source.ts'),
+      `import 'reflect-metadata';
+       import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
+       import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+       @Entity()
+       class Account {
+         @PrimaryGeneratedColumn() id!: number;
+         @Column({ type: 'inet' }) address!: string;
+       }
+       const host = 'abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws';
+       export default createDsqlDataSource({ host, entities: [Account] });
+      `,
+    );
+    writeFileSync(
+      join(consumer, 'models.cjs'),
+      `const { DataTypes } = require('sequelize');
+       const { createDsqlSequelize } = require('aurora-dsql-orm/sequelize');
+       const host = 'abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws';
+       const sequelize = createDsqlSequelize({ host, logging: false });
+       sequelize.define('Account', { name: DataTypes.STRING });
+       module.exports = sequelize;
+      `,
+    );
+    const check = (...args: string[]) => {
+      const main = join(consumer, 'node_modules/aurora-dsql-orm/dist/cli/main.js');
+      const { status, stdout } = spawnSync(process.execPath, [main, 'check', ...args], {
+        cwd: consumer,
+        encoding: 'utf8',
+      });
+      return { status, stdout };
+    };
+    expect(check('fine.sql', 'models.cjs')).toEqual({ status: 0, stdout: '2 files, 0 errors, 0 warnings\n' });
+    expect(check('refused.sql')).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/^refused\.sql:1:17 {2}error {2}42704/) as string,
+    });
+    expect(check('data-source.ts')).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/^data-source\.ts:7:36 {2}error {2}0A000: datatype inet/) as string,
+    });
+    expect(check('missing.sql')).toMatchObject({ status: 2 });
   });
 
   it.each(['5.4.5', '6.0.3'])(

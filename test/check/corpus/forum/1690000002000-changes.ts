@@ -7,6 +7,11 @@ export class Changes1690000002000 implements MigrationInterface {
       'title',
       new TableColumn({ name: 'title', type: 'text', isNullable: true }),
     );
+    await queryRunner.changeColumn( // expect: alter-column-type
+      'topic',
+      'memberId',
+      new TableColumn({ name: 'memberId', type: 'varchar', length: '20' }),
+    );
     await queryRunner.renameColumn('member', 'homepage', 'site');
     await queryRunner.createCheckConstraint('topic', new TableCheck({ expression: 'length(title) < 200' }));
     await queryRunner.createExclusionConstraint( // expect: exclusion-constraint

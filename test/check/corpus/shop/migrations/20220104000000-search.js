@@ -3,7 +3,7 @@
 const statements = [
   'CREATE EXTENSION IF NOT EXISTS pg_trgm', // expect: statement-createextension
   'CREATE INDEX orders_state ON "Orders" USING gin (state gin_trgm_ops)', // expect: index-access-method
-  'CREATE INDEX orders_sent ON "Orders" ("sentAt")', // expect: index-without-async
+  'CREATE INDEX orders_sent ON "Orders" ("sentAt")',
 ];
 
 module.exports = {
