@@ -1,3 +1,4 @@
+import timers from 'node:timers';
 import type { Client } from 'pg';
 import {
   ConnectionError,
@@ -13,6 +14,9 @@ import { DsqlClient, lifetimeSecs, openClient } from '../connection';
 import { builtInTypes } from './built-in-types';
 import { oneConnectionPerWaiter } from './one-connection-per-waiter';
 import type { ResolvedSequelizeOptions } from './options';
+
+/** As they were when this was loaded: the fake clock of an application's test must not end connections, nor keep them. */
+const { setTimeout, clearTimeout } = timers;
 
 /** What Aurora DSQL speaks: PostgreSQL 16. */
 const DATABASE_VERSION = '16.0.0';

@@ -149,17 +149,32 @@ describe('connections that are too old', () => {
 });
 
 describe('a connection that breaks while it is idle', () => {
-  it('is replaced by one', async () => {
-    const sequelize = connect({ pool: { max: 1 } });
+  /** Cuts a connection that is back in the pool. */
+  async function cutOne(sequelize: Sequelize): Promise<void> {
     const manager = sequelize.connectionManager;
     const connection = (await manager.getConnection({ type: 'read' } as never)) as DsqlClient;
     manager.releaseConnection(connection);
     const ended = new Promise((resolve) => connection.once('end', resolve));
     (connection as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
     await ended;
+  }
+
+  it('is replaced by one', async () => {
+    const sequelize = connect({ pool: { max: 1 } });
+    await cutOne(sequelize);
     const recording = cluster.local.trace.start();
     await ask(sequelize);
     await ask(sequelize);
+    expect(recording.stop().connectionsOpened).toBe(1);
+  });
+
+  it('is replaced before it is asked for where a number of them is to be kept', async () => {
+    const sequelize = connect({ pool: { min: 2, max: 4 } });
+    await askTogether(sequelize, 2);
+    const recording = cluster.local.trace.start();
+    await cutOne(sequelize);
+    while (recording.connectionsOpened === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await askTogether(sequelize, 2);
     expect(recording.stop().connectionsOpened).toBe(1);
   });
 });
