@@ -45,6 +45,8 @@ function compile(source) {
     module: ts.ModuleKind.CommonJS,
     target: ts.ScriptTarget.ES2023,
     esModuleInterop: true,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
   };
   return ts.transpileModule(source, { compilerOptions }).outputText;
 }

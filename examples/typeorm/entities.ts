@@ -1,5 +1,22 @@
 import 'reflect-metadata';
-import { Column, Entity, JoinTable, ManyToMany, ManyToOne, OneToMany, PrimaryGeneratedColumn } from 'typeorm';
+import {
+  Check,
+  Column,
+  CreateDateColumn,
+  DeleteDateColumn,
+  Entity,
+  Index,
+  JoinColumn,
+  JoinTable,
+  ManyToMany,
+  ManyToOne,
+  OneToMany,
+  OneToOne,
+  PrimaryGeneratedColumn,
+  Tree,
+  TreeChildren,
+  TreeParent,
+} from 'typeorm';
 import type { Relation } from 'typeorm';
 
 @Entity()
@@ -80,7 +97,81 @@ export class Country {
   borders!: Relation<Country>[];
 }
 
+/** What an entity embeds. */
+export class Address {
+  @Column({ type: 'text', nullable: true })
+  street!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  city!: string | null;
+}
+
+/** A branch of the bank, and those that report to it. */
 @Entity()
+@Tree('materialized-path')
+export class Branch {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column({ type: 'text' })
+  name!: string;
+
+  @Column(() => Address)
+  address!: Address;
+
+  @TreeParent()
+  parent!: Relation<Branch> | null;
+
+  @TreeChildren()
+  children!: Relation<Branch>[];
+}
+
+@Entity()
+export class Customer {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Index({ unique: true })
+  @Column({ type: 'text' })
+  email!: string;
+
+  @Column({ type: 'enum', enum: ['private', 'business'], default: 'private' })
+  kind!: 'private' | 'business';
+
+  @Column({ type: 'jsonb', nullable: true })
+  settings!: { readonly language?: string } | null;
+
+  @ManyToOne(() => Branch, { nullable: true, onDelete: 'SET NULL' })
+  branch!: Relation<Branch> | null;
+
+  @OneToOne(() => Card, (card) => card.customer, { cascade: true })
+  card!: Relation<Card> | null;
+
+  @OneToMany(() => Account, (account) => account.customer)
+  accounts!: Relation<Account>[];
+
+  @CreateDateColumn({ type: 'timestamptz' })
+  createdAt!: Date;
+
+  @DeleteDateColumn({ type: 'timestamptz' })
+  deletedAt!: Date | null;
+}
+
+@Entity()
+export class Card {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column({ type: 'char', length: 4 })
+  lastDigits!: string;
+
+  @OneToOne(() => Customer, (customer) => customer.card, { onDelete: 'CASCADE' })
+  @JoinColumn()
+  customer!: Relation<Customer>;
+}
+
+@Entity()
+@Check('account_balance', 'balance >= 0')
 export class Account {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -90,16 +181,22 @@ export class Account {
 
   @Column({ type: 'integer' })
   balance!: number;
+
+  @ManyToOne(() => Customer, (customer) => customer.accounts, { nullable: true })
+  customer!: Relation<Customer> | null;
 }
 
 @Entity()
+@Check('transfer_amount', 'amount > 0')
 export class Transfer {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
 
+  @Index()
   @ManyToOne(() => Account, { nullable: false })
   from!: Relation<Account>;
 
+  @Index()
   @ManyToOne(() => Account, { nullable: false })
   to!: Relation<Account>;
 
