@@ -33,6 +33,8 @@ export interface Sending {
   readonly hasParameters: boolean;
   /** Whether the door that the text goes through translates a person's SQL, too, where it can. */
   readonly isTranslated?: boolean;
+  /** Whether that door gives columns the type of the key that they reference. */
+  readonly followsKeys?: boolean;
 }
 
 interface Call {
@@ -120,14 +122,23 @@ export class Recording {
   }
 
   /** Notes a text that is sent. */
-  send(sql: string, { transaction, hasParameters, isTranslated = false }: Sending): RecordedText {
+  send(
+    sql: string,
+    { transaction, hasParameters, isTranslated = false, followsKeys = false }: Sending,
+  ): RecordedText {
     const call = this.#call ?? { recording: this, method: 'query', frames: callingFrames() };
     const isOwn = OWN_SQL.has(call.method);
     const found = isOwn ? this.#find(sql, call) : undefined;
     const author = isOwn && !(isTranslated && this.#isTranslatable(sql)) ? 'person' : this.ormAuthor;
     const locate = (offset: number, name = '') =>
       this.declarationOf?.(sql, name) ?? this.#locate(call, found, offset, name);
-    const text: SqlText = { sql, author, isOneQuery: author === 'person', locate };
+    const text: SqlText = {
+      sql,
+      author,
+      isOneQuery: author === 'person',
+      followsKeys: followsKeys && !isOwn,
+      locate,
+    };
     const watch = (transaction && this.#transactions.get(transaction)) ?? this.#alone;
     const judgement = judge(text, {
       catalog: this.catalog,

@@ -39,7 +39,8 @@ function adviseOnForeignKey(catalog: Catalog, table: Table, key: ForeignKey): Pr
   key.columns.forEach((name, index) => {
     const column = columnOf(table, name);
     const wide = target && columnOf(target, referenced[index] ?? '');
-    const isNarrow = column?.type === 'integer' || column?.type === 'smallint';
+    const isKept = column?.place.text.followsKeys !== true;
+    const isNarrow = isKept && (column?.type === 'integer' || column?.type === 'smallint');
     if (!isNarrow || !wide || !isEightBytes(wide) || keyOf(key.references) === keyOf(table)) return;
     problems.push({
       rule: 'int4-key',

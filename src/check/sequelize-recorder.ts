@@ -83,6 +83,7 @@ export function recordingSequelize(project: SequelizePackage, recording: Recordi
       transaction: options.transaction ?? undefined,
       hasParameters,
       isTranslated: !hasParameters && SCHEMA_CHANGE.test(sql),
+      followsKeys: recording.ormAuthor === 'orm',
     });
     return Promise.resolve(resultOf(options, rowsFor(judgement.parsed)));
   };

@@ -16,6 +16,8 @@ export interface SqlText {
   readonly author: 'person' | 'orm' | 'stock';
   /** Whether several statements in it are one transaction, as in a query string; a script sends them one by one. */
   readonly isOneQuery: boolean;
+  /** Whether a door gives columns in it the type of the key that they reference. */
+  readonly followsKeys?: boolean;
   /**
    * Tells where an offset of `sql` stands in a file.
    *

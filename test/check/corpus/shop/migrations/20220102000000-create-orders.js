@@ -7,7 +7,7 @@ module.exports = {
         'Orders',
         {
           id: { type: Sequelize.UUID, defaultValue: Sequelize.UUIDV4, primaryKey: true },
-          customerId: { // expect: foreign-key-without-index, int4-key
+          customerId: { // expect: foreign-key-without-index
             type: Sequelize.INTEGER,
             references: { model: 'Customers', key: 'id' },
             onDelete: 'CASCADE',
