@@ -5,6 +5,7 @@ import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { unsupportedChanges, type ResolvedMapping, type UnsupportedChange } from '../schema';
 import { sortsByBytes } from '../sql';
 import { insteadOf, isStored } from './column-types';
+import { jsonbArray } from './jsonb-array';
 
 /** How entities are taken. */
 interface Adaptation {
@@ -131,6 +132,7 @@ function adaptArray(
   column.enum = undefined;
   column.enumName = undefined;
   column.default = members as ColumnMetadata['default'];
+  column.transformer = [column.transformer ?? [], jsonbArray].flat();
   if (labels !== undefined) {
     const list = JSON.stringify(labels).replaceAll("'", "''");
     const expression = `"${column.databaseName}" <@ '${list}'::jsonb`;

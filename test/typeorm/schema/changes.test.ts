@@ -4,6 +4,8 @@ import {
   EntitySchema,
   EntitySchemaOptions,
   PrimaryGeneratedColumn,
+  ViewColumn,
+  ViewEntity,
   type EntitySchemaColumnOptions,
 } from 'typeorm';
 import { useCluster } from '../../cluster';
@@ -12,7 +14,7 @@ import { differences, none, withDataSource, type Watched } from './recorded-stat
 const cluster = useCluster();
 
 type Columns = Readonly<Record<string, EntitySchemaColumnOptions>>;
-type Entities = (EntitySchema | typeof CommentedOne)[];
+type Entities = (EntitySchema | (new () => object))[];
 type Row = Record<string, unknown>;
 type Model = Omit<Partial<EntitySchemaOptions<Row>>, 'columns'>;
 
@@ -39,6 +41,18 @@ class CommentedOne {
 class CommentedTwo {
   @PrimaryGeneratedColumn()
   id!: number;
+}
+
+@ViewEntity('names', { expression: 'SELECT id FROM thing' })
+class NamesOne {
+  @ViewColumn()
+  id!: number;
+}
+
+@ViewEntity('names', { expression: 'SELECT id, id AS other FROM thing' })
+class NamesTwo extends NamesOne {
+  @ViewColumn()
+  other!: number;
 }
 
 interface Change {
@@ -400,6 +414,17 @@ const applied: readonly Change[] = [
     rows: '(a) VALUES (5)',
     sent: [`ALTER TABLE "thing" ALTER COLUMN "a" SET DEFAULT '1'`],
     then: [{ a: 5 }],
+  },
+  {
+    change: 'a view changes',
+    before: [CommentedOne, NamesOne],
+    after: [CommentedOne, NamesTwo],
+    sent: [
+      /^DELETE FROM "typeorm_metadata"/,
+      'DROP VIEW "names"',
+      'CREATE VIEW "names" AS SELECT id, id AS other FROM thing',
+      /^INSERT INTO "typeorm_metadata"/,
+    ],
   },
   {
     change: 'the comment of the table changes',

@@ -1,5 +1,5 @@
 import type { DsqlDataSourceOptions } from 'aurora-dsql-orm/typeorm';
-import { IsNull, type DataSource } from 'typeorm';
+import { ArrayContainedBy, ArrayContains, Equal, IsNull, type DataSource } from 'typeorm';
 import { useCluster } from '../../cluster';
 import * as models from './models';
 import { differences, none, withDataSource } from './recorded-statements';
@@ -146,8 +146,17 @@ const kinds: readonly Kind[] = [
         none: null,
         colours: [Colour.Red],
       });
+      const found = (words: unknown) => repository.countBy({ words: words as never });
+      expect(await found(ArrayContains(['a']))).toBe(1);
+      expect(await found(ArrayContains(['a', 'x']))).toBe(0);
+      expect(await found(ArrayContainedBy(['a', 'b c', 'd']))).toBe(1);
+      expect(await repository.countBy({ words: Equal(['a', 'b c']) as never })).toBe(1);
       await repository.update(id, { words: [], none: [3], colours: [Colour.Quoted, Colour.Red] });
       expect(await repository.findOneByOrFail({ id })).toMatchObject({ words: [], none: [3] });
+      const saved = await repository.findOneByOrFail({ id });
+      saved.words.push('new');
+      await repository.save(saved);
+      expect(await repository.findOneByOrFail({ id })).toMatchObject({ words: ['new'], none: [3] });
       await expect(repository.update(id, { colours: ['blue' as never] })).rejects.toMatchObject({
         code: '23514',
       });
