@@ -21,6 +21,7 @@ import {
 } from '../occ';
 import { DsqlDriver } from './dsql-driver';
 import { checkIsolationLevel, DsqlQueryRunner } from './dsql-query-runner';
+import { AllottedKeys } from './allotted-keys';
 import { EntityStates } from './entity-states';
 import {
   certainRows,
@@ -347,6 +348,7 @@ export class DsqlEntityManager extends EntityManager {
     const states = new EntityStates(dataSource);
     states.rememberGiven(restore);
     if (entities !== undefined) states.rememberGiven(entities.value, entities.target);
+    const keys = new AllottedKeys(dataSource);
     const reads = entities === undefined ? undefined : new RecordedReads();
 
     const markerOf = new Map<number, string>();
@@ -355,12 +357,14 @@ export class DsqlEntityManager extends EntityManager {
       last.attempt = current;
       if (current.number > 1) states.restore();
       states.beginAttempt();
+      keys.beginAttempt();
       reads?.rewind();
       const id = commitMarkers ? await markers.create() : undefined;
       const { manager, queryRunner, release } = this.#takeQueryRunner(current.number);
       const scope: TransactionScope = {
         nested,
         states,
+        keys,
         reads,
         isUsed: !(queryRunner instanceof DsqlQueryRunner),
         unfinished: 0,

@@ -14,6 +14,7 @@ import {
   type StatementTransaction,
 } from '../occ';
 import type { ReadCatalogue } from '../schema';
+import type { AllottedKeys } from './allotted-keys';
 import { clearTable } from './clear-table';
 import type { DsqlDriver } from './dsql-driver';
 import { MigrationSteps } from './migration-steps';
@@ -295,7 +296,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     if (counted !== undefined) counted.unfinished++;
     this.#isEnding = isEnd(text);
     try {
-      const result = await this.#send(statement);
+      const result = await this.#sendWithKeys(statement, scope?.keys);
       if (text === 'COMMIT') this.#isCommitted = true;
       return result;
     } catch (error) {
@@ -306,6 +307,15 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       if (counted !== undefined) counted.unfinished--;
       if (isEnd(text)) this.#isEnding = false;
     }
+  }
+
+  async #sendWithKeys(statement: Statement, keys: AllottedKeys | undefined): Promise<unknown> {
+    const [text, ...rest] = statement;
+    if (keys === undefined || !text.startsWith('INSERT ')) return this.#send(statement);
+    const result = await this.#send([keys.adapt(text), ...rest]);
+    const [rows] = rowsOf(result) ?? [];
+    if (rows !== undefined) keys.note(text, rows);
+    return result;
   }
 
   async #send(statement: Statement): Promise<unknown> {

@@ -1,6 +1,7 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { CommitMarkers, resolveTransactionOptions, TransactionRunner, type NestedMode } from '../occ';
 import type { ResolvedTransactionDefaults, TransactionCounters } from '../occ';
+import type { AllottedKeys } from './allotted-keys';
 import type { EntityStates } from './entity-states';
 import type { RecordedReads } from './recorded-reads';
 
@@ -58,6 +59,8 @@ export interface TransactionScope {
   readonly nested: NestedMode;
   /** How the caller's objects were, where the transaction can be run again; nothing where its caller began it himself. */
   readonly states?: EntityStates;
+  /** What earlier attempts were given as keys, where the transaction can be run again. */
+  readonly keys?: AllottedKeys;
   /** What was read before the transaction began; nothing from then on. */
   reads?: RecordedReads | undefined;
   /** Whether this ends where the transaction would begin: only the reads before it are wanted. */
