@@ -25,12 +25,11 @@ import { ModuleLoader } from './load-module';
 import { readExports, runSequelizeMigration, TypeOrmMigrations } from './migrations';
 import type { Direction, Exports } from './migrations';
 import { isOurSequelize, isSequelize, modelDeclarations, recordModels } from './models';
-import { Recording, userFrames } from './recording';
+import { Recording } from './recording';
 import type { RecordedText } from './recording';
 import { adviseOn } from './schema-advice';
 import { sequelizeOf } from './sequelize-recorder';
 import { SourceFile } from './source-file';
-import type { SqlText } from './sql-text';
 import { readScript } from './sql-script';
 import { TransactionWatch } from './transaction-watch';
 import { typeOrmOf } from './typeorm-recorder';
@@ -400,8 +399,7 @@ class CheckRun {
     try {
       await work();
     } catch (error) {
-      if (isUnsupportedFeatureError(error)) this.#found.push(refusedByDoor(error, file));
-      else this.#failures.push({ file, message: error instanceof Error ? error.message : String(error) });
+      this.#failures.push({ file, message: error instanceof Error ? error.message : String(error) });
     }
   }
 }
@@ -420,32 +418,6 @@ function together(fixes: readonly Fix[]): Fix | undefined {
   const problem = fixes.find((fix) => 'problem' in fix);
   if (problem || fixes.length === 0) return problem;
   return { edits: [...new Set(fixes.flatMap((fix) => ('edits' in fix ? fix.edits : [])))] };
-}
-
-/** Whether a door of this package has refused something by itself; the project may have a copy of its own. */
-function isUnsupportedFeatureError(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'UnsupportedFeatureError';
-}
-
-function refusedByDoor(error: Error, file: string): FoundProblem {
-  const frame = userFrames(error)[0] ?? { file, line: 1 };
-  const text: SqlText = {
-    sql: '',
-    author: 'orm',
-    isOneQuery: true,
-    locate: () => ({ ...frame, column: 1 }),
-  };
-  return {
-    problem: {
-      rule: 'orm-refuses',
-      severity: 'error',
-      place: { text, offset: 0, name: '' },
-      message: error.message,
-      why: 'The door of this package refuses it before anything is sent.',
-    },
-    fix: undefined,
-    file,
-  };
 }
 
 /** The doors of this package do by themselves what would have to be written otherwise. */

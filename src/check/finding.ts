@@ -59,11 +59,6 @@ export const ownRules: readonly OwnRule[] = [
     sqlstate: '42883',
   },
   {
-    id: 'orm-refuses',
-    severity: 'error',
-    what: 'a model that the door of this package refuses by itself',
-  },
-  {
     id: 'foreign-key-without-index',
     severity: 'warning',
     what: 'a foreign key whose columns begin no index: a change of the referenced key reads the whole table',

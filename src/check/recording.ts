@@ -279,13 +279,8 @@ const OWN_FOLDER = path.dirname(__dirname) + path.sep;
 function callingFrames(): Frame[] {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 60;
-  const error = new Error();
+  const { stack = '' } = new Error();
   Error.stackTraceLimit = stackTraceLimit;
-  return userFrames(error);
-}
-
-/** The lines of the user's own files that an error's stack names, the nearest first. */
-export function userFrames({ stack = '' }: Error): Frame[] {
   const frames: Frame[] = [];
   for (const line of stack.split('\n').slice(1)) {
     const match = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:[\\/])[^()]*):(\d+):\d+\)?$/.exec(line);

@@ -91,10 +91,15 @@ async function run(args: readonly string[]): Promise<number> {
       : format === 'sarif'
         ? reports.sarifReport(report, folder, ownVersion())
         : reports.textReport(report, folder);
-  if (values.output === undefined) process.stdout.write(text);
+  if (values.output === undefined) await new Promise((resolve) => process.stdout.write(text, resolve));
   else writeFileSync(values.output, text);
-  if (report.failures.length > 0) return 2;
-  return report.findings.length > 0 ? 1 : 0;
+  // A module that was loaded may hold a timer, a server or a connection, and Node would wait for them.
+  process.exit(statusOf(report));
+}
+
+function statusOf({ failures, findings }: CheckReport): number {
+  if (failures.length > 0) return 2;
+  return findings.length > 0 ? 1 : 0;
 }
 
 function oneOf<Name extends string>(option: string, value: string, names: readonly Name[]): Name {

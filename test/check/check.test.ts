@@ -180,6 +180,14 @@ describe('aurora-dsql-orm check', () => {
     });
   });
 
+  it('ends although a module keeps a timer', async () => {
+    write(
+      '1.ts',
+      `setInterval(() => undefined, 1000);\n${migration('await queryRunner.query("SELECT 1");')}`,
+    );
+    expect(await runCheck(folder)).toMatchObject({ status: 0, stdout: '1 file, 0 errors, 0 warnings\n' });
+  });
+
   it('leaves away what it is told to leave away', async () => {
     write(
       'a.sql',
