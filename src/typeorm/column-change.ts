@@ -48,8 +48,8 @@ export function newForms(
   const differs =
     typeOf(before) !== typeOf(after) ||
     before.collation !== after.collation ||
-    (after.generatedType === 'STORED' &&
-      (before.generatedType === undefined || before.asExpression !== after.asExpression));
+    before.generatedType !== after.generatedType ||
+    (after.generatedType === 'STORED' && before.asExpression !== after.asExpression);
   return differs ? { was: formOf(before), is: formOf(after) } : undefined;
 }
 

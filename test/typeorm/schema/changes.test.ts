@@ -466,6 +466,12 @@ const refused: readonly (Omit<Change, 'sent'> & { readonly reasons: readonly Reg
     reasons: [/2 things/, /thing\.a from text to integer/, /GENERATED ALWAYS AS \(lower\("a"\)\)/],
   },
   {
+    change: 'a generated column becomes an ordinary one',
+    before: thing({ a: text, b: { ...optional, generatedType: 'STORED', asExpression: 'upper("a")' } }),
+    after: thing({ a: text, b: optional }),
+    reasons: [/from text GENERATED ALWAYS AS \(upper\("a"\)\) to text/, destructive],
+  },
+  {
     change: 'a generated column is added',
     before: thing({ a: text }),
     after: thing({ a: text, b: { ...optional, generatedType: 'STORED', asExpression: 'upper("a")' } }),
