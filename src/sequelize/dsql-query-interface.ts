@@ -121,23 +121,21 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     given: unknown,
     options: CallOptions = {},
   ): Promise<void> {
-    const normalized = this.normalizeAttribute(given);
-    const { [name]: attribute = normalized } = await this.#followDatabase(
-      table,
-      { [name]: normalized },
-      options,
-    );
     const known = await this.#table(table, options);
     const column = known.columns.find((each) => each.name === name);
     if (column === undefined) {
       throw new Error(`Table ${nameOf(table)} doesn't have the column ${name}`);
     }
+    const normalized = this.normalizeAttribute(given);
+    const isBigint = column.type === 'bigint';
+    const followed = isBigint ? await this.#followDatabase(table, { [name]: normalized }, options) : {};
+    const { [name]: attribute = normalized } = followed;
     const change = new ColumnChange(this.queryGenerator, known, column, { ...attribute, field: name });
     const ofType = change.ofType;
     const { statements, refusals } =
       ofType === undefined ? NO_CHANGE : await this.changes.plan(ofType, [known]);
     if (refusals.length > 0) {
-      const recreated = new RecreatedColumn(this.sequelize, this.queryGenerator, known, column);
+      const recreated = new RecreatedColumn(this.sequelize, this.queryGenerator, known, column, attribute);
       await recreated.recreate(refusals, this.#mapping.destructive, options, () =>
         this.addColumn(table, name, attribute, options),
       );

@@ -1,6 +1,7 @@
 import { QueryTypes, type Sequelize } from 'sequelize';
 import { unsupportedChanges, type UnsupportedChange } from '../schema';
 import { primaryKeyOf, type CatalogColumn, type CatalogTable } from './catalog-table';
+import type { ColumnAttribute } from './column-types';
 import type { DsqlSchemaGenerator } from './dsql-schema-generator';
 
 /**
@@ -12,17 +13,21 @@ export class RecreatedColumn {
   readonly #generator: DsqlSchemaGenerator;
   readonly #table: CatalogTable;
   readonly #column: CatalogColumn;
+  readonly #attribute: ColumnAttribute;
 
+  /** @param attribute - what the column is to be */
   constructor(
     sequelize: Sequelize,
     generator: DsqlSchemaGenerator,
     table: CatalogTable,
     column: CatalogColumn,
+    attribute: ColumnAttribute,
   ) {
     this.#sequelize = sequelize;
     this.#generator = generator;
     this.#table = table;
     this.#column = column;
+    this.#attribute = attribute;
   }
 
   /**
@@ -33,7 +38,8 @@ export class RecreatedColumn {
    * @param refusals - why its type cannot be changed in place
    * @param isDestructive - whether the values of the column may be lost
    * @param add - adds the column
-   * @throws UnsupportedFeatureError when values would be lost, before anything is sent
+   * @throws UnsupportedFeatureError before anything is sent, when values would be lost, or a foreign key of which the
+   *   attribute says nothing
    */
   async recreate(
     refusals: readonly UnsupportedChange[],
@@ -43,17 +49,21 @@ export class RecreatedColumn {
   ): Promise<void> {
     const { name, identity } = this.#column;
     const isKey = primaryKeyOf(this.#table).includes(name);
-    if (isKey || identity || (!isDestructive && (await this.#hasValues(options)))) {
+    if (isKey || identity || this.#losesReference() || (!isDestructive && (await this.#hasValues(options)))) {
       throw unsupportedChanges(refusals);
     }
     const query = (sql: string) => this.#sequelize.query(sql, { ...options, type: QueryTypes.RAW });
     const alterTable = `ALTER TABLE ${this.#written}`;
     const column = this.#generator.quoteIdentifier(name);
-    if (!isDestructive) {
-      const guard = this.#generator.quoteIdentifier(`${name}_changes_type`);
-      await query(`${alterTable} ADD CONSTRAINT ${guard} CHECK (${column} IS NULL);`);
+    const guard = this.#generator.quoteIdentifier(`${name}_changes_type`);
+    if (!isDestructive) await query(`${alterTable} ADD CONSTRAINT ${guard} CHECK (${column} IS NULL);`);
+    try {
+      await query(`${alterTable} DROP COLUMN ${column};`);
+    } catch (error) {
+      // A view may need it.
+      if (!isDestructive) await query(`${alterTable} DROP CONSTRAINT ${guard};`).catch(() => undefined);
+      throw error;
     }
-    await query(`${alterTable} DROP COLUMN ${column};`);
     await add();
     for (const definition of this.#lost()) await query(definition);
   }
@@ -71,14 +81,22 @@ export class RecreatedColumn {
     return rows.length > 0;
   }
 
-  /** What goes with the column, of several columns: what is of this one alone, the attribute says anew. */
+  #losesReference(): boolean {
+    const { references } = this.#attribute;
+    return (
+      references === undefined &&
+      this.#table.constraints.some(({ type, columns }) => type === 'f' && this.#isOf(columns))
+    );
+  }
+
+  /** What goes with the column and is not made anew with it. */
   #lost(): string[] {
     const { constraints, indexes } = this.#table;
-    const isOfMore = (columns: readonly (string | null)[]) =>
-      columns.length > 1 && columns.includes(this.#column.name);
+    const { unique, references } = this.#attribute;
+    const isMade = { u: unique === true, f: references !== undefined, c: true, p: false };
     return [
       ...constraints
-        .filter(({ columns }) => isOfMore(columns))
+        .filter(({ type, columns }) => this.#isOf(columns) && !(columns.length === 1 && isMade[type]))
         .map(({ name, definition }) => {
           const constraint = this.#generator.quoteIdentifier(name);
           return `ALTER TABLE ${this.#written} ADD CONSTRAINT ${constraint} ${definition};`;
@@ -86,9 +104,13 @@ export class RecreatedColumn {
       ...indexes
         .filter(({ name, keys }) => {
           const isOfConstraint = constraints.some((constraint) => constraint.name === name);
-          return !isOfConstraint && isOfMore(keys.map(({ column }) => column));
+          return !isOfConstraint && this.#isOf(keys.map(({ column }) => column));
         })
         .map(({ definition }) => `${definition.replace(' USING btree_index ', ' ')};`),
     ];
+  }
+
+  #isOf(columns: readonly (string | null)[]): boolean {
+    return columns.includes(this.#column.name);
   }
 }

@@ -698,7 +698,8 @@ describe('another type', () => {
       name: DataTypes.STRING,
       age: DataTypes.INTEGER,
     });
-    await queryInterface.addIndex('users', { name: 'by_age', fields: ['name', 'age'] });
+    await queryInterface.addIndex('users', { name: 'by_name_and_age', fields: ['name', 'age'] });
+    await queryInterface.addConstraint('users', { name: 'one_age', type: 'unique', fields: ['age'] });
   });
   const change = (on: Sequelize) =>
     on.getQueryInterface().changeColumn('users', 'age', { type: DataTypes.STRING });
@@ -718,9 +719,11 @@ describe('another type', () => {
     expect(await queryInterface.describeTable('users')).toMatchObject({
       age: { type: 'CHARACTER VARYING(255)' },
     });
-    expect(await queryInterface.showIndex('users')).toContainEqual(
-      expect.objectContaining({ name: 'by_age', valid: true }),
-    );
+    expect(await queryInterface.showIndex('users')).toMatchObject([
+      { name: 'by_name_and_age', valid: true, fields: [{ attribute: 'name' }, { attribute: 'age' }] },
+      { name: 'one_age', valid: true, unique: true },
+      { name: 'users_pkey' },
+    ]);
     expect(await sequelize.query('SELECT name, age FROM users', { type: QueryTypes.SELECT })).toStrictEqual([
       { name: 'a', age: null },
     ]);
@@ -740,6 +743,13 @@ describe('another type', () => {
     await other.close();
   });
 
+  it('is refused by the database where a view needs the column, and leaves it as it was', async () => {
+    await sequelize.query('CREATE VIEW ages AS SELECT age FROM users');
+    await expect(change(sequelize)).rejects.toMatchObject({ parent: { code: '2BP01' } });
+    await sequelize.query('INSERT INTO users (age) VALUES (1)');
+    await sequelize.query('DROP VIEW ages');
+  });
+
   it('may lose its values by option', async () => {
     const destructive = createDsqlSequelize({
       ...cluster.orm,
@@ -752,6 +762,17 @@ describe('another type', () => {
       { age: null },
     ]);
     await destructive.close();
+  });
+
+  it('is not needed for an integer that is to refer to what counts by itself', async () => {
+    await sequelize.query('INSERT INTO users (age) VALUES (1)');
+    const attribute = { type: DataTypes.INTEGER, references: { model: 'users', key: 'id' } };
+    await queryInterface.changeColumn('users', 'age', attribute);
+    sent.length = 0;
+    await queryInterface.changeColumn('users', 'age', attribute);
+    expect(changes()).toStrictEqual([]);
+    expect(await queryInterface.describeTable('users')).toMatchObject({ age: { type: 'INTEGER' } });
+    expect(await queryInterface.getForeignKeyReferencesForTable('users')).toHaveLength(1);
   });
 
   it('of the primary key is refused', async () => {
