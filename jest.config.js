@@ -9,7 +9,7 @@ const needLocalDsql = [
   '/test/connection/(client|outcome|secrets|transactions)\\.test',
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
-  '/test/typeorm/(allotted-keys|command-line|example|large-writes|transactions|no-lost-writes/)',
+  '/test/typeorm/(allotted-keys|command-line|connections|example|large-writes|transactions|no-lost-writes/)',
   '/test/sequelize/(attach|connections|find-or-create|frameworks|large-writes|migrations|models|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/neighbours/',
   '/test/examples/sequelize',

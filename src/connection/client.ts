@@ -80,6 +80,25 @@ export class DsqlClient extends Client {
     });
   }
 
+  /**
+   * Waits until the server has said how it left the session after an error that it reported: that comes after the error,
+   * and until then {@link isInTransaction} is how things were before.
+   */
+  settled(): Promise<void> {
+    const { connection, readyForQuery } = this as unknown as {
+      readonly connection: EventEmitter & { readonly stream: { readonly destroyed: boolean } };
+      readonly readyForQuery: boolean;
+    };
+    if (readyForQuery || connection.stream.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const settle = () => {
+        connection.off('readyForQuery', settle).off('end', settle);
+        resolve();
+      };
+      connection.once('readyForQuery', settle).once('end', settle);
+    });
+  }
+
   /** Whether the last statement that was answered has left a transaction open. */
   get isInTransaction(): boolean {
     return this.#transaction.status !== 'I';

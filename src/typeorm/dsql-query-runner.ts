@@ -324,6 +324,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       await this.#giveKeysAsNumbers(result);
       return result;
     } catch (error) {
+      // Only what the server reports as an ERROR is followed by how it leaves the session.
+      if ((error as { severity?: unknown }).severity === 'ERROR') await this.#client?.settled();
       // Ours say more than the QueryFailedError that the host makes of every error.
       throw findInChain(error, isDsqlError) ?? (await withExplanation(error));
     }

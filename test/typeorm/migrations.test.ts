@@ -2,6 +2,11 @@ import 'reflect-metadata';
 import { createDsqlDataSource, type DsqlDataSourceOptions } from 'aurora-dsql-orm/typeorm';
 import {
   QueryFailedError,
+  Table,
+  TableColumn,
+  TableForeignKey,
+  TableIndex,
+  TableUnique,
   type DataSource,
   type Logger,
   type MigrationInterface,
@@ -142,6 +147,67 @@ describe.each(['none', 'each', 'all'] as const)('in transaction mode %s', (migra
       { name: 'shelf_label', valid: true },
     ]);
     expect(await recorded(dataSource)).toStrictEqual(['Indexes']);
+  });
+
+  it('a migration that was written for PostgreSQL with the methods of the query runner runs, and back', async () => {
+    const up: Step = async (queryRunner) => {
+      await queryRunner.createTable(
+        new Table({
+          name: 'shelf',
+          columns: [
+            { name: 'id', type: 'int', isPrimary: true, isGenerated: true, generationStrategy: 'increment' },
+            { name: 'label', type: 'varchar', length: '50' },
+          ],
+        }),
+      );
+      await queryRunner.createTable(
+        new Table({
+          name: 'box',
+          columns: [{ name: 'id', type: 'uuid', isPrimary: true, default: 'gen_random_uuid()' }],
+        }),
+      );
+      await queryRunner.query("INSERT INTO shelf (label) VALUES ('top'), ('middle')");
+      await queryRunner.addColumn('shelf', new TableColumn({ name: 'depth', type: 'int', default: 30 }));
+      await queryRunner.addColumn(
+        'box',
+        new TableColumn({ name: 'shelfId', type: 'bigint', isNullable: true }),
+      );
+      await queryRunner.createIndex('shelf', new TableIndex({ name: 'shelf_depth', columnNames: ['depth'] }));
+      await queryRunner.createUniqueConstraint(
+        'shelf',
+        new TableUnique({ name: 'shelf_label', columnNames: ['label'] }),
+      );
+      await queryRunner.createForeignKey(
+        'box',
+        new TableForeignKey({
+          name: 'box_shelf',
+          columnNames: ['shelfId'],
+          referencedTableName: 'shelf',
+          referencedColumnNames: ['id'],
+        }),
+      );
+      await queryRunner.renameColumn('shelf', 'label', 'title');
+    };
+    const down: Step = async (queryRunner) => {
+      await queryRunner.dropForeignKey('box', 'box_shelf');
+      await queryRunner.dropUniqueConstraint('shelf', 'shelf_label');
+      await queryRunner.dropIndex('shelf', 'shelf_depth');
+      await queryRunner.dropColumn('shelf', 'depth');
+      await queryRunner.dropTable('box');
+      await queryRunner.dropTable('shelf');
+    };
+    const dataSource = await dataSourceOf([migration('Ported', up, down)], { migrationsTransactionMode });
+    await dataSource.runMigrations();
+    expect(await dataSource.query('SELECT title, depth FROM shelf ORDER BY id')).toStrictEqual([
+      { title: 'top', depth: 30 },
+      { title: 'middle', depth: 30 },
+    ]);
+    await expect(dataSource.query("INSERT INTO shelf (title) VALUES ('top')")).rejects.toThrow(
+      /duplicate key/,
+    );
+    expect(await recorded(dataSource)).toStrictEqual(['Ported']);
+    await dataSource.undoLastMigration({ transaction: migrationsTransactionMode });
+    expect(await tables(dataSource)).toStrictEqual([]);
   });
 
   it('a migration that fails says what of it stays, and is not recorded', async () => {
