@@ -54,10 +54,12 @@ export class DsqlSchemaGenerator extends PostgresQueryGenerator {
     { comment, uniqueKeys = {}, withoutForeignKeyConstraints }: NewTable,
   ): string {
     const written = this.quoteTable(table);
-    const columns = Object.entries(attributes).map(([key, attribute]) => ({
-      ...withWrittenKey(attribute),
-      field: attribute.field ?? key,
-    }));
+    const described = Object.entries(attributes).map(([key, attribute]) => {
+      const field = attribute.field ?? key;
+      return [field, { ...withWrittenKey(attribute), field }] as const;
+    });
+    // A column may be described twice, by an attribute and by an association; the last says what it is.
+    const columns = [...new Map(described).values()];
     const primaryKey = columns.filter((column) => column.primaryKey === true);
     const parts = [
       ...columns.map((column) => {

@@ -219,6 +219,19 @@ describe('a type that Aurora DSQL cannot store', () => {
   });
 });
 
+it('makes one column of what an attribute and an association describe', async () => {
+  const User = sequelize.define('user', {}, { timestamps: false });
+  const Visit = sequelize.define(
+    'visit',
+    { userId: { type: DataTypes.INTEGER, field: 'user_id', comment: 'who' } },
+    { timestamps: false },
+  );
+  User.hasMany(Visit, { foreignKey: 'user_id' });
+  await sequelize.sync();
+  expect(Object.keys(await Visit.describe())).toEqual(['id', 'user_id']);
+  expect(await queryInterface.getForeignKeyReferencesForTable('visits')).toHaveLength(1);
+});
+
 describe('autoIncrement', () => {
   it('counts in JavaScript numbers, and what refers to it follows, however far', async () => {
     const User = sequelize.define('user', { name: DataTypes.STRING });
