@@ -2,8 +2,8 @@
  * Lets every `new Sequelize(options)` whose options have `dsql` reach Aurora DSQL: for sequelize-cli, NestJS and other
  * code that constructs the instance itself. Instances without `dsql` are left as they are.
  *
- * It is imported for what it does: it adds one hook to the class `Sequelize`. What {@link attachDsql} would throw rejects
- * whatever the instance is first asked for, because a hook cannot fail a constructor.
+ * It is imported for what it does: it adds one hook to the class `Sequelize`. A hook cannot fail a constructor: what
+ * {@link attachDsql} would throw is the cause of the `ConnectionError` that rejects whatever the instance is asked for.
  *
  * @example
  * ```js
@@ -17,7 +17,7 @@
  *
  * @packageDocumentation
  */
-import { Sequelize } from 'sequelize';
+import { ConnectionError, Sequelize } from 'sequelize';
 import type { DsqlOrmOptions } from '../schema';
 import { attachDsql } from './attach-dsql';
 
@@ -35,6 +35,7 @@ Sequelize.addHook('afterInit', 'aurora-dsql-orm', (sequelize) => {
     attachDsql(sequelize, dsql);
   } catch (error) {
     // Sequelize makes of what a hook throws a rejection that nobody handles, and the instance would go on as it was.
-    Object.assign(sequelize.connectionManager, { getConnection: () => Promise.reject(error as Error) });
+    const refusal = Object.assign(new ConnectionError(error as Error), { cause: error });
+    Object.assign(sequelize.connectionManager, { getConnection: () => Promise.reject(refusal) });
   }
 });

@@ -93,7 +93,8 @@ describe('register', () => {
 
   it('refuses what cannot be as soon as the instance is asked for something', async () => {
     const sequelize = new Sequelize({ ...options(), password: 'x', dsql: {} });
-    const refusal = { name: 'ConfigurationError', option: 'password' };
+    const cause = { name: 'ConfigurationError', option: 'password' };
+    const refusal = { name: 'SequelizeConnectionError', cause };
     const recording = cluster.local.trace.start();
     await expect(sequelize.authenticate()).rejects.toMatchObject(refusal);
     await expect(sequelize.transaction()).rejects.toMatchObject(refusal);
