@@ -41,10 +41,13 @@ function nameOf({ targetName, tableName }: EntityMetadata, { propertyPath }: Col
   return `${targetName === '' ? tableName : targetName}.${propertyPath}`;
 }
 
-/** The one kind of index that there is, so that it is not built again by every synchronize. */
-function adaptIndexes({ indices }: EntityMetadata, { mapping: { simplify } }: Adaptation): void {
+/** Only the indexes that are built, of the one kind that there is; others would be missed by every synchronize. */
+function adaptIndexes(metadata: EntityMetadata, { mapping: { simplify } }: Adaptation): void {
+  if (simplify.specialIndexes === true) {
+    metadata.indices = metadata.indices.filter(({ type }) => !/^(?:gin|gist|spgist)$/.test(type ?? ''));
+  }
   if (simplify.indexMethod !== true) return;
-  for (const index of indices) {
+  for (const index of metadata.indices) {
     if (index.type === 'hash' || index.type === 'brin') index.type = undefined;
   }
 }
@@ -123,7 +126,8 @@ function adaptArray(
   if (members === undefined && given !== undefined && given !== null) {
     return [{ what: `the default of ${what}`, why: 'It cannot be read as JSON.', instead: 'Give an array.' }];
   }
-  const labels = column.enum?.map(String);
+  // As they are: numbers stay numbers in jsonb.
+  const labels = column.enum;
   column.isArray = false;
   column.type = 'jsonb';
   column.length = '';

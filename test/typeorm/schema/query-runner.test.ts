@@ -81,6 +81,7 @@ it('waits for the index of a unique constraint when a change is undone', async (
 @Entity()
 @Exclusion('USING gist (during WITH &&)')
 @Index(['during'], { type: 'hash' })
+@Index(['id', 'during'], { type: 'gin' })
 class Booking {
   @PrimaryColumn({ type: 'int' })
   id!: number;
@@ -93,7 +94,7 @@ it('leaves exclusion constraints out, and kinds of indexes, where that is allowe
   const { orm } = cluster;
   const options = {
     ...orm,
-    dsql: { ...orm.dsql, simplify: { exclusions: true, indexMethod: true } },
+    dsql: { ...orm.dsql, simplify: { exclusions: true, indexMethod: true, specialIndexes: true } },
     entities: [Booking],
     dropSchema: true,
     synchronize: true,
@@ -107,5 +108,40 @@ it('leaves exclusion constraints out, and kinds of indexes, where that is allowe
     );
     await expect(queryRunner.getTable('booking')).resolves.toMatchObject({ exclusions: [] });
     await queryRunner.release();
+  });
+});
+
+enum Day {
+  Monday = 1,
+  Sunday = 7,
+}
+
+@Entity()
+class Shift {
+  @PrimaryColumn({ type: 'int' })
+  id!: number;
+
+  @Column({ type: 'enum', enum: Day, array: true, default: [Day.Monday] })
+  days!: Day[];
+}
+
+it('keeps arrays of numeric enums as numbers, and no others', async () => {
+  const { orm } = cluster;
+  const options = {
+    ...orm,
+    dsql: { ...orm.dsql, arrays: 'jsonb' as const },
+    entities: [Shift],
+    dropSchema: true,
+    synchronize: true,
+  };
+  await withDataSource(options, async (watched) => {
+    await expect(differences(watched)).resolves.toEqual(none);
+    const shifts = watched.dataSource.getRepository(Shift);
+    await shifts.save([{ id: 1 }, { id: 2, days: [Day.Sunday, Day.Monday] }]);
+    await expect(shifts.find({ order: { id: 'ASC' } })).resolves.toEqual([
+      { id: 1, days: [Day.Monday] },
+      { id: 2, days: [Day.Sunday, Day.Monday] },
+    ]);
+    await expect(shifts.save({ id: 3, days: [3 as never] })).rejects.toThrow('violates check constraint');
   });
 });
