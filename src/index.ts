@@ -1,18 +1,10 @@
 export {
-  CommitOutcomeUnknownError,
-  ConfigurationError,
   connectionChannels,
   createTokenSigner,
   DsqlClient,
   DsqlError,
   DsqlPool,
-  isCommitOutcomeUnknownError,
-  isConfigurationError,
   isDsqlError,
-  isTokenSigningError,
-  isTransactionRolledBackError,
-  TokenSigningError,
-  TransactionRolledBackError,
   type ConnectionMessage,
   type ConnectionOptions,
   type Credentials,
@@ -24,22 +16,5 @@ export {
   type TokenSignerOptions,
   type TokenSigningReason,
 } from './connection';
-export {
-  AfterCommitError,
-  classifyError,
-  isAfterCommitError,
-  isNestedTransactionError,
-  isOccConflict,
-  isRetryExhaustedError,
-  isUnsupportedFeatureError,
-  NestedTransactionError,
-  RetryExhaustedError,
-  retryOnConflict,
-  transactionChannels,
-  UnsupportedFeatureError,
-  type ErrorClass,
-  type ErrorKind,
-  type RetryContext,
-  type RetryOptions,
-  type TransactionMessage,
-} from './occ';
+export { retryOnConflict, transactionChannels, type TransactionMessage } from './occ';
+export * from './occ/every-door';

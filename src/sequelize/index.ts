@@ -10,38 +10,8 @@ export { runInTransaction } from './run-in-transaction';
 export { isStaleInstanceError, StaleInstanceError } from './stale-instance-error';
 export { transactionCounters } from './transaction-counters';
 export type { SequelizeTransactionOptions } from './transaction-options';
-export {
-  CommitOutcomeUnknownError,
-  ConfigurationError,
-  isCommitOutcomeUnknownError,
-  isConfigurationError,
-  isTokenSigningError,
-  isTransactionRolledBackError,
-  TokenSigningError,
-  TransactionRolledBackError,
-  type ConnectionOptions,
-  type DsqlOptions,
-} from '../connection';
-export {
-  AfterCommitError,
-  classifyError,
-  isAfterCommitError,
-  isNestedTransactionError,
-  isOccConflict,
-  isRetryExhaustedError,
-  isUnsupportedFeatureError,
-  NestedTransactionError,
-  RetryExhaustedError,
-  UnsupportedFeatureError,
-  type ErrorClass,
-  type ErrorKind,
-  type NestedMode,
-  type RetryContext,
-  type RetryOptions,
-  type TransactionCounters,
-  type TransactionDefaults,
-  type TransactionOptions,
-} from '../occ';
+export * from '../schema/orm-door';
+export type { ConnectionOptions, DsqlOptions } from '../connection';
 export {
   BatchesError,
   isBatchesError,
@@ -49,10 +19,4 @@ export {
   type BatchesProgress,
   type RowRange,
 } from '../occ';
-export {
-  isSchemaJobError,
-  SchemaJobError,
-  type DsqlOrmOptions,
-  type SchemaJob,
-  type SchemaProgress,
-} from '../schema';
+export type { DsqlOrmOptions, SchemaJob } from '../schema';
