@@ -23,15 +23,16 @@ export {
 } from './in-batches';
 export {
   InstanceMemory,
+  staleInstanceMessage,
   type InstanceRules,
   type InstanceSnapshot,
   type TouchedInstances,
 } from './instance-memory';
 export {
   ManagedTransactions,
-  type ManagedTransaction,
   type OpenAttempt,
   type OpenTransaction,
+  type TransactionHost,
   type TransactionOutcome,
 } from './managed-transactions';
 export { canBeMarked, withMarker, type StatementTransaction } from './marked-statement';
@@ -45,11 +46,14 @@ export {
   type TransactionCounters,
 } from './transaction-runner';
 export {
+  checkTransactionOptionNames,
   resolveTransactionDefaults,
   resolveTransactionOptions,
+  splitTransactionOptions,
   type NestedMode,
   type ResolvedTransactionDefaults,
   type ResolvedTransactionOptions,
+  type SplitTransactionOptions,
   type TransactionDefaults,
   type TransactionOptions,
   type TransactionRules,

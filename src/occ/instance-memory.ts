@@ -8,6 +8,8 @@ export interface InstanceRules<Instance extends object> {
   readonly state: readonly string[];
   /** A property that belongs to the instance and is never changed in place; it may hold models, and circles. */
   readonly shared: string;
+  /** The methods that change an instance in memory, and whether a call with these arguments does. */
+  readonly changes: Readonly<Record<string, (instance: Instance, args: readonly unknown[]) => boolean>>;
   /** What any use of an instance throws that was changed in an attempt that failed. */
   readonly staleError: (instance: Instance, attemptError: unknown) => Error;
   /** Makes the instance equal to its row; `args` are what its own `reload()` was called with. */
@@ -21,6 +23,7 @@ export interface InstanceRules<Instance extends object> {
 export class InstanceMemory<Instance extends object> {
   readonly #rules: InstanceRules<Instance>;
   readonly #stale = new WeakSet();
+  readonly #tracked = new WeakSet();
   /** The attempt that the running code belongs to. */
   readonly #current = new AsyncLocalStorage<TouchedInstances<Instance>>();
 
@@ -35,9 +38,29 @@ export class InstanceMemory<Instance extends object> {
     });
   }
 
-  /** An instance is about to be changed in memory. Without SQL nobody else could see it. */
-  noteChange(instance: Instance): void {
-    this.#current.getStore()?.add(instance);
+  /**
+   * Lets the instances of a model say when they are changed in memory. Without SQL nobody could see it, and a change that
+   * is relative to what was there (`balance -= 10`) would be done once more by each further attempt.
+   *
+   * @param prototype - of the model's own class: the methods are set there, and that of the ORM's stays as it is
+   */
+  trackChanges(prototype: object): void {
+    if (this.#tracked.has(prototype)) return;
+    this.#tracked.add(prototype);
+    const current = this.#current;
+    for (const [name, isChange] of Object.entries(this.#rules.changes)) {
+      const inherited: unknown = Reflect.get(prototype, name);
+      if (typeof inherited !== 'function') throw new Error(`The models of the ORM have no method ${name}.`);
+      Object.defineProperty(prototype, name, {
+        configurable: true,
+        writable: true,
+        value(this: Instance, ...args: unknown[]): unknown {
+          const touched = current.getStore();
+          if (touched !== undefined && isChange(this, args)) touched.add(this);
+          return Reflect.apply(inherited, this, args);
+        },
+      });
+    }
   }
 
   /**
@@ -88,6 +111,17 @@ export class InstanceMemory<Instance extends object> {
     };
     Object.defineProperty(instance, 'reload', { configurable: true, enumerable: false, value: reloadStale });
   }
+}
+
+/**
+ * What is to be said of an instance that was changed in an attempt that failed.
+ *
+ * @param model - the name of the instance's model
+ * @param attemptError - what the attempt failed with
+ */
+export function staleInstanceMessage(model: string, attemptError: unknown): string {
+  const reason = attemptError instanceof Error ? ` (${attemptError.message})` : '';
+  return `This instance of ${model} was changed in a transaction attempt that failed${reason}, so it may no longer match the database. Load or build it inside the callback, name it in the transaction's \`restore: [...]\`, or call its reload().`;
 }
 
 /** The instances that were changed in memory, or written, in one attempt of a transaction. */

@@ -1,11 +1,11 @@
 import { AfterCommitError, isAfterCommitError } from './errors';
 import { CommitMarkers, type RunStatement } from './commit-markers';
-import type { InstanceSnapshot, TouchedInstances } from './instance-memory';
+import type { InstanceMemory, TouchedInstances } from './instance-memory';
 import { withMarker, type StatementTransaction } from './marked-statement';
 import {
   resolveTransactionOptions,
   type ResolvedTransactionDefaults,
-  type TransactionOptions,
+  type SplitTransactionOptions,
 } from './transaction-options';
 import { TransactionRunner, type Attempt } from './transaction-runner';
 
@@ -19,6 +19,8 @@ export interface OpenTransaction<Transaction, Instance extends object> {
   readonly touched: TouchedInstances<Instance>;
   /** Whether there is something to commit. */
   readonly isUsed: boolean;
+  /** Whether it changes the schema, and so cannot write rows (recorded from a cluster, 2026-09). */
+  readonly hasChangedSchema: boolean;
   readonly outcome: TransactionOutcome;
   /** Runs a statement in it. */
   run(text: string, values: readonly string[]): Promise<unknown>;
@@ -34,18 +36,23 @@ export interface OpenTransaction<Transaction, Instance extends object> {
   reasonOf(error: unknown): unknown;
 }
 
-/** Begins a transaction, runs `body` in it, and rolls back if that throws. */
-export type OpenAttempt<Transaction, Instance extends object> = <T>(
+/**
+ * Begins a transaction, runs `body` in it, and rolls back if that throws. Where the application lets the ORM find its
+ * transactions by themselves, it is found in `body`.
+ */
+export type OpenAttempt<Transaction, Instance extends object, HostOptions extends object> = <T>(
+  options: HostOptions,
   body: (open: OpenTransaction<Transaction, Instance>) => Promise<T>,
 ) => Promise<T>;
 
-/** A managed transaction, as a host hands it over. */
-export interface ManagedTransaction<Transaction, Instance extends object, Host, T> {
-  readonly work: (transaction: Transaction) => PromiseLike<T> | T;
-  readonly open: OpenAttempt<Transaction, Instance>;
-  readonly options: TransactionOptions<Host>;
-  /** Instances from outside that are put back before each further attempt, and when all have failed. */
-  readonly snapshot: InstanceSnapshot<Instance>;
+/** An instance of an ORM, as far as its managed transactions need it. */
+export interface TransactionHost<Transaction, Instance extends object, HostOptions extends object, Host> {
+  /** What `verifyCommitted` looks into the database with. */
+  readonly host: Host;
+  readonly memory: InstanceMemory<Instance>;
+  readonly open: OpenAttempt<Transaction, Instance, HostOptions>;
+  /** Runs a statement that commits itself. */
+  readonly runAlone: RunStatement;
 }
 
 /** An attempt that was committed. */
@@ -57,20 +64,23 @@ interface Committed<Transaction, Instance extends object, T> {
 /**
  * Runs the managed transactions of one instance of an ORM whose instances know of their own rows.
  *
+ * @typeParam HostOptions - the ORM's own options of a transaction
  * @typeParam Host - what `verifyCommitted` looks into the database with
  */
-export class ManagedTransactions<Transaction, Instance extends object, Host> {
+export class ManagedTransactions<Transaction, Instance extends object, HostOptions extends object, Host> {
   readonly defaults: ResolvedTransactionDefaults;
   readonly runner: TransactionRunner;
-  readonly #host: Host;
+  readonly #host: TransactionHost<Transaction, Instance, HostOptions, Host>;
   readonly #markers: CommitMarkers;
 
-  /** @param runAlone - how the host runs a statement that commits itself */
-  constructor(host: Host, defaults: ResolvedTransactionDefaults, runAlone: RunStatement) {
+  constructor(
+    host: TransactionHost<Transaction, Instance, HostOptions, Host>,
+    defaults: ResolvedTransactionDefaults,
+  ) {
     this.defaults = defaults;
     this.runner = new TransactionRunner(defaults.run);
     this.#host = host;
-    this.#markers = new CommitMarkers(runAlone);
+    this.#markers = new CommitMarkers(host.runAlone);
   }
 
   /**
@@ -81,14 +91,14 @@ export class ManagedTransactions<Transaction, Instance extends object, Host> {
    * @throws AfterCommitError when the transaction was committed and something failed afterwards
    * @throws whatever ended an attempt otherwise, unchanged
    */
-  async run<T>({
-    work,
-    open,
-    options,
-    snapshot,
-  }: ManagedTransaction<Transaction, Instance, Host, T>): Promise<T> {
+  async run<T>(
+    work: (transaction: Transaction) => PromiseLike<T> | T,
+    { host: hostOptions, own, restore }: SplitTransactionOptions<HostOptions, Host, Instance>,
+  ): Promise<T> {
     type Done = Committed<Transaction, Instance, T>;
-    const { run, commitMarkers, verifyCommitted } = resolveTransactionOptions(options, this.defaults);
+    const { host, memory, open } = this.#host;
+    const { run, commitMarkers, verifyCommitted } = resolveTransactionOptions(own, this.defaults);
+    const snapshot = memory.snapshot(restore);
     let current: OpenTransaction<Transaction, Instance> | undefined;
     let marker: string | undefined;
     let lastError: unknown;
@@ -106,9 +116,10 @@ export class ManagedTransactions<Transaction, Instance extends object, Host> {
       abandon();
       marker = commitMarkers ? await this.#markers.create() : undefined;
       try {
-        return await open(async (opened) => {
+        return await open(hostOptions, async (opened) => {
           current = opened;
           const value = await opened.touched.during(() => work(opened.transaction));
+          if (opened.hasChangedSchema) marker = undefined;
           if (marker !== undefined && opened.isUsed) {
             await this.#markers.write(marker, (text, values) => opened.run(text, values));
           }
@@ -132,7 +143,7 @@ export class ManagedTransactions<Transaction, Instance extends object, Host> {
     const settle = async (): Promise<boolean | undefined> => {
       if (!isUnknown()) return undefined;
       const answer = marker === undefined ? undefined : await this.#markers.wasCommitted(marker);
-      return answer ?? (await verifyCommitted?.(this.#host));
+      return answer ?? (await verifyCommitted?.(host));
     };
 
     let done: Done;

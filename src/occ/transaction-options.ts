@@ -57,6 +57,15 @@ export interface ResolvedTransactionOptions<Host> extends ResolvedTransactionDef
   readonly verifyCommitted: TransactionOptions<Host>['verifyCommitted'];
 }
 
+/** The options of a transaction of an ORM whose instances know of their own rows, parted. */
+export interface SplitTransactionOptions<HostOptions extends object, Host, Instance extends object> {
+  /** The ORM's own. */
+  readonly host: HostOptions;
+  readonly own: TransactionOptions<Host>;
+  /** Instances from outside that are put back before each further attempt, and when all have failed. */
+  readonly restore: readonly Instance[];
+}
+
 const runOptionNames = [
   'maxAttempts',
   'baseDelayMs',
@@ -125,6 +134,41 @@ export function resolveTransactionOptions<Host>(
     commitMarkers: commitMarkers ?? defaults.commitMarkers,
     verifyCommitted,
   };
+}
+
+/**
+ * Parts the options of a transaction. A name that is not this package's own is left to the ORM.
+ *
+ * @param options - left untouched
+ */
+export function splitTransactionOptions<HostOptions extends object, Host, Instance extends object>({
+  restore = [],
+  ...options
+}: HostOptions &
+  TransactionOptions<Host> & { readonly restore?: readonly Instance[] | undefined }): SplitTransactionOptions<
+  HostOptions,
+  Host,
+  Instance
+> {
+  const pick = (isOwn: boolean) =>
+    Object.fromEntries(
+      Object.entries(options).filter(([name]) => transactionOptionNames.has(name) === isOwn),
+    );
+  return { host: pick(false) as HostOptions, own: pick(true), restore };
+}
+
+/**
+ * Refuses a name that is an option of nobody.
+ *
+ * @param hostNames - the names of the ORM's own options
+ * @throws ConfigurationError naming it
+ */
+export function checkTransactionOptionNames(options: object, hostNames: ReadonlySet<string>): void {
+  for (const name of Object.keys(options)) {
+    if (!transactionOptionNames.has(name) && !hostNames.has(name) && name !== 'restore') {
+      throw unknownOption(name);
+    }
+  }
 }
 
 function checkRunOptions({ admission, retry, ...options }: RunOptions, prefix: string): void {

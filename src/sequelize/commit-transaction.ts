@@ -7,11 +7,18 @@ import {
   isTransactionRolledBackError,
   TransactionRolledBackError,
 } from '../connection';
-import { AfterCommitError, findInChain, sqlStateOf } from '../occ';
+import { AfterCommitError, findInChain, sqlStateOf, type TransactionOutcome } from '../occ';
 
 /** How far a COMMIT has come. Query hooks run before and after, and may fail there. */
 export interface CommitProgress {
   state: 'unsent' | 'sent' | 'done';
+}
+
+const outcomes = { commit: 'committed', rollback: 'rolled back', unknown: 'unknown' } as const;
+
+/** How a transaction has ended, as far as is known. */
+export function outcomeOf({ finished }: Transaction): TransactionOutcome {
+  return finished && outcomes[finished];
 }
 
 /** Reports of the server after which it is not known whether a COMMIT was done: the session or the server is gone. */

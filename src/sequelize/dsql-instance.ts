@@ -9,15 +9,21 @@ import {
   type StatementTransaction,
 } from '../occ';
 import { ambientTransaction, clsOf } from './cls';
+import { outcomeOf } from './commit-transaction';
 import { DsqlTransaction } from './dsql-transaction';
 import { replaceFindOrCreate } from './find-or-create';
-import { ManagedTransactions, type OpenAttempt } from './managed-transactions';
+import {
+  manageTransactions,
+  runStatement,
+  type OpenSequelizeAttempt,
+  type SequelizeTransactions,
+} from './managed-transactions';
+import { modelMemory } from './model-memory';
 import { noTransaction } from './no-transaction';
 import type { ResolvedSequelizeOptions } from './options';
 import { statementLabel, type StatementOptions } from './statement';
 import { replaceSync, schemaChangesOf } from './sync';
-import { trackChanges } from './touched-instances';
-import { splitTransactionOptions, type SequelizeTransactionOptions } from './transaction-options';
+import { splitOptions, type SequelizeTransactionOptions } from './transaction-options';
 import { register } from './transactions';
 
 /** What an instance of ours does besides what Sequelize does. */
@@ -46,13 +52,13 @@ export function isDsqlSequelize(sequelize: Sequelize): sequelize is Sequelize & 
 export class DsqlInstance {
   readonly #sequelize: Sequelize;
   readonly #hostQuery: HostQuery;
-  readonly #transactions: ManagedTransactions;
+  readonly #transactions: SequelizeTransactions;
 
   /** @param hostQuery - the instance's own `query`, which sends a statement once */
   constructor(sequelize: Sequelize, { transactions }: ResolvedSequelizeOptions, hostQuery: HostQuery) {
     this.#sequelize = sequelize;
     this.#hostQuery = hostQuery;
-    this.#transactions = new ManagedTransactions(sequelize, transactions, this.#openAttempt);
+    this.#transactions = manageTransactions(sequelize, transactions, this.#openAttempt);
     register(sequelize, this.#transactions);
     ours.add(sequelize);
   }
@@ -100,7 +106,7 @@ export class DsqlInstance {
     // `findOrCreate` begins a transaction of its own, with its own options. In the caller's it needs none.
     const isForFindOrCreate = work === undefined && 'where' in options;
     if (isForFindOrCreate && options.transaction) return options.transaction;
-    const split = splitTransactionOptions(isForFindOrCreate ? pickLogging(options) : options);
+    const split = splitOptions(isForFindOrCreate ? pickLogging(options) : options);
     const parent = this.#parentOf(options);
     if (parent !== undefined) {
       const { nested } = resolveTransactionOptions(split.own, this.#transactions.defaults);
@@ -129,7 +135,7 @@ export class DsqlInstance {
     };
   }
 
-  readonly #openAttempt: OpenAttempt = (options, body) => {
+  readonly #openAttempt: OpenSequelizeAttempt = (options, body) => {
     const transaction = new DsqlTransaction(this.#sequelize, options, true);
     return clsOf(this.#sequelize)._clsRun(async () => {
       await transaction.prepareEnvironment(true);
@@ -143,7 +149,12 @@ export class DsqlInstance {
           get hasChangedSchema() {
             return transaction.hasChangedSchema;
           },
+          get outcome() {
+            return outcomeOf(transaction);
+          },
+          run: (text, values) => runStatement(this.#sequelize, text, values, transaction),
           commit: () => transaction.commitAlone(),
+          complete: () => transaction.complete(),
           reasonOf: (error) => transaction.reasonOf(error),
         });
       } catch (error) {
@@ -208,7 +219,7 @@ export function superviseModels(sequelize: Sequelize): void {
   sequelize.addHook('afterDefine', (defined) => {
     const model = defined as unknown as ModelStatic<Model> & { readonly sequelize: Sequelize };
     if (model.sequelize !== sequelize) return;
-    trackChanges(model);
+    modelMemory.trackChanges(model.prototype as object);
     replaceFindOrCreate(model);
     replaceSync(model);
   });

@@ -1,9 +1,9 @@
 import type { Model, Sequelize } from 'sequelize';
 import { Transaction } from 'sequelize/lib/transaction';
 import { isTransactionRolledBackError, TransactionRolledBackError } from '../connection';
-import { isOccConflict, sqlStateOf } from '../occ';
+import { isOccConflict, sqlStateOf, type TouchedInstances } from '../occ';
 import { commitTransaction, endConnection, runAfterCommitHooks } from './commit-transaction';
-import { TouchedInstances } from './touched-instances';
+import { modelMemory } from './model-memory';
 
 /** PostgreSQL's answer to a statement in a transaction in which another one has failed: it says nothing of why. */
 const IN_FAILED_TRANSACTION = '25P02';
@@ -22,19 +22,21 @@ interface Doom {
  */
 export class DsqlTransaction extends Transaction {
   /** Of this transaction and all that have joined it. */
-  readonly touched: TouchedInstances;
+  readonly touched: TouchedInstances<Model>;
   /** Whether this package runs the transaction, and sees to what a failure leaves in memory. */
   readonly #isManaged: boolean;
   #firstFailure: unknown;
   #doom: Doom | undefined;
   #isUsed = false;
+  /** What a query hook threw after COMMIT was answered. */
+  #late: { readonly thrown: unknown } | undefined;
   #hasWritten = false;
   #hasChangedSchema = false;
 
   constructor(sequelize: Sequelize, options: object, isManaged: boolean) {
     super(sequelize, options);
     this.#isManaged = isManaged;
-    this.touched = this.root === this ? new TouchedInstances() : this.root.touched;
+    this.touched = this.root === this ? modelMemory.watch() : this.root.touched;
   }
 
   /** The transaction on the server. */
@@ -75,18 +77,16 @@ export class DsqlTransaction extends Transaction {
    * @throws AfterCommitError when it was committed, and an `afterCommit` hook failed
    */
   override async commit(): Promise<void> {
-    const late = await this.commitAlone();
-    if (this.#hasJoined) return;
-    this.touched.forget();
-    await runAfterCommitHooks(this, late);
+    await this.commitAlone();
+    if (!this.#hasJoined) await this.complete();
   }
 
   /** {@link DsqlTransaction.commit} without the `afterCommit` hooks. */
-  async commitAlone(): ReturnType<typeof commitTransaction> {
+  async commitAlone(): Promise<void> {
     if (this.#hasJoined) {
       this.#expectUnfinished('committed');
       this.finished = 'commit';
-      return undefined;
+      return;
     }
     try {
       if (this.#doom !== undefined && this.finished === undefined) {
@@ -94,7 +94,7 @@ export class DsqlTransaction extends Transaction {
         const { error } = this.#doom;
         throw isOccConflict(error) ? error : new TransactionRolledBackError('joined', { cause: error });
       }
-      return await commitTransaction(this, { state: 'unsent' });
+      this.#late = await commitTransaction(this, { state: 'unsent' });
     } catch (error) {
       const reason = this.reasonOf(error);
       if (!this.#isManaged && this.finished !== 'commit') this.touched.abandon(reason);
@@ -102,6 +102,17 @@ export class DsqlTransaction extends Transaction {
     } finally {
       this.#finishJoined();
     }
+  }
+
+  /**
+   * The transaction is known to be committed: runs the `afterCommit` hooks.
+   *
+   * @throws AfterCommitError when one of them fails, or a query hook did after COMMIT
+   */
+  async complete(): Promise<void> {
+    this.finished = 'commit';
+    this.touched.forget();
+    await runAfterCommitHooks(this, this.#late);
   }
 
   override async rollback(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Sequelize, Transaction } from 'sequelize';
 import { inBatches as writeInBatches, type BatchesOptions, type RowRange } from '../occ';
 import { runInTransaction } from './run-in-transaction';
-import { checkTransactionOptionNames, type SequelizeTransactionOptions } from './transaction-options';
+import { checkOptionNames, type SequelizeTransactionOptions } from './transaction-options';
 
 /** How rows are written in several transactions, and how each of these is run. */
 export interface SequelizeBatchesOptions
@@ -31,7 +31,7 @@ export async function inBatches<Row, Result>(
   work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<Result>,
 ): Promise<Result[]> {
   const { batchSize, concurrency, onProgress, remaining, ...others } = options;
-  checkTransactionOptionNames(others);
+  checkOptionNames(others);
   // Batches of one caller are of one kind, and of another kind than those of others.
   const transactionOptions = { label: work.toString(), ...others };
   return writeInBatches(

@@ -1,11 +1,16 @@
-import type { Sequelize, Transaction as HostTransaction } from 'sequelize';
+import type { Model, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
-import { resolveTransactionDefaults } from '../occ';
-import { commitTransaction } from './commit-transaction';
-import { ManagedTransactions, type OpenAttempt } from './managed-transactions';
+import { resolveTransactionDefaults, type TouchedInstances } from '../occ';
+import { commitTransaction, outcomeOf, runAfterCommitHooks } from './commit-transaction';
+import {
+  manageTransactions,
+  runStatement,
+  type OpenSequelizeAttempt,
+  type SequelizeTransactions,
+} from './managed-transactions';
+import { modelMemory } from './model-memory';
 import { checkRetryOption } from './retry-option';
 import type { StatementOptions } from './statement';
-import { TouchedInstances } from './touched-instances';
 
 /**
  * Runs transactions of a `Sequelize` that is not ours.
@@ -15,10 +20,10 @@ import { TouchedInstances } from './touched-instances';
  *
  * @throws ConfigurationError when its `retry` option would repeat a statement after a conflict
  */
-export function managePlain(sequelize: Sequelize): ManagedTransactions {
+export function managePlain(sequelize: Sequelize): SequelizeTransactions {
   const { retry } = (sequelize as unknown as { readonly options: { readonly retry?: unknown } }).options;
   checkRetryOption(retry);
-  const touchedIn = new WeakMap<object, TouchedInstances>();
+  const touchedIn = new WeakMap<object, TouchedInstances<Model>>();
   // Unnamed: Sequelize cannot pass a named hook on to another instance with the same options.
   sequelize.addHook('beforeQuery', (options: StatementOptions) => {
     const { transaction, instance } = options;
@@ -27,17 +32,28 @@ export function managePlain(sequelize: Sequelize): ManagedTransactions {
     }
   });
 
-  const open: OpenAttempt = (options, body) =>
+  const open: OpenSequelizeAttempt = (options, body) =>
     sequelize.transaction(options, async (begun: HostTransaction) => {
       const transaction = begun as unknown as Transaction;
-      const touched = new TouchedInstances();
+      const touched = modelMemory.watch();
       touchedIn.set(transaction, touched);
+      let late: Awaited<ReturnType<typeof commitTransaction>>;
       const result = await body({
         transaction,
         touched,
         isUsed: true,
         hasChangedSchema: false,
-        commit: () => commitTransaction(transaction, { state: 'sent' }),
+        get outcome() {
+          return outcomeOf(transaction);
+        },
+        run: (text, values) => runStatement(sequelize, text, values, transaction),
+        commit: async () => {
+          late = await commitTransaction(transaction, { state: 'sent' });
+        },
+        complete: async () => {
+          transaction.finished = 'commit';
+          await runAfterCommitHooks(transaction, late);
+        },
         reasonOf: (error) => error,
       });
       // Sequelize is going to commit what has just been committed.
@@ -45,5 +61,5 @@ export function managePlain(sequelize: Sequelize): ManagedTransactions {
       return result;
     });
 
-  return new ManagedTransactions(sequelize, resolveTransactionDefaults({}), open);
+  return manageTransactions(sequelize, resolveTransactionDefaults({}), open);
 }

@@ -1,10 +1,6 @@
 import type { Sequelize, Transaction } from 'sequelize';
 import { NestedTransactionError } from '../occ';
-import {
-  checkTransactionOptionNames,
-  splitTransactionOptions,
-  type SequelizeTransactionOptions,
-} from './transaction-options';
+import { checkOptionNames, splitOptions, type SequelizeTransactionOptions } from './transaction-options';
 import { isDsqlSequelize } from './dsql-instance';
 import { transactionsOf } from './transactions';
 
@@ -37,8 +33,8 @@ export async function runInTransaction<T>(
   work: (transaction: Transaction) => PromiseLike<T>,
   options: SequelizeTransactionOptions = {},
 ): Promise<T> {
-  checkTransactionOptionNames(options);
+  checkOptionNames(options);
   if (isDsqlSequelize(sequelize)) return sequelize.transaction(options, work);
   if (options.transaction) throw new NestedTransactionError();
-  return transactionsOf(sequelize).run(work, splitTransactionOptions(options));
+  return transactionsOf(sequelize).run(work, splitOptions(options));
 }

@@ -1,6 +1,11 @@
 import { Transaction, type Model, type Sequelize, type TransactionOptions as HostOptions } from 'sequelize';
-import { unknownOption } from '../connection';
-import { UnsupportedFeatureError, type TransactionOptions } from '../occ';
+import {
+  checkTransactionOptionNames,
+  splitTransactionOptions,
+  UnsupportedFeatureError,
+  type SplitTransactionOptions,
+  type TransactionOptions,
+} from '../occ';
 
 /** How one transaction is run: Sequelize's options, and those of this package. */
 export interface SequelizeTransactionOptions extends HostOptions, TransactionOptions<Sequelize> {
@@ -13,28 +18,8 @@ export interface SequelizeTransactionOptions extends HostOptions, TransactionOpt
   readonly restore?: readonly Model[] | undefined;
 }
 
-/** {@link SequelizeTransactionOptions}, parted. */
-export interface SplitTransactionOptions {
-  /** Sequelize's, but for the transaction to stand in. */
-  readonly host: HostOptions;
-  readonly own: TransactionOptions<Sequelize>;
-  readonly restore: readonly Model[];
-}
-
-const ownNames: ReadonlySet<string> = new Set<keyof TransactionOptions<Sequelize>>([
-  'maxAttempts',
-  'baseDelayMs',
-  'maxDelayMs',
-  'deadlineMs',
-  'signal',
-  'onRetry',
-  'label',
-  'admission',
-  'retry',
-  'nested',
-  'commitMarkers',
-  'verifyCommitted',
-]);
+/** {@link SequelizeTransactionOptions}, parted; Sequelize's, but for the transaction to stand in. */
+export type SplitOptions = SplitTransactionOptions<HostOptions, Sequelize, Model>;
 
 const hostNames: ReadonlySet<string> = new Set<keyof HostOptions>([
   'autocommit',
@@ -48,15 +33,12 @@ const hostNames: ReadonlySet<string> = new Set<keyof HostOptions>([
 ]);
 
 /**
- * Parts the options of a transaction. A name that is not this package's own is left to Sequelize.
+ * Parts the options of a transaction.
  *
  * @param options - left untouched
  * @throws UnsupportedFeatureError for an isolation level that Aurora DSQL has not
  */
-export function splitTransactionOptions({
-  restore = [],
-  ...options
-}: SequelizeTransactionOptions): SplitTransactionOptions {
+export function splitOptions(options: SequelizeTransactionOptions): SplitOptions {
   const { isolationLevel } = options;
   if (isolationLevel && isolationLevel !== Transaction.ISOLATION_LEVELS.REPEATABLE_READ) {
     throw new UnsupportedFeatureError(
@@ -64,10 +46,9 @@ export function splitTransactionOptions({
       'Every transaction is REPEATABLE READ: leave the level out.',
     );
   }
-  const entries = Object.entries(options).filter(([name]) => name !== 'transaction');
-  const pick = (isOwn: boolean) =>
-    Object.fromEntries(entries.filter(([name]) => ownNames.has(name) === isOwn));
-  return { host: pick(false), own: pick(true), restore };
+  const split = splitTransactionOptions<HostOptions, Sequelize, Model>(options);
+  delete split.host.transaction;
+  return split;
 }
 
 /**
@@ -75,8 +56,6 @@ export function splitTransactionOptions({
  *
  * @throws ConfigurationError naming it
  */
-export function checkTransactionOptionNames(options: object): void {
-  for (const name of Object.keys(options)) {
-    if (!ownNames.has(name) && !hostNames.has(name) && name !== 'restore') throw unknownOption(name);
-  }
+export function checkOptionNames(options: SequelizeTransactionOptions): void {
+  checkTransactionOptionNames(options, hostNames);
 }

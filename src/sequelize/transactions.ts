@@ -1,16 +1,16 @@
 import type { Sequelize } from 'sequelize';
-import type { ManagedTransactions } from './managed-transactions';
+import type { SequelizeTransactions } from './managed-transactions';
 import { managePlain } from './plain-transactions';
 
-const known = new WeakMap<Sequelize, ManagedTransactions>();
+const known = new WeakMap<Sequelize, SequelizeTransactions>();
 
 /** Notes who runs the transactions of an instance of ours. */
-export function register(sequelize: Sequelize, transactions: ManagedTransactions): void {
+export function register(sequelize: Sequelize, transactions: SequelizeTransactions): void {
   known.set(sequelize, transactions);
 }
 
 /** Who runs the transactions of an instance: for one that is not ours, it is made when it is first asked for. */
-export function transactionsOf(sequelize: Sequelize): ManagedTransactions {
+export function transactionsOf(sequelize: Sequelize): SequelizeTransactions {
   let transactions = known.get(sequelize);
   if (transactions === undefined) {
     transactions = managePlain(sequelize);

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   QueryTypes,
   TransactionNestMode,
+  type ManagedTransactionOptions,
   type Model,
   type QueryRawOptions,
   type Sequelize,
@@ -19,6 +20,7 @@ import {
   ManagedTransactions,
   NestedTransactionError,
   resolveTransactionOptions,
+  splitTransactionOptions,
   type Attempt,
   type OpenAttempt,
   type StatementTransaction,
@@ -26,11 +28,11 @@ import {
 import type { DsqlConnectionManager } from './dsql-connection-manager';
 import { DsqlTransaction } from './dsql-transaction';
 import { retryFindOrCreate } from './find-or-create';
-import { modelMemory, trackChanges } from './model-memory';
+import { modelMemory } from './model-memory';
 import type { ResolvedOptions } from './options';
 import { SchemaChanges } from './schema-changes';
 import { statementLabel, type StatementOptions } from './statement';
-import { splitTransactionOptions, type SequelizeTransactionOptions } from './transaction-options';
+import type { SequelizeTransactionOptions } from './transaction-options';
 
 type Work = (transaction: Transaction) => unknown;
 
@@ -49,7 +51,7 @@ export function dsqlInstanceOf(sequelize: object): DsqlInstance | undefined {
  * and managed transactions are run again after a conflict.
  */
 export class DsqlInstance {
-  readonly transactions: ManagedTransactions<Transaction, Model, Sequelize>;
+  readonly transactions: ManagedTransactions<Transaction, Model, TransactionOptions, Sequelize>;
   readonly #sequelize: Sequelize;
   readonly #manager: DsqlConnectionManager;
   readonly #schema: SchemaChanges;
@@ -67,14 +69,18 @@ export class DsqlInstance {
     this.#manager = manager;
     this.#queryRaw = (sequelize.queryRaw as QueryRaw).bind(sequelize);
     this.#schema = new SchemaChanges(mapping, (sql, options) => this.#send(sql, options));
-    this.transactions = new ManagedTransactions(sequelize, transactions, async (text, values) => {
+    const runAlone = async (text: string, values: readonly string[]) => {
       const [rows] = (await sequelize.query(text, {
         bind: [...values],
         transaction: null,
         type: QueryTypes.RAW,
       })) as [Record<string, unknown>[], unknown];
       return rows;
-    });
+    };
+    this.transactions = new ManagedTransactions(
+      { host: sequelize, memory: modelMemory, open: this.#openAttempt, runAlone },
+      transactions,
+    );
     instances.set(sequelize, this);
     this.#takeOver();
   }
@@ -100,7 +106,7 @@ export class DsqlInstance {
     });
     this.#sequelize.hooks.addListener('afterDefine', (model) => {
       if (model.sequelize !== this.#sequelize) return;
-      trackChanges(model);
+      modelMemory.trackChanges(model.prototype);
       retryFindOrCreate(model, (options, work) => this.run(options, work));
     });
   }
@@ -207,7 +213,9 @@ export class DsqlInstance {
       );
     }
     const sequelize = this.#sequelize;
-    const { host, own, restore } = splitTransactionOptions(options);
+    const { host, own, restore } = splitTransactionOptions<ManagedTransactionOptions, Sequelize, Model>(
+      options,
+    );
     const nestMode = host.nestMode ?? sequelize.options.defaultTransactionNestMode;
     const { transaction: given, ...begun } = host;
     const parent =
@@ -217,12 +225,7 @@ export class DsqlInstance {
           ? this.#cls.getStore()
           : (given ?? undefined);
     if (parent === undefined) {
-      return this.transactions.run({
-        work,
-        open: this.#opener(begun),
-        options: own,
-        snapshot: modelMemory.snapshot(restore),
-      });
+      return this.transactions.run(work, { host: begun, own, restore });
     }
     const { nested } = resolveTransactionOptions(own, this.transactions.defaults);
     assertTransactionIsCompatibleWithOptions(parent, normalizeTransactionOptions(sequelize, begun));
@@ -231,35 +234,34 @@ export class DsqlInstance {
     return this.#join(parent, begun, work);
   }
 
-  #opener(options: TransactionOptions): OpenAttempt<Transaction, Model> {
-    return async (body) => {
-      const transaction = new DsqlTransaction(this.#sequelize, options, true);
-      await transaction.prepareEnvironment();
-      return this.#within(transaction, async () => {
-        try {
-          return await body({
-            transaction,
-            touched: transaction.touched,
-            get isUsed() {
-              return transaction.isUsed;
-            },
-            get outcome() {
-              return transaction.outcome;
-            },
-            run: (text, values) =>
-              this.#sequelize.query(text, { bind: [...values], transaction, type: QueryTypes.RAW }),
-            commit: () => transaction.commitAlone(),
-            complete: () => transaction.complete(),
-            reasonOf: (error) => transaction.reasonOf(error),
-          });
-        } catch (error) {
-          // The first error is the one to report.
-          if (transaction.outcome === undefined) await transaction.rollback().catch(() => undefined);
-          throw error;
-        }
-      });
-    };
-  }
+  readonly #openAttempt: OpenAttempt<Transaction, Model, TransactionOptions> = async (options, body) => {
+    const transaction = new DsqlTransaction(this.#sequelize, options, true);
+    await transaction.prepareEnvironment();
+    return this.#within(transaction, async () => {
+      try {
+        return await body({
+          transaction,
+          touched: transaction.touched,
+          get isUsed() {
+            return transaction.isUsed;
+          },
+          hasChangedSchema: false,
+          get outcome() {
+            return transaction.outcome;
+          },
+          run: (text, values) =>
+            this.#sequelize.query(text, { bind: [...values], transaction, type: QueryTypes.RAW }),
+          commit: () => transaction.commitAlone(),
+          complete: () => transaction.complete(),
+          reasonOf: (error) => transaction.reasonOf(error),
+        });
+      } catch (error) {
+        // The first error is the one to report.
+        if (transaction.outcome === undefined) await transaction.rollback().catch(() => undefined);
+        throw error;
+      }
+    });
+  };
 
   async #join(parent: DsqlTransaction, options: TransactionOptions, work: Work): Promise<unknown> {
     if (parent.root.outcome !== undefined) {

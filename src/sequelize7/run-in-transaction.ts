@@ -1,7 +1,7 @@
 import type { AbstractDialect, Sequelize, Transaction } from '@sequelize/core';
 import { ConfigurationError } from '../connection';
 import { dsqlInstanceOf } from './dsql-instance';
-import { checkTransactionOptionNames, type SequelizeTransactionOptions } from './transaction-options';
+import { checkOptionNames, type SequelizeTransactionOptions } from './transaction-options';
 
 /**
  * Runs `work` in a managed transaction, and runs the whole of it again when the server reports a conflict. It is
@@ -36,7 +36,7 @@ export async function runInTransaction<T, Dialect extends AbstractDialect>(
   work: (transaction: Transaction) => PromiseLike<T> | T,
   options: SequelizeTransactionOptions = {},
 ): Promise<T> {
-  checkTransactionOptionNames(options);
+  checkOptionNames(options);
   const instance = dsqlInstanceOf(sequelize);
   if (instance === undefined) {
     throw new ConfigurationError('dialect', 'must be DsqlDialect of aurora-dsql-orm/sequelize7.');

@@ -1,4 +1,5 @@
 import { InstanceError } from '@sequelize/core';
+import { staleInstanceMessage } from '../occ';
 
 /**
  * An instance was used whose memory may say something else than the database: it was changed in an attempt of a
@@ -18,9 +19,7 @@ export class StaleInstanceError extends InstanceError {
     readonly model: string,
     readonly attemptError: unknown,
   ) {
-    super(
-      `This instance of ${model} was changed in a transaction attempt that failed${messageOf(attemptError)}, so it may no longer match the database. Load or build it inside the callback, name it in the transaction's \`restore: [...]\`, or call its reload().`,
-    );
+    super(staleInstanceMessage(model, attemptError));
     this.name = 'StaleInstanceError';
   }
 }
@@ -32,8 +31,4 @@ export class StaleInstanceError extends InstanceError {
  */
 export function isStaleInstanceError(error: unknown): error is StaleInstanceError {
   return error instanceof StaleInstanceError;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? ` (${error.message})` : '';
 }

@@ -1,6 +1,5 @@
 import type { ManagedTransactionOptions, Model, Sequelize } from '@sequelize/core';
-import { unknownOption } from '../connection';
-import type { TransactionOptions } from '../occ';
+import { checkTransactionOptionNames, type TransactionOptions } from '../occ';
 
 /**
  * How one transaction is run: Sequelize's options, and those of this package.
@@ -18,28 +17,6 @@ export interface SequelizeTransactionOptions
   readonly restore?: readonly Model[] | undefined;
 }
 
-/** {@link SequelizeTransactionOptions}, parted. */
-export interface SplitTransactionOptions {
-  readonly host: ManagedTransactionOptions;
-  readonly own: TransactionOptions<Sequelize>;
-  readonly restore: readonly Model[];
-}
-
-const ownNames: ReadonlySet<string> = new Set<keyof TransactionOptions<Sequelize>>([
-  'maxAttempts',
-  'baseDelayMs',
-  'maxDelayMs',
-  'deadlineMs',
-  'signal',
-  'onRetry',
-  'label',
-  'admission',
-  'retry',
-  'nested',
-  'commitMarkers',
-  'verifyCommitted',
-]);
-
 const hostNames: ReadonlySet<string> = new Set<keyof ManagedTransactionOptions>([
   'readOnly',
   'isolationLevel',
@@ -52,26 +29,10 @@ const hostNames: ReadonlySet<string> = new Set<keyof ManagedTransactionOptions>(
 ]);
 
 /**
- * Parts the options of a transaction. A name that is not this package's own is left to Sequelize.
- *
- * @param options - left untouched
- */
-export function splitTransactionOptions({
-  restore = [],
-  ...options
-}: SequelizeTransactionOptions): SplitTransactionOptions {
-  const pick = (isOwn: boolean) =>
-    Object.fromEntries(Object.entries(options).filter(([name]) => ownNames.has(name) === isOwn));
-  return { host: pick(false), own: pick(true), restore };
-}
-
-/**
  * Refuses a name that is an option of nobody.
  *
  * @throws ConfigurationError naming it
  */
-export function checkTransactionOptionNames(options: object): void {
-  for (const name of Object.keys(options)) {
-    if (!ownNames.has(name) && !hostNames.has(name) && name !== 'restore') throw unknownOption(name);
-  }
+export function checkOptionNames(options: SequelizeTransactionOptions): void {
+  checkTransactionOptionNames(options, hostNames);
 }
