@@ -1,4 +1,5 @@
 import { Sequelize } from 'sequelize';
+import type { ConstructorArguments } from './constructor-arguments';
 import type { DsqlTransactions } from './dsql-instance';
 import { DsqlSequelize } from './dsql-sequelize';
 import type { DsqlSequelizeOptions } from './options';
@@ -28,12 +29,18 @@ export function createDsqlSequelize(
   url: string,
   options?: DsqlSequelizeOptions,
 ): Sequelize & DsqlTransactions;
+/**
+ * The same, with what a database and its user are called first, as `new Sequelize()` takes them: on Aurora DSQL the
+ * database is `postgres`, and there is no password.
+ *
+ * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ */
 export function createDsqlSequelize(
-  urlOrOptions: string | DsqlSequelizeOptions,
-  optionsBesideUrl?: DsqlSequelizeOptions,
-): Sequelize & DsqlTransactions {
-  const OnDsql = DsqlSequelize(Sequelize);
-  return typeof urlOrOptions === 'string'
-    ? new OnDsql(urlOrOptions, optionsBesideUrl)
-    : new OnDsql(urlOrOptions);
+  database: string | null,
+  username: string | null,
+  password?: null,
+  options?: DsqlSequelizeOptions,
+): Sequelize & DsqlTransactions;
+export function createDsqlSequelize(...args: ConstructorArguments): Sequelize & DsqlTransactions {
+  return new (DsqlSequelize(Sequelize))(...args);
 }

@@ -1,4 +1,5 @@
 import type { Options, Sequelize, Transaction as HostTransaction } from 'sequelize';
+import { readArguments, type ConstructorArguments } from './constructor-arguments';
 import { DsqlDialect } from './dsql-dialect';
 import { DsqlInstance, superviseModels, type DsqlTransactions } from './dsql-instance';
 import { resolveSequelizeOptions, type DsqlSequelizeOptions, type ResolvedSequelizeOptions } from './options';
@@ -15,10 +16,10 @@ export type SequelizeClass = new (...args: any[]) => Sequelize;
 type OptionsOf<Base extends SequelizeClass> = Extract<ConstructorParameters<Base>[1], Options>;
 
 /** A class whose instances reach Aurora DSQL. */
-export type DsqlSequelizeClass<Base extends SequelizeClass> = Pick<Base, keyof Base> & {
-  new (options: DsqlSequelizeOptions<OptionsOf<Base>>): InstanceType<Base> & DsqlTransactions;
-  new (url: string, options?: DsqlSequelizeOptions<OptionsOf<Base>>): InstanceType<Base> & DsqlTransactions;
-};
+export type DsqlSequelizeClass<Base extends SequelizeClass> = Pick<Base, keyof Base> &
+  (new (
+    ...args: ConstructorArguments<DsqlSequelizeOptions<OptionsOf<Base>>>
+  ) => InstanceType<Base> & DsqlTransactions);
 
 /** What Sequelize's types leave out, as far as it is used here. */
 interface HostSequelize extends Pick<Sequelize, 'addHook'> {
@@ -51,8 +52,8 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
   class OnDsql extends Host {
     readonly #instance: DsqlInstance;
 
-    constructor(...args: [DsqlSequelizeOptions] | [string, DsqlSequelizeOptions?]) {
-      const [url, options] = typeof args[0] === 'string' ? [args[0], args[1] ?? {}] : [undefined, args[0]];
+    constructor(...args: ConstructorArguments) {
+      const { url, options } = readArguments(args);
       const resolved = resolveSequelizeOptions(options, url);
       resolvedOptions.set(resolved.hostOptions.dialectOptions ?? {}, resolved);
       super(resolved.hostOptions);

@@ -21,6 +21,10 @@ function options(): Options {
 
 const ways: readonly [string, () => Sequelize][] = [
   ['createDsqlSequelize', () => createDsqlSequelize({ ...cluster.orm, logging: false })],
+  [
+    'createDsqlSequelize with a database and a user name',
+    () => createDsqlSequelize('postgres', 'admin', null, { ...cluster.orm, logging: false }),
+  ],
   ['attachDsql', () => attachDsql(new Sequelize(options()), cluster.orm.dsql)],
   ['register', () => new Sequelize({ ...options(), dsql: cluster.orm.dsql })],
   [
