@@ -19,12 +19,6 @@ const inSequelize: Readonly<Record<string, string>> = {
  */
 export async function addExplanation(error: unknown, sql: string): Promise<void> {
   if (!(error instanceof DatabaseError)) return;
-  const { code, message } = error.original as Error & { readonly code?: unknown };
-  if (typeof code !== 'string') return;
-  // A statement that cannot be explained has still failed, and that is what is to be reported.
-  const explanation = await explainRefusal(sql, { code, message }).catch(() => undefined);
-  if (explanation === undefined) return;
-  error.message = [`${message}\n${explanation.text}`, inSequelize[explanation.rule] ?? '']
-    .join(' ')
-    .trimEnd();
+  const explanation = await explainRefusal(sql, error.original, inSequelize);
+  if (explanation !== undefined) error.message = `${error.original.message}\n${explanation.text}`;
 }

@@ -9,9 +9,7 @@ import { explainRefusal } from '../sql';
  */
 export async function addExplanation(error: unknown, sql: string): Promise<void> {
   if (!(error instanceof DatabaseError)) return;
-  const { code, message } = error.cause as Error & { readonly code?: unknown };
-  if (typeof code !== 'string') return;
-  // A statement that cannot be explained has still failed, and that is what is to be reported.
-  const explanation = await explainRefusal(sql, { code, message }).catch(() => undefined);
-  if (explanation !== undefined) error.message = `${message}\n${explanation.text}`;
+  const { cause } = error;
+  const explanation = await explainRefusal(sql, cause);
+  if (explanation !== undefined) error.message = `${cause.message}\n${explanation.text}`;
 }

@@ -11,10 +11,10 @@ export interface RefusalExplanation {
   readonly text: string;
 }
 
-/** An error of a server, as far as an explanation needs it. */
-export interface ServerRefusal {
-  readonly code: string;
-  readonly message: string;
+/** An error of a server, or another, as far as an explanation needs it. */
+export interface ReportedError {
+  readonly code?: unknown;
+  readonly message?: unknown;
 }
 
 /** Of other codes PostgreSQL's own errors are too many: what they say is what is wrong. */
@@ -29,17 +29,30 @@ const MAX_TRANSLATION_LENGTH = 2000;
  * The parser is loaded for it, so that nobody pays for an explanation who needs none.
  *
  * @param sql - what was sent
- * @param error - what the server answered
- * @returns nothing for an error that says all that is to be said
+ * @param error - what the statement failed with
+ * @param inOrm - what an ORM can do about it and only it knows the words for, by the ids of the rows
+ * @returns nothing for an error that says all that is to be said, and for what cannot be explained: the statement has
+ *   still failed, and that is what is to be reported
  */
 export async function explainRefusal(
   sql: string,
-  { code, message }: ServerRefusal,
+  { code, message }: ReportedError,
+  inOrm: Readonly<Record<string, string>> = {},
 ): Promise<RefusalExplanation | undefined> {
-  if (!explainedCodes.has(code)) return undefined;
+  if (typeof code !== 'string' || typeof message !== 'string' || !explainedCodes.has(code)) return undefined;
+  return explain(sql, code, message, inOrm).catch(() => undefined);
+}
+
+async function explain(
+  sql: string,
+  code: string,
+  message: string,
+  inOrm: Readonly<Record<string, string>>,
+): Promise<RefusalExplanation | undefined> {
   await loadParser();
   const row = rowOfStatement(sql, code) ?? rowOfMessage(code, message);
   if (row === undefined) return undefined;
+  const ofOrm = inOrm[row.id];
   const translated = row.decidedBy === 'statement' ? translationOf(sql) : undefined;
   return {
     rule: row.id,
@@ -47,6 +60,7 @@ export async function explainRefusal(
       `Aurora DSQL refuses ${row.what} (${row.source}, ${row.date}).`,
       ...(row.instead === undefined ? [] : [row.instead]),
       ...(translated === undefined ? [] : [`This does the same on DSQL:\n${translated}`]),
+      ...(ofOrm === undefined ? [] : [ofOrm]),
     ].join(' '),
   };
 }

@@ -2,7 +2,7 @@ export { capabilities } from './capabilities';
 export type { Capability, CapabilityOverrides } from './capabilities';
 export { capabilityPage } from './capability-page';
 export { explainRefusal } from './explain-refusal';
-export type { RefusalExplanation, ServerRefusal } from './explain-refusal';
+export type { RefusalExplanation, ReportedError } from './explain-refusal';
 export { leftLateralReferences } from './left-lateral-references';
 export type { LateralReference } from './left-lateral-references';
 export { serialType } from './column-types';

@@ -1,12 +1,13 @@
 import { QueryFailedError } from 'typeorm';
 import { explainRefusal } from '../sql';
 
+const inBatchesInstead =
+  "With dsql: { batch: true } TypeORM's own writes are carried out in batches; inBatches() does it for your own.";
+
 /** What TypeORM can do about what only it knows the words for. */
 const inTypeOrm: Readonly<Record<string, string>> = {
-  'row-limit':
-    "With dsql: { batch: true } TypeORM's own writes are carried out in batches; inBatches() does it for your own.",
-  'size-limit':
-    "With dsql: { batch: true } TypeORM's own writes are carried out in batches; inBatches() does it for your own.",
+  'row-limit': inBatchesInstead,
+  'size-limit': inBatchesInstead,
   'locking-strength': 'Or let dsql: { simplify: { rowLocks: true } } take FOR UPDATE instead.',
 };
 
@@ -18,13 +19,8 @@ const inTypeOrm: Readonly<Record<string, string>> = {
  */
 export async function withExplanation(error: unknown): Promise<unknown> {
   if (!(error instanceof QueryFailedError)) return error;
-  const { code, message } = error.driverError as { readonly code?: unknown; readonly message?: unknown };
-  if (typeof code !== 'string' || typeof message !== 'string') return error;
-  // A statement that cannot be explained has still failed, and that is what is to be reported.
-  const explanation = await explainRefusal(error.query, { code, message }).catch(() => undefined);
-  if (explanation !== undefined) {
-    appendToMessage(error, [explanation.text, inTypeOrm[explanation.rule] ?? ''].join(' ').trimEnd());
-  }
+  const explanation = await explainRefusal(error.query, error.driverError as object, inTypeOrm);
+  if (explanation !== undefined) appendToMessage(error, explanation.text);
   return error;
 }
 
