@@ -5,6 +5,7 @@ export {
   type MappingOptions,
   type ResolvedMapping,
 } from './orm-options';
+export { withRowLocks, type RowLockOptions } from './row-locks';
 export { isSchemaJobError, SchemaJobError, type SchemaJob } from './schema-job-error';
 export {
   SchemaRunner,

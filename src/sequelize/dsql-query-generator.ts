@@ -1,10 +1,9 @@
 import type { Sequelize } from 'sequelize';
-import type { ResolvedMapping } from '../schema';
+import { withRowLocks, type ResolvedMapping, type RowLockOptions } from '../schema';
 import { DsqlSchemaGenerator } from './dsql-schema-generator';
 import { noTransaction } from './no-transaction';
-import { adaptRowLocks, type LockOptions } from './row-locks';
 
-interface QueryOptions extends LockOptions {
+interface QueryOptions extends RowLockOptions {
   readonly exception?: unknown;
   readonly transaction?: unknown;
 }
@@ -40,16 +39,7 @@ export class DsqlQueryGenerator extends DsqlSchemaGenerator {
 
   /** @throws UnsupportedFeatureError for a lock that Aurora DSQL has not, unless it may be strengthened */
   override selectQuery(table: unknown, options: QueryOptions = {}, model?: unknown): string {
-    const adapted = adaptRowLocks(options, this.#mapping);
-    if (adapted === undefined) return super.selectQuery(table, options, model);
-    const { lock, skipLocked } = options;
-    // Sequelize notes in this very object what it has abbreviated, so it cannot be a copy.
-    Object.assign(options, adapted);
-    try {
-      return super.selectQuery(table, options, model);
-    } finally {
-      Object.assign(options, { lock, skipLocked });
-    }
+    return withRowLocks(options, this.#mapping, () => super.selectQuery(table, options, model));
   }
 
   /** Nothing is to be sent: every transaction is REPEATABLE READ, and a level that is another was refused before. */

@@ -10,8 +10,7 @@ import {
 import { PostgresQueryGenerator } from '@sequelize/postgres';
 import { UnsupportedFeatureError } from '../occ';
 import type { DsqlDialect } from './dsql-dialect';
-import { adaptRowLocks } from './row-locks';
-import type { ResolvedMapping } from '../schema';
+import { withRowLocks, type ResolvedMapping } from '../schema';
 
 /** An attribute, as the query generator is given it. */
 interface AttributeOptions {
@@ -70,16 +69,7 @@ export class DsqlQueryGenerator extends Host {
     options?: SelectOptions<M>,
     model?: ModelStatic<M>,
   ): string {
-    const adapted = adaptRowLocks(options ?? {}, this.#mapping);
-    if (options === undefined || adapted === undefined) return super.selectQuery(table, options, model);
-    const { lock, skipLocked } = options;
-    // Sequelize notes in this very object what it has abbreviated, so it cannot be a copy.
-    Object.assign(options, adapted);
-    try {
-      return super.selectQuery(table, options, model);
-    } finally {
-      Object.assign(options, { lock, skipLocked });
-    }
+    return withRowLocks(options ?? {}, this.#mapping, () => super.selectQuery(table, options, model));
   }
 
   /** The column of a foreign key is of the type that its target has in the database. */
