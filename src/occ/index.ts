@@ -37,6 +37,7 @@ export {
 } from './managed-transactions';
 export { canBeMarked, withMarker, type StatementTransaction } from './marked-statement';
 export { checkRetryOption } from './retry-option';
+export { statementLabel } from './statement-label';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
 export {
   TransactionRunner,

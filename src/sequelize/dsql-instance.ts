@@ -5,6 +5,7 @@ import {
   canBeMarked,
   NestedTransactionError,
   resolveTransactionOptions,
+  statementLabel,
   type Attempt,
   type StatementTransaction,
 } from '../occ';
@@ -21,7 +22,7 @@ import {
 import { modelMemory } from './model-memory';
 import { noTransaction } from './no-transaction';
 import type { ResolvedSequelizeOptions } from './options';
-import { statementLabel, type StatementOptions } from './statement';
+import type { StatementOptions } from './statement';
 import { replaceSync, schemaChangesOf } from './sync';
 import { splitOptions, type SequelizeTransactionOptions } from './transaction-options';
 import { register } from './transactions';

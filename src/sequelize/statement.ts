@@ -8,14 +8,3 @@ export interface StatementOptions {
   readonly type?: string | undefined;
   readonly completesTransaction?: boolean | undefined;
 }
-
-/** A label is for people; the statement may be long. */
-const LABEL_LENGTH = 60;
-
-/** What kind of statement it is: those of one kind may conflict with each other. */
-export function statementLabel(text: string, { type, instance, model }: StatementOptions): string {
-  const named = model ?? (instance?.constructor as ModelStatic<Model> | undefined);
-  return named === undefined
-    ? text.trim().replace(/\s+/g, ' ').slice(0, LABEL_LENGTH)
-    : `${type ?? 'SELECT'} ${named.name}`;
-}

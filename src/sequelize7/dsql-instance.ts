@@ -21,6 +21,7 @@ import {
   NestedTransactionError,
   resolveTransactionOptions,
   splitTransactionOptions,
+  statementLabel,
   type Attempt,
   type OpenAttempt,
   type StatementTransaction,
@@ -31,7 +32,7 @@ import { retryFindOrCreate } from './find-or-create';
 import { modelMemory } from './model-memory';
 import type { ResolvedOptions } from './options';
 import { SchemaChanges } from './schema-changes';
-import { statementLabel, type StatementOptions } from './statement';
+import type { StatementOptions } from './statement';
 import type { SequelizeTransactionOptions } from './transaction-options';
 
 type Work = (transaction: Transaction) => unknown;
