@@ -32,6 +32,9 @@ interface HostSequelize extends Pick<Sequelize, 'addHook'> {
 /** By the object that is `dialectOptions` of the instance: Sequelize's constructor makes the dialect before ours goes on. */
 const resolvedOptions = new WeakMap<object, ResolvedSequelizeOptions>();
 
+/** No private name: what inherits from an instance, as of `Object.create(sequelize)`, has none of those. */
+const INSTANCE = Symbol('DsqlInstance');
+
 /**
  * Makes a class of `Sequelize` instances that reach Aurora DSQL, out of one that reach PostgreSQL. Only its own instances
  * are concerned.
@@ -50,14 +53,14 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
   const Host = base as unknown as new (options: object) => HostSequelize;
 
   class OnDsql extends Host {
-    readonly #instance: DsqlInstance;
+    readonly [INSTANCE]: DsqlInstance;
 
     constructor(...args: ConstructorArguments) {
       const { url, options } = readArguments(args);
       const resolved = resolveSequelizeOptions(options, url);
       resolvedOptions.set(resolved.hostOptions.dialectOptions ?? {}, resolved);
       super(resolved.hostOptions);
-      this.#instance = new DsqlInstance(this as unknown as Sequelize, resolved, (sql, options) =>
+      this[INSTANCE] = new DsqlInstance(this as unknown as Sequelize, resolved, (sql, options) =>
         super.query(sql, options),
       );
     }
@@ -87,14 +90,14 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
     }
 
     override query(sql: unknown, options?: StatementOptions): Promise<unknown> {
-      return this.#instance.query(sql, options);
+      return this[INSTANCE].query(sql, options);
     }
 
     transaction(
       first?: SequelizeTransactionOptions | ((transaction: HostTransaction) => PromiseLike<unknown>),
       second?: (transaction: HostTransaction) => PromiseLike<unknown>,
     ): Promise<unknown> {
-      return this.#instance.transaction(first, second);
+      return this[INSTANCE].transaction(first, second);
     }
   }
   return OnDsql as unknown as DsqlSequelizeClass<Base>;

@@ -56,6 +56,14 @@ describe.each(ways)('an instance made with %s', (_, make) => {
     expect(statements.map(({ text }) => text)).toStrictEqual(['SELECT 1']);
   });
 
+  it('lends its connections to what inherits from it', async () => {
+    const heir = Object.create(open()) as Sequelize;
+    expect(await heir.query('SELECT 1 AS one', { type: 'SELECT' })).toEqual([{ one: 1 }]);
+    await expect(
+      heir.transaction((transaction) => heir.query('SELECT 1', { transaction })),
+    ).resolves.toBeTruthy();
+  });
+
   it('runs statements, findOrCreate and transactions again after a conflict', async () => {
     const sequelize = open();
     const Account = defineAccounts(sequelize);
