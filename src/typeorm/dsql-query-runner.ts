@@ -8,6 +8,7 @@ import {
   AfterCommitError,
   canBeMarked,
   findInChain,
+  isOccConflict,
   NestedTransactionError,
   UnsupportedFeatureError,
   withMarker,
@@ -50,6 +51,9 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   /** Transactions that were refused inside this one and whose rollback has not been asked for. */
   #refused = 0;
   #migration: MigrationSteps | undefined;
+  #isMigrating = false;
+  /** The records of migrations in the open transaction, where nothing else was written in it. */
+  #records: Statement[] | undefined;
 
   constructor(driver: DsqlDriver, mode: ReplicationMode) {
     super(driver, mode);
@@ -219,6 +223,16 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     }
   }
 
+  override async beforeMigration(): Promise<void> {
+    this.#isMigrating = true;
+    await super.beforeMigration();
+  }
+
+  override async afterMigration(): Promise<void> {
+    this.#isMigrating = false;
+    await super.afterMigration();
+  }
+
   /** For the subscribers it stays one transaction. */
   async #outsideTransaction<T>(work: () => Promise<T>): Promise<T> {
     if ((scopeOf(this)?.unfinished ?? 0) > 0) throw notAwaited();
@@ -295,8 +309,11 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     const counted = isEnd(text) || READ.test(text) ? undefined : scope;
     if (counted !== undefined) counted.unfinished++;
     this.#isEnding = isEnd(text);
+    this.#noteRecord(statement);
     try {
-      const result = await this.#sendWithKeys(statement, scope?.keys);
+      const result = await (text === 'COMMIT'
+        ? this.#commit(statement)
+        : this.#sendWithKeys(statement, scope?.keys));
       if (text === 'COMMIT') this.#isCommitted = true;
       return result;
     } catch (error) {
@@ -307,6 +324,39 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       if (counted !== undefined) counted.unfinished--;
       if (isEnd(text)) this.#isEnding = false;
     }
+  }
+
+  #noteRecord(statement: Statement): void {
+    const [text] = statement;
+    if (text === 'START TRANSACTION') this.#records = this.#isMigrating ? [] : undefined;
+    else if (isEnd(text) || READ.test(text)) return;
+    else if (this.#migration === undefined) this.#records?.push(statement);
+    else this.#records = undefined;
+  }
+
+  /**
+   * Commits. Where a migration's changes of the schema have been committed before, and all that is left is to record it,
+   * a conflict must not leave it unrecorded: the record is written again.
+   */
+  async #commit(statement: Statement): Promise<unknown> {
+    const { runner, defaults } = transactionsOf(dataSourceOf(this));
+    const records = this.#records ?? [];
+    try {
+      return await this.#send(statement);
+    } catch (error) {
+      if (records.length === 0 || defaults.run.retry === false || !isOccConflict(error)) throw error;
+    }
+    const attempt = async () => {
+      await this.#send(['START TRANSACTION']);
+      try {
+        for (const record of records) await this.#send(record);
+        return await this.#send(statement);
+      } catch (error) {
+        await this.#send(['ROLLBACK']).catch(() => undefined);
+        throw error;
+      }
+    };
+    return runner.run({ work: attempt, attempt }, { label: 'record of a migration' });
   }
 
   async #sendWithKeys(statement: Statement, keys: AllottedKeys | undefined): Promise<unknown> {

@@ -226,6 +226,25 @@ describe.each(['none', 'each', 'all'] as const)('in transaction mode %s', (migra
     expect(await dataSource.query('SELECT 1 AS one')).toStrictEqual([{ one: 1 }]);
   });
 
+  it('a migration whose record conflicts is recorded all the same', async () => {
+    const dataSource = await dataSourceOf(
+      [
+        migration('Shelf', createShelf, sql('DROP TABLE shelf')),
+        migration('Box', sql('CREATE TABLE box (id integer PRIMARY KEY)'), sql('DROP TABLE box')),
+      ],
+      { migrationsTransactionMode },
+    );
+    const fault = cluster.local.faults.failCommit({ error: 'OC001', table: 'migrations', times: 2 });
+    await dataSource.runMigrations();
+    expect(fault.fired).toBe(2);
+    expect(await recorded(dataSource)).toStrictEqual(['Shelf', 'Box']);
+    const undoing = cluster.local.faults.failCommit({ error: 'OC000', table: 'migrations', times: 2 });
+    await dataSource.undoLastMigration({ transaction: migrationsTransactionMode });
+    expect(undoing.fired).toBe(2);
+    expect(await recorded(dataSource)).toStrictEqual(['Shelf']);
+    expect(await tables(dataSource)).toStrictEqual(['shelf']);
+  });
+
   it('a migration that is faked is recorded only', async () => {
     const dataSource = await dataSourceOf([migration('Shelf', createShelf, sql('DROP TABLE shelf'))], {
       migrationsTransactionMode,
