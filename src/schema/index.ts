@@ -1,3 +1,12 @@
+export {
+  isNotNull,
+  isOneOf,
+  primaryKeyOf,
+  readTablesWhere,
+  type CatalogColumn,
+  type CatalogConstraint,
+  type CatalogTable,
+} from './catalog-table';
 export { NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
   splitOrmOptions,
@@ -5,8 +14,9 @@ export {
   type MappingOptions,
   type ResolvedMapping,
 } from './orm-options';
+export { mayChangeSchema, onlyStatement, planChange, translateChange } from './planned-change';
 export { withRowLocks, type RowLockOptions } from './row-locks';
-export { isSchemaJobError, SchemaJobError, type SchemaJob } from './schema-job-error';
+export { isSchemaJobError, SchemaJobError, violationOf, type SchemaJob } from './schema-job-error';
 export {
   SchemaRunner,
   type SchemaProgress,

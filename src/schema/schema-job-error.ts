@@ -27,6 +27,12 @@ export class SchemaJobError extends DsqlError {
   }
 }
 
+/** What the rows violate that a failed job was to see to. */
+export function violationOf({ job: { sql, details } }: SchemaJobError): 'unique' | 'foreign key' | 'other' {
+  if (/^\s*CREATE UNIQUE INDEX/i.test(sql)) return 'unique';
+  return /foreign key/i.test(details) ? 'foreign key' : 'other';
+}
+
 /** Whether `error` is a {@link SchemaJobError}. */
 export function isSchemaJobError(error: unknown): error is SchemaJobError {
   return error instanceof SchemaJobError;

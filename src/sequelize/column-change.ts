@@ -1,15 +1,14 @@
 import { defaultValueSchemable } from 'sequelize/lib/utils';
 import {
-  enumCheckOf,
   isNotNull,
   primaryKeyOf,
   type CatalogColumn,
   type CatalogConstraint,
   type CatalogTable,
-} from './catalog-table';
+} from '../schema';
 import { enumValues, isWholeNumber, type ColumnAttribute } from './column-types';
 import type { ColumnPlace, DsqlSchemaGenerator } from './dsql-schema-generator';
-import { withNewValues } from './enum-checks';
+import { enumCheckOf, withNewValues } from './enum-checks';
 
 /** Whether two SQL expressions have the same value; asked only where they look different. */
 export type IsSameValue = (one: string, other: string) => Promise<boolean>;

@@ -1,4 +1,5 @@
-import { enumCheckOf, isNotNull, primaryKeyOf, type CatalogColumn, type CatalogTable } from './catalog-table';
+import { isNotNull, primaryKeyOf, type CatalogColumn, type CatalogTable } from '../schema';
+import { enumCheckOf } from './enum-checks';
 
 /** A column as `describeTable` describes it: as on PostgreSQL, and whether it counts by itself. */
 export interface DescribedColumn {

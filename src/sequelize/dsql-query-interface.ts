@@ -8,16 +8,15 @@ import {
   type Sequelize,
 } from 'sequelize';
 import { UnsupportedFeatureError } from '../occ';
-import type { ResolvedMapping } from '../schema';
+import type { CatalogTable, ResolvedMapping } from '../schema';
 import type { TableName } from '../sql';
 import { BulkQueryInterface } from './bulk-query-interface';
-import { enumCheckOf, type CatalogTable } from './catalog-table';
 import { ColumnChange } from './column-change';
 import { enumValues, isWholeNumber, modelOf, type ColumnAttribute } from './column-types';
 import { describeTable, type DescribedColumn } from './describe-table';
 import type { DsqlQueryGenerator } from './dsql-query-generator';
 import { nameOf, type NewTable, type TableIdentifier } from './dsql-schema-generator';
-import { arrayText, enumCheckName, withNewValues } from './enum-checks';
+import { arrayText, enumCheckName, enumCheckOf, withNewValues } from './enum-checks';
 import { RecreatedColumn } from './recreated-column';
 import { SchemaChanges } from './schema-changes';
 

@@ -1,6 +1,11 @@
 import { QueryTypes, type Sequelize } from 'sequelize';
-import { unsupportedChanges, type UnsupportedChange } from '../schema';
-import { primaryKeyOf, type CatalogColumn, type CatalogTable } from './catalog-table';
+import {
+  primaryKeyOf,
+  unsupportedChanges,
+  type CatalogColumn,
+  type CatalogTable,
+  type UnsupportedChange,
+} from '../schema';
 import type { ColumnAttribute } from './column-types';
 import type { DsqlSchemaGenerator } from './dsql-schema-generator';
 

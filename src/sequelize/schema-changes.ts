@@ -5,25 +5,22 @@ import {
   UniqueConstraintError,
   type Sequelize,
 } from 'sequelize';
-import { sqlStateOf, UnsupportedFeatureError } from '../occ';
+import { UnsupportedFeatureError } from '../occ';
 import {
+  isOneOf,
   isSchemaJobError,
-  refusedStatement,
+  mayChangeSchema,
+  onlyStatement,
+  planChange,
+  readTablesWhere,
   SchemaRunner,
-  unsupportedChanges,
+  translateChange,
+  violationOf,
+  type CatalogTable,
   type ResolvedMapping,
   type SchemaJobError,
 } from '../schema';
-import {
-  loadParser,
-  parseQuery,
-  translate,
-  type CatalogFacts,
-  type DsqlStatement,
-  type TableName,
-  type Translation,
-} from '../sql';
-import { factsOf, isOneOf, readTablesQuery, type CatalogTable } from './catalog-table';
+import type { DsqlStatement, TableName, Translation } from '../sql';
 import { DsqlTransaction } from './dsql-transaction';
 
 /** In the options of a call of `Sequelize.query`: the text is for Aurora DSQL already. */
@@ -56,15 +53,6 @@ const PASSED_ON = [
   'logQueryParameters',
 ] as const;
 
-/** SQLSTATE of an error that PostgreSQL did not expect. */
-const INTERNAL_ERROR = 'XX000';
-
-/** How often the catalogue is read while it is being changed. */
-const MAX_READS = 5;
-
-/** A statement that may have to be translated, behind comments or not. */
-const CHANGE = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:CREATE|ALTER|DROP|TRUNCATE|COMMENT|DO)\b/i;
-
 /**
  * Carries out what changes the schema, written for PostgreSQL: Sequelize's own statements, and those of its users.
  *
@@ -82,7 +70,7 @@ export class SchemaChanges {
 
   /** Whether a call of `Sequelize.query` is for {@link SchemaChanges.run}. */
   concern(text: string, { bind, replacements, [AS_IT_IS]: asItIs }: ChangeOptions): boolean {
-    return asItIs !== true && bind === undefined && replacements === undefined && CHANGE.test(text);
+    return asItIs !== true && bind === undefined && replacements === undefined && mayChangeSchema(text);
   }
 
   /**
@@ -95,21 +83,13 @@ export class SchemaChanges {
    *   unique index (then it is a UniqueConstraintError), of a foreign key (ForeignKeyConstraintError) or of a CHECK
    */
   async run(text: string, options: ChangeOptions, transaction?: unknown): Promise<unknown> {
-    await loadParser();
-    const altered = parseQuery(text).statements.flatMap(alteredTables);
-    const { statements, refusals } = await this.plan(
-      text,
-      await this.readTables(altered, { ...options, logging: false }),
+    const author = options[WRITTEN_BY_SEQUELIZE] === true ? 'ORM' : 'user';
+    const statements = await planChange(text, author, this.#mapping, (tables) =>
+      this.readTables(tables, { ...options, logging: false }),
     );
-    const isOfUser = options[WRITTEN_BY_SEQUELIZE] !== true;
-    const [first, ...others] = statements;
-    const isUnchanged = others.length === 0 && first?.sql === text.trim().replace(/;\s*$/, '');
-    if (isOfUser && (isUnchanged || refusals.length > 0)) {
+    if (statements === 'as it is') {
       if (transaction instanceof DsqlTransaction) transaction.noteSchemaChange();
       return this.#send(text, options);
-    }
-    if (refusals.length > 0) {
-      throw unsupportedChanges(refusals.map((refusal) => refusedStatement(text, refusal)));
     }
     if (transaction instanceof DsqlTransaction) {
       return this.#runInTransaction(statements, options, transaction);
@@ -155,7 +135,7 @@ export class SchemaChanges {
   /**
    * Reads tables from the catalogue.
    *
-   * @param where - see {@link readTablesQuery}
+   * @param where - a condition on `c` (`pg_class`) and `n` (`pg_namespace`)
    */
   async readTablesWhere(where: string, options: object = {}): Promise<readonly CatalogTable[]> {
     const { transaction } = options as ChangeOptions;
@@ -165,14 +145,7 @@ export class SchemaChanges {
       type: QueryTypes.SELECT,
       raw: true,
     };
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return (await this.#send(readTablesQuery(where), sent)) as readonly CatalogTable[];
-      } catch (error) {
-        // `pg_get_indexdef()` looks at the newest catalogue: it fails for an index that was dropped since the snapshot.
-        if (sqlStateOf(error) !== INTERNAL_ERROR || attempt >= MAX_READS) throw error;
-      }
-    }
+    return readTablesWhere(where, (sql) => this.#send(sql, sent));
   }
 
   /**
@@ -180,11 +153,8 @@ export class SchemaChanges {
    *
    * @param tables - what is known of the tables that it changes
    */
-  async plan(text: string, tables: readonly CatalogTable[]): Promise<Translation> {
-    await loadParser();
-    const catalog: CatalogFacts = { tables: tables.map(factsOf) };
-    const { simplify, capabilities, identityCache } = this.#mapping;
-    return translate(text, { catalog, simplify, identityCache, ...(capabilities && { capabilities }) });
+  plan(text: string, tables: readonly CatalogTable[]): Promise<Translation> {
+    return translateChange(text, tables, this.#mapping);
   }
 
   #send(sql: string, options: object): Promise<unknown> {
@@ -211,14 +181,8 @@ export class SchemaChanges {
     options: ChangeOptions,
     transaction: DsqlTransaction,
   ): Promise<unknown> {
-    const [first, ...others] = statements;
-    if (first === undefined) return [[], undefined];
-    if (others.length > 0 || first.kind === 'dml') {
-      throw new UnsupportedFeatureError(
-        `in one transaction what takes several: ${statements.map(({ sql }) => sql).join('; ')}`,
-        OUTSIDE,
-      );
-    }
+    const only = onlyStatement(statements, OUTSIDE);
+    if (only === undefined) return [[], undefined];
     if (transaction.hasChangedSchema) {
       throw new UnsupportedFeatureError('two changes of the schema in one transaction', OUTSIDE);
     }
@@ -226,11 +190,11 @@ export class SchemaChanges {
       throw new UnsupportedFeatureError('a change of the schema in a transaction that writes rows', OUTSIDE);
     }
     transaction.noteSchemaChange();
-    const result = await this.#send(first.sql, { ...options, transaction });
-    if (first.kind === 'job' || first.kind === 'validate') {
+    const result = await this.#send(only.sql, { ...options, transaction });
+    if (only.kind === 'job' || only.kind === 'validate') {
       const [rows] = result as [Row[]];
       const runner = this.#runner(options);
-      runner.takeOn(first.sql, rows);
+      runner.takeOn(only.sql, rows);
       transaction.afterCommit(() => reported(() => runner.settle()));
     }
     return result;
@@ -252,22 +216,6 @@ function passedOn(options: object): object {
   );
 }
 
-/** The tables of which a translation wants to know more than the text says. */
-function alteredTables({ node, tree }: { readonly node: string; readonly tree: unknown }): TableName[] {
-  const { relation, relations = [] } = tree as Altering;
-  const named =
-    node === 'TruncateStmt'
-      ? relations.map(({ RangeVar }) => RangeVar)
-      : node === 'AlterTableStmt' || node === 'IndexStmt'
-        ? [relation]
-        : [];
-  return named.flatMap((range) =>
-    range?.relname === undefined
-      ? []
-      : [{ name: range.relname, ...(range.schemaname !== undefined && { schema: range.schemaname }) }],
-  );
-}
-
 /** An index that `sync` has not found built may be one that another `sync` is building, or that could not be built. */
 function unlessThere(statement: DsqlStatement): DsqlStatement {
   const sql = statement.sql.replace(
@@ -275,16 +223,6 @@ function unlessThere(statement: DsqlStatement): DsqlStatement {
     '$1IF NOT EXISTS ',
   );
   return { ...statement, sql };
-}
-
-interface NamedRelation {
-  readonly relname?: string;
-  readonly schemaname?: string;
-}
-
-interface Altering {
-  readonly relation?: NamedRelation;
-  readonly relations?: readonly { readonly RangeVar: NamedRelation }[];
 }
 
 /** Runs `work`; a job that failed becomes the error that Sequelize's users know from PostgreSQL. */
@@ -297,12 +235,13 @@ async function reported(work: () => Promise<void>): Promise<void> {
 }
 
 function hostError(error: SchemaJobError): DatabaseError | UniqueConstraintError {
-  const { sql, details } = error.job;
-  const parent = Object.assign(error, { sql, parameters: {} });
-  const host = /^\s*CREATE UNIQUE INDEX/i.test(sql)
-    ? new UniqueConstraintError({ message: error.message, parent, fields: {} })
-    : /foreign key/i.test(details)
-      ? new ForeignKeyConstraintError({ message: error.message, parent })
-      : new DatabaseError(parent);
+  const parent = Object.assign(error, { sql: error.job.sql, parameters: {} });
+  const violation = violationOf(error);
+  const host =
+    violation === 'unique'
+      ? new UniqueConstraintError({ message: error.message, parent, fields: {} })
+      : violation === 'foreign key'
+        ? new ForeignKeyConstraintError({ message: error.message, parent })
+        : new DatabaseError(parent);
   return Object.assign(host, { cause: error });
 }

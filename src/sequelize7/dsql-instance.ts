@@ -246,7 +246,9 @@ export class DsqlInstance {
           get isUsed() {
             return transaction.isUsed;
           },
-          hasChangedSchema: false,
+          get hasChangedSchema() {
+            return transaction.hasChangedSchema;
+          },
           get outcome() {
             return transaction.outcome;
           },

@@ -64,6 +64,7 @@ export class DsqlTransaction extends Transaction {
   #firstFailure: unknown;
   #doom: Doom | undefined;
   #isUsed = false;
+  #hasChangedSchema = false;
   /** What a query hook threw after COMMIT was answered. */
   #late: { readonly thrown: unknown } | undefined;
 
@@ -87,6 +88,11 @@ export class DsqlTransaction extends Transaction {
   /** Whether a statement was run in it. */
   get isUsed(): boolean {
     return this.root.#isUsed;
+  }
+
+  /** Whether a statement in it has changed the schema. */
+  get hasChangedSchema(): boolean {
+    return this.root.#hasChangedSchema;
   }
 
   get outcome(): TransactionOutcome {
@@ -237,6 +243,11 @@ export class DsqlTransaction extends Transaction {
   noteStatement(instance: Model | null | undefined): void {
     this.root.#isUsed = true;
     if (instance) this.touched.add(instance);
+  }
+
+  /** A change of the schema is about to be run in the transaction. */
+  noteSchemaChange(): void {
+    this.root.#hasChangedSchema = true;
   }
 
   /** A statement has failed in the transaction. */

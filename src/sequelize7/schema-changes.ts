@@ -1,23 +1,25 @@
 import { DatabaseError, ForeignKeyConstraintError, QueryTypes, UniqueConstraintError } from '@sequelize/core';
 import type { Transaction } from '@sequelize/core';
 import type { QueryResult } from 'pg';
-import { UnsupportedFeatureError } from '../occ';
 import {
+  isOneOf,
   isSchemaJobError,
-  refusedStatement,
+  mayChangeSchema,
+  onlyStatement,
+  planChange,
+  readTablesWhere,
   SchemaRunner,
-  unsupportedChanges,
+  violationOf,
+  type CatalogTable,
   type ResolvedMapping,
   type SchemaJobError,
 } from '../schema';
-import { loadParser, translate, type TableFacts, type TableName, type Translation } from '../sql';
+import type { TableName } from '../sql';
+import { DsqlTransaction } from './dsql-transaction';
 import type { StatementOptions } from './statement';
 
 /** Sends a statement as it is: again after a conflict, where it stands alone. */
 type Send = (sql: string, options: StatementOptions) => Promise<unknown>;
-
-/** A statement that may have to be translated, behind comments or not. */
-const CHANGE = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:CREATE|ALTER|DROP|TRUNCATE|COMMENT|DO)\b/i;
 
 /**
  * Carries out what changes the schema, written for PostgreSQL: Sequelize's own statements, and those of its users.
@@ -36,7 +38,7 @@ export class SchemaChanges {
 
   /** Whether a text is for {@link run}. */
   concern(sql: string, { bind }: StatementOptions): boolean {
-    return bind === undefined && CHANGE.test(sql);
+    return bind === undefined && mayChangeSchema(sql);
   }
 
   /**
@@ -50,19 +52,17 @@ export class SchemaChanges {
    *   unique index (then it is a UniqueConstraintError), of a foreign key (ForeignKeyConstraintError) or of a CHECK
    */
   async run(sql: string, options: StatementOptions, author: 'Sequelize' | 'user'): Promise<unknown> {
-    await loadParser();
-    const { statements, refusals } = await this.#translate(sql, options);
-    const [first, ...others] = statements;
-    const isUnchanged = others.length === 0 && first?.sql === sql.trim().replace(/;\s*$/, '');
-    // PostgreSQL's own words are better for what it cannot read.
-    const isUnreadable = refusals.some(({ rule }) => rule === 'syntax-error');
-    if (isUnreadable || (author === 'user' && (isUnchanged || refusals.length > 0))) {
+    const statements = await planChange(
+      sql,
+      author === 'Sequelize' ? 'ORM' : 'user',
+      this.#mapping,
+      (tables) => this.#readTables(tables, options),
+    );
+    const { transaction } = options;
+    if (statements === 'as it is') {
+      if (transaction instanceof DsqlTransaction) transaction.noteSchemaChange();
       return this.#send(sql, options);
     }
-    if (refusals.length > 0) {
-      throw unsupportedChanges(refusals.map((refusal) => refusedStatement(sql, refusal)));
-    }
-    const { transaction } = options;
     const runner = this.#runner(options);
     if (!transaction) {
       await reported(async () => {
@@ -71,16 +71,14 @@ export class SchemaChanges {
       });
       return [[], undefined];
     }
-    if (first === undefined) return [[], undefined];
-    if (others.length > 0 || first.kind === 'dml') {
-      throw new UnsupportedFeatureError(
-        `in one transaction what takes several: ${statements.map((statement) => statement.sql).join('; ')}`,
-        'Pass `transaction: null`: each change of the schema is a transaction of its own.',
-      );
-    }
-    const answer = (await this.#send(first.sql, { ...options, raw: true, type: QueryTypes.RAW })) as Answer;
-    if (first.kind === 'job' || first.kind === 'validate')
-      settleAfter(transaction, runner, first.sql, answer);
+    const only = onlyStatement(
+      statements,
+      'Pass `transaction: null`: each change of the schema is a transaction of its own.',
+    );
+    if (only === undefined) return [[], undefined];
+    if (transaction instanceof DsqlTransaction) transaction.noteSchemaChange();
+    const answer = (await this.#send(only.sql, { ...options, raw: true, type: QueryTypes.RAW })) as Answer;
+    if (only.kind === 'job' || only.kind === 'validate') settleAfter(transaction, runner, only.sql, answer);
     return answer;
   }
 
@@ -97,53 +95,21 @@ export class SchemaChanges {
     return new SchemaRunner({ query }, { onProgress: this.#mapping.onSchemaProgress });
   }
 
-  async #translate(sql: string, options: StatementOptions): Promise<Translation> {
-    const { identityCache, simplify, capabilities } = this.#mapping;
-    const settings = { identityCache, simplify, ...(capabilities && { capabilities }) };
-    const facts = new Map<string, TableFacts>();
-    for (;;) {
-      const translation = translate(sql, { ...settings, catalog: { tables: [...facts.values()] } });
-      const unknown = translation.unknownKeys.filter((table) => !facts.has(JSON.stringify(table)));
-      if (unknown.length === 0) return translation;
-      for (const table of unknown) facts.set(JSON.stringify(table), await this.#factsOf(table, options));
-    }
-  }
-
-  async #factsOf({ schema, name }: TableName, options: StatementOptions): Promise<TableFacts> {
-    const inSchema = schema === undefined ? 'pg_table_is_visible(c.oid)' : `n.nspname = ${literal(schema)}`;
-    const [rows] = (await this.#send(
-      `SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null, a.attidentity <> '' AS identity, coalesce(array_position(i.indkey::int2[], a.attnum), -1) AS place, i.indnkeyatts AS key_columns FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary WHERE c.relkind = 'r' AND c.relname = ${literal(name)} AND ${inSchema}`,
-      { ...options, raw: true, type: QueryTypes.RAW, logging: false },
-    )) as [ColumnRow[], unknown];
-    return {
-      ...(schema !== undefined && { schema }),
-      name,
-      // The places of indkey begin with 0, and those behind the key are of columns that it only carries along.
-      primaryKey: rows
-        .filter(({ place, key_columns: keyColumns }) => place >= 0 && place < (keyColumns ?? 0))
-        .sort((one, other) => one.place - other.place)
-        .map(({ name: column }) => column),
-      columns: rows.map(({ name: column, type, not_null: notNull, identity }) => ({
-        name: column,
-        type,
-        notNull,
-        identity,
-      })),
-    };
+  async #readTables(
+    tables: readonly TableName[],
+    options: StatementOptions,
+  ): Promise<readonly CatalogTable[]> {
+    if (tables.length === 0) return [];
+    return readTablesWhere(isOneOf(tables), async (sql) => {
+      const sent = { ...options, raw: true, type: QueryTypes.RAW, logging: false } as const;
+      const [rows] = (await this.#send(sql, sent)) as Answer;
+      return rows;
+    });
   }
 }
 
 /** What Sequelize makes of a statement of type RAW. */
 type Answer = [Record<string, unknown>[], QueryResult];
-
-interface ColumnRow {
-  readonly name: string;
-  readonly type: string;
-  readonly not_null: boolean;
-  readonly identity: boolean;
-  readonly place: number;
-  readonly key_columns: number | null;
-}
 
 /** Each of the statements is a transaction of its own. */
 function alone(options: StatementOptions): StatementOptions {
@@ -166,14 +132,14 @@ async function reported(work: () => Promise<void>): Promise<void> {
 }
 
 function hostError(error: SchemaJobError): Error {
-  const { sql, details } = error.job;
-  const { message } = error;
-  const cause = Object.assign(error, { sql, parameters: {} });
-  if (/^\s*CREATE UNIQUE INDEX/i.test(sql)) return new UniqueConstraintError({ message, cause, fields: {} });
-  if (/foreign key/i.test(details)) return new ForeignKeyConstraintError({ message, cause });
-  return new DatabaseError(cause);
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+  const { message, job } = error;
+  const cause = Object.assign(error, { sql: job.sql, parameters: {} });
+  switch (violationOf(error)) {
+    case 'unique':
+      return new UniqueConstraintError({ message, cause, fields: {} });
+    case 'foreign key':
+      return new ForeignKeyConstraintError({ message, cause });
+    case 'other':
+      return new DatabaseError(cause);
+  }
 }
