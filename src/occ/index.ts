@@ -12,6 +12,7 @@ export {
   RetryExhaustedError,
   UnsupportedFeatureError,
 } from './errors';
+export { FirstFailure } from './first-failure';
 export {
   BatchesError,
   inBatches,
@@ -21,20 +22,8 @@ export {
   type BatchesProgress,
   type RowRange,
 } from './in-batches';
-export {
-  InstanceMemory,
-  staleInstanceMessage,
-  type InstanceRules,
-  type InstanceSnapshot,
-  type TouchedInstances,
-} from './instance-memory';
-export {
-  ManagedTransactions,
-  type OpenAttempt,
-  type OpenTransaction,
-  type TransactionHost,
-  type TransactionOutcome,
-} from './managed-transactions';
+export { InstanceMemory, staleInstanceMessage, type TouchedInstances } from './instance-memory';
+export { ManagedTransactions, type OpenAttempt, type TransactionOutcome } from './managed-transactions';
 export { canBeMarked, withMarker, type StatementTransaction } from './marked-statement';
 export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';

@@ -1,12 +1,9 @@
 import type { Model, Sequelize } from 'sequelize';
 import { Transaction } from 'sequelize/lib/transaction';
-import { isTransactionRolledBackError, TransactionRolledBackError } from '../connection';
-import { isOccConflict, sqlStateOf, type TouchedInstances } from '../occ';
+import { TransactionRolledBackError } from '../connection';
+import { FirstFailure, isOccConflict, type TouchedInstances } from '../occ';
 import { commitTransaction, endConnection, runAfterCommitHooks } from './commit-transaction';
 import { modelMemory } from './model-memory';
-
-/** PostgreSQL's answer to a statement in a transaction in which another one has failed: it says nothing of why. */
-const IN_FAILED_TRANSACTION = '25P02';
 
 /** Why a transaction must not be committed although nothing in it has failed on the server. */
 interface Doom {
@@ -25,7 +22,7 @@ export class DsqlTransaction extends Transaction {
   readonly touched: TouchedInstances<Model>;
   /** Whether this package runs the transaction, and sees to what a failure leaves in memory. */
   readonly #isManaged: boolean;
-  #firstFailure: unknown;
+  readonly #firstFailure = new FirstFailure();
   #doom: Doom | undefined;
   #isUsed = false;
   /** What a query hook threw after COMMIT was answered. */
@@ -125,7 +122,7 @@ export class DsqlTransaction extends Transaction {
     await this.#rollBack();
     // Who rolls back because of a conflict is going to try again, with the same instances.
     if (this.#isManaged) return;
-    if (isOccConflict(this.#firstFailure)) this.touched.abandon(this.#firstFailure);
+    if (this.#firstFailure.conflict !== undefined) this.touched.abandon(this.#firstFailure.conflict);
     else this.touched.forget();
   }
 
@@ -154,23 +151,12 @@ export class DsqlTransaction extends Transaction {
 
   /** A statement has failed in the transaction. */
   noteFailure(error: unknown): void {
-    const { root } = this;
-    if (sqlStateOf(error) !== undefined) root.#firstFailure ??= error;
+    this.root.#firstFailure.note(error);
   }
 
   /** What really ended the transaction, where a later error came of an earlier one that was caught. */
   reasonOf(error: unknown): unknown {
-    const first = this.root.#firstFailure;
-    if (first === undefined || first === error) return error;
-    if (sqlStateOf(error) === IN_FAILED_TRANSACTION) return first;
-    if (
-      isTransactionRolledBackError(error) &&
-      error.circumstance === 'aborted' &&
-      error.cause === undefined
-    ) {
-      return isOccConflict(first) ? first : new TransactionRolledBackError('aborted', { cause: first });
-    }
-    return error;
+    return this.root.#firstFailure.reasonOf(error);
   }
 
   async #rollBack(): Promise<void> {

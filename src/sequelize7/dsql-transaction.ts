@@ -15,6 +15,7 @@ import {
 import {
   AfterCommitError,
   findInChain,
+  FirstFailure,
   isOccConflict,
   sqlStateOf,
   UnsupportedFeatureError,
@@ -25,9 +26,6 @@ import type { CommitProgress } from './dsql-query';
 import { modelMemory } from './model-memory';
 
 type Hook = Parameters<Transaction['afterCommit']>[0];
-
-/** PostgreSQL's answer to a statement in a transaction in which another one has failed: it says nothing of why. */
-const IN_FAILED_TRANSACTION = '25P02';
 
 /** Why a transaction must not be committed although nothing in it has failed on the server. */
 interface Doom {
@@ -61,7 +59,7 @@ export class DsqlTransaction extends Transaction {
   readonly #hooks = { commit: new Set<Hook>(), rollback: new Set<Hook>(), end: new Set<Hook>() };
   #connection: PostgresConnection | undefined;
   #finished: 'commit' | 'rollback' | 'unknown' | undefined;
-  #firstFailure: unknown;
+  readonly #firstFailure = new FirstFailure();
   #doom: Doom | undefined;
   #isUsed = false;
   #hasChangedSchema = false;
@@ -207,7 +205,7 @@ export class DsqlTransaction extends Transaction {
     await this.#rollBack();
     // Who rolls back because of a conflict is going to try again, with the same instances.
     if (!this.#isManaged) {
-      if (isOccConflict(this.#firstFailure)) this.touched.abandon(this.#firstFailure);
+      if (this.#firstFailure.conflict !== undefined) this.touched.abandon(this.#firstFailure.conflict);
       else this.touched.forget();
     }
     await this.#run('rollback', 'end');
@@ -252,23 +250,12 @@ export class DsqlTransaction extends Transaction {
 
   /** A statement has failed in the transaction. */
   noteFailure(error: unknown): void {
-    const { root } = this;
-    if (sqlStateOf(error) !== undefined) root.#firstFailure ??= error;
+    this.root.#firstFailure.note(error);
   }
 
   /** What really ended the transaction, where a later error came of an earlier one that was caught. */
   reasonOf(error: unknown): unknown {
-    const first = this.root.#firstFailure;
-    if (first === undefined || first === error) return error;
-    if (sqlStateOf(error) === IN_FAILED_TRANSACTION) return first;
-    if (
-      isTransactionRolledBackError(error) &&
-      error.circumstance === 'aborted' &&
-      error.cause === undefined
-    ) {
-      return isOccConflict(first) ? first : new TransactionRolledBackError('aborted', { cause: first });
-    }
-    return error;
+    return this.root.#firstFailure.reasonOf(error);
   }
 
   /** Sends COMMIT once, and leaves the transaction and its connection in the state that they are really in. */
