@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import type { EnumFacts, TranslateOptions } from '../sql';
-import { createdEnum, parseQuery, translate } from '../sql';
+import { createdEnum, MAX_ROWS, parseQuery, translate } from '../sql';
 import type { Catalog } from './catalog';
 import type { Problem } from './finding';
 import { judge, rowsOf } from './judge';
@@ -10,7 +10,7 @@ import type { Judgement } from './judge';
 import { endOfBrackets } from './source-literals';
 import type { FoundText, SourceFile } from './source-file';
 import type { Location, SqlText } from './sql-text';
-import { ROW_LIMIT, TransactionWatch } from './transaction-watch';
+import { TransactionWatch } from './transaction-watch';
 
 /** A line of a user's file on the way to a call; columns are lost where the file was compiled. */
 export interface Frame {
@@ -179,17 +179,17 @@ export class Recording {
           severity: 'warning',
           place,
           message: `it writes every row of ${target?.name ?? 'a table'}`,
-          why: `A transaction of DSQL changes at most ${ROW_LIMIT.toLocaleString('en')} rows.`,
+          why: `A transaction of DSQL changes at most ${MAX_ROWS.toLocaleString('en')} rows.`,
           instead: 'Do it in batches: a few thousand rows by their keys, again and again until none is left.',
         });
-      } else if (this.#rows > ROW_LIMIT && rows <= ROW_LIMIT && !this.#isLarge && !watch.isOpen) {
+      } else if (this.#rows > MAX_ROWS && rows <= MAX_ROWS && !this.#isLarge && !watch.isOpen) {
         this.#isLarge = true;
         problems.push({
           rule: 'many-rows',
           severity: 'warning',
           place,
-          message: `the migration writes more than ${ROW_LIMIT.toLocaleString('en')} rows`,
-          why: `It runs as long as it is not one transaction: one changes at most ${ROW_LIMIT.toLocaleString('en')} rows.`,
+          message: `the migration writes more than ${MAX_ROWS.toLocaleString('en')} rows`,
+          why: `It runs as long as it is not one transaction: one changes at most ${MAX_ROWS.toLocaleString('en')} rows.`,
           instead: 'Load rows with a program of its own, which can go on where it stopped.',
         });
       }

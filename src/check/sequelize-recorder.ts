@@ -1,4 +1,5 @@
 import type { QueryInterface, Sequelize } from 'sequelize';
+import { mayChangeSchema } from '../schema';
 import type { TableName } from '../sql';
 import { rowsFor } from './answers';
 import type { Table } from './catalog';
@@ -27,9 +28,6 @@ export function sequelizeOf(file: string): SequelizePackage | undefined {
     }
   );
 }
-
-/** What createDsqlSequelize translates of the texts that are not Sequelize's own, where nothing in them is refused. */
-const SCHEMA_CHANGE = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:CREATE|ALTER|DROP|TRUNCATE|COMMENT|DO)\b/i;
 
 /** What is looked at of the options of a query. */
 interface QueryOptions {
@@ -82,20 +80,17 @@ export function recordingSequelize(project: SequelizePackage, recording: Recordi
     const { judgement } = recording.send(named(sql, options.bind), {
       transaction: options.transaction ?? undefined,
       hasParameters,
-      isTranslated: !hasParameters && SCHEMA_CHANGE.test(sql),
+      // As createDsqlSequelize does it, where nothing in the text is refused.
+      isTranslated: !hasParameters && mayChangeSchema(sql),
       followsKeys: recording.ormAuthor === 'orm',
     });
     return Promise.resolve(resultOf(options, rowsFor(judgement.parsed)));
   };
 
-  const begin = () => {
-    const transaction = new RecordedTransaction(recording);
-    return transaction;
-  };
   const transaction = async (first?: unknown, second?: unknown): Promise<unknown> => {
     const work = [first, second].find((argument) => typeof argument === 'function') as
       ((transaction: RecordedTransaction) => unknown) | undefined;
-    const begun = begin();
+    const begun = new RecordedTransaction(recording);
     if (!work) return begun;
     try {
       return await work(begun);

@@ -32,4 +32,4 @@ export {
   isTransactionRolledBackError,
   TransactionRolledBackError,
 } from './transaction-errors';
-export { hasTransactionControl } from './transaction-text';
+export { hasTransactionControl, mayHoldSeveralStatements, onlyReads } from './transaction-text';

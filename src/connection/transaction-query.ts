@@ -1,7 +1,12 @@
 import { Query, type QueryResult, type Submittable } from 'pg';
 import { rememberFields } from './result-fields';
 import { CommitOutcomeUnknownError, TransactionRolledBackError } from './transaction-errors';
-import { transactionVerb, type TransactionVerb } from './transaction-text';
+import {
+  mayHoldSeveralStatements,
+  onlyReads,
+  transactionVerb,
+  type TransactionVerb,
+} from './transaction-text';
 
 /** What a client remembers of the transaction that its statements stand in. */
 export interface TransactionState {
@@ -44,9 +49,6 @@ interface HostQuery {
   handleError(error: Error, connection: WireConnection): void;
   handleReadyForQuery(connection: WireConnection): void;
 }
-
-/** Loses nothing when its answer is lost. */
-const READ = /^\s*(?:SELECT|SHOW|VALUES|TABLE|EXPLAIN)\b/i;
 
 const BaseQuery = Query as unknown as new (config: unknown, values: unknown, callback: unknown) => HostQuery;
 
@@ -99,7 +101,7 @@ export class TransactionQuery extends BaseQuery {
         }
     }
     if (this.verb === 'commit') this.#commits = 'COMMIT';
-    else if (state.status === 'I' && !READ.test(this.text)) this.#commits = 'statement';
+    else if (state.status === 'I' && !onlyReads(this.text)) this.#commits = 'statement';
     return this.#write(() => super.submit(connection));
   }
 
@@ -233,7 +235,7 @@ export function transactionalQuery(state: TransactionState, run: RunQuery) {
       return run(config, values, callback);
     }
     const query = new TransactionQuery(state, config, values, callback);
-    if (beginIsLast && mayHoldSeveralStatements(query)) {
+    if (beginIsLast && mayHoldSeveralStatements(query.text, query.values)) {
       run(new LoneBeginQuery(state) as unknown as Submittable);
     }
     beginIsLast = query.verb === 'begin';
@@ -247,11 +249,6 @@ export function transactionalQuery(state: TransactionState, run: RunQuery) {
 
 function isSubmittable(config: unknown): config is Submittable {
   return typeof (config as { submit?: unknown }).submit === 'function';
-}
-
-/** Only a text without values may; a semicolon in a string counts too, which does no harm. */
-function mayHoldSeveralStatements({ text, values }: TransactionQuery): boolean {
-  return (values === undefined || values.length === 0) && /;\s*\S/.test(text);
 }
 
 /** node-postgres reports a `query_timeout` to the callback, past the query. */

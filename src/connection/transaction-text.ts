@@ -12,6 +12,19 @@ export function transactionVerb(text: string): TransactionVerb | undefined {
   return ROLLBACK.test(text) ? 'rollback' : undefined;
 }
 
+/** Whether a text changes nothing: nothing is lost with its answer. */
+export function onlyReads(text: string): boolean {
+  return /^\s*(?:SELECT|SHOW|VALUES|TABLE|EXPLAIN)\b/i.test(text);
+}
+
+/**
+ * Whether a text may hold several statements: one with values never does. A semicolon in a string counts, too, which does
+ * no harm.
+ */
+export function mayHoldSeveralStatements(text: string, values: readonly unknown[] = []): boolean {
+  return values.length === 0 && /;\s*\S/.test(text);
+}
+
 /** A statement of transaction control, at the beginning of the text or behind another statement. */
 const TRANSACTION_CONTROL =
   /(?:^|;)(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT)\b/i;

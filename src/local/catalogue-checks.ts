@@ -1,5 +1,5 @@
-import { leftLateralReferences, refusalOf } from '../sql';
-import type { Refusal, Statement, TableName } from '../sql';
+import { leftLateralReferences, quotedTable, refusalOf } from '../sql';
+import type { Refusal, Statement } from '../sql';
 
 /** Runs a statement of ours in the transaction of the client; gives the rows, every value as text. */
 export type Ask = (sql: string, parameters?: readonly (string | null)[]) => Promise<(string | null)[][]>;
@@ -107,7 +107,7 @@ function checkLateralJoins(statement: Statement): CatalogueCheck | undefined {
            JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass($3)
            JOIN pg_catalog.pg_attribute i ON i.attrelid = c.oid AND i.attnum = o.attnum
           WHERE o.attrelid = pg_catalog.to_regclass($1) AND o.attname = $2 AND i.atttypid <> o.atttypid`,
-        [tableNameText(outer), column, tableNameText(inner)],
+        [quotedTable(outer), column, quotedTable(inner)],
       );
       const [number, table] = row ?? [];
       if (number && table) return refusalOf('left-join-lateral', { number, table });
@@ -137,12 +137,5 @@ export async function refusalHolds({ refusal, tree }: Statement, ask: Ask): Prom
 }
 
 function qualifiedName({ schemaname, relname = '' }: RangeVar = {}): string {
-  return tableNameText({ name: relname, ...(schemaname !== undefined && { schema: schemaname }) });
-}
-
-/** A name as `to_regclass` reads it. */
-export function tableNameText({ schema, name }: TableName): string {
-  return [schema, name]
-    .flatMap((part) => (part === undefined ? [] : [`"${part.replaceAll('"', '""')}"`]))
-    .join('.');
+  return quotedTable({ schema: schemaname, name: relname });
 }

@@ -1,6 +1,5 @@
-import { refusalOf } from '../sql';
+import { quotedTable, refusalOf } from '../sql';
 import type { Refusal, Statement, TableName } from '../sql';
-import { tableNameText } from './catalogue-checks';
 import type { Ask } from './catalogue-checks';
 import { changedRowsOf } from './session/transaction';
 import type { Superuser } from './superuser';
@@ -120,7 +119,7 @@ export async function exceededSize(ask: Ask, tables: readonly TableName[]): Prom
   const names = tables.map((_table, index) => `pg_catalog.to_regclass($${index + 1})`).join(', ');
   const [row] = await ask(
     `SELECT * FROM pg_dsql_local.exceeded_size(pg_catalog.array_remove(ARRAY[${names}]::oid[], NULL))`,
-    tables.map(tableNameText),
+    tables.map(quotedTable),
   );
   const [rule, total] = row ?? [];
   if (!rule) return undefined;

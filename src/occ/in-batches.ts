@@ -1,5 +1,6 @@
 import { ConfigurationError, DsqlError, isCommitOutcomeUnknownError } from '../connection';
 import { findInChain } from './conflict';
+import { UnsupportedFeatureError } from './errors';
 
 /** The most rows that one transaction may change (AWS user guide, quotas, 2026-09-15). */
 export const MAX_TRANSACTION_ROWS = 3000;
@@ -123,6 +124,14 @@ export async function inBatches<Row, Result>(
     batches.filter((_, index) => !done.includes(index) && !unknown.includes(index)),
     rangesOf(unknown),
     failure,
+  );
+}
+
+/** What refuses a write of more rows than a transaction may change, before anything is sent. */
+export function tooManyRows(count: number): UnsupportedFeatureError {
+  return new UnsupportedFeatureError(
+    `a write of ${count.toLocaleString('en')} rows`,
+    'A transaction may change at most 3,000 rows, and nothing was sent. With dsql: { batch: true } such a write is carried out in several transactions where it stands outside one; inBatches() does it for work of your own.',
   );
 }
 

@@ -18,6 +18,7 @@ export {
   inBatches,
   isBatchesError,
   MAX_TRANSACTION_ROWS,
+  tooManyRows,
   type BatchesOptions,
   type BatchesProgress,
   type RowRange,

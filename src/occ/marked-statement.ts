@@ -1,3 +1,4 @@
+import { mayHoldSeveralStatements } from '../connection';
 import { COMMIT_MARKER_TABLE, type CommitMarkers } from './commit-markers';
 import type { RunnableTransaction } from './transaction-runner';
 
@@ -16,14 +17,13 @@ const WRITE = new RegExp(
   `^${COMMENTS}(?:INSERT|UPDATE|DELETE|MERGE|WITH\\b[^]*?\\b(?:INSERT|UPDATE|DELETE))\\b`,
   'i',
 );
-const SEVERAL_STATEMENTS = /;\s*\S/;
 
 /**
  * Whether a statement that stands alone can be given a marker: one that writes rows. DDL cannot stand in one transaction
  * with a row, and of a text with several statements it is not known where the transactions in it end.
  */
 export function canBeMarked(text: string): boolean {
-  return WRITE.test(text) && !SEVERAL_STATEMENTS.test(text) && !text.includes(COMMIT_MARKER_TABLE);
+  return WRITE.test(text) && !mayHoldSeveralStatements(text) && !text.includes(COMMIT_MARKER_TABLE);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { sqlStateOf } from '../occ';
-import type { ColumnFacts, TableFacts, TableName } from '../sql';
+import { literal, type ColumnFacts, type TableFacts, type TableName } from '../sql';
 
 /** A table as the catalogue describes it. */
 export interface CatalogTable {
@@ -104,11 +104,10 @@ function readTablesQuery(where: string): string {
 
 /** The condition that finds tables by their names; without a schema it is the session's. */
 export function isOneOf(tables: readonly TableName[]): string {
-  const escape = (text: string) => `'${text.replaceAll("'", "''")}'`;
   return tables
     .map(({ schema, name }) => {
-      const namespace = schema === undefined ? 'current_schema()' : escape(schema);
-      return `(n.nspname = ${namespace} AND c.relname = ${escape(name)})`;
+      const namespace = schema === undefined ? 'current_schema()' : literal(schema);
+      return `(n.nspname = ${namespace} AND c.relname = ${literal(name)})`;
     })
     .join(' OR ');
 }

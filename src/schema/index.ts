@@ -23,4 +23,5 @@ export {
   type SchemaRunnerOptions,
   type SchemaSession,
 } from './schema-runner';
+export { timeZoneStatement } from './time-zone';
 export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './unsupported-change';

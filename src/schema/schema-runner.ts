@@ -1,5 +1,5 @@
 import { sleep } from '../connection';
-import { parseQuery, type DsqlStatement, type TableName } from '../sql';
+import { literal, parseQuery, quoted, quotedTable, type DsqlStatement, type TableName } from '../sql';
 import { SchemaJobError } from './schema-job-error';
 
 /**
@@ -273,10 +273,10 @@ function indexNameOf(sql: string): string | undefined {
 function dropsOfConstraints(sql: string, subtype: 'AT_AddConstraint' | 'AT_ValidateConstraint'): string[] {
   const { relation: { schemaname, relname } = {}, cmds = [] } = treeOf(sql) ?? {};
   if (relname === undefined) return [];
-  const table = [schemaname ?? [], relname].flat().map(identifier).join('.');
+  const table = quotedTable({ schema: schemaname, name: relname });
   return cmds.flatMap(({ AlterTableCmd: command }) => {
     const name = command.subtype === subtype ? (command.name ?? command.def?.Constraint?.conname) : undefined;
-    return name === undefined ? [] : [`ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${identifier(name)}`];
+    return name === undefined ? [] : [`ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${quoted(name)}`];
   });
 }
 
@@ -285,12 +285,4 @@ function mayConcern(job: RunningJob, table: TableName | undefined): boolean {
   if (job.table === undefined || table === undefined) return true;
   if (job.table.name !== table.name) return false;
   return job.table.schema === undefined || table.schema === undefined || job.table.schema === table.schema;
-}
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

@@ -1,7 +1,7 @@
 import { Op, type Sequelize } from 'sequelize';
 import { PostgresQueryInterface } from 'sequelize/lib/dialects/postgres/query-interface';
 import type PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
-import { inBatches, MAX_TRANSACTION_ROWS, sqlStateOf, UnsupportedFeatureError } from '../occ';
+import { inBatches, MAX_TRANSACTION_ROWS, sqlStateOf, tooManyRows } from '../occ';
 import type { ResolvedMapping } from '../schema';
 import { ambientTransaction } from './cls';
 
@@ -118,13 +118,6 @@ export class BulkQueryInterface extends PostgresQueryInterface {
   #isInTransaction({ transaction }: WriteOptions): boolean {
     return Boolean(transaction === undefined ? ambientTransaction(this.#sequelize) : transaction);
   }
-}
-
-function tooManyRows(count: number): UnsupportedFeatureError {
-  return new UnsupportedFeatureError(
-    `a write of ${count.toLocaleString('en')} rows`,
-    'A transaction may change at most 3,000 rows, and nothing was sent. With dsql: { batch: true } such a write is carried out in several transactions where it stands outside one; inBatches() does it for work of your own.',
-  );
 }
 
 function oneOf(keys: readonly Key[], fields: readonly string[]): object {

@@ -11,6 +11,7 @@ import {
 } from 'sequelize';
 import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
 import { DsqlClient, lifetimeSecs, openClient } from '../connection';
+import { timeZoneStatement } from '../schema';
 import { builtInTypes } from './built-in-types';
 import { oneConnectionPerWaiter } from './one-connection-per-waiter';
 import type { ResolvedSequelizeOptions } from './options';
@@ -27,6 +28,13 @@ const hostErrors: Readonly<Record<string, new (parent: Error) => ConnectionError
   EHOSTUNREACH: HostNotReachableError,
   EINVAL: InvalidConnectionError,
 };
+
+/** What else this reads of the options of an instance. */
+interface SessionOptions {
+  databaseVersion?: number | string;
+  readonly timezone?: string;
+  readonly keepDefaultTimezone?: boolean;
+}
 
 /** How far the life of a connection has come. */
 interface Life {
@@ -64,7 +72,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   override async connect(config: PostgresConnectionManager.EndpointConfig): Promise<Client> {
     const connection = this.#resolved.connectionOf(config);
     const client = await this.#open(connection);
-    const { options } = this.sequelize as unknown as { options: { databaseVersion?: number | string } };
+    const { options } = this.sequelize as unknown as { options: SessionOptions };
     if (options.databaseVersion === 0) options.databaseVersion = DATABASE_VERSION;
     const lifetimeMs = lifetimeSecs(connection) * 1000;
     const timer = setTimeout(() => {
@@ -76,7 +84,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
       life.isBroken = true;
       this.#destroy(client);
     });
-    const timeZone = setTimeZone(this.sequelize);
+    const timeZone = timeZoneStatement(options);
     if (timeZone !== undefined) await client.query(timeZone);
     return client;
   }
@@ -148,15 +156,4 @@ function hostError(error: unknown): ConnectionError {
   const parent = error as Error & { readonly code?: string };
   const HostError = hostErrors[parent.code ?? ''] ?? ConnectionError;
   return Object.assign(new HostError(parent), { cause: parent });
-}
-
-/** UTC is what a session of Aurora DSQL starts with, and Sequelize's default. */
-function setTimeZone(sequelize: Sequelize): string | undefined {
-  const { timezone = '+00:00', keepDefaultTimezone } = (
-    sequelize as unknown as { options: { timezone?: string; keepDefaultTimezone?: boolean } }
-  ).options;
-  if (keepDefaultTimezone === true || timezone === '+00:00') return undefined;
-  return /^[+-]\d\d:\d\d$/.test(timezone)
-    ? `SET TIME ZONE INTERVAL '${timezone}' HOUR TO MINUTE`
-    : `SET TIME ZONE '${timezone.replaceAll("'", "''")}'`;
 }

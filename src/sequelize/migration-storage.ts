@@ -1,6 +1,7 @@
 import { QueryTypes, type Sequelize } from 'sequelize';
 import { isCommitOutcomeUnknownError } from '../connection';
 import { findInChain, sqlStateOf } from '../occ';
+import { quoted, quotedTable } from '../sql';
 
 /** Where a {@link MigrationStorage} keeps what it knows: as umzug's own storage and sequelize-cli do unless told otherwise. */
 export interface MigrationStorageOptions {
@@ -45,7 +46,7 @@ export class MigrationStorage {
     schema,
   }: MigrationStorageOptions) {
     this.#sequelize = sequelize;
-    this.#table = [...(schema === undefined ? [] : [schema]), tableName].map(quoted).join('.');
+    this.#table = quotedTable({ schema, name: tableName });
     this.#column = quoted(columnName);
   }
 
@@ -95,8 +96,4 @@ export class MigrationStorage {
       await write();
     }
   }
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

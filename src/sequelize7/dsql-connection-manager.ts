@@ -8,6 +8,7 @@ import {
 import { PostgresConnectionManager, type PostgresConnection } from '@sequelize/postgres';
 import { types } from 'pg';
 import { DsqlClient, lifetimeSecs, openClient } from '../connection';
+import { timeZoneStatement } from '../schema';
 import type { DsqlDialect } from './dsql-dialect';
 import type { Endpoint, ResolvedOptions } from './options';
 
@@ -53,7 +54,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     if (this.sequelize.getDatabaseVersionIfExist() === null) {
       this.sequelize.setDatabaseVersion(DATABASE_VERSION);
     }
-    const timeZone = this.#setTimeZone();
+    const timeZone = timeZoneStatement(this.sequelize.options);
     if (timeZone !== undefined) await client.query(timeZone);
     return client;
   }
@@ -92,15 +93,6 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   #dialectParser(oid: number): Parse | undefined {
     const name = typeNames.get(oid);
     return name === undefined ? undefined : this.dialect.getParserForDatabaseDataType(name);
-  }
-
-  /** UTC is what a session of Aurora DSQL starts with, and Sequelize's default. */
-  #setTimeZone(): string | undefined {
-    const { timezone, keepDefaultTimezone } = this.sequelize.options;
-    if (keepDefaultTimezone === true || timezone === '+00:00') return undefined;
-    return /^[+-]\d\d:\d\d$/.test(timezone)
-      ? `SET TIME ZONE INTERVAL '${timezone}' HOUR TO MINUTE`
-      : `SET TIME ZONE '${timezone.replaceAll("'", "''")}'`;
   }
 }
 

@@ -15,6 +15,8 @@ export { columnConstraints, refusalOf, refusals } from './refusals';
 export type { RefusalRule } from './refusals';
 export { sessionParameterRefusal, SESSION_PARAMETERS } from './session-parameters';
 export type { ParameterScope } from './session-parameters';
+export { literal, quoted, quotedTable } from './quoting';
+export { MAX_ROWS } from './row-limit';
 export { rowLocksOf, strengthenRowLocks } from './row-locks';
 export type { RowLock } from './row-locks';
 export type { IamStatement } from './scan';

@@ -22,7 +22,11 @@ const LOCKS = /\bFOR\s+(?:UPDATE|SHARE|KEY\s+SHARE|NO\s+KEY\s+UPDATE)\b/i;
 /** Finds the locking clauses of a text, in order. It needs no parser. */
 export function rowLocksOf(sql: string): readonly RowLock[] {
   if (!LOCKS.test(sql)) return [];
-  const tokens = [...tokensOf(sql)];
+  return rowLocksIn([...tokensOf(sql)]);
+}
+
+/** The same for a text that has been read. */
+export function rowLocksIn(tokens: readonly Token[]): readonly RowLock[] {
   return tokens.flatMap((_, at) => lockAt(tokens, at) ?? []);
 }
 

@@ -3,7 +3,7 @@ import type { EntityMetadata, NamingStrategyInterface } from 'typeorm';
 import { CheckMetadata } from 'typeorm/metadata/CheckMetadata.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { unsupportedChanges, type ResolvedMapping, type UnsupportedChange } from '../schema';
-import { sortsByBytes } from '../sql';
+import { literal, sortsByBytes } from '../sql';
 import { insteadOf, isStored } from './column-types';
 import { jsonbArray } from './jsonb-array';
 
@@ -138,8 +138,7 @@ function adaptArray(
   column.default = members as ColumnMetadata['default'];
   column.transformer = [column.transformer ?? [], jsonbArray].flat();
   if (labels !== undefined) {
-    const list = JSON.stringify(labels).replaceAll("'", "''");
-    const expression = `"${column.databaseName}" <@ '${list}'::jsonb`;
+    const expression = `"${column.databaseName}" <@ ${literal(JSON.stringify(labels))}::jsonb`;
     const check = new CheckMetadata({
       entityMetadata: metadata,
       args: { target: metadata.target, expression },

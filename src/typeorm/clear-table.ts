@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { SchemaRunner } from '../schema';
-import { loadParser, translate, type TableFacts } from '../sql';
+import { loadParser, quotedTable, translate, type TableFacts } from '../sql';
 import { schemaSession } from './schema-session';
 
 /** The table itself last, before it the tables whose foreign keys lead to it, the most distant first. */
@@ -37,7 +37,7 @@ export async function clearTable(
   > & { readonly key: readonly string[] })[];
   const named = tables.length > 0 ? tables : [{ schema, name: tableName, key: [] }];
   for (const { schema: of, name, key } of named) {
-    const path = [...(of === undefined ? [] : [of]), name].map(quoted).join('.');
+    const path = quotedTable({ schema: of, name });
     if (queryRunner.isTransactionActive) {
       await queryRunner.query(`DELETE FROM ${path}`);
       continue;
@@ -46,8 +46,4 @@ export async function clearTable(
     const { statements } = translate(`TRUNCATE ${path}`, { catalog: { tables: [facts] } });
     await new SchemaRunner(schemaSession(queryRunner)).run(statements);
   }
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -3,7 +3,15 @@ import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
 import type { BroadcasterResult } from 'typeorm/subscriber/BroadcasterResult.js';
-import { DsqlError, fieldsOf, isDsqlError, TransactionRolledBackError, type DsqlClient } from '../connection';
+import {
+  DsqlError,
+  fieldsOf,
+  isDsqlError,
+  mayHoldSeveralStatements,
+  onlyReads,
+  TransactionRolledBackError,
+  type DsqlClient,
+} from '../connection';
 import {
   AfterCommitError,
   canBeMarked,
@@ -28,9 +36,6 @@ type Statement = Parameters<PostgresQueryRunner['query']>;
 
 /** What TypeORM sends to end a transaction. */
 const isEnd = (text: string) => text === 'COMMIT' || text === 'ROLLBACK';
-
-/** What is sent without the caller waiting for it would be lost silently if it writes; a read would not. */
-const READ = /^\s*(?:SELECT|SHOW|VALUES|TABLE|EXPLAIN)\b/i;
 
 /** A longer label would only fill the memory: what conflicts are statements on the same table. */
 const LABEL_LENGTH = 200;
@@ -293,8 +298,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
 
   #standsAlone([text, parameters]: Statement): boolean {
     if (this.isTransactionActive || this.#client?.isInTransaction === true) return false;
-    const hasParameters = Array.isArray(parameters) && parameters.length > 0;
-    return hasParameters || !/;\s*\S/.test(text);
+    return !mayHoldSeveralStatements(text, Array.isArray(parameters) ? parameters : []);
   }
 
   async #sendInTransaction(statement: Statement): Promise<unknown> {
@@ -306,7 +310,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       );
     }
     if (scope !== undefined && text !== 'START TRANSACTION') scope.isUsed = true;
-    const counted = isEnd(text) || READ.test(text) ? undefined : scope;
+    const counted = isEnd(text) || onlyReads(text) ? undefined : scope;
     if (counted !== undefined) counted.unfinished++;
     this.#isEnding = isEnd(text);
     this.#noteRecord(statement);
@@ -329,7 +333,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   #noteRecord(statement: Statement): void {
     const [text] = statement;
     if (text === 'START TRANSACTION') this.#records = this.#isMigrating ? [] : undefined;
-    else if (isEnd(text) || READ.test(text)) return;
+    else if (isEnd(text) || onlyReads(text)) return;
     else if (this.#migration === undefined) this.#records?.push(statement);
     else this.#records = undefined;
   }

@@ -12,6 +12,7 @@ import {
   isBatchesError,
   MAX_TRANSACTION_ROWS,
   sqlStateOf,
+  tooManyRows,
   UnsupportedFeatureError,
   type RowRange,
 } from '../occ';
@@ -108,13 +109,6 @@ export function isTransactionLimit(error: unknown): boolean {
     sqlStateOf(error) === '54000' &&
     findInChain(error, ({ message }: { message?: unknown }) => /\btransaction\b/.test(String(message))) !==
       undefined
-  );
-}
-
-function tooManyRows(count: number): UnsupportedFeatureError {
-  return new UnsupportedFeatureError(
-    `a write of ${count.toLocaleString('en')} rows`,
-    'A transaction may change at most 3,000 rows, and nothing was sent. With dsql: { batch: true } such a write is carried out in several transactions where it stands outside one; inBatches() does it for work of your own.',
   );
 }
 

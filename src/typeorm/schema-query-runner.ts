@@ -11,7 +11,7 @@ import {
   type SchemaProgress,
   type UnsupportedChange,
 } from '../schema';
-import { defaultName, type EnumFacts, type TableFacts } from '../sql';
+import { defaultName, literal, type EnumFacts, type TableFacts } from '../sql';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
 import { SchemaQuery, translateDownQueries, translateQueries } from './schema-query';
 import { schemaSession } from './schema-session';
@@ -379,8 +379,4 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     before.isGenerated = after.isGenerated;
     if (after.generationStrategy !== undefined) before.generationStrategy = after.generationStrategy;
   }
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

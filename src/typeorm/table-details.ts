@@ -1,7 +1,7 @@
 import type { EntityMetadata, Table, TableColumn } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { SchemaSession } from '../schema';
-import { defaultName } from '../sql';
+import { defaultName, literal } from '../sql';
 import { isEnum } from './column-change';
 import { hasIdentityValues, isNumber } from './identity-keys';
 
@@ -240,8 +240,4 @@ function completeEnum(
   // There is no type whose name could be read.
   if (wanted?.enumName !== undefined) column.enumName = wanted.enumName;
   return true;
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

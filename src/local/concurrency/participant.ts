@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseQuery } from '../../sql';
+import { parseQuery, quotedTable } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
 import { BackendError } from '../session/backend-link';
@@ -412,7 +412,7 @@ export class Participant {
     const { targets } = statement;
     const [row] = await this.#link.hidden(
       `SELECT pg_dsql_local.disagreement(${tableList(targets)}, ${needsFreeKey}, ${needsNoReference})`,
-      targets.map(qualifiedName),
+      targets.map(quotedTable),
     );
     const disagreement = row?.[0];
     if (!disagreement) return 'fine';
@@ -574,7 +574,7 @@ export class Participant {
       try {
         if (!targets) await this.#link.hidden('SELECT pg_dsql_local.privatize(NULL)');
         else if (targets.length > 0) {
-          const names = targets.map(qualifiedName);
+          const names = targets.map(quotedTable);
           await this.#link.hidden(`SELECT pg_dsql_local.privatize(${tableList(targets)})`, names);
         }
         failure = await this.#rerunLog(transaction, 'private', true);
@@ -715,18 +715,12 @@ function effectsOfLog({ log }: OpenTransaction): Effects[] {
 
 function distinctTargets(statements: readonly LoggedStatement[]): TableName[] {
   const targets = statements.flatMap(({ statement }) => statement.targets);
-  return [...new Map(targets.map((target) => [qualifiedName(target), target])).values()];
+  return [...new Map(targets.map((target) => [quotedTable(target), target])).values()];
 }
 
 /** An array of the OIDs of tables whose names are the parameters, found as the client's statements find them. */
 function tableList(targets: readonly TableName[]): string {
   return `ARRAY[${targets.map((_, index) => `pg_catalog.to_regclass($${index + 1})`).join()}]::oid[]`;
-}
-
-function qualifiedName({ schema, name }: TableName): string {
-  return (schema === undefined ? [name] : [schema, name])
-    .map((part) => `"${part.replaceAll('"', '""')}"`)
-    .join('.');
 }
 
 function arrayLiteral(values: readonly string[]): string {

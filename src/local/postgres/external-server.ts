@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
+import { quoted } from '../../sql';
 import { PostgresUnavailableError } from './binaries';
 import { bootstrapSql } from './bootstrap';
-import { identifier, literal, openGateway } from './gateway';
+import { literal, openGateway } from './gateway';
 import type { PostgresServer, ServerSettings } from './launch';
 import { PostgresSession } from './postgres-session';
 import type { PostgresAddress } from './postgres-session';
@@ -53,7 +54,7 @@ export async function useExternalServer(url: string, settings: ServerSettings): 
       try {
         for (const [setting, value] of Object.entries({ ...SESSION_SETTINGS, ...settings })) {
           await maintenance.query(
-            `ALTER DATABASE ${name} SET ${identifier(setting)} = ${literal(String(value))}`,
+            `ALTER DATABASE ${name} SET ${quoted(setting)} = ${literal(String(value))}`,
           );
         }
         const session = await PostgresSession.open(address, new Map([['database', name]]));
@@ -171,7 +172,7 @@ async function dropDesertedDatabases(maintenance: PostgresSession): Promise<void
         AND split_part(datname, '_', 3)::bigint < extract(epoch FROM clock_timestamp()) - ${STARTING_SECS}
         AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = d.oid)`,
   );
-  for (const [name] of deserted) await maintenance.query(`DROP DATABASE IF EXISTS ${identifier(name ?? '')}`);
+  for (const [name] of deserted) await maintenance.query(`DROP DATABASE IF EXISTS ${quoted(name ?? '')}`);
 }
 
 /** Drops the roles of local DSQLs, unless one of their databases is left. */
@@ -186,5 +187,5 @@ async function dropRoles(maintenance: PostgresSession): Promise<void> {
         AND NOT EXISTS (SELECT FROM pg_database WHERE datname LIKE '${DATABASE_PREFIX}%')
       GROUP BY r.rolname ORDER BY r.rolname = 'admin'`,
   );
-  for (const [name] of roles) await maintenance.query(`DROP ROLE IF EXISTS ${identifier(name ?? '')}`);
+  for (const [name] of roles) await maintenance.query(`DROP ROLE IF EXISTS ${quoted(name ?? '')}`);
 }

@@ -1,5 +1,6 @@
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
+import { quoted } from '../../sql';
 import { errorResponse, readCstring, readyForQuery } from '../wire/server-messages';
 import { StreamReader } from '../wire/stream-reader';
 import type { PostgresAddress } from './postgres-session';
@@ -93,7 +94,7 @@ async function takeOn(role: string, session: PostgresSession): Promise<void> {
     session.close();
     throw new PostgresSessionError('28000', `role "${role}" ${refusal}`);
   }
-  await session.query(`SET SESSION AUTHORIZATION ${identifier(role)}`);
+  await session.query(`SET SESSION AUTHORIZATION ${quoted(role)}`);
 }
 
 function readParameters(body: Buffer): Map<string, string> {
@@ -110,9 +111,4 @@ function readParameters(body: Buffer): Map<string, string> {
 /** A text as a literal of SQL. */
 export function literal(text: string): string {
   return ` E'${text.replace(/\\/g, '\\\\').replace(/'/g, "''")}'`;
-}
-
-/** A name as a quoted identifier of SQL. */
-export function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

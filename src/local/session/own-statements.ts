@@ -1,4 +1,4 @@
-import type { IamStatement, Statement } from '../../sql';
+import { quoted, type IamStatement, type Statement } from '../../sql';
 import type { BackendLink } from './backend-link';
 
 /** What PostgreSQL does not do by itself for a statement that only DSQL has. */
@@ -47,7 +47,7 @@ export function ownStatement(statement: Statement): OwnStatement | undefined {
       tag: 'ALTER TABLE',
       run: (link) =>
         jobId(link, 'SELECT pg_dsql_local.begin_validation($1::regclass, $2)', [
-          table.map(quoteIdentifier).join('.'),
+          table.map(quoted).join('.'),
           constraint,
         ]),
     };
@@ -80,8 +80,4 @@ export function textForBackend({ node, tree, async, text }: Statement): string {
 async function jobId(link: BackendLink, sql: string, parameters: readonly string[]): Promise<string | null> {
   const [row] = await link.hidden(sql, parameters);
   return row?.[0] ?? null;
-}
-
-function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -1,8 +1,6 @@
-import { refusalOf } from '../../sql';
+import { MAX_ROWS, refusalOf } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
 
-/** AWS user guide, "Quotas and limits", 2026-09-15; the boundary (3,000 pass) was recorded from a cluster, 2026-09. */
-const MAX_ROWS = 3000;
 /** AWS user guide, "Quotas and limits", 2026-09-15. */
 const MAX_AGE_MS = 300_000;
 

@@ -12,7 +12,8 @@ import { exclusionNote } from './create-table';
 import type { Draft, Outcome } from './draft';
 import { identityCacheEdits, sequenceCacheEdits } from './identity';
 import { refuseKeylessTypes } from './key-types';
-import { defaultName, notNullCheckName, quoted } from './object-names';
+import { literal, quoted } from '../quoting';
+import { defaultName, notNullCheckName } from './object-names';
 import type { SourceText } from './source-text';
 import { formattedType } from './type-names';
 
@@ -681,11 +682,7 @@ function sequenceDefault(
         notes: [`${colname} takes its values from a sequence: DSQL adds no identity to a table.`],
       },
     },
-    alteration(
-      table,
-      `ALTER COLUMN ${written} SET DEFAULT nextval('${qualified.replaceAll("'", "''")}')`,
-      Pass.Attributes,
-    ),
+    alteration(table, `ALTER COLUMN ${written} SET DEFAULT nextval(${literal(qualified)})`, Pass.Attributes),
     { pass: Pass.Fill, statement: fillInBatches(table, written, undefined, context) },
   ];
 }

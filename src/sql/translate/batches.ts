@@ -1,10 +1,8 @@
 import type { TableName } from '../statement';
 import type { TranslationContext } from './context';
 import type { Draft } from './draft';
-import { quoted } from './object-names';
-
-/** The most rows that a transaction may change (AWS user guide, quotas, 2026-09-15). */
-export const MAX_ROWS = 3000;
+import { quoted } from '../quoting';
+import { MAX_ROWS } from '../row-limit';
 
 /** A table as the text writes it, and as it is called. */
 export interface WrittenTable {

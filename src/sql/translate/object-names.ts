@@ -1,10 +1,5 @@
 const MAX_NAME_BYTES = 63;
 
-/** Puts a name in double quotes. */
-export function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
 /**
  * The name that PostgreSQL gives an unnamed constraint or index: table, columns and a label joined by `_`, the longer of
  * the two shortened until all fits into 63 bytes, and a number after the label when the name is taken.

@@ -1,7 +1,9 @@
 import type { Node } from 'libpg-query';
 import { asNode, stringConstant, strings } from '../parse-tree';
 import type { NodeBody } from '../parse-tree';
+import { quoted } from '../quoting';
 import { cacheSize, isCacheAccepted } from '../refusals';
+import { rowLocksIn } from '../row-locks';
 import { sessionParameterRefusal } from '../session-parameters';
 import { deleteInBatches } from './batches';
 import { tableNameOf } from './catalog-facts';
@@ -85,7 +87,7 @@ export function truncate(
     }
     for (const { name: column, identity } of columns ?? []) {
       if (identity === true) {
-        drafts.push({ sql: `ALTER TABLE ${written} ALTER COLUMN "${column.replaceAll('"', '""')}" RESTART` });
+        drafts.push({ sql: `ALTER TABLE ${written} ALTER COLUMN ${quoted(column)} RESTART` });
       }
     }
   }
@@ -319,16 +321,10 @@ export function select(
 }
 
 function strengthenLocks(source: SourceText, { isRefused }: TranslationContext): Outcome {
-  const { tokens } = source;
-  const edits: Edit[] = [];
-  if (isRefused('locking-strength')) {
-    tokens.forEach(({ value, start }, at) => {
-      if (value !== 'FOR') return;
-      const words = [1, 2, 3].map((step) => tokens[at + step]?.value).join(' ');
-      const length = words.startsWith('SHARE') ? 2 : words === 'NO KEY UPDATE' ? 4 : 0;
-      if (length > 0) edits.push({ start, end: source.endBefore(at + length), text: 'FOR UPDATE' });
-    });
-  }
+  const missing = isRefused('locking-strength')
+    ? rowLocksIn(source.tokens).filter(({ strength }) => strength === 'SHARE' || strength === 'NO KEY UPDATE')
+    : [];
+  const edits = missing.map(({ start, end }): Edit => ({ start, end, text: 'FOR UPDATE' }));
   const notes = edits.length > 0 ? ['FOR UPDATE conflicts with more than the lock that was asked for.'] : [];
   return [{ sql: source.edited(edits), notes }];
 }

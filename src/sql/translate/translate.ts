@@ -5,6 +5,7 @@ import { locatedRefusals, locationOf } from '../located-refusals';
 import { parseQuery } from '../parse';
 import { asNode, strings, walk } from '../parse-tree';
 import type { NodeBody } from '../parse-tree';
+import { literal } from '../quoting';
 import { isCacheAccepted, refusalOf, refusals } from '../refusals';
 import type { ParsedQuery, Statement, TableName } from '../statement';
 import { alterTable } from './alter-table';
@@ -171,7 +172,7 @@ function createType(
   if (!created || !context.isRefused('create-enum')) return [{ sql: source.text }];
   const isKnown = [...usedEnums, ...context.enums].some((known) => isSameName(known, created));
   if (isKnown) return { omitted: `Columns of ${created.name} are text with a CHECK.` };
-  const values = created.labels.map((label) => `'${label.replaceAll("'", "''")}'`).join(', ');
+  const values = created.labels.map(literal).join(', ');
   context.refuse(source, {
     rule: 'create-enum',
     why: 'DSQL has no enum types, and the columns of this one are not in the text.',

@@ -2,6 +2,7 @@ import type { ColumnDef, CreateEnumStmt, FuncCall, TypeName } from 'libpg-query'
 import { parseQuery, utf16Offsets } from '../parse';
 import { asNode, strings, walk } from '../parse-tree';
 import type { NodeBody } from '../parse-tree';
+import { literal } from '../quoting';
 import { tokensOf } from '../scan';
 import type { ParsedQuery, Statement, TableName } from '../statement';
 import { isSameName, tableNameOf } from './catalog-facts';
@@ -246,6 +247,6 @@ function enumEdits(
 }
 
 function checkOf(column: string, { labels }: EnumFacts): string {
-  const values = labels.map((label) => `'${label.replaceAll("'", "''")}'`).join(', ');
+  const values = labels.map(literal).join(', ');
   return `CHECK (${column} IN (${values}))`;
 }
