@@ -10,6 +10,7 @@ import {
 import { UnsupportedFeatureError } from '../occ';
 import type { CatalogTable, ResolvedMapping } from '../schema';
 import type { TableName } from '../sql';
+import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from './bulk-query-interface';
 import { ColumnChange } from './column-change';
 import { enumValues, isWholeNumber, modelOf, type ColumnAttribute } from './column-types';
@@ -95,7 +96,11 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     for (const schema of await this.showAllSchemas(options)) await this.dropSchema(schema, options);
   }
 
-  /** @throws UnsupportedFeatureError before anything is sent, for a type that Aurora DSQL cannot store */
+  /**
+   * Adds a column, or finishes the same call where that was interrupted: see {@link AddedColumn}.
+   *
+   * @throws UnsupportedFeatureError before anything is sent, for a type that Aurora DSQL cannot store
+   */
   override async addColumn(
     table: TableIdentifier,
     key: string,
@@ -103,13 +108,40 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     options: CallOptions = {},
   ): Promise<void> {
     if (!table || !key || !attribute) return super.addColumn(table, key, attribute, options);
-    const normalized = this.sequelize.normalizeAttribute(attribute);
-    const { [key]: column } = await this.#followDatabase(table, { [key]: normalized }, options);
-    await super.addColumn(table, key, column, this.changes.writtenBySequelize(options));
+    const { schema, tableName: name } = this.queryGenerator.extractTableDetails(table);
+    const [known] = await this.changes.readTables([{ schema, name }], { ...options, logging: false });
+    const column = await this.#addedColumn(table, key, attribute, known, options);
+    await this.sequelize.query(column.text, this.changes.adding(column, options));
+  }
+
+  async #addedColumn(
+    table: TableIdentifier,
+    key: string,
+    given: unknown,
+    known: CatalogTable | undefined,
+    options: CallOptions,
+  ): Promise<AddedColumn> {
+    const normalized = this.sequelize.normalizeAttribute(given);
+    const { [key]: attribute = normalized } = await this.#followDatabase(
+      table,
+      { [key]: normalized },
+      options,
+    );
+    const details = this.queryGenerator.extractTableDetails(table);
+    const toAdd = {
+      table: details.tableName,
+      column: key,
+      alterTable: `ALTER TABLE ${this.queryGenerator.quoteTable(details)}`,
+      quotedColumn: this.quoteIdentifier(key),
+      text: this.queryGenerator.addColumnQuery(table, key, attribute),
+      repeatableText: this.queryGenerator.addColumnQuery(table, key, attribute, true),
+    };
+    return new AddedColumn(toAdd, known);
   }
 
   /**
-   * Changes a column in what is different from what it is.
+   * Changes a column in what is different from what it is; where `addColumn` was interrupted that was to make it so, it is
+   * finished.
    *
    * @throws UnsupportedFeatureError before anything is sent, for another type: unless there is no value in the column, or
    *   `dsql: { destructive: true }` allows to lose them
@@ -124,6 +156,9 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     const column = known.columns.find((each) => each.name === name);
     if (column === undefined) {
       throw new Error(`Table ${nameOf(table)} doesn't have the column ${name}`);
+    }
+    if (isUnfinished(known, name) && (await this.#addedColumn(table, name, given, known, options)).isBegun) {
+      return this.addColumn(table, name, given, options);
     }
     const normalized = this.normalizeAttribute(given);
     const isBigint = column.type === 'bigint';

@@ -195,13 +195,20 @@ export class DsqlSchemaGenerator extends PostgresQueryGenerator {
     return /^\s*uuid_generate_v4\(\s*\)\s*$/i.test(sql) ? 'gen_random_uuid()' : sql;
   }
 
-  override addColumnQuery(table: TableIdentifier, key: string, attribute: ColumnAttribute): string {
+  /** @param isRepeatable - whether the column may be there already */
+  override addColumnQuery(
+    table: TableIdentifier,
+    key: string,
+    attribute: ColumnAttribute,
+    isRepeatable = false,
+  ): string {
     const named = this.extractTableDetails(table);
     const definition = this.attributeToSQL(
       { ...attribute, field: key },
       { context: 'addColumn', table: named, key },
     );
-    return `ALTER TABLE ${this.quoteTable(named)} ADD COLUMN ${this.quoteIdentifier(key)} ${definition};`;
+    const column = `${isRepeatable ? 'IF NOT EXISTS ' : ''}${this.quoteIdentifier(key)}`;
+    return `ALTER TABLE ${this.quoteTable(named)} ADD COLUMN ${column} ${definition};`;
   }
 
   /** Without `sys`, which is Aurora DSQL's own. */

@@ -21,6 +21,7 @@ import {
   type SchemaJobError,
 } from '../schema';
 import type { DsqlStatement, TableName, Translation } from '../sql';
+import type { AddedColumn } from './added-column';
 import { DsqlTransaction } from './dsql-transaction';
 
 /** In the options of a call of `Sequelize.query`: the text is for Aurora DSQL already. */
@@ -32,6 +33,9 @@ const RUNNER = Symbol('the changes of one sync');
 /** In the options of a call of `Sequelize.query`: the text is Sequelize's, not its user's. */
 const WRITTEN_BY_SEQUELIZE = Symbol('written by Sequelize');
 
+/** In the options of a call of `Sequelize.query`: the column that its text adds. */
+const ADDED_COLUMN = Symbol('the column that is added');
+
 /** The options of a call that changes the schema, as far as they are looked at here. */
 export interface ChangeOptions {
   readonly transaction?: unknown;
@@ -41,6 +45,7 @@ export interface ChangeOptions {
   readonly [RUNNER]?: SchemaRunner;
   readonly [AS_IT_IS]?: true;
   readonly [WRITTEN_BY_SEQUELIZE]?: true;
+  readonly [ADDED_COLUMN]?: AddedColumn;
 }
 
 /** Options of a call that each of its statements has, too. */
@@ -84,9 +89,12 @@ export class SchemaChanges {
    */
   async run(text: string, options: ChangeOptions, transaction?: unknown): Promise<unknown> {
     const author = options[WRITTEN_BY_SEQUELIZE] === true ? 'ORM' : 'user';
-    const statements = await planChange(text, author, this.#mapping, (tables) =>
-      this.readTables(tables, { ...options, logging: false }),
-    );
+    const { [ADDED_COLUMN]: added } = options;
+    const planned = await planChange(text, author, this.#mapping, async (tables) => {
+      const known = await this.readTables(tables, { ...options, logging: false });
+      return added === undefined ? known : known.map((table) => added.before(table));
+    });
+    const statements = added === undefined || planned === 'as it is' ? planned : added.finishable(planned);
     if (statements === 'as it is') {
       if (transaction instanceof DsqlTransaction) transaction.noteSchemaChange();
       return this.#send(text, options);
@@ -96,7 +104,8 @@ export class SchemaChanges {
     }
     const runner = options[RUNNER] ?? this.#runner(options);
     await reported(async () => {
-      await runner.run(options[RUNNER] === undefined ? statements : statements.map(unlessThere));
+      const mayBeThere = options[RUNNER] !== undefined || added?.isBegun === true;
+      await runner.run(mayBeThere ? statements.map(unlessThere) : statements);
       if (options[RUNNER] === undefined) await runner.settle();
     });
     return [[], undefined];
@@ -105,6 +114,11 @@ export class SchemaChanges {
   /** The options of a call whose text is Sequelize's own. */
   writtenBySequelize(options: object | null | undefined): object {
     return { ...options, [WRITTEN_BY_SEQUELIZE]: true };
+  }
+
+  /** The options of a call whose text adds a column. */
+  adding(column: AddedColumn, options: object | null | undefined): object {
+    return { ...this.writtenBySequelize(options), [ADDED_COLUMN]: column };
   }
 
   /**
@@ -216,7 +230,7 @@ function passedOn(options: object): object {
   );
 }
 
-/** An index that `sync` has not found built may be one that another `sync` is building, or that could not be built. */
+/** An index that is not found built may be one that is being built by another, or that could not be built. */
 function unlessThere(statement: DsqlStatement): DsqlStatement {
   const sql = statement.sql.replace(
     /^(\s*CREATE (?:UNIQUE )?INDEX ASYNC )(?!IF NOT EXISTS)/,
