@@ -37,13 +37,16 @@ const SLOW_TO = 1.6;
 
 /** How far one outcome moves a narrow window; a wide one moves in proportion. */
 const GAIN = 0.25;
-const WIDE = 8;
+const WIDE = 4;
 
 /** How much one commit tells of how long they take at present. */
 const DURATION_WEIGHT = 0.1;
 
 /** How quickly the shortest duration is forgotten, by each commit: conditions change. */
 const FORGETTING = 1.0002;
+
+/** To so much of what is in flight the first conflict narrows: where many meet on a few rows, all but a few are too many. */
+const FIRST_NARROWING = 0.5;
 
 /** After so many outcomes with few conflicts among them the window is widened at once. */
 const ROUND = 32;
@@ -58,9 +61,8 @@ const ROOMY = 4;
  * Until the first conflict there is no limit. From then on every commit widens the window a little and every conflict
  * narrows it, so that the share of conflicts settles at a target; where nothing but one at a time works, the window is
  * one or two. The target is low when attempts take longer than they could, because then those in vain slow down the
- * others. Who waits is admitted in order,
- * retries first and the oldest of them before all. Without conflicts the window grows until it limits nobody, and
- * is forgotten.
+ * others. Who waits is admitted in order, retries first and the oldest of them before all. Without conflicts the window
+ * grows until it limits nobody, and is forgotten.
  */
 export class Admission {
   #inFlight = 0;
@@ -143,7 +145,10 @@ export class Admission {
   }
 
   #learnOutcome(isConflict: boolean): void {
-    if (this.#window === Infinity && !isConflict) return;
+    if (this.#window === Infinity) {
+      if (!isConflict) return;
+      this.#window = FIRST_NARROWING * this.#inFlight;
+    }
     const target = this.#targetConflictRatio();
     const window = isConflict ? Math.min(this.#window, this.#inFlight + 1) : this.#window;
     const step = GAIN * Math.max(1, window / WIDE) * (target - (isConflict ? 1 : 0));
