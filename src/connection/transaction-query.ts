@@ -1,5 +1,6 @@
 import { Query, type QueryResult, type Submittable } from 'pg';
 import { rememberFields } from './result-fields';
+import { rememberRowsBefore } from './rows-before-error';
 import { CommitOutcomeUnknownError, TransactionRolledBackError } from './transaction-errors';
 import {
   mayHoldSeveralStatements,
@@ -44,6 +45,8 @@ interface HostQuery {
   readonly name: string | undefined;
   queryMode: string | undefined;
   callback: Callback | undefined;
+  /** Of the statement that is being answered. */
+  readonly _result: QueryResult<Record<string, unknown>>;
   submit(connection: WireConnection): Error | null;
   handleCommandComplete(message: { text: string }, connection: WireConnection): void;
   handleError(error: Error, connection: WireConnection): void;
@@ -128,6 +131,7 @@ export class TransactionQuery extends BaseQuery {
         Reflect.deleteProperty(connection.submittedNamedStatements ?? {}, this.name);
       }
     }
+    if (this.#commits === 'statement') rememberRowsBefore(error, this._result.rows);
     this.#report(this.outcomeOf(error), connection);
   }
 

@@ -30,6 +30,7 @@ export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
 export {
+  NotCommitted,
   TransactionRunner,
   type Attempt,
   type RunnableTransaction,

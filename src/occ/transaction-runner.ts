@@ -66,8 +66,12 @@ export interface TransactionCounters {
 /** Kinds are few, as they stand in source code; this only bounds what generated code could do. */
 const MAX_KINDS = 1000;
 
-/** An attempt that is known not to have been committed although its outcome was unknown at first. */
-class NotCommitted extends Error {}
+/**
+ * An attempt that is known not to have been committed and is to be made again although the server reported no conflict:
+ * its outcome was unknown at first, or it failed by what an earlier attempt has left behind. What the host reported is the
+ * cause.
+ */
+export class NotCommitted extends Error {}
 
 /** Runs the transactions of one data source or one Sequelize instance. */
 export class TransactionRunner {

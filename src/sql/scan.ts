@@ -233,7 +233,8 @@ function readIamStatement(
   };
 }
 
-function nameIn(sql: string, token: Token): string {
+/** The name that a token of a text stands for: what is not in quotes is in lower case. */
+export function nameIn(sql: string, token: Token): string {
   const source = sql.slice(token.start, token.end);
   return token.kind === 'quoted'
     ? source.replace(/^[^"]*"|"$/g, '').replaceAll('""', '"')

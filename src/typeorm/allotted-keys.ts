@@ -1,26 +1,27 @@
 import type { DataSource } from 'typeorm';
-import { tokensOf } from '../sql';
-import { hasIdentityValues } from './identity-keys';
+import { rowsBefore } from '../connection';
+import { findInChain, isSchemaConflict, NotCommitted, sqlStateOf } from '../occ';
+import { entitiesOf, hasIdentityValues } from './identity-keys';
+import { WrittenInsert } from './written-insert';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** An INSERT that names its rows, as TypeORM writes it. */
-interface WrittenInsert {
-  /** As it is written. */
+/** An INSERT, the identity column of its table, and the rows that get their values from it. */
+interface KeyedInsert {
+  readonly insert: WrittenInsert;
   readonly table: string;
-  readonly columns: readonly string[];
-  /** Where the columns and each of the rows begin; nothing for DEFAULT VALUES. */
-  readonly lists: readonly number[];
-  readonly rows: number;
-  /** Where the columns are to stand if there are none. */
-  readonly defaultValues: readonly [start: number, end: number] | undefined;
+  readonly column: string;
+  readonly rows: readonly number[];
 }
 
+const UNIQUE_VIOLATION = '23505';
+
 /**
- * The keys that identity columns gave to a transaction that failed.
+ * The keys that identity columns gave to attempts that failed, of a transaction or of an INSERT that stands alone.
  *
  * The next attempt inserts under the same keys: none is left out, and what listeners and subscribers have made of one
- * stays true. Nobody else is ever given them.
+ * stays true. Nobody else is ever given them, unless the identity column began anew meanwhile: after a change of the
+ * schema, and where such a key turns out to be taken, they are forgotten.
  */
 export class AllottedKeys {
   readonly #dataSource: DataSource;
@@ -28,115 +29,106 @@ export class AllottedKeys {
   readonly #keys = new Map<string, unknown[]>();
   /** How many rows of a table this attempt has inserted. */
   readonly #inserted = new Map<string, number>();
+  /** What this attempt has inserted, as it was before it was given keys. */
   #sent: (readonly [sql: string, rows: readonly Row[]])[] = [];
-  #isFirst = true;
+  /** A row was refused that may have been so for the key that it was given. */
+  #isRefused = false;
 
   constructor(dataSource: DataSource) {
     this.#dataSource = dataSource;
   }
 
-  /** What is inserted from now on is inserted again, but for the first time. */
-  beginAttempt(): void {
-    if (this.#sent.length > 0) this.#isFirst = false;
+  /**
+   * Makes an attempt: what it inserts is inserted again, but for the first time.
+   *
+   * @throws NotCommitted when it failed by a key that had been given to an earlier one, and is to be made again
+   */
+  async attempt<T>(make: () => Promise<T>): Promise<T> {
+    this.#beginAttempt();
+    try {
+      return await make();
+    } catch (error) {
+      if (this.#isRefused || isSchemaConflict(error)) this.#forget();
+      if (!this.#isRefused) throw error;
+      throw new NotCommitted(undefined, { cause: error });
+    }
+  }
+
+  /**
+   * Sends an INSERT of the attempt.
+   *
+   * @param send - sends the text that it is given; returns what the host has made of the answer, and the rows in it
+   */
+  async insert<Answer extends { readonly rows: readonly Row[] }>(
+    sql: string,
+    send: (sql: string) => Promise<Answer>,
+  ): Promise<Answer> {
+    const adapted = this.#adapt(sql);
+    try {
+      const answer = await send(adapted);
+      this.#sent.push([sql, answer.rows]);
+      return answer;
+    } catch (error) {
+      const failed = findInChain(error, (inner) => rowsBefore(inner) !== undefined);
+      if (failed !== undefined) this.#sent.push([sql, rowsBefore(failed) ?? []]);
+      if (adapted !== sql && sqlStateOf(error) === UNIQUE_VIOLATION) this.#isRefused = true;
+      throw error;
+    }
+  }
+
+  #beginAttempt(): void {
+    this.#isRefused = false;
     this.#inserted.clear();
     for (const [sql, rows] of this.#sent.splice(0)) this.#learn(sql, rows);
     this.#inserted.clear();
   }
 
-  /** The statement to send in the place of an INSERT. */
-  adapt(sql: string): string {
-    const insert = this.#isFirst ? undefined : readInsert(sql);
-    const column = insert === undefined ? undefined : this.#keyOf(insert);
-    if (insert === undefined || column === undefined) return sql;
-    const keys = this.#take(insert).map((key) => (/^\d+$/.test(String(key)) ? String(key) : 'DEFAULT'));
-    if (keys.every((key) => key === 'DEFAULT')) return sql;
-    const { defaultValues, lists } = insert;
-    if (defaultValues !== undefined) {
-      const [start, end] = defaultValues;
-      return `${sql.slice(0, start)}(${column}) VALUES (${keys.join()})${sql.slice(end)}`;
-    }
-    const added = [column, ...keys];
-    return [0, ...lists]
-      .map((start, index) => {
-        const text = sql.slice(start, lists[index]);
-        return index < added.length ? `${text}${added[index] ?? ''}, ` : text;
-      })
-      .join('');
+  #forget(): void {
+    this.#keys.clear();
+    this.#sent = [];
   }
 
-  /** Notes what an INSERT, as it was before {@link adapt}, has returned. */
-  note(sql: string, rows: readonly Row[]): void {
-    if (rows.length > 0) this.#sent.push([sql, rows]);
+  #adapt(sql: string): string {
+    const keyed = this.#keys.size === 0 ? undefined : this.#read(sql);
+    if (keyed === undefined) return sql;
+    const { insert, column, rows } = keyed;
+    const keys = this.#take(keyed);
+    const given = rows.flatMap((row, index): [number, string][] => {
+      const key = String(keys[index]);
+      return /^-?\d+$/.test(key) ? [[row, key]] : [];
+    });
+    return given.length === 0 ? sql : insert.withValues(column, new Map(given));
   }
 
-  #learn(sql: string, rows: readonly Row[]): void {
-    const insert = readInsert(sql);
-    const column = insert === undefined ? undefined : this.#keyOf(insert);
-    if (insert === undefined || column === undefined || insert.rows !== rows.length) return;
-    const keys = this.#keys.get(insert.table) ?? [];
-    this.#keys.set(insert.table, keys);
-    const first = this.#inserted.get(insert.table) ?? 0;
-    this.#take(insert);
+  #learn(sql: string, returned: readonly Row[]): void {
+    const keyed = returned.length === 0 ? undefined : this.#read(sql);
+    if (keyed === undefined) return;
+    const { insert, table, column, rows } = keyed;
+    const first = this.#inserted.get(table) ?? 0;
+    const known = this.#take(keyed);
+    if (insert.rowCount !== returned.length || !insert.returns(column)) return;
+    const keys = this.#keys.get(table) ?? [];
+    this.#keys.set(table, keys);
     rows.forEach((row, index) => {
-      keys[first + index] = row[unquoted(column)] ?? keys[first + index];
+      keys[first + index] = returned[row]?.[column] ?? known[index];
     });
   }
 
-  #take({ table, rows }: WrittenInsert): unknown[] {
+  #take({ table, rows }: KeyedInsert): readonly unknown[] {
     const first = this.#inserted.get(table) ?? 0;
-    this.#inserted.set(table, first + rows);
-    return Array.from({ length: rows }, (_, index) => this.#keys.get(table)?.[first + index]);
+    this.#inserted.set(table, first + rows.length);
+    return rows.map((_, index) => this.#keys.get(table)?.[first + index]);
   }
 
-  /** The identity column of a table, in quotes, unless it has been given a value or takes none. */
-  #keyOf({ table, columns }: WrittenInsert): string | undefined {
-    const { driver, entityMetadatas } = this.#dataSource;
-    const escape = (name: string) => driver.escape(name);
-    const metadata = entityMetadatas.find(
-      ({ tablePath }) => tablePath.split('.').map(escape).join('.') === table,
-    );
-    const key = metadata?.columns.find(
-      (column) =>
-        column.referencedColumn === undefined &&
-        hasIdentityValues(column) &&
-        column.generatedIdentity !== 'ALWAYS',
-    );
-    const name = key === undefined ? undefined : escape(key.databaseName);
-    return name === undefined || columns.includes(name) ? undefined : name;
+  #read(sql: string): KeyedInsert | undefined {
+    const insert = WrittenInsert.read(sql);
+    if (insert === undefined) return undefined;
+    const [tableName = '', schema] = insert.table.toReversed();
+    const key = entitiesOf(this.#dataSource, { schema, tableName })
+      .flatMap(({ columns }) => columns)
+      .find((column) => column.referencedColumn === undefined && hasIdentityValues(column));
+    if (key === undefined) return undefined;
+    const { databaseName: column, entityMetadata } = key;
+    return { insert, table: entityMetadata.tablePath, column, rows: insert.rowsWithout(column) };
   }
-}
-
-function readInsert(sql: string): WrittenInsert | undefined {
-  const tokens = [...tokensOf(sql)];
-  const word = (index: number) => tokens[index]?.value;
-  if (word(0) !== 'INSERT' || word(1) !== 'INTO') return undefined;
-  if (tokens.some(({ kind, value }) => kind === 'word' && value === 'CONFLICT')) return undefined;
-  let at = 3;
-  while (word(at) === '.') at += 2;
-  const table = sql.slice(tokens[2]?.start, tokens[at - 1]?.end);
-  if (word(at) === 'AS') at += 2;
-  if (word(at) === 'DEFAULT' && word(at + 1) === 'VALUES') {
-    const defaultValues = [tokens[at]?.start ?? 0, tokens[at + 1]?.end ?? 0] as const;
-    return { table, columns: [], lists: [], rows: 1, defaultValues };
-  }
-  if (word(at) !== '(') return undefined;
-  const lists = [tokens[at]?.end ?? 0];
-  const columns: string[] = [];
-  for (at++; at < tokens.length && word(at) !== ')'; at++) columns.push(word(at) ?? '');
-  if (word(++at) !== 'VALUES') return undefined;
-  for (at++; word(at) === '('; at++) {
-    lists.push(tokens[at]?.end ?? 0);
-    for (let depth = 1; depth > 0 && at < tokens.length;) {
-      at++;
-      if (word(at) === '(') depth++;
-      if (word(at) === ')') depth--;
-    }
-    if (word(at + 1) !== ',') break;
-    at++;
-  }
-  return { table, columns, lists, rows: lists.length - 1, defaultValues: undefined };
-}
-
-function unquoted(name: string): string {
-  return name.slice(1, -1).replaceAll('""', '"');
 }

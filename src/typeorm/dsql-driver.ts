@@ -6,7 +6,7 @@ import { NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
 import { isStored } from './column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
 import { DsqlSchemaBuilder } from './dsql-schema-builder';
-import { hasIdentityValues, isNumber, isNumberOfView } from './identity-keys';
+import { entitiesOf, hasIdentityValues, isNumber, isNumberOfView } from './identity-keys';
 import type { ResolvedDriverOptions } from './options';
 import { dataSourceOf } from './transactions';
 
@@ -112,14 +112,9 @@ function asNumber(value: unknown): unknown {
 }
 
 /** What an entity says of a column; without one, identity columns are keys. */
-function isKeyOf(
-  { driver, entityMetadatas }: DataSource,
-  { schema, tableName, name, isIdentity }: BigintColumn,
-): boolean {
-  const ofTable = entityMetadatas.filter((metadata) => {
-    const parsed = driver.parseTableName(metadata);
-    return parsed.tableName === tableName && (parsed.schema ?? driver.schema ?? 'public') === schema;
-  });
-  const columns = ofTable.flatMap((metadata) => metadata.findColumnWithDatabaseName(name) ?? []);
+function isKeyOf(dataSource: DataSource, { schema, tableName, name, isIdentity }: BigintColumn): boolean {
+  const columns = entitiesOf(dataSource, { schema, tableName }).flatMap(
+    (metadata) => metadata.findColumnWithDatabaseName(name) ?? [],
+  );
   return columns.length === 0 ? isIdentity : columns.some(isNumber);
 }

@@ -357,7 +357,6 @@ export class DsqlEntityManager extends EntityManager {
       last.attempt = current;
       if (current.number > 1) states.restore();
       states.beginAttempt();
-      keys.beginAttempt();
       reads?.rewind();
       const id = commitMarkers ? await markers.create() : undefined;
       const { manager, queryRunner, release } = this.#takeQueryRunner(current.number);
@@ -414,7 +413,8 @@ export class DsqlEntityManager extends EntityManager {
       return committed;
     };
     try {
-      const value = await runner.run({ work, attempt: attemptOnce, prepare, settle }, run);
+      const attempt = (current: Attempt<T>) => keys.attempt(() => attemptOnce(current));
+      const value = await runner.run({ work, attempt, prepare, settle }, run);
       if (last.isSettled === true) await tellOfCommit(dataSource, last.data);
       return value;
     } catch (error) {

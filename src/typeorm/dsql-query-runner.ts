@@ -20,10 +20,11 @@ import {
   NestedTransactionError,
   UnsupportedFeatureError,
   withMarker,
+  type Attempt,
   type StatementTransaction,
 } from '../occ';
 import type { ReadCatalogue } from '../schema';
-import type { AllottedKeys } from './allotted-keys';
+import { AllottedKeys } from './allotted-keys';
 import { clearTable } from './clear-table';
 import type { DsqlDriver } from './dsql-driver';
 import { MigrationSteps } from './migration-steps';
@@ -36,6 +37,8 @@ type Statement = Parameters<PostgresQueryRunner['query']>;
 
 /** What TypeORM sends to end a transaction. */
 const isEnd = (text: string) => text === 'COMMIT' || text === 'ROLLBACK';
+
+const INSERT = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*INSERT\s/i;
 
 /** A longer label would only fill the memory: what conflicts are statements on the same table. */
 const LABEL_LENGTH = 200;
@@ -262,13 +265,16 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   async #run(statement: Statement): Promise<unknown> {
     while (this.#marked !== undefined) await this.#marked.catch(() => undefined);
     if (!this.#standsAlone(statement)) return this.#sendInTransaction(statement);
-    const { runner, defaults, markers } = transactionsOf(dataSourceOf(this));
+    const dataSource = dataSourceOf(this);
+    const { runner, defaults, markers } = transactionsOf(dataSource);
     const label = statement[0].slice(0, LABEL_LENGTH);
+    const keys = new AllottedKeys(dataSource);
     if (!defaults.commitMarkers || !canBeMarked(statement[0])) {
-      const attempt = () => this.#send(statement);
+      const attempt = () => keys.attempt(() => this.#sendWithKeys(statement, keys));
       return runner.run({ work: attempt, attempt }, { label });
     }
-    const { attempt, settle } = withMarker(markers, () => this.#beginFor(statement));
+    const { attempt: markedAttempt, settle } = withMarker(markers, () => this.#beginFor(statement, keys));
+    const attempt = (current: Attempt<unknown>) => keys.attempt(() => markedAttempt(current));
     this.#marked = runner.run({ work: attempt, attempt, settle }, { label }).finally(() => {
       this.#marked = undefined;
     });
@@ -276,7 +282,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   }
 
   /** Not a transaction of the host's: its subscribers are not told of what the caller did not begin. */
-  async #beginFor(statement: Statement): Promise<StatementTransaction<unknown>> {
+  async #beginFor(statement: Statement, keys: AllottedKeys): Promise<StatementTransaction<unknown>> {
     // The host releases a query runner whose connection was lost.
     const fresh = this.isReleased ? dataSourceOf(this).createQueryRunner(this.mode) : this;
     const own = fresh instanceof DsqlQueryRunner ? fresh : this;
@@ -289,7 +295,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     };
     await own.#send(['START TRANSACTION']);
     return {
-      send: () => own.#send(statement),
+      send: () => own.#sendWithKeys(statement, keys),
       run: (text, values) => own.#send([text, [...values]]),
       commit: () => end('COMMIT'),
       rollback: () => end('ROLLBACK'),
@@ -365,10 +371,11 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
 
   async #sendWithKeys(statement: Statement, keys: AllottedKeys | undefined): Promise<unknown> {
     const [text, ...rest] = statement;
-    if (keys === undefined || !text.startsWith('INSERT ')) return this.#send(statement);
-    const result = await this.#send([keys.adapt(text), ...rest]);
-    const [rows] = rowsOf(result) ?? [];
-    if (rows !== undefined) keys.note(text, rows);
+    if (keys === undefined || !INSERT.test(text)) return this.#send(statement);
+    const { result } = await keys.insert(text, async (sql) => {
+      const answer = await this.#send([sql, ...rest]);
+      return { result: answer, rows: rowsOf(answer)?.[0] ?? [] };
+    });
     return result;
   }
 

@@ -1,3 +1,4 @@
+import type { DataSource, EntityMetadata } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 
 /** A column as the driver is asked about it: metadata, or only a type. */
@@ -43,4 +44,20 @@ export function isNumberOfView({ entityMetadata, target, propertyName }: ColumnM
  */
 export function isNumber(column: AskedColumn): boolean {
   return NUMBERS.has(targetOf(column).type);
+}
+
+/**
+ * The entities that are stored in a table: several where they inherit from each other.
+ *
+ * @param schema - nothing for the one that names without a schema lead to
+ */
+export function entitiesOf(
+  { driver, entityMetadatas }: DataSource,
+  { schema, tableName }: { readonly schema?: string | undefined; readonly tableName: string },
+): EntityMetadata[] {
+  const { schema: current = 'public' } = driver;
+  return entityMetadatas.filter((metadata) => {
+    const parsed = driver.parseTableName(metadata);
+    return parsed.tableName === tableName && (parsed.schema ?? current) === (schema ?? current);
+  });
 }

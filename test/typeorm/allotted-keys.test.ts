@@ -7,6 +7,7 @@ import {
   OneToMany,
   PrimaryGeneratedColumn,
   type DataSource,
+  type InsertResult,
   type Relation,
 } from 'typeorm';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
@@ -140,8 +141,135 @@ it('others who insert meanwhile are not in the way', async () => {
   ]);
 });
 
-it('a key that takes no values is given anew', async () => {
+it('a key that a column says it always makes itself is inserted again, too', async () => {
   failTwice();
   const receipt = await dataSource.manager.save(dataSource.manager.create(Receipt, { text: 'x' }));
-  expect(receipt.id).toBe(3);
+  expect(receipt.id).toBe(1);
+});
+
+it('a key that is taken in the end is given anew', async () => {
+  failTwice();
+  let attempt = 0;
+  await dataSource.transaction(async (manager) => {
+    attempt++;
+    if (attempt === 3) await dataSource.query(`INSERT INTO line (id, text) VALUES (1, 'theirs')`);
+    await manager.insert(Line, { text: 'mine' });
+  });
+  expect(attempt).toBe(4);
+  await expect(dataSource.manager.find(Line, { order: { id: 'ASC' } })).resolves.toMatchObject([
+    { id: 1, text: 'theirs' },
+    { id: 2, text: 'mine' },
+  ]);
+});
+
+it('where the schema has changed, keys are given anew, because they may have begun anew', async () => {
+  cluster.local.faults.failCommit({ error: 'OC001', times: 1 });
+  await dataSource.transaction(async (manager) => {
+    await manager.insert(Line, { text: 'a' });
+  });
+  cluster.local.faults.failCommit({ error: 'OC001', times: 1 });
+  await dataSource.manager.insert(Line, { text: 'b' });
+  const ids = (await dataSource.manager.find(Line, { order: { id: 'ASC' } })).map(({ id }) => id);
+  expect(ids).toEqual([2, 4]);
+});
+
+describe.each([false, true])('an INSERT that stands alone, with commitMarkers: %s', (commitMarkers) => {
+  let alone: DataSource;
+
+  beforeEach(async () => {
+    alone = await createDsqlDataSource({
+      ...cluster.orm,
+      dsql: { ...cluster.orm.dsql, commitMarkers },
+      entities: [Order, Line, Receipt],
+    }).initialize();
+    // The first one makes the table of the markers.
+    await alone.query(`INSERT INTO public."order (list)" (id, note) VALUES (100, 'first')`);
+  });
+  afterEach(() => alone.destroy());
+
+  it.each<[way: string, insert: () => Promise<unknown>, ids: readonly number[]]>([
+    ['insert()', async () => (await alone.manager.insert(Line, lines('a', 'b'))).identifiers, [1, 2]],
+    ['insert() of a key that is always made', () => alone.manager.insert(Receipt, { text: 'a' }), [1]],
+    [
+      'text',
+      () => alone.query(`INSERT INTO "line"("text") VALUES ($1), ('(,') RETURNING "id"`, ['b']),
+      [1, 2],
+    ],
+    [
+      'text with names of its own',
+      () => alone.query(`/* x */ insert into public.Line as l (text) values ('a') returning l.*, 1 as one;`),
+      [1],
+    ],
+    [
+      'text with its own keys among others',
+      () =>
+        alone.query(
+          `INSERT INTO line (text, id) VALUES (E'\\'', DEFAULT), ('b', 10), ('c', DEFAULT) RETURNING id, text`,
+        ),
+      [1, 10, 2],
+    ],
+    [
+      'text with values that the database makes',
+      () => alone.query('INSERT INTO "public"."order (list)" DEFAULT VALUES RETURNING *'),
+      [1],
+    ],
+    [
+      'text that overrides already',
+      () =>
+        alone.query(
+          `INSERT INTO receipt (id, text) OVERRIDING SYSTEM VALUE VALUES (9, 'a'), (DEFAULT, 'b') RETURNING id`,
+        ),
+      [9, 1],
+    ],
+  ])('inserts under the keys that it was given at first: %s', async (_, insert, ids) => {
+    const fault = cluster.local.faults.failCommit({ error: 'OC000', times: 2 });
+    const result = await insert();
+    expect(fault.fired).toBe(2);
+    const rows = (Array.isArray(result) ? result : (result as InsertResult).raw) as { id: number }[];
+    expect(rows.map(({ id }) => id)).toEqual(ids);
+  });
+
+  it.each([
+    ['in another column under its name', `INSERT INTO line (text) VALUES ('77') RETURNING text AS id`, '77'],
+    ['twice under its name', `INSERT INTO line (text) VALUES ('77') RETURNING *, text AS id`, 77],
+    [
+      'of rows that may have been there',
+      `INSERT INTO line (text) VALUES ('77') ON CONFLICT DO NOTHING RETURNING id`,
+      3,
+    ],
+    ['of rows of a query', `INSERT INTO line (text) SELECT '77' RETURNING id`, 3],
+    ['that are sorted', `INSERT INTO line (text) VALUES ('77') ORDER BY 1 RETURNING id`, 3],
+  ])('is given new keys for what it returns %s', async (_, text, id) => {
+    failTwice();
+    await expect(alone.query(text)).resolves.toMatchObject([{ id }]);
+    await expect(alone.manager.find(Line)).resolves.toEqual([{ id: 3, text: '77' }]);
+  });
+
+  it('is given a new key for one that is taken in the end', async () => {
+    cluster.local.faults.failCommit({ error: 'OC000', times: 1 });
+    // The second key goes up with each attempt, and meets the first one in the second.
+    const rows: unknown = await alone.query(
+      `INSERT INTO line (id, text) VALUES (DEFAULT, 'a'), (nextval(pg_get_serial_sequence('line', 'id')) - 2, 'b') RETURNING id`,
+    );
+    expect(rows).toEqual([{ id: 4 }, { id: 3 }]);
+  });
+
+  it('reports a row that is there already, as the server does', async () => {
+    await alone.query(`INSERT INTO line (id, text) VALUES (1, 'theirs')`);
+    await expect(alone.manager.insert(Line, { text: 'mine' })).rejects.toMatchObject({ code: '23505' });
+  });
+
+  it('leaves out none, and gives none twice, however many there are', async () => {
+    cluster.local.faults.failCommit({ error: 'OC000', share: 0.3, seed: 6 });
+    const texts = Array.from({ length: 60 }, (_, index) => String(index));
+    const results = await Promise.all(texts.map((text) => alone.manager.insert(Line, { text })));
+    cluster.local.faults.clear();
+    const found = await alone.manager.find(Line, { order: { id: 'ASC' } });
+    expect(found.map(({ id }) => id)).toEqual(texts.map((_, index) => index + 1));
+    const told = results.map(({ identifiers: [key] }, index) => ({
+      id: key?.id as number,
+      text: texts[index],
+    }));
+    expect(told.sort((a, b) => a.id - b.id)).toEqual(found);
+  });
 });
