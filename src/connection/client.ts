@@ -1,7 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import { Client, type ClientConfig } from 'pg';
+import { Client, type ClientConfig, type FieldDef, type Submittable } from 'pg';
+import { Description } from './description';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
 import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
 import { transactionalQuery, type TransactionState } from './transaction-query';
@@ -96,6 +97,22 @@ export class DsqlClient extends Client {
         resolve();
       };
       connection.once('readyForQuery', settle).once('end', settle);
+    });
+  }
+
+  /**
+   * Asks for the columns that a statement would give: their names, types and where they come from. It is not run.
+   *
+   * @param text - one statement, with parameters or without
+   * @throws what the server reports of a statement that it does not take
+   */
+  describe(text: string): Promise<readonly FieldDef[]> {
+    return new Promise((resolve, reject) => {
+      const description = new Description(text, (error, fields) => {
+        if (error) reject(error);
+        else resolve(fields);
+      });
+      this.query(description as unknown as Submittable);
     });
   }
 

@@ -7,7 +7,7 @@ export {
   type CatalogConstraint,
   type CatalogTable,
 } from './catalog-table';
-export { NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
+export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
   splitOrmOptions,
   type DsqlOrmOptions,

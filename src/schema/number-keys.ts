@@ -51,17 +51,16 @@ export class NumberKeys {
    * @param rows - changed in place
    */
   async convert(rows: readonly Row[], fields: readonly FieldDef[], read: ReadCatalogue): Promise<void> {
-    const texts = fields.filter(
-      ({ name, dataTypeID, tableID }) =>
-        dataTypeID === INT8 && tableID !== 0 && rows.some((row) => typeof row[name] === 'string'),
-    );
+    const given = fields.filter(({ name }) => rows.some((row) => typeof row[name] === 'string'));
+    const names = await this.namesOf(given, read);
+    for (const row of rows) asNumbers(row, names);
+  }
+
+  /** The names of the keys among the columns of a result; see {@link convert} about the catalogue. */
+  async namesOf(fields: readonly FieldDef[], read: ReadCatalogue): Promise<readonly string[]> {
+    const texts = fields.filter(({ dataTypeID, tableID }) => dataTypeID === INT8 && tableID !== 0);
     if (texts.some((field) => !this.#isKnownKey.has(idOf(field)))) await this.#learn(texts, read);
-    for (const { name } of texts.filter((field) => this.#isKnownKey.get(idOf(field)) === true)) {
-      for (const row of rows) {
-        const value = Number(row[name]);
-        if (typeof row[name] === 'string' && Number.isSafeInteger(value)) row[name] = value;
-      }
-    }
+    return texts.filter((field) => this.#isKnownKey.get(idOf(field)) === true).map(({ name }) => name);
   }
 
   async #learn(fields: readonly FieldDef[], read: ReadCatalogue): Promise<void> {
@@ -73,4 +72,16 @@ export class NumberKeys {
 
 function idOf({ tableID, columnID }: Pick<FieldDef, 'tableID' | 'columnID'>): string {
   return `${tableID}.${columnID}`;
+}
+
+/**
+ * Makes numbers of bigint values of a row, as far as JavaScript can hold them.
+ *
+ * @param row - changed in place
+ */
+export function asNumbers(row: Row, names: readonly string[]): void {
+  for (const name of names) {
+    const value = Number(row[name]);
+    if (typeof row[name] === 'string' && Number.isSafeInteger(value)) row[name] = value;
+  }
 }

@@ -1,4 +1,10 @@
-import type { EntityMetadata, ObjectLiteral, QueryRunner, ReplicationMode } from 'typeorm';
+import {
+  QueryRunnerAlreadyReleasedError,
+  type EntityMetadata,
+  type ObjectLiteral,
+  type QueryRunner,
+  type ReplicationMode,
+} from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
@@ -23,13 +29,14 @@ import {
   type Attempt,
   type StatementTransaction,
 } from '../occ';
-import type { ReadCatalogue } from '../schema';
+import { asNumbers, type ReadCatalogue } from '../schema';
 import { AllottedKeys } from './allotted-keys';
 import { clearTable } from './clear-table';
 import type { DsqlDriver } from './dsql-driver';
 import { MigrationSteps } from './migration-steps';
 import { appendToMessage, withExplanation } from './refusal-explanation';
 import { adaptRowLocks } from './row-locks';
+import { adaptRowStream, failedRowStream } from './row-stream';
 import { SchemaQueryRunner } from './schema-query-runner';
 import { closeScope, dataSourceOf, openScope, RehearsalEnd, scopeOf, transactionsOf } from './transactions';
 
@@ -51,6 +58,7 @@ const LABEL_LENGTH = 200;
  */
 export class DsqlQueryRunner extends SchemaQueryRunner {
   declare driver: DsqlDriver;
+  readonly #readCatalogue: ReadCatalogue = (sql) => this.#client?.query(sql) ?? Promise.resolve({ rows: [] });
   #isCommitted = false;
   #isEnding = false;
   #ownsScope = false;
@@ -186,11 +194,32 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     return this.#migration === undefined ? send() : this.#migration.run(statement[0], send);
   }
 
-  /** Streams the rows of a query; see {@link query} about row locks. */
+  /**
+   * Streams the rows of a query, with keys as numbers; see {@link query} about row locks. What is wrong with the query is
+   * an error of the stream. It is not run again after a conflict: rows of it may have been used.
+   */
   override async stream(
-    ...[text, ...rest]: Parameters<PostgresQueryRunner['stream']>
+    ...[text, parameters, onEnd, onError]: Parameters<PostgresQueryRunner['stream']>
   ): ReturnType<PostgresQueryRunner['stream']> {
-    return super.stream(adaptRowLocks(text, this.driver.mapping), ...rest);
+    const sql = adaptRowLocks(text, this.driver.mapping);
+    while (this.#marked !== undefined) await this.#marked.catch(() => undefined);
+    if (this.isReleased) throw new QueryRunnerAlreadyReleasedError();
+    await this.connect();
+    const explain = (error: Error) => withExplanation(error, sql);
+    let names: readonly string[];
+    try {
+      names = await this.#namesOfKeys(sql);
+    } catch (error) {
+      dataSourceOf(this).logger.logQuery(sql, parameters, this);
+      return failedRowStream(await explain(error as Error), onError as (() => void) | undefined);
+    }
+    const stream = await super.stream(sql, parameters, onEnd, onError);
+    return adaptRowStream(stream, {
+      row: (row) => {
+        asNumbers(row, names);
+      },
+      error: explain,
+    });
   }
 
   /**
@@ -396,8 +425,13 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   async #giveKeysAsNumbers(result: unknown): Promise<void> {
     const [rows, fields] = rowsOf(result) ?? [];
     if (rows === undefined || fields === undefined) return;
-    const read: ReadCatalogue = (sql) => this.#client?.query(sql) ?? Promise.resolve({ rows: [] });
-    await this.driver.numberKeys.convert(rows, fields, read).catch(() => undefined);
+    await this.driver.numberKeys.convert(rows, fields, this.#readCatalogue).catch(() => undefined);
+  }
+
+  /** Nothing can be asked while a stream is read, so this is asked before. */
+  async #namesOfKeys(sql: string): Promise<readonly string[]> {
+    const fields = (await this.#client?.describe(sql)) ?? [];
+    return this.driver.numberKeys.namesOf(fields, this.#readCatalogue).catch(() => []);
   }
 
   #end(): void {

@@ -15,11 +15,14 @@ const inTypeOrm: Readonly<Record<string, string>> = {
  * Adds to the message of a refusal by the server why Aurora DSQL refuses it and what to do instead. Nothing else of the
  * error changes.
  *
+ * @param sql - what was sent, where the error is the driver's and not one of TypeORM's, which say it themselves
  * @returns the same error
  */
-export async function withExplanation(error: unknown): Promise<unknown> {
-  if (!(error instanceof QueryFailedError)) return error;
-  const explanation = await explainRefusal(error.query, error.driverError as object, inTypeOrm);
+export async function withExplanation<E>(error: E, sql?: string): Promise<E> {
+  const [sent, refusal] =
+    error instanceof QueryFailedError ? [error.query, error.driverError as Error] : [sql, error];
+  if (sent === undefined || !(error instanceof Error) || !(refusal instanceof Error)) return error;
+  const explanation = await explainRefusal(sent, refusal, inTypeOrm);
   if (explanation !== undefined) appendToMessage(error, explanation.text);
   return error;
 }

@@ -8,6 +8,7 @@ import {
   ViewColumn,
   ViewEntity,
   type DataSource,
+  type EntityManager,
   type Relation,
 } from 'typeorm';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
@@ -99,6 +100,20 @@ describe('keys that count up are numbers', () => {
     });
   });
 
+  it('in streams', async () => {
+    const rowsOf = async (manager: EntityManager) => {
+      const stream = await manager
+        .createQueryBuilder(Book, 'b')
+        .innerJoinAndSelect('b.shelf', 's')
+        .where('b.id > :id', { id: 0 })
+        .stream();
+      return (await stream.toArray()) as unknown;
+    };
+    const rows = [{ b_id: numbers.id, b_shelfId: numbers.id, s_id: numbers.id, s_weight: '7' }];
+    await expect(rowsOf(dataSource.manager)).resolves.toEqual(rows);
+    await expect(dataSource.transaction(rowsOf)).resolves.toEqual(rows);
+  });
+
   it('in a transaction', async () => {
     await dataSource.transaction(async (manager) => {
       await expect(manager.query('INSERT INTO shelf DEFAULT VALUES RETURNING *')).resolves.toEqual([
@@ -124,6 +139,9 @@ describe('keys that count up are numbers', () => {
       await queryRunner.query('ALTER TABLE lamp ADD watts bigint');
       await queryRunner.query('UPDATE lamp SET watts = 60');
       await expect(queryRunner.query('SELECT * FROM lamp')).resolves.toEqual([{ id: 1, watts: '60' }]);
+      await queryRunner.query('ALTER TABLE lamp ADD twin bigint');
+      const stream = await queryRunner.stream('SELECT * FROM lamp');
+      await expect(stream.toArray()).resolves.toEqual([{ id: 1, watts: '60', twin: null }]);
     } finally {
       await queryRunner.release();
     }

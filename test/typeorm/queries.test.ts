@@ -11,7 +11,9 @@ import {
   PrimaryColumn,
   PrimaryGeneratedColumn,
   QueryFailedError,
+  QueryRunnerAlreadyReleasedError,
   type DataSource,
+  type EntityManager,
   type EntitySubscriberInterface,
   type InsertEvent,
   type Logger,
@@ -383,6 +385,54 @@ describe('streams and raw queries', () => {
     });
     expect(numbers).toHaveLength(500);
     expect(numbers.at(-1)).toBe(500);
+  });
+
+  describe.each(['outside a transaction', 'in a transaction'])('%s', (where) => {
+    const run = (work: (manager: EntityManager) => Promise<unknown>) =>
+      where === 'in a transaction' ? dataSource.transaction(work) : work(dataSource.manager);
+
+    it.each([
+      [
+        'TRUNCATE team',
+        '0A000',
+        /^unsupported statement: Truncate\nAurora DSQL refuses TRUNCATE.*DELETE in batches/,
+      ],
+      ['SELECT nothing FROM team', '42703', /^column "nothing" does not exist$/],
+      ['SELECT 1 / (300 - n) FROM generate_series(1, 500) n', '22012', /^division by zero$/],
+    ])('a stream of %s ends with the error that a query has', async (sql, code, message) => {
+      const onError = jest.fn();
+      const rows: unknown[] = [];
+      const read = run(async ({ queryRunner }) => {
+        const runner = queryRunner ?? dataSource.createQueryRunner();
+        try {
+          const stream = await runner.stream(sql, [], undefined, onError);
+          for await (const row of stream) rows.push(row);
+        } finally {
+          if (runner !== queryRunner) await runner.release();
+        }
+      });
+      await expect(read).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(message) as string,
+        stack: expect.stringContaining('\n    at ') as string,
+      });
+      expect(rows).toHaveLength(code === '22012' ? 200 : 0);
+      expect(onError).toHaveBeenCalledTimes(1);
+      expect(await dataSource.query('SELECT 1 AS one')).toStrictEqual([{ one: 1 }]);
+    });
+  });
+
+  it('behind a stream that is left early its query runner goes on', async () => {
+    await dataSource.query('INSERT INTO measure SELECT 1, n FROM generate_series(1, 500) n');
+    const queryRunner = dataSource.createQueryRunner();
+    const stream = await queryRunner.stream('SELECT number FROM measure ORDER BY number');
+    for await (const row of stream) {
+      expect(row).toEqual({ number: 1 });
+      break;
+    }
+    expect(await queryRunner.query('SELECT 1 AS one')).toStrictEqual([{ one: 1 }]);
+    await queryRunner.release();
+    await expect(queryRunner.stream('SELECT 1')).rejects.toThrow(QueryRunnerAlreadyReleasedError);
   });
 
   it('raw queries answer as on PostgreSQL', async () => {
