@@ -33,6 +33,7 @@ import { asNumbers, type ReadCatalogue } from '../schema';
 import { AllottedKeys } from './allotted-keys';
 import { clearTable } from './clear-table';
 import type { DsqlDriver } from './dsql-driver';
+import { adaptOverlaps } from './jsonb-array';
 import { MigrationSteps } from './migration-steps';
 import { appendToMessage, withExplanation } from './refusal-explanation';
 import { adaptRowLocks } from './row-locks';
@@ -187,7 +188,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   // The host's type says `any`, and those who call it build on that.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   override async query(...[text, ...rest]: Statement): Promise<any> {
-    const statement: Statement = [adaptRowLocks(text, this.driver.mapping), ...rest];
+    const statement: Statement = [this.#adapt(text, rest[0]), ...rest];
     const reads = this.isTransactionActive ? undefined : scopeOf(this)?.reads;
     if (reads !== undefined) return reads.answer(statement, () => this.#run(statement));
     const send = () => this.#run(statement);
@@ -201,7 +202,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   override async stream(
     ...[text, parameters, onEnd, onError]: Parameters<PostgresQueryRunner['stream']>
   ): ReturnType<PostgresQueryRunner['stream']> {
-    const sql = adaptRowLocks(text, this.driver.mapping);
+    const sql = this.#adapt(text, parameters);
     while (this.#marked !== undefined) await this.#marked.catch(() => undefined);
     if (this.isReleased) throw new QueryRunnerAlreadyReleasedError();
     await this.connect();
@@ -289,6 +290,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
 
   get #client(): DsqlClient | undefined {
     return this.databaseConnection as DsqlClient | undefined;
+  }
+
+  /** What TypeORM writes for PostgreSQL, as Aurora DSQL takes it. */
+  #adapt(text: string, parameters: unknown): string {
+    const sql = adaptRowLocks(text, this.driver.mapping);
+    return Array.isArray(parameters) ? adaptOverlaps(sql, parameters) : sql;
   }
 
   async #run(statement: Statement): Promise<unknown> {

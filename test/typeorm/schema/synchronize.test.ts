@@ -1,5 +1,14 @@
 import type { DsqlDataSourceOptions } from 'aurora-dsql-orm/typeorm';
-import { ArrayContainedBy, ArrayContains, Equal, IsNull, type DataSource } from 'typeorm';
+import {
+  And,
+  ArrayContainedBy,
+  ArrayContains,
+  ArrayOverlap,
+  Equal,
+  IsNull,
+  Not,
+  type DataSource,
+} from 'typeorm';
 import { useCluster } from '../../cluster';
 import * as models from './models';
 import { differences, none, withDataSource } from './recorded-statements';
@@ -150,6 +159,17 @@ const kinds: readonly Kind[] = [
       expect(await found(ArrayContains(['a']))).toBe(1);
       expect(await found(ArrayContains(['a', 'x']))).toBe(0);
       expect(await found(ArrayContainedBy(['a', 'b c', 'd']))).toBe(1);
+      expect(await found(ArrayOverlap(['b c', 'x']))).toBe(1);
+      expect(await found(ArrayOverlap(['b', 'x']))).toBe(0);
+      expect(await found(ArrayOverlap([]))).toBe(0);
+      expect(await found(Not(ArrayOverlap(['x'])))).toBe(1);
+      expect(await found(And(ArrayOverlap(['a']), ArrayOverlap(['b c'])))).toBe(1);
+      expect(await repository.countBy({ numbers: ArrayOverlap([2, 3]) })).toBe(1);
+      expect(await repository.countBy({ numbers: ArrayOverlap([3]), words: ArrayOverlap(['a']) })).toBe(0);
+      expect(await repository.countBy({ none: Not(ArrayOverlap([3])) as never })).toBe(0);
+      expect(await repository.update({ words: ArrayOverlap(['a']) }, { none: null })).toMatchObject({
+        affected: 1,
+      });
       expect(await repository.countBy({ words: Equal(['a', 'b c']) as never })).toBe(1);
       await repository.update(id, { words: [], none: [3], colours: [Colour.Quoted, Colour.Red] });
       expect(await repository.findOneByOrFail({ id })).toMatchObject({ words: [], none: [3] });
