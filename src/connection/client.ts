@@ -1,10 +1,11 @@
 import type { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import { Client, type ClientConfig, type FieldDef, type Submittable } from 'pg';
+import { Client, type ClientConfig, type DatabaseError, type FieldDef, type Submittable } from 'pg';
 import { Description } from './description';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
 import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
+import { fakedClockHint } from './refused-connection';
 import { transactionalQuery, type TransactionState } from './transaction-query';
 
 /** The options of node-postgres that keep their meaning on Aurora DSQL. */
@@ -71,6 +72,7 @@ export class DsqlClient extends Client {
     presentTokenOnce(this, connection);
     const transaction = this.#transaction;
     const { connection: wire } = this as unknown as { connection: EventEmitter };
+    explainFakedClock(wire, connection);
     wire.on('readyForQuery', ({ status }: { status: TransactionState['status'] }) => {
       transaction.status = status;
     });
@@ -202,6 +204,16 @@ function presentTokenOnce(client: Client, { signToken }: ResolvedConnection): vo
     get: () => undefined,
     set: () => undefined,
   });
+}
+
+/** Adds to the error of a refused token what a faked clock has to do with it, before node-postgres reports it. */
+function explainFakedClock(wire: EventEmitter, { tokenDurationSecs }: ResolvedConnection): void {
+  const explain = (error: DatabaseError) => {
+    const hint = fakedClockHint(error.message, tokenDurationSecs);
+    if (hint !== undefined) Object.assign(error, { message: `${error.message}. ${hint}`, hint });
+  };
+  wire.on('errorMessage', explain);
+  wire.once('readyForQuery', () => wire.off('errorMessage', explain));
 }
 
 function quoteIdentifier(name: string): string {

@@ -23,9 +23,9 @@ export { lifetimeSecs } from './lifetime';
 export { openClient } from './open-client';
 export { resolveConnection, unknownOption, type ConnectionOptions, type ResolvedConnection } from './options';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
+export { sleep, systemTimeMs } from './real-time';
 export { fieldsOf } from './result-fields';
 export { rowsBefore } from './rows-before-error';
-export { sleep } from './sleep';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';
 export {
   CommitOutcomeUnknownError,

@@ -1,7 +1,7 @@
 import { DsqlClient, type DriverOptions } from './client';
 import type { ResolvedConnection } from './options';
+import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs } from './refused-connection';
-import { sleep } from './sleep';
 
 /** How long a connection may take to open, in milliseconds, where `connectionTimeoutMillis` is silent. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -16,7 +16,7 @@ export async function openClient(
   { connectionTimeoutMillis = CONNECT_TIMEOUT_MS, ...options }: DriverOptions,
   connection: ResolvedConnection,
 ): Promise<DsqlClient> {
-  const deadline = Date.now() + connectionTimeoutMillis;
+  const deadline = elapsedMs() + connectionTimeoutMillis;
   for (let attempt = 1; ; attempt++) {
     const client = new DsqlClient({ ...options, connectionTimeoutMillis }, connection);
     try {
@@ -24,7 +24,7 @@ export async function openClient(
       return client;
     } catch (error) {
       const delayMs = connectionRefusalDelayMs(error, attempt);
-      if (delayMs === undefined || Date.now() + delayMs >= deadline) throw error;
+      if (delayMs === undefined || elapsedMs() + delayMs >= deadline) throw error;
       await sleep(delayMs);
     }
   }

@@ -100,6 +100,8 @@ export interface ResolvedConnection {
   readonly schema: string | undefined;
   readonly applicationName: string;
   readonly maxLifetimeSecs: number;
+  /** How long a token opens connections, in seconds. */
+  readonly tokenDurationSecs: number;
   readonly signToken: TokenSigner;
 }
 
@@ -260,6 +262,7 @@ export function resolveConnection(
     schema: given.schema,
     applicationName: applicationName(given.ormPrefix ?? fromString.ormPrefix ?? defaultPrefix),
     maxLifetimeSecs,
+    tokenDurationSecs,
     signToken: createTokenSigner({
       ...endpoint,
       user,

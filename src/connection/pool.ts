@@ -2,6 +2,7 @@ import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { DsqlClient, splitOptions, type DriverOptions } from './client';
 import { lifetimeSecs } from './lifetime';
 import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
+import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs } from './refused-connection';
 
 /** The options of node-postgres' pool that keep their meaning on Aurora DSQL. */
@@ -88,12 +89,15 @@ export class DsqlPool extends Pool {
         });
       });
     }
-    const deadline = Date.now() + this.#connectTimeoutMs;
+    const deadline = elapsedMs() + this.#connectTimeoutMs;
     const attempt = (number: number): void => {
       super.connect((error, client, release) => {
         const delayMs = connectionRefusalDelayMs(error, number);
-        if (delayMs === undefined || Date.now() + delayMs >= deadline) callback(error, client, release);
-        else setTimeout(attempt, delayMs, number + 1);
+        if (delayMs === undefined || elapsedMs() + delayMs >= deadline) callback(error, client, release);
+        else
+          void sleep(delayMs).then(() => {
+            attempt(number + 1);
+          });
       });
     };
     attempt(1);

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from './real-time';
 
 /** What {@link emptyDatabase} needs of a client: a `Client` or `Pool` of node-postgres, or of this package, has it. */
 export interface QueryClient {

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from './real-time';
 import { BackendError } from './session/backend-link';
 import type { Superuser } from './superuser';
 

@@ -11,6 +11,7 @@ import { Limits } from './limits';
 import { Concurrency } from './concurrency/concurrency';
 import { launchPostgres } from './postgres';
 import { LOOPBACK, ProxyServer } from './proxy-server';
+import { realTime } from './real-time';
 import { Superuser } from './superuser';
 import { issueCertificates } from './tls/certificates';
 import { signToken } from './token';
@@ -37,7 +38,7 @@ export interface LocalDsqlOptions {
   /**
    * The time by which tokens expire, transactions and connections age, new connections are counted and asynchronous jobs
    * take their time. A test moves it instead of waiting; while it stands still, 1,000 connections are let in.
-   * @defaultValue the system's time
+   * @defaultValue the system's time, and for tokens that of `Date`, which a test may have faked for those who sign, too
    */
   readonly clock?: (() => Date) | undefined;
   /**
@@ -149,7 +150,9 @@ const SPARE_CONNECTIONS = 20;
  */
 export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<LocalDsql> {
   const { port = 0, region = 'us-east-1', clusterId = randomClusterId(), requireSni = true } = options;
-  const { clock = () => new Date(), maxConnections = 1000, jobDurationMs = 0 } = options;
+  const { clock = realTime, maxConnections = 1000, jobDurationMs = 0 } = options;
+  // Whoever signs a token in this process does it by `Date`, which a test may have faked.
+  const tokenClock = options.clock ?? (() => new Date());
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`port: expected an integer from 0 to 65535, got ${port}`);
   }
@@ -178,7 +181,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
   };
   const credentials = assumeRole(ROLE_ARN);
   const connections = new ConnectionLimits(maxConnections, clock);
-  const { ca, cert, key } = issueCertificates([host]);
+  const { ca, cert, key } = issueCertificates([host], realTime());
   const [postgres] = await Promise.all([
     launchPostgres({
       maxConnections: Math.min(maxConnections + SPARE_CONNECTIONS, 10_000),
@@ -205,7 +208,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         host,
         region,
         requireSni,
-        clock,
+        tokenClock,
         credentials: (accessKeyId) => identities.get(accessKeyId),
         admit: (user) => faults.atConnection(user) ?? connections.admit(),
         leave: () => {
@@ -216,6 +219,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         },
         postgres,
       },
+      clock,
       concurrency: new Concurrency(superuser),
       faults,
       limits: new Limits(superuser),
@@ -264,7 +268,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
             region,
             action: user === 'admin' ? 'DbConnectAdmin' : 'DbConnect',
             ...credentials,
-            now: clock(),
+            now: tokenClock(),
             expiresSecs: TOKEN_LIFETIME_SECS,
           }),
           PGSSLMODE: 'verify-full',

@@ -5,6 +5,7 @@ import type { SecureContext } from 'node:tls';
 import type { FaultInjector } from './faults';
 import type { Limits } from './limits';
 import type { Concurrency } from './concurrency/concurrency';
+import { clearInterval, clearTimeout, setInterval, setTimeout } from './real-time';
 import { logIn } from './session/log-in';
 import type { Gate } from './session/log-in';
 import { Session } from './session/session';
@@ -17,6 +18,8 @@ import type { CancelRequest } from './wire/startup';
 export interface ProxyServerParts {
   readonly secureContext: SecureContext;
   readonly gate: Gate;
+  /** The time by which connections and transactions age. */
+  readonly clock: () => Date;
   readonly concurrency: Concurrency;
   readonly faults: FaultInjector;
   readonly limits: Limits;
@@ -113,7 +116,7 @@ export class ProxyServer {
       return undefined;
     }
     const { stream, reader } = opened;
-    const { gate, concurrency, faults, limits, onJobs } = this.#parts;
+    const { gate, clock, concurrency, faults, limits, onJobs } = this.#parts;
     const link = await logIn(opened, gate);
     if (!link) return undefined;
     const trace = this.#parts.trace.connection(
@@ -124,7 +127,7 @@ export class ProxyServer {
       stream,
       reader,
       link,
-      clock: gate.clock,
+      clock,
       concurrency,
       faults,
       limits,

@@ -1,4 +1,5 @@
 import type { Statement, StatementKind } from '../sql';
+import { elapsedMs, realTime } from './real-time';
 
 /** A session, as a trace names it. */
 export interface TracedConnection {
@@ -163,7 +164,7 @@ export class ConnectionTrace {
     if (this.#underWay) return false;
     this.#underWay = true;
     if (this.#tracer.recording) {
-      this.#current = { statements: [], startedAt: new Date(), started: performance.now() };
+      this.#current = { statements: [], startedAt: realTime(), started: elapsedMs() };
     }
     return true;
   }
@@ -186,7 +187,7 @@ export class ConnectionTrace {
     if (!this.#current) return;
     const { statements, startedAt, started } = this.#current;
     this.#current = undefined;
-    const durationMs = performance.now() - started;
+    const durationMs = elapsedMs() - started;
     this.#tracer.add({ connection: this.#connection, statements, startedAt, durationMs });
   }
 

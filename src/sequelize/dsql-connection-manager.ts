@@ -10,7 +10,7 @@ import {
   type Sequelize,
 } from 'sequelize';
 import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
-import { DsqlClient, lifetimeSecs, openClient } from '../connection';
+import { DsqlClient, lifetimeSecs, openClient, systemTimeMs } from '../connection';
 import { timeZoneStatement } from '../schema';
 import { builtInTypes } from './built-in-types';
 import { oneConnectionPerWaiter } from './one-connection-per-waiter';
@@ -78,7 +78,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     const timer = setTimeout(() => {
       if (!life.isInUse) this.#destroy(client);
     }, lifetimeMs).unref();
-    const life: Life = { endsAt: Date.now() + lifetimeMs, timer, isInUse: true, isBroken: false };
+    const life: Life = { endsAt: systemTimeMs() + lifetimeMs, timer, isInUse: true, isBroken: false };
     this.#lives.set(client, life);
     client.on('error', () => {
       life.isBroken = true;
@@ -148,7 +148,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
 }
 
 function isOver({ endsAt, isBroken }: Life): boolean {
-  return isBroken || Date.now() >= endsAt;
+  return isBroken || systemTimeMs() >= endsAt;
 }
 
 /** The class under which Sequelize's users know a failure to connect. */

@@ -7,7 +7,7 @@ import {
 } from '@sequelize/core';
 import { PostgresConnectionManager, type PostgresConnection } from '@sequelize/postgres';
 import { types } from 'pg';
-import { DsqlClient, lifetimeSecs, openClient } from '../connection';
+import { DsqlClient, lifetimeSecs, openClient, systemTimeMs } from '../connection';
 import { timeZoneStatement } from '../schema';
 import type { DsqlDialect } from './dsql-dialect';
 import type { Endpoint, ResolvedOptions } from './options';
@@ -46,7 +46,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     } catch (error) {
       throw hostError(error as Error);
     }
-    this.#replaceAt.set(client, Date.now() + lifetimeSecs(connection) * 1000);
+    this.#replaceAt.set(client, systemTimeMs() + lifetimeSecs(connection) * 1000);
     client.on('error', () => {
       this.#replaceAt.delete(client);
       void this.sequelize.pool.destroy(client);
@@ -61,7 +61,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
 
   /** Asked before a connection is used. */
   override validate(client: PostgresConnection): boolean {
-    return super.validate(client) && Date.now() < (this.#replaceAt.get(client) ?? 0);
+    return super.validate(client) && systemTimeMs() < (this.#replaceAt.get(client) ?? 0);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { later } from './frozen-process';
 import type { Socket } from 'node:net';
 import type { DsqlClient } from 'aurora-dsql-orm';
 import { createDsqlSequelize, type DsqlSequelizeOptions } from 'aurora-dsql-orm/sequelize';
@@ -20,7 +21,7 @@ function connect(options: DsqlSequelizeOptions = {}): Sequelize {
 }
 
 afterEach(async () => {
-  jest.restoreAllMocks();
+  later(0);
   await Promise.all(opened.splice(0).map((sequelize) => sequelize.close()));
 });
 
@@ -92,12 +93,6 @@ describe('a cold pool', () => {
 });
 
 describe('connections that are too old', () => {
-  /** As after a freeze of the process: the timers have not fired yet. */
-  const later = (ms: number) => {
-    const now = Date.now();
-    jest.spyOn(Date, 'now').mockImplementation(() => now + ms);
-  };
-
   it.each([1, 3])('%i are replaced by as many when they are asked for', async (count) => {
     const sequelize = connect({ dsql: { maxLifetimeSecs: 20 } });
     await askTogether(sequelize, count);

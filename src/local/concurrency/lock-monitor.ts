@@ -1,3 +1,4 @@
+import { clearTimeout, elapsedMs, setTimeout } from '../real-time';
 import type { Superuser } from '../superuser';
 import type { Participant } from './participant';
 
@@ -35,7 +36,7 @@ export class LockMonitor {
 
   /** PostgreSQL said that the statement of a session waits for a lock. */
   waits(participant: Participant): void {
-    if (!this.#waiting.has(participant)) this.#waiting.set(participant, performance.now());
+    if (!this.#waiting.has(participant)) this.#waiting.set(participant, elapsedMs());
     this.#look();
   }
 
@@ -83,7 +84,7 @@ export class LockMonitor {
       if (outcome !== 'cannot be displaced') continue;
       someStay = true;
       const since = this.#waiting.get(waiter);
-      if (since !== undefined && performance.now() - since >= PATIENCE_MS) waiter.concede();
+      if (since !== undefined && elapsedMs() - since >= PATIENCE_MS) waiter.concede();
     }
     if (someStay) {
       clearTimeout(this.#timer);

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseQuery, quotedTable } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
+import { sleep } from '../real-time';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
 import { BackendError } from '../session/backend-link';
 import type { BackendLink, Outcome, Step } from '../session/backend-link';

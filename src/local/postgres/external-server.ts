@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { quoted } from '../../sql';
+import { realTime } from '../real-time';
 import { PostgresUnavailableError } from './binaries';
 import { bootstrapSql } from './bootstrap';
 import { literal, openGateway } from './gateway';
@@ -42,7 +43,7 @@ const MAINTENANCE_LOCK = 2_026_091_517;
  */
 export async function useExternalServer(url: string, settings: ServerSettings): Promise<PostgresServer> {
   const { address, database: maintenanceDatabase } = parseUrl(url);
-  const name = `${DATABASE_PREFIX}${Math.floor(Date.now() / 1000)}_${randomBytes(6).toString('hex')}`;
+  const name = `${DATABASE_PREFIX}${Math.floor(realTime().getTime() / 1000)}_${randomBytes(6).toString('hex')}`;
   const directory = createServerDirectory(undefined);
   try {
     await maintain(address, maintenanceDatabase, async (maintenance) => {

@@ -2,6 +2,7 @@ import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, statfsSync, st
 import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { realTime } from '../real-time';
 import type { SystemUser } from './system-user';
 
 const PREFIX = 'dsql-local-';
@@ -86,7 +87,7 @@ function isRunning(processId: number): boolean {
 
 function isStarting(directory: string): boolean {
   const stats = statSync(directory, { throwIfNoEntry: false });
-  return stats !== undefined && Date.now() - stats.mtimeMs < STARTING_MS;
+  return stats !== undefined && realTime().getTime() - stats.mtimeMs < STARTING_MS;
 }
 
 function answers(socketPath: string): Promise<boolean> {

@@ -23,7 +23,8 @@ export interface Gate {
   readonly region: string;
   /** Whether a client must name the cluster in the TLS handshake. */
   readonly requireSni: boolean;
-  readonly clock: () => Date;
+  /** The time by which tokens are good. */
+  readonly tokenClock: () => Date;
   readonly credentials: (accessKeyId: string) => IamCredentials | undefined;
   /** Says what a client that wants to log in must be refused with before anything is asked of it. */
   readonly admit: (user: string) => Refusal | undefined;
@@ -140,7 +141,7 @@ function authenticate(token: string, user: string, gate: Gate, stream: Duplex): 
       region: gate.region,
       action: signedFor,
       credentials: gate.credentials,
-      now: gate.clock(),
+      now: gate.tokenClock(),
     });
   try {
     return gate.credentials(verify(action).accessKeyId)?.arn ?? '';

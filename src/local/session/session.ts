@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { parseQuery, positionInQuery } from '../../sql';
 import type { Statement } from '../../sql';
@@ -8,6 +7,7 @@ import type { FaultInjector } from '../faults';
 import type { Concurrency } from '../concurrency/concurrency';
 import { Participant } from '../concurrency/participant';
 import type { Limits } from '../limits';
+import { sleep } from '../real-time';
 import type { ConnectionTrace } from '../trace';
 import {
   bind,

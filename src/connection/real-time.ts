@@ -1,0 +1,21 @@
+import perfHooks from 'node:perf_hooks';
+import timersPromises from 'node:timers/promises';
+
+/*
+ * The time as it was when this package was loaded: the fake clock that a test of an application installs later neither stops
+ * what waits for a moment in order to try again, nor moves what is measured here.
+ */
+
+/** `setTimeout` of `node:timers/promises`. */
+export const sleep = timersPromises.setTimeout;
+
+/** `performance.now()`: milliseconds, for the time between two moments. */
+export const elapsedMs = perfHooks.performance.now.bind(perfHooks.performance);
+
+/** `Date.now()`: it has gone on where the process was frozen, or its machine. */
+export const { now: systemTimeMs } = Date;
+
+/** How far `Date` is ahead of the clock of the system, in milliseconds; behind it, below zero. */
+export function fakedAheadMs(): number {
+  return new Date().getTime() - systemTimeMs();
+}
