@@ -1,4 +1,5 @@
 import { types, type FieldDef } from 'pg';
+import { keyExpressions, type NamedColumn } from './key-expressions';
 
 /** Reads the catalogue, past the host's log. */
 export type ReadCatalogue = (sql: string) => Promise<{ readonly rows: readonly unknown[] }>;
@@ -33,12 +34,14 @@ const BIGINT_COLUMNS = `SELECT a.attrelid AS "tableID", a.attnum AS "columnID", 
  *
  * A key that counts up is an integer there and a bigint here, of which node-postgres makes a text. The server says of a
  * column of a result which column of which table it is, so that other bigint columns stay the texts that they are on
- * PostgreSQL, too.
+ * PostgreSQL, too. What {@link keyExpressions} are made of is read from the text of the query.
  */
 export class NumberKeys {
   readonly #isKey: (column: BigintColumn) => boolean;
   /** Whether a bigint column is a key, by its table and its number there. */
   readonly #isKnownKey = new Map<string, boolean>();
+  /** The same by the names of table and column, in one schema or several; nothing for others than bigint columns. */
+  readonly #areKeysByName = new Map<string, Map<string, boolean>>();
 
   /** @param isKey - whether a column is a number to the application; asked once for each */
   constructor(isKey: (column: BigintColumn) => boolean) {
@@ -49,25 +52,78 @@ export class NumberKeys {
    * Makes numbers of the keys in rows. The catalogue is read once for all tables, and again for a column that is new.
    *
    * @param rows - changed in place
+   * @param sql - what gave them
    */
-  async convert(rows: readonly Row[], fields: readonly FieldDef[], read: ReadCatalogue): Promise<void> {
-    const given = fields.filter(({ name }) => rows.some((row) => typeof row[name] === 'string'));
-    const names = await this.namesOf(given, read);
+  async convert(
+    rows: readonly Row[],
+    fields: readonly FieldDef[],
+    read: ReadCatalogue,
+    sql?: string,
+  ): Promise<void> {
+    const isGiven = ({ name }: FieldDef) => rows.some((row) => typeof row[name] === 'string');
+    const names = await this.namesOf(fields, read, sql, isGiven);
     for (const row of rows) asNumbers(row, names);
   }
 
-  /** The names of the keys among the columns of a result; see {@link convert} about the catalogue. */
-  async namesOf(fields: readonly FieldDef[], read: ReadCatalogue): Promise<readonly string[]> {
-    const texts = fields.filter(({ dataTypeID, tableID }) => dataTypeID === INT8 && tableID !== 0);
-    if (texts.some((field) => !this.#isKnownKey.has(idOf(field)))) await this.#learn(texts, read);
-    return texts.filter((field) => this.#isKnownKey.get(idOf(field)) === true).map(({ name }) => name);
+  /**
+   * The names of the keys among the columns of a result; see {@link convert}.
+   *
+   * @param isAsked - which of the columns matter
+   */
+  async namesOf(
+    fields: readonly FieldDef[],
+    read: ReadCatalogue,
+    sql?: string,
+    isAsked: (field: FieldDef) => boolean = () => true,
+  ): Promise<readonly string[]> {
+    const texts = fields.filter((field) => field.dataTypeID === INT8 && isAsked(field));
+    const columns = texts.filter(({ tableID }) => tableID !== 0);
+    const expressions = sql === undefined || columns.length === texts.length ? [] : keyExpressions(sql);
+    const columnsOf = (field: FieldDef) =>
+      field.tableID === 0 && expressions.length === fields.length
+        ? expressions[fields.indexOf(field)]
+        : undefined;
+    const named = texts.flatMap((field) => columnsOf(field) ?? []);
+    const isNew = columns.some((field) => !this.#isKnownKey.has(idOf(field)));
+    if (isNew || named.some((column) => !this.#areKeysByName.has(nameOf(column)))) {
+      await this.#learn(columns, named, read);
+    }
+    return texts
+      .filter(
+        (field) =>
+          this.#isKnownKey.get(idOf(field)) ?? columnsOf(field)?.every((column) => this.#isKeyByName(column)),
+      )
+      .map(({ name }) => name);
   }
 
-  async #learn(fields: readonly FieldDef[], read: ReadCatalogue): Promise<void> {
+  /** Without a schema it is not known which table of that name it is, so all have to be alike. */
+  #isKeyByName(column: NamedColumn): boolean {
+    const { schema } = column;
+    const bySchema = this.#areKeysByName.get(nameOf(column));
+    const answers = schema === undefined ? [...(bySchema?.values() ?? [])] : [bySchema?.get(schema)];
+    return answers.length > 0 && answers.every((answer) => answer === true);
+  }
+
+  async #learn(
+    fields: readonly FieldDef[],
+    named: readonly NamedColumn[],
+    read: ReadCatalogue,
+  ): Promise<void> {
     const found = (await read(BIGINT_COLUMNS)).rows as readonly BigintColumn[];
     for (const field of fields) this.#isKnownKey.set(idOf(field), false);
-    for (const column of found) this.#isKnownKey.set(idOf(column), this.#isKey(column));
+    const byName = new Map<string, Map<string, boolean>>(named.map((column) => [nameOf(column), new Map()]));
+    for (const column of found) {
+      const isKey = this.#isKey(column);
+      this.#isKnownKey.set(idOf(column), isKey);
+      const name = nameOf({ table: column.tableName, column: column.name });
+      byName.set(name, (byName.get(name) ?? new Map<string, boolean>()).set(column.schema, isKey));
+    }
+    for (const [name, bySchema] of byName) this.#areKeysByName.set(name, bySchema);
   }
+}
+
+function nameOf({ table, column }: Pick<NamedColumn, 'table' | 'column'>): string {
+  return JSON.stringify([table, column]);
 }
 
 function idOf({ tableID, columnID }: Pick<FieldDef, 'tableID' | 'columnID'>): string {

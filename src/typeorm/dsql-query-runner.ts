@@ -418,7 +418,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   async #send(statement: Statement): Promise<unknown> {
     try {
       const result = (await super.query(...statement)) as unknown;
-      await this.#giveKeysAsNumbers(result);
+      await this.#giveKeysAsNumbers(result, statement[0]);
       return result;
     } catch (error) {
       // Only what the server reports as an ERROR is followed by how it leaves the session.
@@ -429,16 +429,16 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   }
 
   /** The statement is done, so nothing that goes wrong here may look like a failure of it: the keys stay texts. */
-  async #giveKeysAsNumbers(result: unknown): Promise<void> {
+  async #giveKeysAsNumbers(result: unknown, sql: string): Promise<void> {
     const [rows, fields] = rowsOf(result) ?? [];
     if (rows === undefined || fields === undefined) return;
-    await this.driver.numberKeys.convert(rows, fields, this.#readCatalogue).catch(() => undefined);
+    await this.driver.numberKeys.convert(rows, fields, this.#readCatalogue, sql).catch(() => undefined);
   }
 
   /** Nothing can be asked while a stream is read, so this is asked before. */
   async #namesOfKeys(sql: string): Promise<readonly string[]> {
     const fields = (await this.#client?.describe(sql)) ?? [];
-    return this.driver.numberKeys.namesOf(fields, this.#readCatalogue).catch(() => []);
+    return this.driver.numberKeys.namesOf(fields, this.#readCatalogue, sql).catch(() => []);
   }
 
   #end(): void {

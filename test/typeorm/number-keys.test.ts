@@ -84,6 +84,50 @@ describe('keys that count up are numbers', () => {
     });
   });
 
+  it.each([
+    ['MAX("b"."id")', 'FROM "book" "b"'],
+    ['min(id)', 'FROM book'],
+    ['MAX(public.book.id) AS m', 'FROM public.book'],
+    ['COALESCE(MAX(b.id), 0) + 1', 'FROM book AS b LEFT JOIN shelf s ON s.id = b."shelfId" WHERE b.id > 0'],
+    ['GREATEST(b.id, s.id, 7) largest', 'FROM book b, shelf s'],
+    ['MAX("shelfId")', 'FROM book WHERE id IN (SELECT id FROM book UNION SELECT 1)'],
+  ])('in %s', async (expression, from) => {
+    const queryRunner = dataSource.createQueryRunner();
+    const [row] = await dataSource.query<object[]>(`SELECT COUNT(*) OVER () AS n, ${expression} ${from}`);
+    const stream = await queryRunner.stream(`SELECT ${expression} ${from}`);
+    const [streamed] = (await stream.toArray()) as object[];
+    await queryRunner.release();
+    expect(Object.values(row ?? {})).toContainEqual(numbers.id);
+    expect(Object.values(streamed ?? {})).toEqual([numbers.id]);
+  });
+
+  it.each([
+    ['SUM(id)', 'FROM book'],
+    ['COUNT(id)', 'FROM book'],
+    ['MAX(weight)', 'FROM shelf'],
+    ['GREATEST(s.id, s.weight)', 'FROM shelf s'],
+    ['MAX(id::bigint)', 'FROM book'],
+    ['MAX(b.id)', 'FROM (SELECT weight AS id FROM shelf) b'],
+    ['MAX(b.id)', 'FROM (SELECT weight AS id FROM shelf) b JOIN book c ON true'],
+    ['MAX(id)', 'FROM book UNION ALL SELECT 1::bigint'],
+    ['MAX(book.id)', 'FROM generate_series(1, 2::bigint) AS book(id)'],
+  ])('but not in %s %s', async (expression, from) => {
+    const rows = await dataSource.query<{ it: unknown }[]>(`SELECT ${expression} AS it ${from}`);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const { it: value } of rows) expect(typeof value).toBe('string');
+  });
+
+  it('in what repositories compute', async () => {
+    const query = dataSource.getRepository(Book).createQueryBuilder('b').select('MAX(b.id)', 'max');
+    await expect(query.getRawOne()).resolves.toEqual({ max: numbers.id });
+    const books = dataSource.getRepository(Book);
+    const { id } = (await books.findOneOrFail({ where: {} })) satisfies Book;
+    expect([await books.maximum('id'), await books.minimum('id')]).toEqual([id, id]);
+    expect([await books.sum('id'), await books.average('id')]).toEqual([id, id]);
+    await books.createQueryBuilder().delete().execute();
+    expect([await books.maximum('id'), await books.sum('id')]).toEqual([null, null]);
+  });
+
   it('in what writing statements return', async () => {
     const books = dataSource.getRepository(Book);
     await expect(books.insert({})).resolves.toMatchObject({ raw: [{ id: numbers.id }] });
