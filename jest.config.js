@@ -13,7 +13,7 @@ const needLocalDsql = [
   '/test/sequelize/(attach|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/neighbours/',
   '/test/examples/sequelize',
-  '/test/sequelize7/(schema|traps|transactions)\\.test',
+  '/test/sequelize7/(connections|schema|traps|transactions)\\.test',
 ];
 const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 

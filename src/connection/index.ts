@@ -20,6 +20,7 @@ export {
 } from './errors';
 export { checkDsqlOptions, withTrustRoots, type DsqlOptions } from './host-options';
 export { lifetimeSecs } from './lifetime';
+export { oneConnectionPerWaiter } from './one-connection-per-waiter';
 export { openClient } from './open-client';
 export { resolveConnection, unknownOption, type ConnectionOptions, type ResolvedConnection } from './options';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';

@@ -2,6 +2,7 @@ import { DsqlClient, type DriverOptions } from './client';
 import type { ResolvedConnection } from './options';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs } from './refused-connection';
+import { isCommitOutcomeUnknownError } from './transaction-errors';
 
 /** How long a connection may take to open, in milliseconds, where `connectionTimeoutMillis` is silent. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -10,22 +11,40 @@ const CONNECT_TIMEOUT_MS = 30_000;
  * Opens a connection. One that the cluster refuses with 53300 (too many) or 53400 (too fast) is tried again, with growing
  * random delays, within the time to connect.
  *
+ * @param setting - a SET that is sent first; a connection on which it fails is closed
  * @throws whatever node-postgres fails with, and TokenSigningError
  */
 export async function openClient(
   { connectionTimeoutMillis = CONNECT_TIMEOUT_MS, ...options }: DriverOptions,
   connection: ResolvedConnection,
+  setting?: string,
 ): Promise<DsqlClient> {
   const deadline = elapsedMs() + connectionTimeoutMillis;
   for (let attempt = 1; ; attempt++) {
     const client = new DsqlClient({ ...options, connectionTimeoutMillis }, connection);
     try {
       await client.connect();
-      return client;
     } catch (error) {
       const delayMs = connectionRefusalDelayMs(error, attempt);
       if (delayMs === undefined || elapsedMs() + delayMs >= deadline) throw error;
       await sleep(delayMs);
+      continue;
     }
+    if (setting !== undefined) await prepare(client, setting);
+    return client;
+  }
+}
+
+async function prepare(client: DsqlClient, setting: string): Promise<void> {
+  // The statement says what is wrong.
+  const ignore = () => undefined;
+  client.on('error', ignore);
+  try {
+    await client.query(setting);
+    client.off('error', ignore);
+  } catch (error) {
+    client.end().catch(ignore);
+    // Nothing of the application's was sent, so no outcome is unknown.
+    throw isCommitOutcomeUnknownError(error) ? error.cause : error;
   }
 }

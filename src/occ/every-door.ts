@@ -8,6 +8,7 @@ export {
   isTransactionRolledBackError,
   TokenSigningError,
   TransactionRolledBackError,
+  type TokenSigningReason,
 } from '../connection';
 export { classifyError, type ErrorClass, type ErrorKind } from './classify-error';
 export { isOccConflict } from './conflict';

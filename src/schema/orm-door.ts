@@ -1,5 +1,5 @@
 /** What the door of every ORM hands out. */
 export * from '../occ/every-door';
 export type { NestedMode, TransactionCounters, TransactionDefaults, TransactionOptions } from '../occ';
-export { isSchemaJobError, SchemaJobError } from './schema-job-error';
+export { isSchemaJobError, SchemaJobError, type SchemaJob } from './schema-job-error';
 export type { SchemaProgress } from './schema-runner';

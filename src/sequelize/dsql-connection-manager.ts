@@ -10,10 +10,9 @@ import {
   type Sequelize,
 } from 'sequelize';
 import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
-import { DsqlClient, lifetimeSecs, openClient, systemTimeMs } from '../connection';
+import { DsqlClient, lifetimeSecs, oneConnectionPerWaiter, openClient, systemTimeMs } from '../connection';
 import { timeZoneStatement } from '../schema';
 import { builtInTypes } from './built-in-types';
-import { oneConnectionPerWaiter } from './one-connection-per-waiter';
 import type { ResolvedSequelizeOptions } from './options';
 
 /** As they were when this was loaded: the fake clock of an application's test must not end connections, nor keep them. */
@@ -72,7 +71,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   override async connect(config: PostgresConnectionManager.EndpointConfig): Promise<Client> {
     const connection = this.#resolved.connectionOf(config);
     const client = await this.#open(connection);
-    const { options } = this.sequelize as unknown as { options: SessionOptions };
+    const options = this.#sessionOptions;
     if (options.databaseVersion === 0) options.databaseVersion = DATABASE_VERSION;
     const lifetimeMs = lifetimeSecs(connection) * 1000;
     const timer = setTimeout(() => {
@@ -84,8 +83,6 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
       life.isBroken = true;
       this.#destroy(client);
     });
-    const timeZone = timeZoneStatement(options);
-    if (timeZone !== undefined) await client.query(timeZone);
     return client;
   }
 
@@ -128,6 +125,10 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     super.releaseConnection(client);
   }
 
+  get #sessionOptions(): SessionOptions {
+    return (this.sequelize as unknown as { options: SessionOptions }).options;
+  }
+
   #destroy(client: Client): void {
     // With replication, a connection that broke before it was pooled belongs to none of the two pools yet.
     if (this.config.replication && (client as { queryType?: string }).queryType === undefined) return;
@@ -140,7 +141,11 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
       getTypeParser: (oid: number, format?: string) => this.getTypeParser(oid, format),
     } as NonNullable<typeof driverOptions.types>;
     try {
-      return await openClient({ ...driverOptions, types }, connection);
+      return await openClient(
+        { ...driverOptions, types },
+        connection,
+        timeZoneStatement(this.#sessionOptions),
+      );
     } catch (error) {
       throw hostError(error);
     }

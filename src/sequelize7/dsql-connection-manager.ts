@@ -42,20 +42,23 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
       this.getTypeParser(oid, format)) as typeof types.getTypeParser;
     let client: DsqlClient;
     try {
-      client = await openClient({ ...driver, types: { getTypeParser } }, connection);
+      client = await openClient(
+        { ...driver, types: { getTypeParser } },
+        connection,
+        timeZoneStatement(this.sequelize.options),
+      );
     } catch (error) {
       throw hostError(error as Error);
     }
     this.#replaceAt.set(client, systemTimeMs() + lifetimeSecs(connection) * 1000);
     client.on('error', () => {
       this.#replaceAt.delete(client);
-      void this.sequelize.pool.destroy(client);
+      // One that breaks before it is pooled is no pool's: it is not used again, and destroyed when it is given back.
+      this.sequelize.pool.destroy(client).catch(() => undefined);
     });
     if (this.sequelize.getDatabaseVersionIfExist() === null) {
       this.sequelize.setDatabaseVersion(DATABASE_VERSION);
     }
-    const timeZone = timeZoneStatement(this.sequelize.options);
-    if (timeZone !== undefined) await client.query(timeZone);
     return client;
   }
 

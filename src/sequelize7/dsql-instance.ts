@@ -14,7 +14,7 @@ import {
   COMPLETES_TRANSACTION,
   normalizeTransactionOptions,
 } from '@sequelize/core/_non-semver-use-at-your-own-risk_/transaction.js';
-import { hasTransactionControl } from '../connection';
+import { hasTransactionControl, oneConnectionPerWaiter } from '../connection';
 import {
   canBeMarked,
   ManagedTransactions,
@@ -116,7 +116,9 @@ export class DsqlInstance {
   #adoptPool(pool: Sequelize['pool']): void {
     const { idle } = this.#sequelize.rawOptions.pool ?? {};
     for (const each of [pool.write, pool.read]) {
-      if (each !== null) Object.assign(each, { idleTimeoutMillis: idle ?? IDLE_TIMEOUT_MS });
+      if (each === null) continue;
+      Object.assign(each, { idleTimeoutMillis: idle ?? IDLE_TIMEOUT_MS });
+      oneConnectionPerWaiter(each);
     }
     const release = pool.release.bind(pool);
     const value = (client: Parameters<typeof release>[0]) => {

@@ -1,8 +1,8 @@
-import { later } from './frozen-process';
+import { later } from '../frozen-process';
 import type { Socket } from 'node:net';
 import type { DsqlClient } from 'aurora-dsql-orm';
 import { createDsqlSequelize, type DsqlSequelizeOptions } from 'aurora-dsql-orm/sequelize';
-import type { Sequelize } from 'sequelize';
+import { ConnectionError, type Sequelize } from 'sequelize';
 import { useCluster } from '../cluster';
 
 const cluster = useCluster();
@@ -191,4 +191,24 @@ it('connections are kept for ten minutes unused, ten at most, unless the options
     (sequelize.connectionManager as unknown as { config: { pool: object } }).config.pool;
   expect(poolOf(connect())).toMatchObject({ max: 10, min: 0, idle: 600_000 });
   expect(poolOf(connect({ pool: { max: 2, idle: 5_000 } }))).toMatchObject({ max: 2, idle: 5_000 });
+});
+
+describe('a connection that cannot be prepared', () => {
+  it('because it breaks fails the one who waits for it', async () => {
+    const sequelize = connect({ timezone: '+05:30' });
+    const fault = cluster.local.faults.cutConnection({ at: 'statement', text: /^SET/ });
+    const refused = ask(sequelize);
+    await expect(refused).rejects.toThrow(ConnectionError);
+    await expect(refused).rejects.toThrow('Connection terminated unexpectedly');
+    expect(fault.fired).toBe(1);
+    await expect(ask(sequelize)).resolves.toHaveLength(1);
+  });
+
+  it('because its time zone is none is closed', async () => {
+    const sequelize = connect({ timezone: 'Mars/Olympus' });
+    const recording = cluster.local.trace.start();
+    await expect(ask(sequelize)).rejects.toThrow('invalid value for parameter "TimeZone"');
+    while (recording.connectionsClosed === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(recording.stop().connectionsOpened).toBe(1);
+  });
 });
