@@ -189,6 +189,22 @@ describe('the hook alone', () => {
     await plain.close();
   });
 
+  it.each([
+    ['a connection string', {}, /^till:/],
+    ['an option beside one', { ormPrefix: 'shop' }, /^shop:/],
+  ])('names its connections after the ormPrefix of %s', async (_, options, name) => {
+    const { host, port, ...dsql } = cluster.connection;
+    const connectionString = `dsql://admin@${host}:${port}/postgres?ormPrefix=till`;
+    const plain = new Sequelize({
+      dialect: 'postgres',
+      logging: false,
+      hooks: { beforeConnect: dsqlBeforeConnect({ ...dsql, connectionString, ...options }) },
+    });
+    const [rows] = await plain.query("SELECT current_setting('application_name') AS name");
+    expect(rows).toStrictEqual([{ name: expect.stringMatching(name) as string }]);
+    await plain.close();
+  });
+
   it('takes the endpoint from the instance where it is not told of one', async () => {
     const { host, port, dsql } = cluster.orm;
     const plain = new Sequelize('postgres', 'admin', undefined, {
