@@ -16,7 +16,7 @@ export {
 } from './orm-options';
 export { mayChangeSchema, onlyStatement, planChange, translateChange } from './planned-change';
 export { withRowLocks, type RowLockOptions } from './row-locks';
-export { isSchemaJobError, SchemaJobError, violationOf, type SchemaJob } from './schema-job-error';
+export { reportJobs, type JobViolation, type SchemaJob, type SchemaJobError } from './schema-job-error';
 export {
   SchemaRunner,
   type SchemaProgress,
@@ -24,4 +24,5 @@ export {
   type SchemaSession,
 } from './schema-runner';
 export { timeZoneStatement } from './time-zone';
+export { truncationOrder } from './truncation-order';
 export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './unsupported-change';

@@ -28,9 +28,27 @@ export class SchemaJobError extends DsqlError {
 }
 
 /** What the rows violate that a failed job was to see to. */
-export function violationOf({ job: { sql, details } }: SchemaJobError): 'unique' | 'foreign key' | 'other' {
+export type JobViolation = 'unique' | 'foreign key' | 'other';
+
+function violationOf({ job: { sql, details } }: SchemaJobError): JobViolation {
   if (/^\s*CREATE UNIQUE INDEX/i.test(sql)) return 'unique';
   return /foreign key/i.test(details) ? 'foreign key' : 'other';
+}
+
+/**
+ * Runs `work`; a job that failed becomes an error that the users of an ORM know from PostgreSQL.
+ *
+ * @param hostError - makes it
+ */
+export async function reportJobs(
+  work: () => Promise<void>,
+  hostError: (error: SchemaJobError, violation: JobViolation) => Error,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    throw isSchemaJobError(error) ? hostError(error, violationOf(error)) : error;
+  }
 }
 
 /** Whether `error` is a {@link SchemaJobError}. */

@@ -7,8 +7,7 @@ import {
   type ModelStatic,
   type Sequelize,
 } from 'sequelize';
-import { UnsupportedFeatureError } from '../occ';
-import type { CatalogTable, ResolvedMapping } from '../schema';
+import { truncationOrder, type CatalogTable, type ResolvedMapping } from '../schema';
 import type { TableName } from '../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from './bulk-query-interface';
@@ -329,7 +328,9 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   ): Promise<unknown> {
     if (options.truncate !== true) return super.bulkDelete(tableName, where, options, model);
     const { schema, tableName: name } = this.queryGenerator.extractTableDetails(tableName, options);
-    const order = await this.#truncationOrder({ schema, name }, options);
+    const order = await truncationOrder({ schema, name }, options.cascade === true, (sql) =>
+      this.changes.select(sql, options),
+    );
     for (const table of order) {
       const truncate = this.queryGenerator.truncateTableQuery(
         { tableName: table.name, schema: table.schema },
@@ -338,36 +339,6 @@ export class DsqlQueryInterface extends BulkQueryInterface {
       await this.#query(`${truncate};`, { ...options, type: QueryTypes.RAW });
     }
     return 0;
-  }
-
-  /** The table, after those that refer to it where they are to be emptied, too. */
-  async #truncationOrder(first: TableName, options: CallOptions): Promise<readonly TableName[]> {
-    const tables = await this.changes.readTablesWhere(
-      "n.nspname NOT IN ('pg_catalog', 'information_schema', 'sys')",
-      options,
-    );
-    const isSame = (one: TableName, other: TableName) =>
-      one.name === other.name && one.schema === other.schema;
-    const order: TableName[] = [];
-    const seen: TableName[] = [];
-    const visit = (table: TableName) => {
-      if (seen.some((each) => isSame(each, table))) return;
-      seen.push(table);
-      for (const other of tables) {
-        const references = other.constraints.filter(({ target }) => target !== null && isSame(target, table));
-        if (references.length === 0 || isSame(other, table)) continue;
-        if (options.cascade === true) visit({ schema: other.schema, name: other.name });
-        else if (references.some(({ onDelete }) => !['a', 'r'].includes(onDelete))) {
-          throw new UnsupportedFeatureError(
-            `TRUNCATE of "${table.name}", which is done by DELETE: that would change the rows of "${other.name}", too`,
-            'Pass `cascade: true` to empty that table first, or use destroy().',
-          );
-        }
-      }
-      order.push(table);
-    };
-    visit(first);
-    return order;
   }
 
   async #query(sql: string, options: object): Promise<void> {

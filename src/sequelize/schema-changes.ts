@@ -8,15 +8,15 @@ import {
 import { UnsupportedFeatureError } from '../occ';
 import {
   isOneOf,
-  isSchemaJobError,
   mayChangeSchema,
   onlyStatement,
   planChange,
   readTablesWhere,
+  reportJobs,
   SchemaRunner,
   translateChange,
-  violationOf,
   type CatalogTable,
+  type JobViolation,
   type ResolvedMapping,
   type SchemaJobError,
 } from '../schema';
@@ -103,11 +103,11 @@ export class SchemaChanges {
       return this.#runInTransaction(statements, options, transaction);
     }
     const runner = options[RUNNER] ?? this.#runner(options);
-    await reported(async () => {
+    await reportJobs(async () => {
       const mayBeThere = options[RUNNER] !== undefined || added?.isBegun === true;
       await runner.run(mayBeThere ? statements.map(unlessThere) : statements);
       if (options[RUNNER] === undefined) await runner.settle();
-    });
+    }, hostError);
     return [[], undefined];
   }
 
@@ -132,7 +132,7 @@ export class SchemaChanges {
     if (given[RUNNER] !== undefined) return work(given);
     const runner = this.#runner(given);
     const result = await work({ ...given, [RUNNER]: runner });
-    await reported(() => runner.settle());
+    await reportJobs(() => runner.settle(), hostError);
     return result;
   }
 
@@ -152,6 +152,11 @@ export class SchemaChanges {
    * @param where - a condition on `c` (`pg_class`) and `n` (`pg_namespace`)
    */
   async readTablesWhere(where: string, options: object = {}): Promise<readonly CatalogTable[]> {
+    return readTablesWhere(where, (sql) => this.select(sql, options));
+  }
+
+  /** Sends a statement that reads, in the transaction of `options`, if there is one. */
+  async select(sql: string, options: object): Promise<readonly Row[]> {
     const { transaction } = options as ChangeOptions;
     const sent = {
       ...passedOn(options),
@@ -159,7 +164,7 @@ export class SchemaChanges {
       type: QueryTypes.SELECT,
       raw: true,
     };
-    return readTablesWhere(where, (sql) => this.#send(sql, sent));
+    return (await this.#send(sql, sent)) as readonly Row[];
   }
 
   /**
@@ -209,7 +214,7 @@ export class SchemaChanges {
       const [rows] = result as [Row[]];
       const runner = this.#runner(options);
       runner.takeOn(only.sql, rows);
-      transaction.afterCommit(() => reported(() => runner.settle()));
+      transaction.afterCommit(() => reportJobs(() => runner.settle(), hostError));
     }
     return result;
   }
@@ -239,18 +244,9 @@ function unlessThere(statement: DsqlStatement): DsqlStatement {
   return { ...statement, sql };
 }
 
-/** Runs `work`; a job that failed becomes the error that Sequelize's users know from PostgreSQL. */
-async function reported(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    throw isSchemaJobError(error) ? hostError(error) : error;
-  }
-}
-
-function hostError(error: SchemaJobError): DatabaseError | UniqueConstraintError {
+/** A job that failed, as Sequelize's users know it from PostgreSQL. */
+function hostError(error: SchemaJobError, violation: JobViolation): DatabaseError | UniqueConstraintError {
   const parent = Object.assign(error, { sql: error.job.sql, parameters: {} });
-  const violation = violationOf(error);
   const host =
     violation === 'unique'
       ? new UniqueConstraintError({ message: error.message, parent, fields: {} })

@@ -142,7 +142,7 @@ export class DsqlInstance {
   async query(
     sql: string,
     options: StatementOptions = {},
-    author: 'Sequelize' | 'user' = 'user',
+    author: 'ORM' | 'user' = 'user',
   ): Promise<unknown> {
     const transaction = this.#transactionOf(options) ?? null;
     if (transaction === null && options.connection !== undefined) return this.#queryRaw(sql, options);

@@ -1,6 +1,7 @@
-import { QueryTypes, type Sequelize, type TableName, type TableOrModel } from '@sequelize/core';
+import { QueryTypes, type Sequelize, type TableOrModel } from '@sequelize/core';
 import { PostgresQueryInterface } from '@sequelize/postgres';
 import { UnsupportedFeatureError } from '../occ';
+import { truncationOrder } from '../schema';
 import type { DsqlDialect } from './dsql-dialect';
 import type { DsqlInstance } from './dsql-instance';
 import type { StatementOptions } from './statement';
@@ -18,7 +19,7 @@ export class DsqlQueryInterface extends PostgresQueryInterface<DsqlDialect> {
     // The instance in everything else: of what is sent from here Sequelize is the author.
     this.#sequelize = Object.create(sequelize, {
       queryRaw: {
-        value: (sql: string, options?: StatementOptions) => instance.query(sql, options, 'Sequelize'),
+        value: (sql: string, options?: StatementOptions) => instance.query(sql, options, 'ORM'),
       },
     }) as Sequelize<DsqlDialect>;
   }
@@ -54,10 +55,15 @@ export class DsqlQueryInterface extends PostgresQueryInterface<DsqlDialect> {
    * @throws UnsupportedFeatureError without `cascade`, where that would delete or change rows of other tables
    */
   override async truncate(table: TableOrModel, options: TruncateOptions = {}): Promise<void> {
-    const { restartIdentity } = options;
-    for (const each of await this.#truncationOrder(table, options)) {
+    const { restartIdentity, cascade = false, transaction } = options;
+    const { tableName, schema } = this.queryGenerator.extractTableDetails(table);
+    const look = { logging: false, ...(transaction !== undefined && { transaction }) } as const;
+    const order = await truncationOrder({ schema, name: tableName }, cascade, (text) =>
+      this.sequelize.queryRaw(text, { ...look, raw: true, type: QueryTypes.SELECT }),
+    );
+    for (const each of order) {
       const sql = this.queryGenerator.truncateTableQuery(
-        each,
+        { tableName: each.name, schema: each.schema },
         restartIdentity === undefined ? {} : { restartIdentity },
       );
       await this.sequelize.queryRaw(sql, { ...options, raw: true, type: QueryTypes.RAW });
@@ -80,52 +86,4 @@ export class DsqlQueryInterface extends PostgresQueryInterface<DsqlDialect> {
   override async _setIsolationLevel(): Promise<void> {
     // Nothing is to be sent.
   }
-
-  /** The table, after those that refer to it where they are to be emptied, too. */
-  async #truncationOrder(
-    table: TableOrModel,
-    { cascade, transaction }: TruncateOptions,
-  ): Promise<readonly TableName[]> {
-    const { tableName, schema } = this.queryGenerator.extractTableDetails(table);
-    const references = await this.sequelize.queryRaw<ReferenceRow>(
-      "SELECT rn.nspname AS schema, r.relname AS name, tn.nspname AS target_schema, t.relname AS target, k.confdeltype AS on_delete FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class r ON r.oid = k.conrelid JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace JOIN pg_catalog.pg_class t ON t.oid = k.confrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace WHERE k.contype = 'f' AND k.conrelid <> k.confrelid",
-      {
-        raw: true,
-        type: QueryTypes.SELECT,
-        logging: false,
-        ...(transaction !== undefined && { transaction }),
-      },
-    );
-    const order: TableName[] = [];
-    const seen = new Set<string>();
-    const visit = (name: string, inSchema: string): void => {
-      const key = JSON.stringify([inSchema, name]);
-      if (seen.has(key)) return;
-      seen.add(key);
-      for (const reference of references) {
-        if (reference.target !== name || reference.target_schema !== inSchema) continue;
-        if (cascade === true) visit(reference.name, reference.schema);
-        else if (!KEEPS_OTHERS.includes(reference.on_delete)) {
-          throw new UnsupportedFeatureError(
-            `TRUNCATE of "${name}", which is done by DELETE: that would change the rows of "${reference.name}", too`,
-            'Pass `cascade: true` to empty that table first, or use destroy().',
-          );
-        }
-      }
-      order.push({ tableName: name, schema: inSchema });
-    };
-    visit(tableName, schema);
-    return order;
-  }
-}
-
-/** NO ACTION and RESTRICT, as `pg_constraint` has them: a DELETE fails that finds a reference. */
-const KEEPS_OTHERS: readonly string[] = ['a', 'r'];
-
-interface ReferenceRow {
-  readonly schema: string;
-  readonly name: string;
-  readonly target_schema: string;
-  readonly target: string;
-  readonly on_delete: string;
 }

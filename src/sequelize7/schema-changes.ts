@@ -3,14 +3,14 @@ import type { Transaction } from '@sequelize/core';
 import type { QueryResult } from 'pg';
 import {
   isOneOf,
-  isSchemaJobError,
   mayChangeSchema,
   onlyStatement,
   planChange,
   readTablesWhere,
+  reportJobs,
   SchemaRunner,
-  violationOf,
   type CatalogTable,
+  type JobViolation,
   type ResolvedMapping,
   type SchemaJobError,
 } from '../schema';
@@ -51,12 +51,9 @@ export class SchemaChanges {
    * @throws DatabaseError with a `SchemaJobError` as `cause`, when an asynchronous job failed: rows are in the way of a
    *   unique index (then it is a UniqueConstraintError), of a foreign key (ForeignKeyConstraintError) or of a CHECK
    */
-  async run(sql: string, options: StatementOptions, author: 'Sequelize' | 'user'): Promise<unknown> {
-    const statements = await planChange(
-      sql,
-      author === 'Sequelize' ? 'ORM' : 'user',
-      this.#mapping,
-      (tables) => this.#readTables(tables, options),
+  async run(sql: string, options: StatementOptions, author: 'ORM' | 'user'): Promise<unknown> {
+    const statements = await planChange(sql, author, this.#mapping, (tables) =>
+      this.#readTables(tables, options),
     );
     const { transaction } = options;
     if (statements === 'as it is') {
@@ -65,10 +62,10 @@ export class SchemaChanges {
     }
     const runner = this.#runner(options);
     if (!transaction) {
-      await reported(async () => {
+      await reportJobs(async () => {
         await runner.run(statements);
         await runner.settle();
-      });
+      }, hostError);
       return [[], undefined];
     }
     const only = onlyStatement(
@@ -119,22 +116,14 @@ function alone(options: StatementOptions): StatementOptions {
 /** A job begins when the transaction that has started it is committed. */
 function settleAfter(transaction: Transaction, runner: SchemaRunner, sql: string, [rows]: Answer): void {
   runner.takeOn(sql, rows);
-  transaction.afterCommit(() => reported(() => runner.settle()));
+  transaction.afterCommit(() => reportJobs(() => runner.settle(), hostError));
 }
 
-/** Runs `work`; a job that failed becomes the error that Sequelize's users know from PostgreSQL. */
-async function reported(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    throw isSchemaJobError(error) ? hostError(error) : error;
-  }
-}
-
-function hostError(error: SchemaJobError): Error {
+/** A job that failed, as Sequelize's users know it from PostgreSQL. */
+function hostError(error: SchemaJobError, violation: JobViolation): Error {
   const { message, job } = error;
   const cause = Object.assign(error, { sql: job.sql, parameters: {} });
-  switch (violationOf(error)) {
+  switch (violation) {
     case 'unique':
       return new UniqueConstraintError({ message, cause, fields: {} });
     case 'foreign key':
