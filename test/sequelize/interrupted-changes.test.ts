@@ -98,6 +98,30 @@ describe('A column that was not added to its end', () => {
     expect(await changesOf(() => sequelize.sync({ alter: true }))).toStrictEqual([]);
   });
 
+  it('is finished in another schema, and whatever the names', async () => {
+    const { sequelize, select } = await tableWithRows();
+    const queryInterface = sequelize.getQueryInterface();
+    const table = { schema: 'Of Old', tableName: `A table with a name of ${'many '.repeat(6)}words` };
+    await queryInterface.createSchema(table.schema);
+    await queryInterface.createTable(table, { id });
+    const [from] = await select(
+      'SELECT conrelid::regclass AS name FROM pg_constraint WHERE conrelid::regclass::text LIKE \'"Of Old"%\'',
+    );
+    const { name } = from as { name: string };
+    await sequelize.query(`INSERT INTO ${name} DEFAULT VALUES`);
+    const add = () => queryInterface.addColumn(table, 'A Column', { ...attribute, allowNull: false });
+    await interrupted(add, 4);
+    await add();
+    expect(await select(`SELECT * FROM ${name}`)).toStrictEqual([{ id: 1, 'A Column': 'k' }]);
+    expect(
+      await select(
+        `SELECT conname FROM pg_constraint WHERE conrelid = '${name}'::regclass AND contype = 'c' AND conname ~ 'unfinished'`,
+      ),
+    ).toStrictEqual([]);
+    await expect(add()).rejects.toThrow('already exists');
+    await queryInterface.dropSchema(table.schema);
+  });
+
   it('is finished when the rows that were in the way are mended', async () => {
     const { add, sequelize, select } = await tableWithRows();
     const check = { type: DataTypes.STRING, allowNull: false };
