@@ -10,7 +10,7 @@ const needLocalDsql = [
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(allotted-keys|command-line|connections|example|large-writes|transactions|no-lost-writes/)',
-  '/test/sequelize/(attach|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|stale-instances|statements|statements-refused|transactions)\\.test',
+  '/test/sequelize/(attach|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/neighbours/',
   '/test/examples/sequelize',
   '/test/sequelize7/(connections|schema|traps|transactions)\\.test',

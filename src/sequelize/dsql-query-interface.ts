@@ -169,7 +169,8 @@ export class DsqlQueryInterface extends BulkQueryInterface {
       ofType === undefined ? NO_CHANGE : await this.changes.plan(ofType, [known]);
     if (refusals.length > 0) {
       const recreated = new RecreatedColumn(this.sequelize, this.queryGenerator, known, column, attribute);
-      await recreated.recreate(refusals, this.#mapping.destructive, options, () =>
+      const written = this.changes.writtenBySequelize(options);
+      await recreated.recreate(refusals, this.#mapping.destructive, written, () =>
         this.addColumn(table, name, attribute, options),
       );
       return;

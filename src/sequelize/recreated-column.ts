@@ -41,6 +41,7 @@ export class RecreatedColumn {
    * That there is none is not only looked for: before the column is dropped, a CHECK lets nobody write one.
    *
    * @param refusals - why its type cannot be changed in place
+   * @param options - of a call whose text is Sequelize's own, so that each statement waits for the jobs of the table
    * @param isDestructive - whether the values of the column may be lost
    * @param add - adds the column
    * @throws UnsupportedFeatureError before anything is sent, when values would be lost, or a foreign key of which the
