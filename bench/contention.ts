@@ -8,7 +8,10 @@ import { TransactionRunner } from '../src/occ';
  * Read-modify-write transactions of several workers on a few rows, under three policies in the same run: the two that
  * AWS's connectors have, and ours.
  *
- * Usage: npm run bench:contention -- [--seconds 3] [--workers 64] [--rows 10] [--latencyMs 0]
+ * Usage: npm run bench:contention -- [--seconds 3] [--workers 64] [--rows 10] [--latencyMs 0] [--thinkMs 20]
+ *
+ * With `thinkMs` each transaction spends a random time of its own between its read and its write, up to so much and mostly
+ * less.
  */
 
 /** Runs a transaction until it is committed; `false` when it gives up. */
@@ -18,6 +21,7 @@ interface Cell {
   readonly workers: number;
   readonly rows: number;
   readonly latencyMs: number;
+  readonly thinkMs: number;
 }
 
 interface Result {
@@ -70,6 +74,7 @@ async function run(pool: DsqlPool, cell: Cell, policy: Policy, seconds: number):
     try {
       await client.query('BEGIN');
       const { rows } = await client.query<{ value: number }>('SELECT value FROM counter WHERE id = $1', [id]);
+      if (cell.thinkMs > 0) await sleep(cell.thinkMs * Math.random() ** 2);
       await client.query('UPDATE counter SET value = $2 WHERE id = $1', [id, (rows[0]?.value ?? 0) + 1]);
       await client.query('COMMIT');
     } catch (error) {
@@ -105,6 +110,7 @@ async function main(): Promise<void> {
       workers: { type: 'string', default: '1,4,16,64' },
       rows: { type: 'string', default: '1,10,1000' },
       latencyMs: { type: 'string', default: '0,5' },
+      thinkMs: { type: 'string', default: '0' },
     },
   });
   const numbers = (list: string) => list.split(',').map(Number);
@@ -117,7 +123,7 @@ async function main(): Promise<void> {
       for (const workers of numbers(values.workers)) {
         const pool = new DsqlPool({ ...endpoint(local), max: workers });
         for (const rows of numbers(values.rows)) {
-          const cell = { workers, rows, latencyMs };
+          const cell = { workers, rows, latencyMs, thinkMs: Number(values.thinkMs) };
           for (const [name, policy] of Object.entries(policies)) {
             const result = await run(pool, cell, policy(), Number(values.seconds));
             (table[`${workers} on ${rows}`] ??= {})[name] =

@@ -29,28 +29,33 @@ export interface Applicant {
 const TARGET_CONFLICT_RATIO = 0.6;
 
 /** The same while it is slowed down: then work that is thrown away is taken from work that is not. */
-const TARGET_CONFLICT_RATIO_WHEN_SLOW = 0.05;
+const TARGET_CONFLICT_RATIO_WHEN_SLOW = 0.02;
 
-/** From so many times the duration of an undisturbed attempt the database begins to count as slow, and to so many. */
+/** From so many times the duration of an attempt that is alone the database begins to count as slow, and to so many. */
 const SLOW_FROM = 1.1;
-const SLOW_TO = 1.6;
+const SLOW_TO = 1.4;
 
 /** How far one outcome moves a narrow window; a wide one moves in proportion. */
 const GAIN = 0.25;
-const WIDE = 4;
+const WIDE = 8;
 
-/** How much one commit tells of how long they take at present. */
+/** How much one attempt tells of how long they take at present. */
 const DURATION_WEIGHT = 0.1;
-
-/** How quickly the shortest duration is forgotten, by each commit: conditions change. */
-const FORGETTING = 1.0002;
-
-/** To so much of what is in flight the first conflict narrows: where many meet on a few rows, all but a few are too many. */
-const FIRST_NARROWING = 0.5;
 
 /** After so many outcomes with few conflicts among them the window is widened at once. */
 const ROUND = 32;
-const WIDENING = 1.5;
+const WIDENING = 1.25;
+
+/**
+ * With so many conflicts in a round it matters how long an attempt takes that is alone: so many are then run one at a
+ * time, and again after so many others for each place of the window. TCP's BBR probes for its round-trip time like this.
+ */
+const PROBE_CONFLICTS = 6;
+const PROBE_ATTEMPTS = 3;
+const PROBE_AFTER = 200;
+
+/** The others wait for a probe, so one of attempts that take longer, in milliseconds, is not made. */
+const LONGEST_PROBED_MS = 1000;
 
 /** A window that has room for so many times what is in flight limits nobody, and is forgotten. */
 const ROOMY = 4;
@@ -60,16 +65,20 @@ const ROOMY = 4;
  *
  * Until the first conflict there is no limit. From then on every commit widens the window a little and every conflict
  * narrows it, so that the share of conflicts settles at a target; where nothing but one at a time works, the window is
- * one or two. The target is low when attempts take longer than they could, because then those in vain slow down the
- * others. Who waits is admitted in order, retries first and the oldest of them before all. Without conflicts the window
- * grows until it limits nobody, and is forgotten.
+ * one or two. The target is low when attempts take longer than one that is alone, because then those in vain slow down
+ * the others; so that this is known, a few are made alone when conflicts are many. Who waits is admitted in order,
+ * retries first and the oldest of them before all. Without conflicts the window grows until it limits nobody, and is
+ * forgotten.
  */
 export class Admission {
   #inFlight = 0;
   #window = Infinity;
-  /** How long an attempt takes that is committed: at best, and at present, in milliseconds. */
-  #shortestMs = Infinity;
-  #usualMs = 0;
+  /** How long an attempt takes that is alone, and at present, in milliseconds. */
+  readonly #aloneMs = new ForgettingMean();
+  readonly #usualMs = new ForgettingMean();
+  #attemptsSinceProbe = Infinity;
+  /** How many attempts are left of the present probe. */
+  #probeAttempts = 0;
   /** Of the present round. */
   #outcomes = 0;
   #conflicts = 0;
@@ -125,29 +134,41 @@ export class Admission {
   }
 
   #hasRoom(): boolean {
-    return this.#inFlight < Math.max(1, Math.floor(this.#window));
+    return this.#inFlight < (this.#probeAttempts > 0 ? 1 : Math.max(1, Math.floor(this.#window)));
   }
 
   #admit(): Leave {
     this.#inFlight++;
     const startedAt = performance.now();
+    const isLimited = this.#window < Infinity;
+    const beganAlone = this.#inFlight === 1;
     return (outcome) => {
-      if (outcome === 'committed') this.#learnDuration(performance.now() - startedAt);
+      const isAlone = beganAlone && this.#inFlight === 1;
+      if (isLimited) this.#learnDuration(performance.now() - startedAt, outcome, isAlone);
       if (outcome !== 'failed') this.#learnOutcome(outcome === 'conflict');
       this.#inFlight--;
       this.#admitWaiting();
     };
   }
 
-  #learnDuration(durationMs: number): void {
-    this.#shortestMs = Math.min(durationMs, this.#shortestMs * FORGETTING);
-    this.#usualMs += (this.#usualMs === 0 ? 1 : DURATION_WEIGHT) * (durationMs - this.#usualMs);
+  #learnDuration(durationMs: number, outcome: AttemptOutcome, isAlone: boolean): void {
+    if (outcome !== 'failed') {
+      this.#usualMs.add(durationMs);
+      if (isAlone) this.#aloneMs.add(durationMs);
+    }
+    this.#attemptsSinceProbe = isAlone ? 0 : this.#attemptsSinceProbe + 1;
+    if (isAlone && this.#probeAttempts > 0) this.#probeAttempts--;
   }
 
   #learnOutcome(isConflict: boolean): void {
     if (this.#window === Infinity) {
       if (!isConflict) return;
-      this.#window = FIRST_NARROWING * this.#inFlight;
+      this.#window = this.#inFlight + 1;
+    }
+    if (this.#probeAttempts > 0) {
+      // Of a crowd that nothing was known of, those who come through say how many can.
+      if (this.#aloneMs.value === undefined && !isConflict) this.#window++;
+      return;
     }
     const target = this.#targetConflictRatio();
     const window = isConflict ? Math.min(this.#window, this.#inFlight + 1) : this.#window;
@@ -158,11 +179,26 @@ export class Admission {
       if (this.#conflicts / ROUND < target / 2) this.#window *= WIDENING;
       this.#outcomes = this.#conflicts = 0;
     }
-    if (this.#window > ROOMY * Math.max(this.#inFlight, ROOMY)) this.#window = Infinity;
+    if (this.#isProbeDue()) this.#beginProbe();
+    else if (this.#window > ROOMY * Math.max(this.#inFlight, ROOMY)) this.#window = Infinity;
+  }
+
+  #isProbeDue(): boolean {
+    return (
+      this.#conflicts >= PROBE_CONFLICTS &&
+      this.#attemptsSinceProbe > PROBE_AFTER * this.#window &&
+      (this.#usualMs.value ?? 0) <= LONGEST_PROBED_MS
+    );
+  }
+
+  #beginProbe(): void {
+    this.#probeAttempts = PROBE_ATTEMPTS;
+    if (this.#aloneMs.value === undefined) this.#window = 1;
   }
 
   #targetConflictRatio(): number {
-    const slowness = this.#usualMs / this.#shortestMs;
+    const { value: aloneMs } = this.#aloneMs;
+    const slowness = aloneMs === undefined ? 1 : (this.#usualMs.value ?? aloneMs) / aloneMs;
     const slow = Math.min(1, Math.max(0, (slowness - SLOW_FROM) / (SLOW_TO - SLOW_FROM)));
     return TARGET_CONFLICT_RATIO + slow * (TARGET_CONFLICT_RATIO_WHEN_SLOW - TARGET_CONFLICT_RATIO);
   }
@@ -173,5 +209,17 @@ export class Admission {
       if (next === undefined) return;
       next.admit(this.#admit());
     }
+  }
+}
+
+/** A mean to which what came last counts most. */
+class ForgettingMean {
+  value: number | undefined;
+  #count = 0;
+
+  add(value: number): void {
+    this.#count++;
+    const mean = this.value ?? value;
+    this.value = mean + Math.max(DURATION_WEIGHT, 1 / this.#count) * (value - mean);
   }
 }
