@@ -422,6 +422,21 @@ describe('streams and raw queries', () => {
     });
   });
 
+  it.each([10, 100, 250])(
+    'a stream of %i rows ends with the conflict that its commit meets',
+    async (count) => {
+      const queryRunner = dataSource.createQueryRunner();
+      const sql = `SELECT n FROM generate_series(1, ${count}) n`;
+      const fault = cluster.local.faults.failCommit({ error: 'OC001', times: 1 });
+      const stream = await queryRunner.stream(sql);
+      await expect(stream.toArray()).rejects.toMatchObject({ code: '40001' });
+      expect(fault.fired).toBe(1);
+      const again = await queryRunner.stream(sql);
+      expect(await again.toArray()).toHaveLength(count);
+      await queryRunner.release();
+    },
+  );
+
   it('behind a stream that is left early its query runner goes on', async () => {
     await dataSource.query('INSERT INTO measure SELECT 1, n FROM generate_series(1, 500) n');
     const queryRunner = dataSource.createQueryRunner();
