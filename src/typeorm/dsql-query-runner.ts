@@ -299,6 +299,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   }
 
   async #run(statement: Statement): Promise<unknown> {
+    await this.#takeConnection(statement);
     while (this.#marked !== undefined) await this.#marked.catch(() => undefined);
     if (!this.#standsAlone(statement)) return this.#sendInTransaction(statement);
     const dataSource = dataSourceOf(this);
@@ -315,6 +316,17 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       this.#marked = undefined;
     });
     return this.#marked;
+  }
+
+  /**
+   * Who waits to be admitted again after a conflict keeps its connection, so who is admitted must have one already:
+   * otherwise they wait for each other. The table of the markers is made before, on a connection of its own.
+   */
+  async #takeConnection([text]: Statement): Promise<void> {
+    if (this.isReleased || this.#client !== undefined) return;
+    const { defaults, markers } = transactionsOf(dataSourceOf(this));
+    if (defaults.commitMarkers && canBeMarked(text)) await markers.create();
+    await this.connect();
   }
 
   /** Not a transaction of the host's: its subscribers are not told of what the caller did not begin. */
