@@ -1,6 +1,8 @@
 import type { DataSource } from 'typeorm';
 import { rowsBefore } from '../connection';
 import { findInChain, isSchemaConflict, NotCommitted, sqlStateOf } from '../occ';
+import type { ReadCatalogue } from '../schema';
+import { literal, quoted } from '../sql';
 import { entitiesOf, hasIdentityValues } from './identity-keys';
 import { WrittenInsert } from './written-insert';
 
@@ -20,8 +22,8 @@ const UNIQUE_VIOLATION = '23505';
  * The keys that identity columns gave to attempts that failed, of a transaction or of an INSERT that stands alone.
  *
  * The next attempt inserts under the same keys: none is left out, and what listeners and subscribers have made of one
- * stays true. Nobody else is ever given them, unless the identity column began anew meanwhile: after a change of the
- * schema, and where such a key turns out to be taken, they are forgotten.
+ * stays true. Nobody else is ever given them, unless the identity column began anew meanwhile: after a conflict with a
+ * change of the schema that is looked up, and where a key turns out to be taken, all are forgotten.
  */
 export class AllottedKeys {
   readonly #dataSource: DataSource;
@@ -31,6 +33,9 @@ export class AllottedKeys {
   readonly #inserted = new Map<string, number>();
   /** What this attempt has inserted, as it was before it was given keys. */
   #sent: (readonly [sql: string, rows: readonly Row[]])[] = [];
+  /** The tables whose identity columns may have begun anew. */
+  readonly #inDoubt = new Set<string>();
+  #schemaHasChanged = false;
   /** A row was refused that may have been so for the key that it was given. */
   #isRefused = false;
 
@@ -48,8 +53,10 @@ export class AllottedKeys {
     try {
       return await make();
     } catch (error) {
-      if (this.#isRefused || isSchemaConflict(error)) this.#forget();
+      this.#schemaHasChanged = isSchemaConflict(error);
       if (!this.#isRefused) throw error;
+      this.#keys.clear();
+      this.#sent = [];
       throw new NotCommitted(undefined, { cause: error });
     }
   }
@@ -58,12 +65,16 @@ export class AllottedKeys {
    * Sends an INSERT of the attempt.
    *
    * @param send - sends the text that it is given; returns what the host has made of the answer, and the rows in it
+   * @param read - reads the catalogue on the same connection
    */
   async insert<Answer extends { readonly rows: readonly Row[] }>(
     sql: string,
     send: (sql: string) => Promise<Answer>,
+    read: ReadCatalogue,
   ): Promise<Answer> {
-    const adapted = this.#adapt(sql);
+    const keyed = this.#keys.size === 0 ? undefined : this.#read(sql);
+    if (keyed !== undefined && this.#inDoubt.has(keyed.table)) await this.#lookUp(keyed, read);
+    const adapted = keyed === undefined ? sql : this.#adapt(sql, keyed);
     try {
       const answer = await send(adapted);
       this.#sent.push([sql, answer.rows]);
@@ -81,21 +92,27 @@ export class AllottedKeys {
     this.#inserted.clear();
     for (const [sql, rows] of this.#sent.splice(0)) this.#learn(sql, rows);
     this.#inserted.clear();
+    if (this.#schemaHasChanged) for (const table of this.#keys.keys()) this.#inDoubt.add(table);
   }
 
-  #forget(): void {
-    this.#keys.clear();
-    this.#sent = [];
+  /** Forgets the keys of a table if its identity column is behind them, and so is going to give them to others. */
+  async #lookUp({ insert, table, column }: KeyedInsert, read: ReadCatalogue): Promise<void> {
+    const path = insert.table.map(quoted).join('.');
+    const { rows } = await read(
+      `SELECT last_value::text AS last FROM pg_catalog.pg_sequences WHERE quote_ident(schemaname) || '.' || quote_ident(sequencename) = pg_get_serial_sequence(${literal(path)}, ${literal(column)})`,
+    );
+    const [{ last }] = [...(rows as readonly { readonly last: string | null }[]), { last: null }] as const;
+    const isBehind = (key: unknown) => last === null || !isKey(key) || BigInt(last) < BigInt(String(key));
+    if (this.#keys.get(table)?.some(isBehind) === true) this.#keys.delete(table);
+    this.#inDoubt.delete(table);
   }
 
-  #adapt(sql: string): string {
-    const keyed = this.#keys.size === 0 ? undefined : this.#read(sql);
-    if (keyed === undefined) return sql;
+  #adapt(sql: string, keyed: KeyedInsert): string {
     const { insert, column, rows } = keyed;
     const keys = this.#take(keyed);
     const given = rows.flatMap((row, index): [number, string][] => {
-      const key = String(keys[index]);
-      return /^-?\d+$/.test(key) ? [[row, key]] : [];
+      const key = keys[index];
+      return isKey(key) ? [[row, String(key)]] : [];
     });
     return given.length === 0 ? sql : insert.withValues(column, new Map(given));
   }
@@ -131,4 +148,8 @@ export class AllottedKeys {
     const { databaseName: column, entityMetadata } = key;
     return { insert, table: entityMetadata.tablePath, column, rows: insert.rowsWithout(column) };
   }
+}
+
+function isKey(value: unknown): boolean {
+  return /^-?\d+$/.test(String(value));
 }

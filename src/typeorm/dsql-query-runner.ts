@@ -420,10 +420,11 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   async #sendWithKeys(statement: Statement, keys: AllottedKeys | undefined): Promise<unknown> {
     const [text, ...rest] = statement;
     if (keys === undefined || !INSERT.test(text)) return this.#send(statement);
-    const { result } = await keys.insert(text, async (sql) => {
+    const send = async (sql: string) => {
       const answer = await this.#send([sql, ...rest]);
       return { result: answer, rows: rowsOf(answer)?.[0] ?? [] };
-    });
+    };
+    const { result } = await keys.insert(text, send, this.#readCatalogue);
     return result;
   }
 

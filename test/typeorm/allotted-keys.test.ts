@@ -162,15 +162,25 @@ it('a key that is taken in the end is given anew', async () => {
   ]);
 });
 
-it('where the schema has changed, keys are given anew, because they may have begun anew', async () => {
-  cluster.local.faults.failCommit({ error: 'OC001', times: 1 });
+it.each([
+  ['keeps its keys', undefined, 4],
+  ['is given keys anew where they have begun anew', 'ALTER TABLE line ALTER COLUMN id RESTART', 1],
+  ['is given keys anew where the table was', 'DROP TABLE line', 1],
+])('what conflicts with a change of the schema %s', async (_, change, id) => {
+  await dataSource.manager.insert(Line, lines('a', 'b', 'c'));
+  await dataSource.manager.deleteAll(Line);
+  const fault = cluster.local.faults.failCommit({ error: 'OC001', times: 1 });
+  let attempt = 0;
   await dataSource.transaction(async (manager) => {
-    await manager.insert(Line, { text: 'a' });
+    attempt++;
+    if (attempt === 2 && change !== undefined) {
+      await dataSource.query(change);
+      await dataSource.synchronize();
+    }
+    await manager.insert(Line, { text: 'd' });
   });
-  cluster.local.faults.failCommit({ error: 'OC001', times: 1 });
-  await dataSource.manager.insert(Line, { text: 'b' });
-  const ids = (await dataSource.manager.find(Line, { order: { id: 'ASC' } })).map(({ id }) => id);
-  expect(ids).toEqual([2, 4]);
+  expect(fault.fired).toBe(1);
+  await expect(dataSource.manager.find(Line)).resolves.toEqual([{ id, text: 'd' }]);
 });
 
 describe.each([false, true])('an INSERT that stands alone, with commitMarkers: %s', (commitMarkers) => {
@@ -252,6 +262,12 @@ describe.each([false, true])('an INSERT that stands alone, with commitMarkers: %
       `INSERT INTO line (id, text) VALUES (DEFAULT, 'a'), (nextval(pg_get_serial_sequence('line', 'id')) - 2, 'b') RETURNING id`,
     );
     expect(rows).toEqual([{ id: 4 }, { id: 3 }]);
+  });
+
+  it('keeps its key when it conflicts with a change of the schema', async () => {
+    const fault = cluster.local.faults.failCommit({ error: 'OC001', times: 2 });
+    await expect(alone.manager.insert(Line, { text: 'a' })).resolves.toMatchObject({ raw: [{ id: 1 }] });
+    expect(fault.fired).toBe(2);
   });
 
   it('reports a row that is there already, as the server does', async () => {
