@@ -14,4 +14,4 @@ export {
   type BatchesProgress,
   type RowRange,
 } from '../occ';
-export type { DsqlOrmOptions, SchemaJob } from '../schema';
+export type { DsqlOrmOptions } from '../schema';
