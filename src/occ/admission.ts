@@ -22,18 +22,11 @@ export interface Applicant {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * The share of attempts that may end in a conflict while the database is not slowed down by them: more in flight keep
- * rows busy that would be idle.
- */
-const TARGET_CONFLICT_RATIO = 0.6;
+/** Even where one at a time is best, now and then a second one is tried: conditions change. */
+const LEAST_TARGET = 0.02;
 
-/** The same while it is slowed down: then work that is thrown away is taken from work that is not. */
-const TARGET_CONFLICT_RATIO_WHEN_SLOW = 0.02;
-
-/** From so many times the duration of an attempt that is alone the database begins to count as slow, and to so many. */
-const SLOW_FROM = 1.1;
-const SLOW_TO = 1.4;
+/** While nothing is known of how attempts slow down each other: as if they did not. */
+const UNKNOWN_TARGET = 0.5;
 
 /** How far one outcome moves a narrow window; a wide one moves in proportion. */
 const GAIN = 0.25;
@@ -41,6 +34,9 @@ const WIDE = 8;
 
 /** How much one attempt tells of how long they take at present. */
 const DURATION_WEIGHT = 0.1;
+
+/** A short attempt that is alone counts so much: what is left of those before it may slow down the others. */
+const SHORT_WEIGHT = 3;
 
 /** After so many outcomes with few conflicts among them the window is widened at once. */
 const ROUND = 32;
@@ -73,9 +69,11 @@ const ROOMY = 4;
 export class Admission {
   #inFlight = 0;
   #window = Infinity;
-  /** How long an attempt takes that is alone, and at present, in milliseconds. */
+  /** How long an attempt takes that is alone, in milliseconds. */
   readonly #aloneMs = new ForgettingMean();
-  readonly #usualMs = new ForgettingMean();
+  /** How long one takes that is not, and how many are in flight then. */
+  readonly #togetherMs = new ForgettingMean();
+  readonly #together = new ForgettingMean();
   #attemptsSinceProbe = Infinity;
   /** How many attempts are left of the present probe. */
   #probeAttempts = 0;
@@ -141,23 +139,28 @@ export class Admission {
     this.#inFlight++;
     const startedAt = performance.now();
     const isLimited = this.#window < Infinity;
-    const beganAlone = this.#inFlight === 1;
+    const inFlight = this.#inFlight;
     return (outcome) => {
-      const isAlone = beganAlone && this.#inFlight === 1;
-      if (isLimited) this.#learnDuration(performance.now() - startedAt, outcome, isAlone);
+      if (isLimited) {
+        this.#learnDuration(performance.now() - startedAt, outcome, (inFlight + this.#inFlight) / 2);
+      }
       if (outcome !== 'failed') this.#learnOutcome(outcome === 'conflict');
       this.#inFlight--;
       this.#admitWaiting();
     };
   }
 
-  #learnDuration(durationMs: number, outcome: AttemptOutcome, isAlone: boolean): void {
-    if (outcome !== 'failed') {
-      this.#usualMs.add(durationMs);
-      if (isAlone) this.#aloneMs.add(durationMs);
-    }
+  #learnDuration(durationMs: number, outcome: AttemptOutcome, inFlight: number): void {
+    const isAlone = inFlight === 1;
     this.#attemptsSinceProbe = isAlone ? 0 : this.#attemptsSinceProbe + 1;
     if (isAlone && this.#probeAttempts > 0) this.#probeAttempts--;
+    if (outcome === 'failed') return;
+    if (isAlone) {
+      this.#aloneMs.add(durationMs, durationMs < (this.#aloneMs.value ?? 0) ? SHORT_WEIGHT : 1);
+    } else {
+      this.#togetherMs.add(durationMs);
+      this.#together.add(inFlight);
+    }
   }
 
   #learnOutcome(isConflict: boolean): void {
@@ -187,7 +190,7 @@ export class Admission {
     return (
       this.#conflicts >= PROBE_CONFLICTS &&
       this.#attemptsSinceProbe > PROBE_AFTER * this.#window &&
-      (this.#usualMs.value ?? 0) <= LONGEST_PROBED_MS
+      (this.#togetherMs.value ?? 0) <= LONGEST_PROBED_MS
     );
   }
 
@@ -196,11 +199,21 @@ export class Admission {
     if (this.#aloneMs.value === undefined) this.#window = 1;
   }
 
+  /**
+   * The share of conflicts at which commits are the most frequent.
+   *
+   * With a window of k there are k / T · (1 - p) commits in a unit of time, T being the duration of an attempt and p the
+   * share of conflicts, which goes up with k. If T goes up by e per cent when k goes up by one per cent, commits become
+   * rarer from p = (1 - e) / (2 - e) on: half of the attempts may fail where they do not slow down each other. Here T is
+   * taken to go up by the same with each further attempt in flight.
+   */
   #targetConflictRatio(): number {
     const { value: aloneMs } = this.#aloneMs;
-    const slowness = aloneMs === undefined ? 1 : (this.#usualMs.value ?? aloneMs) / aloneMs;
-    const slow = Math.min(1, Math.max(0, (slowness - SLOW_FROM) / (SLOW_TO - SLOW_FROM)));
-    return TARGET_CONFLICT_RATIO + slow * (TARGET_CONFLICT_RATIO_WHEN_SLOW - TARGET_CONFLICT_RATIO);
+    const { value: togetherMs } = this.#togetherMs;
+    const { value: together } = this.#together;
+    if (aloneMs === undefined || togetherMs === undefined || together === undefined) return UNKNOWN_TARGET;
+    const elasticity = Math.max(0, 1 - aloneMs / togetherMs) * (together / (together - 1));
+    return elasticity >= 1 ? LEAST_TARGET : Math.max(LEAST_TARGET, (1 - elasticity) / (2 - elasticity));
   }
 
   #admitWaiting(): void {
@@ -217,9 +230,10 @@ class ForgettingMean {
   value: number | undefined;
   #count = 0;
 
-  add(value: number): void {
+  /** @param weight - how much it counts in comparison with others */
+  add(value: number, weight = 1): void {
     this.#count++;
     const mean = this.value ?? value;
-    this.value = mean + Math.max(DURATION_WEIGHT, 1 / this.#count) * (value - mean);
+    this.value = mean + Math.max(weight * DURATION_WEIGHT, 1 / this.#count) * (value - mean);
   }
 }
