@@ -414,7 +414,9 @@ export class DsqlEntityManager extends EntityManager {
     };
     try {
       const attempt = (current: Attempt<T>) => keys.attempt(() => attemptOnce(current));
-      const value = await runner.run({ work, attempt, prepare, settle }, run);
+      // Who holds a connection must not wait for those who are admitted and wait for one.
+      const held = this.queryRunner === undefined ? {} : { admission: false };
+      const value = await runner.run({ work, attempt, prepare, settle }, { ...run, ...held });
       if (last.isSettled === true) await tellOfCommit(dataSource, last.data);
       return value;
     } catch (error) {

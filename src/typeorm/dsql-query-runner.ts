@@ -59,7 +59,11 @@ const LABEL_LENGTH = 200;
  */
 export class DsqlQueryRunner extends SchemaQueryRunner {
   declare driver: DsqlDriver;
-  readonly #readCatalogue: ReadCatalogue = (sql) => this.#client?.query(sql) ?? Promise.resolve({ rows: [] });
+  readonly #readCatalogue: ReadCatalogue = async (sql) => {
+    if (this.isReleased) return { rows: [] };
+    const client = (await this.connect()) as DsqlClient;
+    return client.query(sql);
+  };
   #isCommitted = false;
   #isEnding = false;
   #ownsScope = false;
@@ -69,6 +73,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   #refused = 0;
   #migration: MigrationSteps | undefined;
   #isMigrating = false;
+  /** How many use the connection: attempts of statements that stand alone, and streams until the end. */
+  #users = 0;
   /** The records of migrations in the open transaction, where nothing else was written in it. */
   #records: Statement[] | undefined;
 
@@ -214,6 +220,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       dataSourceOf(this).logger.logQuery(sql, parameters, this);
       return failedRowStream(await explain(error as Error), onError as (() => void) | undefined);
     }
+    this.#users++;
     const stream = await super.stream(sql, parameters, onEnd, onError);
     return adaptRowStream(stream, {
       row: (row) => {
@@ -299,34 +306,53 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   }
 
   async #run(statement: Statement): Promise<unknown> {
-    await this.#takeConnection(statement);
     while (this.#marked !== undefined) await this.#marked.catch(() => undefined);
     if (!this.#standsAlone(statement)) return this.#sendInTransaction(statement);
     const dataSource = dataSourceOf(this);
     const { runner, defaults, markers } = transactionsOf(dataSource);
-    const label = statement[0].slice(0, LABEL_LENGTH);
+    const isConnected = this.#client !== undefined;
+    const options = { label: statement[0].slice(0, LABEL_LENGTH), ...(isConnected && { admission: false }) };
     const keys = new AllottedKeys(dataSource);
+    const once = (make: () => Promise<unknown>) => this.#attemptAlone(() => keys.attempt(make), isConnected);
     if (!defaults.commitMarkers || !canBeMarked(statement[0])) {
-      const attempt = () => keys.attempt(() => this.#sendWithKeys(statement, keys));
-      return runner.run({ work: attempt, attempt }, { label });
+      const attempt = () => once(() => this.#sendWithKeys(statement, keys));
+      return runner.run({ work: attempt, attempt }, options);
     }
     const { attempt: markedAttempt, settle } = withMarker(markers, () => this.#beginFor(statement, keys));
-    const attempt = (current: Attempt<unknown>) => keys.attempt(() => markedAttempt(current));
-    this.#marked = runner.run({ work: attempt, attempt, settle }, { label }).finally(() => {
+    const attempt = (current: Attempt<unknown>) => once(() => markedAttempt(current));
+    this.#marked = runner.run({ work: attempt, attempt, settle }, options).finally(() => {
       this.#marked = undefined;
     });
     return this.#marked;
   }
 
   /**
-   * Who waits to be admitted again after a conflict keeps its connection, so who is admitted must have one already:
-   * otherwise they wait for each other. The table of the markers is made before, on a connection of its own.
+   * Makes an attempt of a statement that stands alone.
+   *
+   * Its connection is given back after a conflict, unless the query runner had it before: whoever held one while it waits
+   * to be admitted again would wait for those who are admitted and wait for a connection.
    */
-  async #takeConnection([text]: Statement): Promise<void> {
-    if (this.isReleased || this.#client !== undefined) return;
-    const { defaults, markers } = transactionsOf(dataSourceOf(this));
-    if (defaults.commitMarkers && canBeMarked(text)) await markers.create();
-    await this.connect();
+  async #attemptAlone<T>(make: () => Promise<T>, keepsConnection: boolean): Promise<T> {
+    this.#users++;
+    try {
+      return await make();
+    } catch (error) {
+      if (!keepsConnection && this.#users === 1 && isOccConflict(error)) this.#giveConnectionBack();
+      throw error;
+    } finally {
+      this.#users--;
+    }
+  }
+
+  #giveConnectionBack(): void {
+    if (this.isReleased || this.releaseCallback === undefined || this.#client?.isInTransaction !== false)
+      return;
+    this.releaseCallback(undefined);
+    this.releaseCallback = undefined;
+    // The host connects again where neither is there; its types do not say so.
+    Object.assign(this, { databaseConnection: undefined, databaseConnectionPromise: undefined });
+    const { connectedQueryRunners } = this.driver;
+    connectedQueryRunners.splice(connectedQueryRunners.indexOf(this), 1);
   }
 
   /** Not a transaction of the host's: its subscribers are not told of what the caller did not begin. */
