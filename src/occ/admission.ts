@@ -28,6 +28,9 @@ const LEAST_TARGET = 0.02;
 /** While nothing is known of how attempts slow down each other: as if they did not. */
 const UNKNOWN_TARGET = 0.5;
 
+/** The last one in flight slows down the others by so many times what the others do on average: conflicts cost most. */
+const STEEPNESS = 1.15;
+
 /** How far one outcome moves a narrow window; a wide one moves in proportion. */
 const GAIN = 0.25;
 const WIDE = 8;
@@ -36,7 +39,7 @@ const WIDE = 8;
 const DURATION_WEIGHT = 0.1;
 
 /** A short attempt that is alone counts so much: what is left of those before it may slow down the others. */
-const SHORT_WEIGHT = 3;
+const SHORT_WEIGHT = 8;
 
 /** After so many outcomes with few conflicts among them the window is widened at once. */
 const ROUND = 32;
@@ -205,14 +208,14 @@ export class Admission {
    * With a window of k there are k / T · (1 - p) commits in a unit of time, T being the duration of an attempt and p the
    * share of conflicts, which goes up with k. If T goes up by e per cent when k goes up by one per cent, commits become
    * rarer from p = (1 - e) / (2 - e) on: half of the attempts may fail where they do not slow down each other. Here T is
-   * taken to go up by the same with each further attempt in flight.
+   * taken to go up by nearly the same with each further attempt in flight.
    */
   #targetConflictRatio(): number {
     const { value: aloneMs } = this.#aloneMs;
     const { value: togetherMs } = this.#togetherMs;
     const { value: together } = this.#together;
     if (aloneMs === undefined || togetherMs === undefined || together === undefined) return UNKNOWN_TARGET;
-    const elasticity = Math.max(0, 1 - aloneMs / togetherMs) * (together / (together - 1));
+    const elasticity = STEEPNESS * Math.max(0, 1 - aloneMs / togetherMs) * (together / (together - 1));
     return elasticity >= 1 ? LEAST_TARGET : Math.max(LEAST_TARGET, (1 - elasticity) / (2 - elasticity));
   }
 
