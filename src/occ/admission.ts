@@ -215,8 +215,9 @@ export class Admission {
     const { value: togetherMs } = this.#togetherMs;
     const { value: together } = this.#together;
     if (aloneMs === undefined || togetherMs === undefined || together === undefined) return UNKNOWN_TARGET;
-    const elasticity = STEEPNESS * Math.max(0, 1 - aloneMs / togetherMs) * (together / (together - 1));
-    return elasticity >= 1 ? LEAST_TARGET : Math.max(LEAST_TARGET, (1 - elasticity) / (2 - elasticity));
+    const slowdown = Math.max(0, 1 - aloneMs / togetherMs) * (together / (together - 1));
+    const elasticity = Math.min(1, STEEPNESS * slowdown);
+    return Math.max(LEAST_TARGET, (1 - elasticity) / (2 - elasticity));
   }
 
   #admitWaiting(): void {

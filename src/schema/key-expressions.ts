@@ -1,4 +1,4 @@
-import { nameIn, tokensOf, type Token } from '../sql';
+import { nameOf, tokensOf, type Token } from '../sql';
 
 type Tokens = readonly Token[];
 
@@ -108,7 +108,7 @@ function columnsOf(sql: string, item: Tokens): readonly (readonly string[])[] | 
     if (token.kind === 'number' && /^\d{1,9}$/.test(token.value)) continue;
     if (token.kind === 'symbol' && INTEGER_SYMBOLS.has(token.value)) continue;
     if (!isName(token) || isCall) return undefined;
-    const path = [nameIn(sql, token)];
+    const path = [nameOf(sql, token)];
     for (; item[at + 1]?.value === '.'; at += 2) path.push(nameOf(sql, item[at + 2]));
     columns.push(path);
   }
@@ -140,9 +140,4 @@ function inTable(path: readonly string[], sources: readonly Source[]): NamedColu
 
 function isName(token: Token | undefined): token is Token {
   return token?.kind === 'word' || token?.kind === 'quoted';
-}
-
-/** Empty for what is no name. */
-function nameOf(sql: string, token: Token | undefined): string {
-  return isName(token) ? nameIn(sql, token) : '';
 }

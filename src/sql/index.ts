@@ -29,7 +29,7 @@ export type {
   StatementKind,
   TableName,
 } from './statement';
-export { nameIn, tokensOf } from './scan';
+export { nameOf, tokensOf } from './scan';
 export type { Token } from './scan';
 export { createdEnum, defaultName, formattedType, sortsByBytes, tableNameOf, translate } from './translate';
 export type {

@@ -233,8 +233,13 @@ function readIamStatement(
   };
 }
 
-/** The name that a token of a text stands for: what is not in quotes is in lower case. */
-export function nameIn(sql: string, token: Token): string {
+/** The name that a token of a text stands for; empty for what is no name. */
+export function nameOf(sql: string, token: Token | undefined): string {
+  return token?.kind === 'word' || token?.kind === 'quoted' ? nameIn(sql, token) : '';
+}
+
+/** The same for what is a name: what is not in quotes is in lower case. */
+function nameIn(sql: string, token: Token): string {
   const source = sql.slice(token.start, token.end);
   return token.kind === 'quoted'
     ? source.replace(/^[^"]*"|"$/g, '').replaceAll('""', '"')

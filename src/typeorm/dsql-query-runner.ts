@@ -352,7 +352,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     // The host connects again where neither is there; its types do not say so.
     Object.assign(this, { databaseConnection: undefined, databaseConnectionPromise: undefined });
     const { connectedQueryRunners } = this.driver;
-    connectedQueryRunners.splice(connectedQueryRunners.indexOf(this), 1);
+    const index = connectedQueryRunners.indexOf(this);
+    if (index >= 0) connectedQueryRunners.splice(index, 1);
   }
 
   /** Not a transaction of the host's: its subscribers are not told of what the caller did not begin. */

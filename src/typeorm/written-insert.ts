@@ -1,4 +1,4 @@
-import { nameIn, quoted, tokensOf, type Token } from '../sql';
+import { nameOf, quoted, tokensOf, type Token } from '../sql';
 
 type Tokens = readonly Token[];
 
@@ -155,11 +155,6 @@ function readParts(sql: string): Parts | undefined {
   skip(';');
   // What else may come behind the rows changes which of them are inserted.
   return at < tokens.length ? undefined : { table, columns, isOverriding, values, rows, returned };
-}
-
-/** Nothing is named so for what is no name. */
-function nameOf(sql: string, token: Token | undefined): string {
-  return token?.kind === 'word' || token?.kind === 'quoted' ? nameIn(sql, token) : '';
 }
 
 function isDefault(value: Tokens | undefined): boolean {
