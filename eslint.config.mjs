@@ -12,7 +12,6 @@ const arrows = {
   schema: ['occ', 'connection', 'sql'],
   typeorm: ['schema', 'occ', 'connection', 'sql'],
   sequelize: ['schema', 'occ', 'connection', 'sql'],
-  sequelize7: ['schema', 'occ', 'connection', 'sql'],
   check: ['typeorm', 'sequelize', 'schema', 'sql'],
   local: ['sql'],
   cli: ['check', 'local', 'connection', 'sql'],

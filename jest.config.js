@@ -13,7 +13,6 @@ const needLocalDsql = [
   '/test/sequelize/(attach|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/neighbours/',
   '/test/examples/sequelize',
-  '/test/sequelize7/(connections|schema|traps|transactions)\\.test',
 ];
 const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 
@@ -24,7 +23,7 @@ const shared = {
   moduleNameMapper: {
     '^aurora-dsql-orm$': '<rootDir>/src/index.ts',
     '^aurora-dsql-orm/sequelize/register$': '<rootDir>/src/sequelize/register.ts',
-    '^aurora-dsql-orm/(local|typeorm|sequelize|sequelize7)$': '<rootDir>/src/$1/index.ts',
+    '^aurora-dsql-orm/(local|typeorm|sequelize)$': '<rootDir>/src/$1/index.ts',
   },
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/build/', ...(onCluster ? needLocalDsql : [])],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
-const doors = ['', '/typeorm', '/sequelize', '/sequelize7', '/local'];
+const doors = ['', '/typeorm', '/sequelize', '/local'];
 let consumer = '';
 
 /** A project that has installed the packed tarball, and beside it what the package's own dependencies need. */
@@ -36,7 +36,6 @@ describe('the packed package', () => {
     ['', 'DsqlPool'],
     ['/typeorm', 'createDsqlDataSource'],
     ['/sequelize', 'createDsqlSequelize'],
-    ['/sequelize7', 'DsqlDialect'],
     ['/local', 'startLocalDsql'],
   ])('can be imported as aurora-dsql-orm%s, by name', (door, name) => {
     const type = node(
@@ -52,15 +51,10 @@ describe('the packed package', () => {
         `require('aurora-dsql-orm${door}'); console.log(Object.keys(require.cache).join('\\n'))`,
         'commonjs',
       );
-    expect(loaded('/typeorm')).not.toMatch(/node_modules\/@?sequelize\/|libpg-query|\/dist\/local\//);
-    expect(loaded('/sequelize')).not.toMatch(
-      /node_modules\/(@sequelize|typeorm)\/|libpg-query|\/dist\/local\//,
-    );
-    expect(loaded('/sequelize7')).not.toMatch(
-      /node_modules\/(sequelize|typeorm)\/|libpg-query|\/dist\/local\//,
-    );
+    expect(loaded('/typeorm')).not.toMatch(/node_modules\/sequelize\/|libpg-query|\/dist\/local\//);
+    expect(loaded('/sequelize')).not.toMatch(/node_modules\/typeorm\/|libpg-query|\/dist\/local\//);
     expect(loaded('')).not.toMatch(
-      /node_modules\/(@?sequelize|typeorm)\/|credential-providers|\/dist\/local\//,
+      /node_modules\/(sequelize|typeorm)\/|credential-providers|\/dist\/local\//,
     );
   });
 
@@ -129,9 +123,7 @@ describe('the packed package', () => {
        import { createDsqlDataSource, runInTransaction } from 'aurora-dsql-orm/typeorm';
        import { attachDsql, createDsqlSequelize, dsqlBeforeConnect, inBatches } from 'aurora-dsql-orm/sequelize';
        import 'aurora-dsql-orm/sequelize/register';
-       import { DsqlDialect, runInTransaction as runInTransaction7 } from 'aurora-dsql-orm/sequelize7';
        import { startLocalDsql } from 'aurora-dsql-orm/local';
-       import { Sequelize as Sequelize7 } from '@sequelize/core';
        import { Sequelize } from 'sequelize';
        import type { DataSource } from 'typeorm';
 
@@ -151,14 +143,6 @@ describe('the packed package', () => {
        export const sum: Promise<number> = runInTransaction(dataSource, (manager) => manager.sum('account', 'balance' as never).then((total) => total ?? 0));
        export const local: Promise<string> = startLocalDsql().then(({ host }) => host);
        export const answer: Promise<number> = retryOnConflict(() => Promise.resolve(42), { maxAttempts: 3 });
-       export const seven = new Sequelize7({
-         dialect: DsqlDialect, host, pool: { max: 2 }, dsql: { commitMarkers: true },
-       });
-       export const one: Promise<number> = runInTransaction7(seven, () => Promise.resolve(1));
-       // @ts-expect-error a token is signed instead
-       new Sequelize7({ dialect: DsqlDialect, host, password: 'x' });
-       // @ts-expect-error no such option
-       new Sequelize7({ dialect: DsqlDialect, host, dsql: { retries: 1 } });
        // @ts-expect-error a token is signed instead
        createDsqlDataSource({ host, password: 'x' });
        // @ts-expect-error TLS is always verified
