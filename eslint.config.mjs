@@ -6,9 +6,9 @@ import tseslint from 'typescript-eslint';
 
 /** What each room of src may import from the other rooms: the arrows of the architecture, pointing down only. */
 const arrows = {
-  connection: [],
-  occ: ['connection'],
   sql: [],
+  connection: ['sql'],
+  occ: ['connection', 'sql'],
   schema: ['occ', 'connection', 'sql'],
   typeorm: ['schema', 'occ', 'connection', 'sql'],
   sequelize: ['schema', 'occ', 'connection', 'sql'],

@@ -17,4 +17,4 @@ export {
   type TokenSigningReason,
 } from './connection';
 export { retryOnConflict, transactionChannels, type TransactionMessage } from './occ';
-export * from './occ/every-door';
+export * from './occ/public-errors';

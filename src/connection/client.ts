@@ -6,7 +6,9 @@ import { Description } from './description';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
 import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
 import { fakedClockHint } from './refused-connection';
-import { transactionalQuery, type TransactionState } from './transaction-query';
+import type { WireConnection } from './outbox';
+import { Session, type ReportedStatus } from './session';
+import { isServersOwn, transactionalQuery } from './transaction-query';
 
 /** The options of node-postgres that keep their meaning on Aurora DSQL. */
 export type DriverOptions = Pick<
@@ -35,11 +37,14 @@ export interface DialledConfig extends ClientConfig {
  * A node-postgres `Client` of an Aurora DSQL cluster: it presents a freshly signed token, over verified TLS.
  *
  * The token exists between being signed and being sent; no property of the client holds it. BEGIN travels with the first
- * statement of its transaction, a COMMIT that did not commit is an error, and a COMMIT whose answer was lost is one of its
- * own.
+ * statement of its transaction, a COMMIT that did not commit is an error, and a COMMIT whose answer was lost is another
+ * one. When a query times out (`query_timeout`) the connection is destroyed: what the server makes of the statement is not
+ * known any more, and the next statement must not get into the middle of it.
  *
  * @throws TransactionRolledBackError from COMMIT when it was answered with ROLLBACK, or found no transaction
- * @throws CommitOutcomeUnknownError from COMMIT when the connection was lost before its answer came
+ * @throws CommitOutcomeUnknownError from COMMIT, and from a write outside a transaction, whose answer did not come
+ * @throws NotSentError when the connection had ended before the statement was written
+ * @throws MessageTooLargeError for a statement of more than 10 MiB, before anything of it is sent
  *
  * @example
  * ```ts
@@ -48,11 +53,7 @@ export interface DialledConfig extends ClientConfig {
  * ```
  */
 export class DsqlClient extends Client {
-  readonly #transaction: TransactionState = {
-    status: 'I',
-    deferredBegin: undefined,
-    beginFailure: undefined,
-  };
+  readonly #session: Session;
 
   /**
    * @param options - where and how to connect, or a connection string
@@ -65,40 +66,36 @@ export class DsqlClient extends Client {
       typeof options === 'string' ? options : splitOptions(options, driverOptionNames).connection,
     ),
   ) {
-    super({
-      ...(typeof options === 'string' ? {} : splitOptions(options, driverOptionNames).driver),
-      ...clientConfig(connection),
-    });
+    const { query_timeout: queryTimeoutMs, ...driver }: DriverOptions =
+      typeof options === 'string' ? {} : splitOptions(options, driverOptionNames).driver;
+    super({ ...driver, ...clientConfig(connection) });
     presentTokenOnce(this, connection);
-    const transaction = this.#transaction;
-    const { connection: wire } = this as unknown as { connection: EventEmitter };
-    explainFakedClock(wire, connection);
-    wire.on('readyForQuery', ({ status }: { status: TransactionState['status'] }) => {
-      transaction.status = status;
+    const { connection: wire } = this as unknown as { connection: WireConnection & EventEmitter };
+    const session = new Session(() => {
+      // First `end`: node-postgres then takes the loss for wanted, and reports it to the queries alone.
+      this.end().catch(() => undefined);
+      wire.stream.destroy();
     });
-    this.query = transactionalQuery(transaction, super.query.bind(this)) as Client['query'];
+    this.#session = session;
+    explainFakedClock(wire, connection);
+    // These come before node-postgres' own listeners, which it adds when it connects.
+    wire.on('readyForQuery', (ready: { readonly status: ReportedStatus }) => {
+      if (isServersOwn(ready)) session.serverIsReady(ready.status);
+    });
+    for (const event of ['error', 'end']) {
+      wire.on(event, () => {
+        session.connectionHasEnded();
+      });
+    }
+    // The time-outs of queries are kept here and not by node-postgres, which would go on using the connection.
+    const queryTimeout = positive(queryTimeoutMs);
+    this.query = transactionalQuery(
+      { session, wire, queryTimeoutMs: queryTimeout },
+      super.query.bind(this),
+    ) as Client['query'];
     const { host, user } = connection;
     this.once('connect', () => {
       connectionChannels.connectionOpened.publish({ host, user } satisfies ConnectionMessage);
-    });
-  }
-
-  /**
-   * Waits until the server has said how it left the session after an error that it reported: that comes after the error,
-   * and until then {@link isInTransaction} is how things were before.
-   */
-  settled(): Promise<void> {
-    const { connection, readyForQuery } = this as unknown as {
-      readonly connection: EventEmitter & { readonly stream: { readonly destroyed: boolean } };
-      readonly readyForQuery: boolean;
-    };
-    if (readyForQuery || connection.stream.destroyed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const settle = () => {
-        connection.off('readyForQuery', settle).off('end', settle);
-        resolve();
-      };
-      connection.once('readyForQuery', settle).once('end', settle);
     });
   }
 
@@ -118,9 +115,24 @@ export class DsqlClient extends Client {
     });
   }
 
-  /** Whether the last statement that was answered has left a transaction open. */
+  /** Whether a transaction was begun on this connection, and is not known to be over. */
   get isInTransaction(): boolean {
-    return this.#transaction.status !== 'I';
+    return this.#session.isInTransaction;
+  }
+
+  /**
+   * Makes the connection fit for its next user, or destroys it: one on which a transaction is open, or of which it is not
+   * known what the server is doing, must not be used again.
+   *
+   * @returns whether it can be used again
+   */
+  prepareForReuse(): boolean {
+    const session = this.#session;
+    // Nothing of it is on the server.
+    if (session.phase === 'begun' || session.phase === 'refused') session.end();
+    if (session.phase === 'idle') return true;
+    session.break();
+    return false;
   }
 }
 
@@ -138,6 +150,11 @@ export function splitOptions<Name extends string, Options extends object>(
     driver: Object.fromEntries(entries.filter(isDriver)) as Pick<Options, Name & keyof Options>,
     connection: Object.fromEntries(entries.filter((entry) => !isDriver(entry))) as Omit<Options, Name>,
   };
+}
+
+/** node-postgres takes 0 for no limit. */
+function positive(milliseconds: number | undefined): number | undefined {
+  return milliseconds !== undefined && milliseconds > 0 ? milliseconds : undefined;
 }
 
 /** A resolved connection in node-postgres' own terms, but for the token. */

@@ -28,10 +28,16 @@ export { sleep, systemTimeMs } from './real-time';
 export { fieldsOf } from './result-fields';
 export { rowsBefore } from './rows-before-error';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';
+export { isServerError } from './outcome';
 export {
+  AfterCommitError,
   CommitOutcomeUnknownError,
+  isAfterCommitError,
   isCommitOutcomeUnknownError,
+  isMessageTooLargeError,
+  isNotSentError,
   isTransactionRolledBackError,
+  MessageTooLargeError,
+  NotSentError,
   TransactionRolledBackError,
 } from './transaction-errors';
-export { hasTransactionControl, mayHoldSeveralStatements, onlyReads } from './transaction-text';

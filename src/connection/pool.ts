@@ -1,9 +1,10 @@
-import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import { Pool, type PoolClient, type PoolConfig, type QueryResult } from 'pg';
 import { DsqlClient, splitOptions, type DriverOptions } from './client';
 import { lifetimeSecs } from './lifetime';
 import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs } from './refused-connection';
+import { isSubmittable } from './transaction-query';
 
 /** The options of node-postgres' pool that keep their meaning on Aurora DSQL. */
 export type PoolOptions = Pick<
@@ -13,6 +14,8 @@ export type PoolOptions = Pick<
 
 /** The options of a {@link DsqlPool}. */
 export type DsqlPoolOptions = ConnectionOptions & DriverOptions & PoolOptions;
+
+type QueryCallback = (error: Error | undefined, result?: QueryResult) => void;
 
 /** The names of {@link PoolOptions} and {@link DriverOptions}. */
 export const poolOptionNames = [
@@ -38,6 +41,9 @@ type ConnectCallback = (
 
 /**
  * A node-postgres `Pool` of {@link DsqlClient}s: one token for each physical connection, none at check-out.
+ *
+ * A connection that is given back with its transaction open, or after a time-out, is destroyed. What `query` reports is
+ * what the client has found out: a write whose answer was lost is a CommitOutcomeUnknownError.
  *
  * At most 10 connections, 600 s idle, 30 s to connect; each lives for `maxLifetimeSecs` less a random 0 to 10 %. A
  * connection that the cluster refuses with 53300 (too many) or 53400 (too fast) is tried again, with growing random
@@ -71,11 +77,50 @@ export class DsqlPool extends Pool {
       },
     });
     this.#connectTimeoutMs = connectTimeoutMs;
+    this.query = this.#query.bind(this) as Pool['query'];
+    // Before the pool looks whether the connection has ended.
+    this.on('release', (_, client) => (client as PoolClient & DsqlClient).prepareForReuse());
     // The pool reads this once for every connection that it has opened.
     Object.defineProperty(this.options, 'maxLifetimeSeconds', {
       enumerable: true,
       get: () => lifetimeSecs(connection),
     });
+  }
+
+  /** node-postgres' own reports a lost connection before the client can say what it means, and drops the connection after every error. */
+  #query(config: unknown, values?: unknown, callback?: unknown): unknown {
+    if (isSubmittable(config) || typeof config === 'function') {
+      return (Pool.prototype.query as (...call: unknown[]) => unknown).call(this, config, values, callback);
+    }
+    const done = [values, callback].find((each) => typeof each === 'function') as QueryCallback | undefined;
+    const running = this.#queryOnce(config, typeof values === 'function' ? undefined : values);
+    if (done === undefined) return running;
+    const tell = (...outcome: Parameters<QueryCallback>) => {
+      // What it throws is not a failure of the query.
+      process.nextTick(done, ...outcome);
+    };
+    running.then(
+      (result) => {
+        tell(undefined, result);
+      },
+      (error: unknown) => {
+        tell(error as Error);
+      },
+    );
+    return undefined;
+  }
+
+  async #queryOnce(config: unknown, values: unknown): Promise<QueryResult> {
+    const client = await this.connect();
+    // The query says what is wrong with the connection.
+    const ignore = () => undefined;
+    client.on('error', ignore);
+    try {
+      return await client.query(config as string, values as unknown[]);
+    } finally {
+      client.off('error', ignore);
+      client.release();
+    }
   }
 
   override connect(): Promise<PoolClient>;

@@ -1,52 +1,28 @@
+import timers from 'node:timers';
 import { Query, type QueryResult, type Submittable } from 'pg';
+import { summarizeText, type TextSummary } from '../sql';
+import { Outbox, type WireConnection } from './outbox';
+import { isServerError, outcomeOf, unreadable, type Commits } from './outcome';
+import { DsqlError } from './errors';
 import { rememberFields } from './result-fields';
 import { rememberRowsBefore } from './rows-before-error';
-import { CommitOutcomeUnknownError, TransactionRolledBackError } from './transaction-errors';
-import {
-  mayHoldSeveralStatements,
-  onlyReads,
-  transactionVerb,
-  type TransactionVerb,
-} from './transaction-text';
-
-/** What a client remembers of the transaction that its statements stand in. */
-export interface TransactionState {
-  /** The transaction status of the last ReadyForQuery: idle, in a transaction, in a failed one. */
-  status: 'I' | 'T' | 'E';
-  /** The text of a BEGIN that has been answered and not been sent: it travels with the next statement. */
-  deferredBegin: string | undefined;
-  /** Why a deferred BEGIN failed: until the transaction is ended, its statements must not run outside one. */
-  beginFailure: unknown;
-}
+import type { ReportedStatus, Session } from './session';
+import { MessageTooLargeError, NotSentError, TransactionRolledBackError } from './transaction-errors';
 
 type Callback = (error: Error | null | undefined, result?: QueryResult | QueryResult[]) => void;
-
-/** The parts of node-postgres' connection that a query writes to. */
-interface WireConnection {
-  readonly stream: {
-    readonly destroyed: boolean;
-    cork?(): void;
-    uncork?(): void;
-    destroy(error?: Error): void;
-  };
-  readonly parsedStatements: Record<string, string>;
-  readonly submittedNamedStatements?: Record<string, string>;
-  parse(statement: { text: string; name: string; types: unknown[] }): void;
-  bind(portal: { portal: string; statement: string; values: unknown[]; binary: boolean }): void;
-  execute(portal: { portal: string; rows: number }): void;
-  query(text: string): void;
-  emit(event: 'commandComplete' | 'readyForQuery' | 'errorMessage', message: unknown): void;
-}
 
 /** The parts of node-postgres' `Query` that its types leave out. */
 interface HostQuery {
   readonly text: string;
   readonly values: readonly unknown[] | undefined;
   readonly name: string | undefined;
+  readonly rows: number | undefined;
   queryMode: string | undefined;
   callback: Callback | undefined;
   /** Of the statement that is being answered. */
   readonly _result: QueryResult<Record<string, unknown>>;
+  /** What the client failed with when it read a row. */
+  _canceledDueToError: Error | false;
   submit(connection: WireConnection): Error | null;
   handleCommandComplete(message: { text: string }, connection: WireConnection): void;
   handleError(error: Error, connection: WireConnection): void;
@@ -55,222 +31,384 @@ interface HostQuery {
 
 const BaseQuery = Query as unknown as new (config: unknown, values: unknown, callback: unknown) => HostQuery;
 
+/** The longest message that Aurora DSQL reads; it ends the connection of a longer one without a word (AWS, 2026-10-01). */
+const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
+
+/** As they were when this was loaded: the fake clock of an application's test neither strikes a query nor spares it. */
+const { setTimeout, clearTimeout } = timers;
+
+/** A ReadyForQuery that was made here, so that node-postgres goes on as after a round trip. */
+interface LocalReady {
+  readonly status: ReportedStatus;
+  readonly isLocal: true;
+}
+
+/** Whether a ReadyForQuery is one of the server's. */
+export function isServersOwn(ready: { readonly status: ReportedStatus } | LocalReady): boolean {
+  return !('isLocal' in ready);
+}
+
 /**
  * A query that knows of the transaction around it.
  *
  * BEGIN is answered at once and travels with the next statement under one Sync, so that a refused BEGIN skips the
- * statement, as pgjdbc and Npgsql do it. A COMMIT that was answered with ROLLBACK, or that finds no transaction, is an
- * error. A ROLLBACK that has nothing to roll back is not sent.
- *
- * What is answered here is answered where the server's answers come in, so node-postgres goes on as after a round trip.
+ * statement, as pgjdbc and Npgsql do it. All messages of a query are written together, or none. An error of the server is
+ * reported when the server has said how it leaves the session.
  */
 export class TransactionQuery extends BaseQuery {
-  readonly #state: TransactionState;
-  readonly verb: TransactionVerb | undefined;
-  /** What is committed, or may be, once this has been sent. */
-  #commits: 'COMMIT' | 'statement' | undefined;
+  readonly #session: Session;
+  /** What is committed, or may be, by what was written. */
+  #commits: Commits;
+  #progress: 'queued' | 'writing' | 'sent' | 'reported' = 'queued';
+  /** Why it cannot be written. */
+  #unsendable: Error | undefined;
   /** BEGIN was written before this statement, and its answer has not come. */
   #leadsWithBegin = false;
-  /** An error of this moment is about a value that cannot be sent; the server knows nothing of it. */
-  #writing = false;
-  #rolledBack = false;
+  /** It has a name that the server does not know yet. */
+  #parsesName = false;
+  #isSynced: boolean;
+  #wasRolledBack = false;
 
-  constructor(state: TransactionState, config: unknown, values: unknown, callback: unknown) {
+  constructor(session: Session, config: unknown, values: unknown, callback: unknown) {
     super(config, values, callback);
-    this.#state = state;
-    this.verb = typeof this.text === 'string' ? transactionVerb(this.text) : undefined;
+    this.#session = session;
+    this.#isSynced = this.rows === undefined;
+  }
+
+  /** What its text does. */
+  get summary(): TextSummary {
+    return summarizeText(typeof this.text === 'string' ? this.text : '');
   }
 
   override submit(connection: WireConnection): Error | null {
-    const state = this.#state;
-    if (state.beginFailure !== undefined) return this.#afterFailedBegin(connection);
-    switch (this.verb) {
-      case 'begin':
-        if (state.status !== 'I' && state.deferredBegin === undefined) break;
-        state.deferredBegin ??= this.text;
-        return answerLocally(connection, 'BEGIN', 'T');
-      case 'commit':
-        if (state.deferredBegin !== undefined) return this.#endUnsent(connection, 'COMMIT');
-        if (state.status === 'I') return new TransactionRolledBackError('absent');
+    if (this.#progress === 'reported')
+      return this.#refuse(new Error('The query had timed out before it was sent.'));
+    const session = this.#session;
+    const { verb } = this.summary;
+    switch (session.phase) {
+      case 'broken':
+        return this.#refuse(new NotSentError(this.#subject, { cause: session.breakReason }));
+      case 'refused':
+        return this.#afterRefusedBegin(connection);
+      case 'idle':
+        if (verb === 'begin') return this.#begin(connection);
+        if (verb === 'commit') return this.#refuse(new TransactionRolledBackError('absent'));
+        // There is nothing to roll back: the server has said so.
+        if (verb === 'rollback') return this.#answer(connection, 'ROLLBACK', 'I');
         break;
-      case 'rollback':
-        if (state.deferredBegin !== undefined || state.status === 'I') {
-          return this.#endUnsent(connection, 'ROLLBACK');
-        }
-        break;
-      default:
-        if (state.deferredBegin !== undefined && this.text !== '') {
-          return this.#submitAfterBegin(connection, state.deferredBegin);
-        }
+      case 'begun':
+        if (verb === 'begin') return this.#begin(connection);
+        if (verb !== undefined) return this.#endUnsent(connection, verb === 'commit' ? 'COMMIT' : 'ROLLBACK');
     }
-    if (this.verb === 'commit') this.#commits = 'COMMIT';
-    else if (state.status === 'I' && !onlyReads(this.text)) this.#commits = 'statement';
-    return this.#write(() => super.submit(connection));
+    return this.#send(connection);
   }
 
   override handleCommandComplete(message: { text: string }, connection: WireConnection): void {
     if (this.#leadsWithBegin) {
-      this.#leadsWithBegin = false;
+      this.#session.beginWasAccepted();
+      this.#forgetBegin(connection);
       return;
     }
-    if (this.verb === 'commit' && message.text === 'ROLLBACK') this.#rolledBack = true;
+    if (this.summary.verb === 'commit' && message.text === 'ROLLBACK') this.#wasRolledBack = true;
     super.handleCommandComplete(message, connection);
+    this.#isSynced = true;
   }
 
+  /** Called by node-postgres with what the server has reported, with why this could not be sent, and when the connection ends. */
   override handleError(error: Error, connection: WireConnection): void {
-    if (this.#writing) {
-      this.#report(error, connection);
-      return;
+    switch (this.#progress) {
+      case 'writing':
+        this.#unsendable = error;
+        return;
+      case 'queued':
+        this.#report(
+          error === this.#unsendable
+            ? error
+            : new NotSentError(this.#subject, { cause: this.#session.breakReason ?? error }),
+          connection,
+        );
+        return;
+      case 'sent':
+        if (isServerError(error)) this.#hold(error, connection);
+        else this.#report(outcomeOf(error, this.#commits), connection);
     }
-    if (this.#leadsWithBegin) {
-      this.#leadsWithBegin = false;
-      this.#state.beginFailure = error;
-      // node-postgres took the answer to the Parse of BEGIN for that of this statement.
-      if (this.name !== undefined) {
-        Reflect.deleteProperty(connection.parsedStatements, this.name);
-        Reflect.deleteProperty(connection.submittedNamedStatements ?? {}, this.name);
-      }
-    }
-    if (this.#commits === 'statement') rememberRowsBefore(error, this._result.rows);
-    this.#report(this.outcomeOf(error), connection);
-  }
-
-  /** An error that says nothing about what was sent and may have been committed, said as such. */
-  outcomeOf(error: Error): Error {
-    return this.#commits === undefined || isDecision(error)
-      ? error
-      : new CommitOutcomeUnknownError({ cause: error }, this.#commits);
-  }
-
-  /** What is reported here is said as it is. */
-  #report(error: Error, connection: WireConnection): void {
-    this.#commits = undefined;
-    super.handleError(error, connection);
   }
 
   override handleReadyForQuery(connection: WireConnection): void {
-    if (this.#rolledBack) this.#report(new TransactionRolledBackError('aborted'), connection);
-    else super.handleReadyForQuery(connection);
-  }
-
-  #submitAfterBegin(connection: WireConnection, begin: string): Error | null {
-    this.#state.deferredBegin = undefined;
-    this.#leadsWithBegin = true;
-    this.queryMode = 'extended';
-    const { stream } = connection;
-    stream.cork?.();
-    try {
-      connection.parse({ text: begin, name: '', types: [] });
-      connection.bind({ portal: '', statement: '', values: [], binary: false });
-      connection.execute({ portal: '', rows: 0 });
-      return this.#write(() => super.submit(connection));
-    } finally {
-      stream.uncork?.();
+    if (this.#progress === 'reported') return;
+    const { _canceledDueToError: rowError } = this;
+    if (this.#wasRolledBack) this.#report(new TransactionRolledBackError('aborted'), connection);
+    else if (rowError) this.#report(unreadable(rowError, this.#commits), connection);
+    else {
+      this.#progress = 'reported';
+      super.handleReadyForQuery(connection);
     }
   }
 
-  #write(submit: () => Error | null): Error | null {
-    this.#writing = true;
-    try {
-      return submit();
-    } finally {
-      this.#writing = false;
+  /** The client will not wait any longer. */
+  timeOut(connection: WireConnection): void {
+    const error = new Error('Query read timeout');
+    if (this.#progress === 'sent') {
+      this.#session.break(error);
+      this.#report(outcomeOf(error, this.#commits), connection);
+    } else if (this.#progress === 'queued') {
+      // Nothing of it was sent. But what comes behind BEGIN, COMMIT or ROLLBACK was meant for another state.
+      if (this.summary.controlsTransaction) this.#session.break(error);
+      this.#report(error, connection);
     }
   }
 
-  #endUnsent(connection: WireConnection, tag: string): null {
-    this.#state.deferredBegin = undefined;
-    return answerLocally(connection, tag, 'I');
+  get #subject(): 'COMMIT' | 'statement' {
+    return this.summary.mayCommit ? 'COMMIT' : 'statement';
   }
 
-  /** As PostgreSQL answers in a transaction that has failed. */
-  #afterFailedBegin(connection: WireConnection): Error | null {
-    const cause = this.#state.beginFailure;
-    if (this.verb === 'commit' || this.verb === 'rollback') {
-      this.#state.beginFailure = undefined;
-      return answerLocally(connection, 'ROLLBACK', 'I');
+  #begin(connection: WireConnection): null {
+    this.#session.begin(this.text);
+    return this.#answer(connection, 'BEGIN', 'T');
+  }
+
+  #endUnsent(connection: WireConnection, tag: 'COMMIT' | 'ROLLBACK'): null {
+    this.#session.end();
+    return this.#answer(connection, tag, 'I');
+  }
+
+  /** As PostgreSQL answers in a transaction that has failed; the server has none. */
+  #afterRefusedBegin(connection: WireConnection): Error | null {
+    const { verb } = this.summary;
+    if (verb === 'commit' || verb === 'rollback') {
+      return this.#endUnsent(connection, 'ROLLBACK');
     }
-    return Object.assign(
-      new Error('current transaction is aborted, commands ignored until end of transaction block', { cause }),
-      { code: '25P02', severity: 'ERROR' },
+    return this.#refuse(
+      Object.assign(
+        new Error('current transaction is aborted, commands ignored until end of transaction block'),
+        {
+          code: '25P02',
+          severity: 'ERROR',
+          cause: this.#session.refusal,
+        },
+      ),
     );
   }
-}
 
-/** Sends a deferred BEGIN by itself, before something that it cannot travel with. */
-class LoneBeginQuery extends BaseQuery {
-  readonly #state: TransactionState;
-
-  constructor(state: TransactionState) {
-    super('BEGIN', undefined, () => undefined);
-    this.#state = state;
+  #answer(connection: WireConnection, tag: string, status: ReportedStatus): null {
+    this.#progress = 'sent';
+    return answer(connection, tag, status);
   }
 
-  override submit(connection: WireConnection): Error | null {
-    const { deferredBegin, status } = this.#state;
-    if (deferredBegin === undefined) return answerLocally(connection, 'BEGIN', status);
-    this.#state.deferredBegin = undefined;
-    connection.query(deferredBegin);
+  #refuse(error: Error): Error {
+    this.#unsendable = error;
+    return error;
+  }
+
+  #send(connection: WireConnection): Error | null {
+    const session = this.#session;
+    const { statements, mayCommit, onlyReads } = this.summary;
+    const leadsWithBegin = session.phase === 'begun' && (statements > 0 || this.text === undefined);
+    const outbox = new Outbox(connection);
+    const isKnown = this.#isNameKnown(connection);
+    const refusal = this.#write(outbox.connection, leadsWithBegin) ?? tooLarge(outbox);
+    if (refusal !== undefined || !connection.stream.writable) {
+      if (!isKnown) this.#forgetName(connection);
+      return this.#refuse(refusal ?? new NotSentError(this.#subject));
+    }
+    this.#parsesName = !isKnown;
+    this.#leadsWithBegin = leadsWithBegin;
+    if (mayCommit) this.#commits = 'COMMIT';
+    else if (session.phase === 'idle' && !onlyReads) this.#commits = 'statement';
+    this.#progress = 'sent';
+    if (leadsWithBegin) session.beginWasSent();
+    outbox.send();
     return null;
   }
 
-  /** What comes after it would run outside the transaction, so nothing may come after it. */
+  #write(connection: WireConnection, leadsWithBegin: boolean): Error | undefined {
+    this.#progress = 'writing';
+    try {
+      if (leadsWithBegin) {
+        this.queryMode = 'extended';
+        connection.parse({ text: this.#session.unsentBegin, name: '', types: [] });
+        connection.bind({ portal: '', statement: '', values: [], binary: false });
+        connection.execute({ portal: '', rows: 0 });
+      }
+      return super.submit(connection) ?? this.#unsendable;
+    } finally {
+      this.#progress = 'queued';
+    }
+  }
+
+  /** Keeps an error of the server until it has said how it leaves the session, or the connection has ended. */
+  #hold(error: Error, connection: WireConnection): void {
+    if (this.#leadsWithBegin) {
+      this.#session.beginWasRefused(error);
+      this.#forgetBegin(connection);
+    }
+    if (this.#commits === 'statement') rememberRowsBefore(error, this._result.rows);
+    // What is read page by page has sent no Sync yet, and without one the server does not go on.
+    if (!this.#isSynced) connection.sync();
+    this.#isSynced = true;
+    this.#session.whenReady(() => {
+      this.#report(outcomeOf(error, this.#commits), connection);
+    });
+  }
+
+  #report(error: Error, connection: WireConnection): void {
+    if (this.#progress === 'reported') return;
+    this.#progress = 'reported';
+    // It would hide the error.
+    this._canceledDueToError = false;
+    super.handleError(error, connection);
+  }
+
+  /** node-postgres takes the answer to the Parse of BEGIN for that of this statement, and its name for parsed. */
+  #forgetBegin(connection: WireConnection): void {
+    this.#leadsWithBegin = false;
+    if (this.#parsesName) this.#forgetName(connection);
+  }
+
+  #isNameKnown({ parsedStatements, submittedNamedStatements = {} }: WireConnection): boolean {
+    const { name } = this;
+    return (
+      name !== undefined &&
+      (Object.hasOwn(parsedStatements, name) || Object.hasOwn(submittedNamedStatements, name))
+    );
+  }
+
+  #forgetName({ parsedStatements, submittedNamedStatements = {} }: WireConnection): void {
+    if (this.name === undefined) return;
+    Reflect.deleteProperty(parsedStatements, this.name);
+    Reflect.deleteProperty(submittedNamedStatements, this.name);
+  }
+}
+
+/** Sends BEGIN by itself, before something that it cannot travel with. */
+class LoneBeginQuery extends BaseQuery {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    super('BEGIN', undefined, () => undefined);
+    this.#session = session;
+  }
+
+  override submit(connection: WireConnection): Error | null {
+    if (this.#session.phase !== 'begun') return answer(connection, 'BEGIN', 'I');
+    this.#session.beginWasSent();
+    connection.query(this.#session.unsentBegin);
+    return null;
+  }
+
+  override handleCommandComplete(message: { text: string }, connection: WireConnection): void {
+    this.#session.beginWasAccepted();
+    super.handleCommandComplete(message, connection);
+  }
+
+  /** What comes behind it would run outside the transaction, so nothing may come behind it. */
   override handleError(error: Error, connection: WireConnection): void {
-    connection.stream.destroy(error);
+    this.#session.break(error);
     super.handleError(error, connection);
   }
 }
 
 type RunQuery = (query: Submittable, values?: unknown, callback?: unknown) => unknown;
 
+/** What a {@link transactionalQuery} belongs to. */
+interface QueryOwner {
+  readonly session: Session;
+  readonly wire: WireConnection;
+  /** How long a query may take that does not say so itself, in milliseconds. */
+  readonly queryTimeoutMs: number | undefined;
+}
+
 /**
  * A client's `query` method, for every form in which node-postgres is called.
  *
  * @param run - the method as node-postgres has it
  */
-export function transactionalQuery(state: TransactionState, run: RunQuery) {
+export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner, run: RunQuery) {
   /** A BEGIN was queued, and nothing behind it yet. */
   let beginIsLast = false;
 
+  const sendLoneBegin = () => {
+    if (beginIsLast) run(new LoneBeginQuery(session) as unknown as Submittable);
+    beginIsLast = false;
+  };
+
   return (config: unknown, values?: unknown, callback?: unknown): unknown => {
     if (isSubmittable(config)) {
-      if (beginIsLast) run(new LoneBeginQuery(state) as unknown as Submittable);
-      beginIsLast = false;
-      return run(config, values, callback);
+      sendLoneBegin();
+      return run(watch(session, config), values, callback);
     }
-    const query = new TransactionQuery(state, config, values, callback);
-    if (beginIsLast && mayHoldSeveralStatements(query.text, query.values)) {
-      run(new LoneBeginQuery(state) as unknown as Submittable);
-    }
-    beginIsLast = query.verb === 'begin';
-    Object.assign(query, { query_timeout: (config as { query_timeout?: unknown }).query_timeout });
-    if (query.callback === undefined) return promised(query, run);
-    query.callback = telling(query, query.callback);
-    run(query as unknown as Submittable);
+    const query = new TransactionQuery(session, config, values, callback);
+    const { verb, statements } = query.summary;
+    if (statements > 1) sendLoneBegin();
+    beginIsLast = verb === 'begin';
+    const { query_timeout: timeoutMs = queryTimeoutMs } = (config ?? {}) as {
+      readonly query_timeout?: number;
+    };
+    const start = (done: Callback): void => {
+      const timer = timeoutMs
+        ? setTimeout(() => {
+            query.timeOut(wire);
+          }, timeoutMs)
+        : undefined;
+      query.callback = (error, result) => {
+        clearTimeout(timer);
+        if (!error) rememberFields(result);
+        done(error, result);
+      };
+      run(query as unknown as Submittable);
+    };
+    if (query.callback === undefined) return promised(start);
+    start(query.callback);
     return undefined;
   };
 }
 
-function isSubmittable(config: unknown): config is Submittable {
-  return typeof (config as { submit?: unknown }).submit === 'function';
+/** Whether node-postgres takes it for a query that sends itself, such as a cursor. */
+export function isSubmittable(config: unknown): config is Submittable {
+  return typeof (config as Partial<Submittable> | undefined)?.submit === 'function';
 }
 
-/** node-postgres reports a `query_timeout` to the callback, past the query. */
-function telling(query: TransactionQuery, callback: Callback): Callback {
-  return (error, result) => {
-    if (!error) rememberFields(result);
-    callback(error ? query.outcomeOf(error) : error, result);
+/** The parts of a cursor, a stream or a COPY that are looked at here. */
+interface WatchedQuery {
+  readonly text?: unknown;
+  submit(connection: WireConnection): unknown;
+  handleError(error: Error, connection: WireConnection): void;
+}
+
+/**
+ * Sees to it that a query that sends itself reports an unknown outcome, too.
+ *
+ * @returns the same object: its owner listens to it
+ */
+function watch(session: Session, query: Submittable): Submittable {
+  const watched = query as unknown as WatchedQuery;
+  const { mayCommit, onlyReads, controlsTransaction } = summarizeText(
+    typeof watched.text === 'string' ? watched.text : '',
+  );
+  const submit = watched.submit.bind(watched);
+  const handleError = watched.handleError.bind(watched);
+  let commits: Commits;
+  watched.submit = (connection) => {
+    if (controlsTransaction) {
+      return new DsqlError('Transaction control was not sent: pass its text to query(), not a query object.');
+    }
+    if (session.phase === 'broken') return new NotSentError('statement', { cause: session.breakReason });
+    if (session.phase === 'idle' && !onlyReads) commits = mayCommit ? 'COMMIT' : 'statement';
+    return submit(connection);
   };
+  watched.handleError = (error, connection) => {
+    handleError(outcomeOf(error, commits), connection);
+  };
+  return query;
 }
 
-async function promised(query: TransactionQuery, run: RunQuery): Promise<unknown> {
+async function promised(start: (done: Callback) => void): Promise<unknown> {
   try {
     return await new Promise((resolve, reject) => {
-      query.callback = telling(query, (error, result) => {
+      start((error, result) => {
         if (error) reject(error);
         else resolve(result);
       });
-      run(query as unknown as Submittable);
     });
   } catch (error) {
     // As node-postgres does: the stack should lead to the caller and not to the socket.
@@ -279,21 +417,17 @@ async function promised(query: TransactionQuery, run: RunQuery): Promise<unknown
   }
 }
 
-/** Not before node-postgres has noted that the query is under way. */
-function answerLocally(connection: WireConnection, tag: string, status: TransactionState['status']): null {
+/** Answers where the server's answers come in, and not before node-postgres has noted that the query is under way. */
+function answer(connection: WireConnection, tag: string, status: ReportedStatus): null {
   process.nextTick(() => {
-    if (connection.stream.destroyed) return;
     connection.emit('commandComplete', { text: tag });
-    connection.emit('readyForQuery', { status });
+    connection.emit('readyForQuery', { status, isLocal: true } satisfies LocalReady);
   });
   return null;
 }
 
-/**
- * Whether what failed is known not to have been committed: the server said so itself, went on, and was not `unavailable`
- * (XX000, AWS user guide, troubleshooting, 2026-09-08).
- */
-function isDecision(error: Error): boolean {
-  const { code, severity } = error as { readonly code?: unknown; readonly severity?: unknown };
-  return typeof code === 'string' && severity === 'ERROR' && !/^(?:XX|08|57P|40003)/.test(code);
+function tooLarge({ longestMessageBytes }: Outbox): Error | undefined {
+  return longestMessageBytes > MAX_MESSAGE_BYTES
+    ? new MessageTooLargeError(longestMessageBytes, MAX_MESSAGE_BYTES)
+    : undefined;
 }

@@ -1,4 +1,4 @@
-import { isAfterCommitError } from './errors';
+import { isAfterCommitError } from '../connection';
 
 /** The properties under which node-postgres, TypeORM, Sequelize and plain JavaScript keep the error that they wrap. */
 const WRAPPED_IN = ['cause', 'driverError', 'parent', 'original'] as const;

@@ -63,23 +63,3 @@ export class UnsupportedFeatureError extends DsqlError {
 export function isUnsupportedFeatureError(error: unknown): error is UnsupportedFeatureError {
   return error instanceof UnsupportedFeatureError;
 }
-
-/**
- * The transaction was committed, but what was to run after the commit failed. Running the transaction again would do it
- * twice, so neither this package nor `isOccConflict` takes the `cause` for a failure of the transaction.
- */
-export class AfterCommitError extends DsqlError {
-  override readonly name = 'AfterCommitError';
-
-  constructor(options: { readonly cause: unknown }) {
-    super(
-      'The transaction was committed, but what was to run after it failed; the cause says why. Do not run the transaction again.',
-      options,
-    );
-  }
-}
-
-/** Whether `error` is an {@link AfterCommitError}. */
-export function isAfterCommitError(error: unknown): error is AfterCommitError {
-  return error instanceof AfterCommitError;
-}

@@ -3,8 +3,6 @@ export { COMMIT_MARKER_TABLE, CommitMarkers, type RunStatement } from './commit-
 export { findInChain, isOccConflict, isSchemaConflict, sqlStateOf } from './conflict';
 export { transactionChannels, type TransactionMessage } from './diagnostics';
 export {
-  AfterCommitError,
-  isAfterCommitError,
   isNestedTransactionError,
   isRetryExhaustedError,
   isUnsupportedFeatureError,

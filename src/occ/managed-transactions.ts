@@ -1,4 +1,4 @@
-import { AfterCommitError, isAfterCommitError } from './errors';
+import { AfterCommitError, isAfterCommitError } from '../connection';
 import { CommitMarkers, type RunStatement } from './commit-markers';
 import type { InstanceMemory, TouchedInstances } from './instance-memory';
 import { withMarker, type StatementTransaction } from './marked-statement';

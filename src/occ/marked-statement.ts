@@ -1,4 +1,4 @@
-import { mayHoldSeveralStatements } from '../connection';
+import { summarizeText } from '../sql';
 import { COMMIT_MARKER_TABLE, type CommitMarkers } from './commit-markers';
 import type { RunnableTransaction } from './transaction-runner';
 
@@ -12,18 +12,13 @@ export interface StatementTransaction<T> {
   rollback(): Promise<unknown>;
 }
 
-const COMMENTS = '(?:\\s|--[^\\n]*\\n|/\\*[^]*?\\*/)*';
-const WRITE = new RegExp(
-  `^${COMMENTS}(?:INSERT|UPDATE|DELETE|MERGE|WITH\\b[^]*?\\b(?:INSERT|UPDATE|DELETE))\\b`,
-  'i',
-);
-
 /**
- * Whether a statement that stands alone can be given a marker: one that writes rows. DDL cannot stand in one transaction
- * with a row, and of a text with several statements it is not known where the transactions in it end.
+ * Whether an autocommit statement can be given a marker: one that writes rows. DDL cannot be in one transaction with a row,
+ * and of a text with several statements it is not known where the transactions in it end.
  */
 export function canBeMarked(text: string): boolean {
-  return WRITE.test(text) && !mayHoldSeveralStatements(text) && !text.includes(COMMIT_MARKER_TABLE);
+  const { statements, writesRows } = summarizeText(text);
+  return statements === 1 && writesRows && !text.includes(COMMIT_MARKER_TABLE);
 }
 
 /**

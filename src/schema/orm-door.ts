@@ -1,5 +1,5 @@
 /** What the door of every ORM hands out. */
-export * from '../occ/every-door';
+export * from '../occ/public-errors';
 export type { NestedMode, TransactionCounters, TransactionDefaults, TransactionOptions } from '../occ';
 export { isSchemaJobError, SchemaJobError, type SchemaJob } from './schema-job-error';
 export type { SchemaProgress } from './schema-runner';

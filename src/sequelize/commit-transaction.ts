@@ -2,12 +2,13 @@ import { QueryTypes } from 'sequelize';
 import type { QueryResult } from 'pg';
 import type { Transaction } from 'sequelize/lib/transaction';
 import {
+  AfterCommitError,
   CommitOutcomeUnknownError,
   isCommitOutcomeUnknownError,
   isTransactionRolledBackError,
   TransactionRolledBackError,
 } from '../connection';
-import { AfterCommitError, findInChain, sqlStateOf, type TransactionOutcome } from '../occ';
+import { findInChain, sqlStateOf, type TransactionOutcome } from '../occ';
 
 /** How far a COMMIT has come. Query hooks run before and after, and may fail there. */
 export interface CommitProgress {

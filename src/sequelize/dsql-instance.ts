@@ -1,6 +1,6 @@
 import type { Model, ModelStatic, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
-import { hasTransactionControl } from '../connection';
+import { summarizeText } from '../sql';
 import {
   canBeMarked,
   NestedTransactionError,
@@ -86,7 +86,7 @@ export class DsqlInstance {
       }
     }
     const send = () => this.#hostQuery(sql, options);
-    if (hasTransactionControl(text)) return send();
+    if (summarizeText(text).controlsTransaction) return send();
     const label = statementLabel(text, options);
     if (this.#transactions.defaults.commitMarkers && canBeMarked(text)) {
       return this.#transactions.runMarked(() => this.#beginFor(sql, options), label);

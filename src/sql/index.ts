@@ -30,6 +30,8 @@ export type {
   TableName,
 } from './statement';
 export { nameOf, tokensOf } from './scan';
+export { summarizeText } from './text-summary';
+export type { TextSummary, TransactionVerb } from './text-summary';
 export type { Token } from './scan';
 export { createdEnum, defaultName, formattedType, sortsByBytes, tableNameOf, translate } from './translate';
 export type {

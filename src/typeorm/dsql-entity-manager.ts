@@ -3,15 +3,15 @@ import { EntityManager, EntitySchema, QueryFailedError } from 'typeorm';
 import type { DataSource, EntityTarget, InsertResult, ObjectLiteral, QueryRunner } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import {
+  AfterCommitError,
   CommitOutcomeUnknownError,
+  isAfterCommitError,
   isCommitOutcomeUnknownError,
   isDsqlError,
   TransactionRolledBackError,
 } from '../connection';
 import {
-  AfterCommitError,
   findInChain,
-  isAfterCommitError,
   isOccConflict,
   NestedTransactionError,
   resolveTransactionOptions,

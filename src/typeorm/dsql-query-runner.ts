@@ -10,16 +10,14 @@ import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryR
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
 import type { BroadcasterResult } from 'typeorm/subscriber/BroadcasterResult.js';
 import {
+  AfterCommitError,
   DsqlError,
   fieldsOf,
   isDsqlError,
-  mayHoldSeveralStatements,
-  onlyReads,
   TransactionRolledBackError,
   type DsqlClient,
 } from '../connection';
 import {
-  AfterCommitError,
   canBeMarked,
   findInChain,
   isOccConflict,
@@ -30,6 +28,7 @@ import {
   type StatementTransaction,
 } from '../occ';
 import { asNumbers, type ReadCatalogue } from '../schema';
+import { summarizeText } from '../sql';
 import { AllottedKeys } from './allotted-keys';
 import { clearTable } from './clear-table';
 import type { DsqlDriver } from './dsql-driver';
@@ -45,8 +44,6 @@ type Statement = Parameters<PostgresQueryRunner['query']>;
 
 /** What TypeORM sends to end a transaction. */
 const isEnd = (text: string) => text === 'COMMIT' || text === 'ROLLBACK';
-
-const INSERT = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*INSERT\s/i;
 
 /** A longer label would only fill the memory: what conflicts are statements on the same table. */
 const LABEL_LENGTH = 200;
@@ -379,7 +376,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
 
   #standsAlone([text, parameters]: Statement): boolean {
     if (this.isTransactionActive || this.#client?.isInTransaction === true) return false;
-    return !mayHoldSeveralStatements(text, Array.isArray(parameters) ? parameters : []);
+    const hasParameters = Array.isArray(parameters) && parameters.length > 0;
+    return hasParameters || summarizeText(text).statements <= 1;
   }
 
   async #sendInTransaction(statement: Statement): Promise<unknown> {
@@ -391,7 +389,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       );
     }
     if (scope !== undefined && text !== 'START TRANSACTION') scope.isUsed = true;
-    const counted = isEnd(text) || onlyReads(text) ? undefined : scope;
+    const counted = isEnd(text) || summarizeText(text).onlyReads ? undefined : scope;
     if (counted !== undefined) counted.unfinished++;
     this.#isEnding = isEnd(text);
     this.#noteRecord(statement);
@@ -414,7 +412,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   #noteRecord(statement: Statement): void {
     const [text] = statement;
     if (text === 'START TRANSACTION') this.#records = this.#isMigrating ? [] : undefined;
-    else if (isEnd(text) || onlyReads(text)) return;
+    else if (isEnd(text) || summarizeText(text).onlyReads) return;
     else if (this.#migration === undefined) this.#records?.push(statement);
     else this.#records = undefined;
   }
@@ -446,7 +444,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
 
   async #sendWithKeys(statement: Statement, keys: AllottedKeys | undefined): Promise<unknown> {
     const [text, ...rest] = statement;
-    if (keys === undefined || !INSERT.test(text)) return this.#send(statement);
+    if (keys === undefined || summarizeText(text).firstWord !== 'INSERT') return this.#send(statement);
     const send = async (sql: string) => {
       const answer = await this.#send([sql, ...rest]);
       return { result: answer, rows: rowsOf(answer)?.[0] ?? [] };
@@ -461,8 +459,6 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       await this.#giveKeysAsNumbers(result, statement[0]);
       return result;
     } catch (error) {
-      // Only what the server reports as an ERROR is followed by how it leaves the session.
-      if ((error as { severity?: unknown }).severity === 'ERROR') await this.#client?.settled();
       // Ours say more than the QueryFailedError that the host makes of every error.
       throw findInChain(error, isDsqlError) ?? (await withExplanation(error));
     }

@@ -1,11 +1,17 @@
-/** What every door hands out: the errors, and how they are told apart. */
+/** The errors that every entry point exports, and how they are told apart. */
 export {
+  AfterCommitError,
   CommitOutcomeUnknownError,
   ConfigurationError,
+  isAfterCommitError,
   isCommitOutcomeUnknownError,
   isConfigurationError,
+  isMessageTooLargeError,
+  isNotSentError,
   isTokenSigningError,
   isTransactionRolledBackError,
+  MessageTooLargeError,
+  NotSentError,
   TokenSigningError,
   TransactionRolledBackError,
   type TokenSigningReason,
@@ -13,8 +19,6 @@ export {
 export { classifyError, type ErrorClass, type ErrorKind } from './classify-error';
 export { isOccConflict } from './conflict';
 export {
-  AfterCommitError,
-  isAfterCommitError,
   isNestedTransactionError,
   isRetryExhaustedError,
   isUnsupportedFeatureError,

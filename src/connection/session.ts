@@ -1,0 +1,124 @@
+/**
+ * What a connection is doing:
+ * - `idle`: the server has said that no transaction is open, and none was begun since;
+ * - `begun`: BEGIN was answered here and not sent; it travels with the next statement;
+ * - `beginning`: BEGIN was written with the first statement, and the server has not answered it;
+ * - `open`: the server has said that a transaction is open;
+ * - `failed`: the server has said that an error has ended what the transaction can do, but for ROLLBACK;
+ * - `refused`: the server has refused BEGIN, so nothing of the transaction may run until its caller ends it;
+ * - `broken`: the client has failed, or the connection has ended. Nothing is sent any more.
+ */
+export type SessionPhase = 'idle' | 'begun' | 'beginning' | 'open' | 'failed' | 'refused' | 'broken';
+
+/** The transaction status in ReadyForQuery: idle, in a transaction, in one that has failed. */
+export type ReportedStatus = 'I' | 'T' | 'E';
+
+const phaseOf = { I: 'idle', T: 'open', E: 'failed' } as const satisfies Record<ReportedStatus, SessionPhase>;
+
+/**
+ * The state of one connection, and the only place that decides it.
+ *
+ * There are three kinds of events. What the **server** says ({@link Session.serverIsReady},
+ * {@link Session.beginWasAccepted}, {@link Session.beginWasRefused}) moves it on. What the **caller** asks for and needs
+ * no server ({@link Session.begin}, {@link Session.end}) is allowed only where nothing was written. When the **client**
+ * fails ({@link Session.break}) nobody knows what the server is doing, so the connection is destroyed.
+ */
+export class Session {
+  #phase: SessionPhase = 'idle';
+  #unsentBegin = '';
+  #refusal: Error | undefined;
+  #breakReason: Error | undefined;
+  #atReady: (() => void) | undefined;
+  readonly #destroy: () => void;
+
+  /** @param destroy - ends the connection at once, whatever is under way on it */
+  constructor(destroy: () => void) {
+    this.#destroy = destroy;
+  }
+
+  get phase(): SessionPhase {
+    return this.#phase;
+  }
+
+  /** Whether a transaction was begun and is not known to be over. */
+  get isInTransaction(): boolean {
+    return this.#phase !== 'idle' && this.#phase !== 'broken';
+  }
+
+  /** The text of the BEGIN that waits for its first statement. */
+  get unsentBegin(): string {
+    return this.#unsentBegin;
+  }
+
+  /** Why the server refused BEGIN. */
+  get refusal(): Error | undefined {
+    return this.#refusal;
+  }
+
+  /** What the client has failed with. */
+  get breakReason(): Error | undefined {
+    return this.#breakReason;
+  }
+
+  /** The caller begins a transaction: BEGIN is kept for its first statement. */
+  begin(text: string): void {
+    this.#phase = 'begun';
+    this.#unsentBegin = text;
+  }
+
+  /** The caller ends a transaction of which the server has nothing. */
+  end(): void {
+    this.#phase = 'idle';
+    this.#refusal = undefined;
+  }
+
+  /** BEGIN was written. */
+  beginWasSent(): void {
+    this.#phase = 'beginning';
+  }
+
+  /** The server has answered BEGIN. */
+  beginWasAccepted(): void {
+    if (this.#phase === 'beginning') this.#phase = 'open';
+  }
+
+  /** The server has answered BEGIN with an error, and skips the statement that came with it. */
+  beginWasRefused(error: Error): void {
+    if (this.#phase !== 'beginning') return;
+    this.#phase = 'refused';
+    this.#refusal = error;
+  }
+
+  /** The server has answered all that was sent, and says how it has left the session. */
+  serverIsReady(status: ReportedStatus): void {
+    const isSettled = this.#phase === 'broken' || this.#phase === 'refused';
+    if (!isSettled) this.#phase = phaseOf[status];
+    this.#tellReady();
+  }
+
+  /** The client has failed while an answer was due. What the server makes of the transaction is not known. */
+  break(reason?: Error): void {
+    if (this.#phase === 'broken') return;
+    this.#phase = 'broken';
+    this.#breakReason = reason;
+    this.#destroy();
+  }
+
+  /** The connection has ended. */
+  connectionHasEnded(): void {
+    this.#phase = 'broken';
+    this.#tellReady();
+  }
+
+  /** Runs `report` when the server has said how an error has left the session, or can say it no more. */
+  whenReady(report: () => void): void {
+    if (this.#phase === 'broken') report();
+    else this.#atReady = report;
+  }
+
+  #tellReady(): void {
+    const report = this.#atReady;
+    this.#atReady = undefined;
+    report?.();
+  }
+}
