@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { DsqlPool, isOccConflict } from '../src';
 import { startLocalDsql, type LocalDsql } from '../src/local';
-import { TransactionRunner } from '../src/occ';
+import { TransactionRunner, type Admit } from '../src/occ';
 
 /**
  * Read-modify-write transactions of several workers on a few rows, under three policies in the same run: the two that
@@ -15,7 +15,10 @@ import { TransactionRunner } from '../src/occ';
  */
 
 /** Runs a transaction until it is committed; `false` when it gives up. */
-type Policy = (transaction: () => Promise<void>) => Promise<boolean>;
+type Policy = (transaction: (admit: Admit) => Promise<void>) => Promise<boolean>;
+
+/** Of a policy that admits everything. */
+const admitAtOnce: Admit = () => Promise.resolve(false);
 
 interface Cell {
   readonly workers: number;
@@ -36,7 +39,7 @@ function awsPolicy(retries: number, baseDelayMs: number, maxDelayMs: number): Po
   return async (transaction) => {
     for (let attempt = 0; ; attempt++) {
       try {
-        await transaction();
+        await transaction(admitAtOnce);
         return true;
       } catch (error) {
         if (!isOccConflict(error)) throw error;
@@ -51,7 +54,7 @@ function awsPolicy(retries: number, baseDelayMs: number, maxDelayMs: number): Po
 function ourPolicy(): Policy {
   const runner = new TransactionRunner();
   return async (transaction) => {
-    await runner.run({ work: ourPolicy, attempt: transaction });
+    await runner.run({ attempt: ({ admit }) => transaction(admit) });
     return true;
   };
 }
@@ -67,13 +70,19 @@ async function run(pool: DsqlPool, cell: Cell, policy: Policy, seconds: number):
   let gaveUp = 0;
   let attempts = 0;
   const end = performance.now() + seconds * 1000;
-  const transaction = async () => {
+  const transaction = async (admit: Admit) => {
     attempts++;
     const id = 1 + Math.floor(Math.random() * cell.rows);
-    const client = await pool.connect();
+    const first = { text: 'SELECT value FROM counter WHERE id = $1', values: [id] };
+    let client = await pool.connect();
+    const giveBack = () => {
+      client.release();
+      return Promise.resolve();
+    };
+    if (await admit(first, giveBack)) client = await pool.connect();
     try {
       await client.query('BEGIN');
-      const { rows } = await client.query<{ value: number }>('SELECT value FROM counter WHERE id = $1', [id]);
+      const { rows } = await client.query<{ value: number }>(first);
       if (cell.thinkMs > 0) await sleep(cell.thinkMs * Math.random() ** 2);
       await client.query('UPDATE counter SET value = $2 WHERE id = $1', [id, (rows[0]?.value ?? 0) + 1]);
       await client.query('COMMIT');

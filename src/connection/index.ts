@@ -24,7 +24,7 @@ export { oneConnectionPerWaiter } from './one-connection-per-waiter';
 export { openClient } from './open-client';
 export { resolveConnection, unknownOption, type ConnectionOptions, type ResolvedConnection } from './options';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
-export { sleep, systemTimeMs } from './real-time';
+export { elapsedMs, sleep, systemTimeMs } from './real-time';
 export { fieldsOf } from './result-fields';
 export { rowsBefore } from './rows-before-error';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';

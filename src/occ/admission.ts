@@ -1,243 +1,209 @@
-/** How a transaction that was admitted ended. */
-export type AttemptOutcome = 'committed' | 'conflict' | 'failed';
+import { elapsedMs } from '../connection';
+import type { StatementKey } from './admission-key';
+import { AdmissionWindow, type Admitted, type Applicant, type AttemptOutcome } from './admission-window';
+import { RecentlyUsed, type Forgettable } from './recently-used';
 
-/** Tells the admission that an attempt has ended. Called once. */
-export type Leave = (outcome: AttemptOutcome) => void;
+/** How long something is remembered that no attempt conflicts on or waits for any more, in milliseconds. */
+const REMEMBERED_MS = 10_000;
 
-interface Waiter {
-  /** When its transaction began, by the monotonic clock. */
-  readonly since: number;
-  readonly admit: (leave: Leave) => void;
+/** How many kinds are remembered that are not in use, and how many keys of each. */
+const MAX_KINDS = 200;
+const MAX_KEYS = 200;
+
+/** How many attempts a share of conflicts is about. */
+const MEMORY = 64;
+
+/** So many conflicts that no key foretold are no accident any more. */
+const EVIDENCE = 4;
+
+/** So many times as often as others do attempts conflict whose key tells something. */
+const TELLING = 4;
+
+/** With less conflicts among newcomers it costs less to run some of them again than to let all of them queue. */
+const WORTH_QUEUEING = 0.1;
+
+/** How often what was looked for was found lately. */
+class Share {
+  attempts = 0;
+  hits = 0;
+
+  get value(): number {
+    return this.attempts === 0 ? 0 : this.hits / this.attempts;
+  }
+
+  add(isHit: boolean): void {
+    this.attempts += 1 - this.attempts / MEMORY;
+    this.hits += (isHit ? 1 : 0) - this.hits / MEMORY;
+  }
 }
 
-/** Who waits for a place. */
-export interface Applicant {
-  /** Whether it has met a conflict: then it goes ahead of newcomers. */
-  readonly isRetry: boolean;
-  /** When its first attempt was asked for, as `performance.now()` says it: of two retries the older goes first. */
-  readonly since: number;
-  /** How long it may wait, in milliseconds. */
-  readonly waitMs: number;
-  /** Ends its waiting. */
-  readonly signal?: AbortSignal | undefined;
+/** What is known of the attempts that look for the same rows. */
+class Key implements Forgettable {
+  readonly window = new AdmissionWindow();
+  /** Places that were asked for and have not been left. */
+  users = 0;
+  /** How many were committed. */
+  commits = 0;
+  keepUntil = -Infinity;
+
+  get isInUse(): boolean {
+    return this.users > 0;
+  }
+
+  /** Whether attempts have conflicted or waited here lately. */
+  get isHot(): boolean {
+    return this.keepUntil > elapsedMs();
+  }
 }
 
-/** Even where one at a time is best, now and then a second one is tried: conditions change. */
-const LEAST_TARGET = 0.02;
-
-/** While nothing is known of how attempts slow down each other: as if they did not. */
-const UNKNOWN_TARGET = 0.5;
-
-/** The last one in flight slows down the others by so many times what the others do on average: conflicts cost most. */
-const STEEPNESS = 1.15;
-
-/** How far one outcome moves a narrow window; a wide one moves in proportion. */
-const GAIN = 0.25;
-const WIDE = 8;
-
-/** How much one attempt tells of how long they take at present. */
-const DURATION_WEIGHT = 0.1;
-
-/** A short attempt that is alone counts so much: what is left of those before it may slow down the others. */
-const SHORT_WEIGHT = 8;
-
-/** After so many outcomes with few conflicts among them the window is widened at once. */
-const ROUND = 32;
-const WIDENING = 1.25;
-
 /**
- * With so many conflicts in a round it matters how long an attempt takes that is alone: so many are then run one at a
- * time, and again after so many others for each place of the window. TCP's BBR probes for its round-trip time like this.
- */
-const PROBE_CONFLICTS = 6;
-const PROBE_ATTEMPTS = 3;
-const PROBE_AFTER = 200;
-
-/** The others wait for a probe, so one of attempts that take longer, in milliseconds, is not made. */
-const LONGEST_PROBED_MS = 1000;
-
-/** A window that has room for so many times what is in flight limits nobody, and is forgotten. */
-const ROOMY = 4;
-
-/**
- * How many transactions of one kind may be in flight at once, learnt from how they end, as TCP learns its window.
+ * What is known of the attempts whose first statement has the same text.
  *
- * Until the first conflict there is no limit. From then on every commit widens the window a little and every conflict
- * narrows it, so that the share of conflicts settles at a target; where nothing but one at a time works, the window is
- * one or two. The target is low when attempts take longer than one that is alone, because then those in vain slow down
- * the others; so that this is known, a few are made alone when conflicts are many. Who waits is admitted in order,
- * retries first and the oldest of them before all. Without conflicts the window grows until it limits nobody, and is
- * forgotten.
+ * Attempts with the same key are limited together, and those of a cold key go ahead. Where attempts conflict with others
+ * than those with their key, and newcomers about as often as those that have met a conflict, the first statement does not
+ * tell what they will conflict on: then all of the kind share one window.
+ */
+class Kind implements Forgettable {
+  readonly window = new AdmissionWindow();
+  readonly keys = new RecentlyUsed(MAX_KEYS, () => new Key());
+  users = 0;
+  keepUntil = -Infinity;
+  isShared = false;
+  /** How often attempts of keys that were cold conflict with others than those with the same key; and of hot keys. */
+  readonly #cold = new Share();
+  readonly #hot = new Share();
+
+  get isInUse(): boolean {
+    return this.users > 0;
+  }
+
+  learn(isSurprise: boolean, wasHot: boolean): void {
+    (wasHot ? this.#hot : this.#cold).add(isSurprise);
+    if (this.isShared) {
+      if (this.window.isLimited && !this.#isKeyTelling()) return;
+      this.isShared = false;
+      this.window.open();
+    } else if (isSurprise && !wasHot) {
+      const { hits, value } = this.#cold;
+      if (hits < EVIDENCE || value < WORTH_QUEUEING || this.#isKeyTelling()) return;
+      this.isShared = true;
+      this.window.limit();
+    }
+  }
+
+  /** Whether hot keys conflict so much more often than cold ones that this is no accident. */
+  #isKeyTelling(): boolean {
+    const expected = this.#cold.attempts * this.#hot.value;
+    return expected >= EVIDENCE && this.#cold.hits <= expected / TELLING;
+  }
+}
+
+/** What a place is counted by. */
+interface Taken {
+  readonly ofKind: Admitted;
+  readonly ofKey: Admitted;
+  readonly wasHot: boolean;
+  readonly commitsBefore: number;
+}
+
+/** A place of one attempt. It is asked for by being made, then taken, and left in any case. */
+export class Place {
+  readonly #name: StatementKey;
+  readonly #kinds: RecentlyUsed<Kind>;
+  readonly #kind: Kind;
+  readonly #key: Key;
+  #taken: Taken | undefined;
+  #isLeft = false;
+
+  constructor(kinds: RecentlyUsed<Kind>, name: StatementKey) {
+    this.#kinds = kinds;
+    this.#name = name;
+    this.#kind = kinds.use(name.kind);
+    this.#key = this.#kind.keys.use(name.key);
+    this.#kind.users++;
+    this.#key.users++;
+  }
+
+  get #window(): AdmissionWindow {
+    return this.#kind.isShared ? this.#kind.window : this.#key.window;
+  }
+
+  /** Takes the place, unless the attempt has to wait for it. */
+  tryTake(applicant: Pick<Applicant, 'isRetry'>): boolean {
+    if (this.#window.isFullFor(applicant)) return false;
+    this.#take();
+    return true;
+  }
+
+  /**
+   * Waits for the place and takes it; when `waitMs` are over it does so although there is none.
+   *
+   * @throws the reason of `signal` when that is aborted meanwhile
+   */
+  async take(applicant: Applicant): Promise<void> {
+    if (this.tryTake(applicant)) return;
+    const window = this.#window;
+    this.#remember();
+    const admitted = await window.wait(applicant);
+    this.#remember();
+    this.#take(window, admitted);
+  }
+
+  #take(window?: AdmissionWindow, admitted?: Admitted): void {
+    const { window: ofKind } = this.#kind;
+    const { window: ofKey, isHot, commits } = this.#key;
+    this.#taken = {
+      ofKind: window === ofKind && admitted !== undefined ? admitted : ofKind.admit(),
+      ofKey: window === ofKey && admitted !== undefined ? admitted : ofKey.admit(),
+      wasHot: isHot,
+      commitsBefore: commits,
+    };
+    // The attempt has ended meanwhile.
+    if (this.#isLeft) this.#giveBack(this.#taken, 'failed');
+  }
+
+  /** Gives the place back, and lets others learn from how the attempt ended. */
+  leave(outcome: AttemptOutcome): void {
+    this.#isLeft = true;
+    this.#kind.users--;
+    this.#key.users--;
+    if (this.#taken !== undefined) this.#giveBack(this.#taken, outcome);
+    this.#kind.keys.release(this.#name.key, this.#key);
+    this.#kinds.release(this.#name.kind, this.#kind);
+  }
+
+  #giveBack({ ofKind, ofKey, wasHot, commitsBefore }: Taken, outcome: AttemptOutcome): void {
+    const kind = this.#kind;
+    const key = this.#key;
+    const { isShared } = kind;
+    if (outcome === 'conflict') this.#remember();
+    kind.window.leave(ofKind, outcome, isShared);
+    key.window.leave(ofKey, outcome, !isShared);
+    if (outcome === 'failed') return;
+    kind.learn(outcome === 'conflict' && key.commits === commitsBefore, wasHot);
+    if (outcome === 'committed') key.commits++;
+  }
+
+  #remember(): void {
+    this.#key.keepUntil = this.#kind.keepUntil = elapsedMs() + REMEMBERED_MS;
+  }
+}
+
+/**
+ * Limits how many transactions of one kind are in flight while they conflict with each other.
+ *
+ * A kind is the text of the first statement, a key are the values that it looks for: see {@link statementKey}.
  */
 export class Admission {
-  #inFlight = 0;
-  #window = Infinity;
-  /** How long an attempt takes that is alone, in milliseconds. */
-  readonly #aloneMs = new ForgettingMean();
-  /** How long one takes that is not, and how many are in flight then. */
-  readonly #togetherMs = new ForgettingMean();
-  readonly #together = new ForgettingMean();
-  #attemptsSinceProbe = Infinity;
-  /** How many attempts are left of the present probe. */
-  #probeAttempts = 0;
-  /** Of the present round. */
-  #outcomes = 0;
-  #conflicts = 0;
-  readonly #retries: Waiter[] = [];
-  readonly #newcomers: Waiter[] = [];
+  readonly #kinds = new RecentlyUsed(MAX_KINDS, () => new Kind());
 
-  /** Whether a newcomer would have to wait. */
-  get isCrowded(): boolean {
-    return !this.#hasRoom() || this.#retries.length > 0 || this.#newcomers.length > 0;
+  /** How many kinds are remembered. */
+  get size(): number {
+    return this.#kinds.size;
   }
 
-  /** Nothing is known of this kind that is worth keeping. */
-  get isIdle(): boolean {
-    return this.#inFlight === 0 && this.#window === Infinity;
-  }
-
-  /**
-   * Waits for a place.
-   *
-   * @returns nothing when the time is over
-   */
-  enter({ isRetry, since, waitMs, signal }: Applicant): Promise<Leave | undefined> {
-    const queue = isRetry ? this.#retries : this.#newcomers;
-    if (this.#hasRoom() && this.#retries.length === 0 && (isRetry || this.#newcomers.length === 0)) {
-      return Promise.resolve(this.#admit());
-    }
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        const place = queue.indexOf(waiter);
-        if (place >= 0) queue.splice(place, 1);
-      };
-      const abort = () => {
-        end();
-        reject(signal?.reason as Error);
-      };
-      const waiter: Waiter = {
-        since,
-        admit: (leave) => {
-          end();
-          resolve(leave);
-        },
-      };
-      const timer = setTimeout(() => {
-        end();
-        resolve(undefined);
-      }, waitMs);
-      signal?.addEventListener('abort', abort);
-      const younger = isRetry ? queue.findIndex((other) => other.since > since) : -1;
-      queue.splice(younger < 0 ? queue.length : younger, 0, waiter);
-    });
-  }
-
-  #hasRoom(): boolean {
-    return this.#inFlight < (this.#probeAttempts > 0 ? 1 : Math.max(1, Math.floor(this.#window)));
-  }
-
-  #admit(): Leave {
-    this.#inFlight++;
-    const startedAt = performance.now();
-    const isLimited = this.#window < Infinity;
-    const inFlight = this.#inFlight;
-    return (outcome) => {
-      if (isLimited) {
-        this.#learnDuration(performance.now() - startedAt, outcome, (inFlight + this.#inFlight) / 2);
-      }
-      if (outcome !== 'failed') this.#learnOutcome(outcome === 'conflict');
-      this.#inFlight--;
-      this.#admitWaiting();
-    };
-  }
-
-  #learnDuration(durationMs: number, outcome: AttemptOutcome, inFlight: number): void {
-    const isAlone = inFlight === 1;
-    this.#attemptsSinceProbe = isAlone ? 0 : this.#attemptsSinceProbe + 1;
-    if (isAlone && this.#probeAttempts > 0) this.#probeAttempts--;
-    if (outcome === 'failed') return;
-    if (isAlone) {
-      this.#aloneMs.add(durationMs, durationMs < (this.#aloneMs.value ?? 0) ? SHORT_WEIGHT : 1);
-    } else {
-      this.#togetherMs.add(durationMs);
-      this.#together.add(inFlight);
-    }
-  }
-
-  #learnOutcome(isConflict: boolean): void {
-    if (this.#window === Infinity) {
-      if (!isConflict) return;
-      this.#window = this.#inFlight + 1;
-    }
-    if (this.#probeAttempts > 0) {
-      // Of a crowd that nothing was known of, those who come through say how many can.
-      if (this.#aloneMs.value === undefined && !isConflict) this.#window++;
-      return;
-    }
-    const target = this.#targetConflictRatio();
-    const window = isConflict ? Math.min(this.#window, this.#inFlight + 1) : this.#window;
-    const step = GAIN * Math.max(1, window / WIDE) * (target - (isConflict ? 1 : 0));
-    this.#window = Math.max(1, window + step);
-    this.#conflicts += isConflict ? 1 : 0;
-    if (++this.#outcomes === ROUND) {
-      if (this.#conflicts / ROUND < target / 2) this.#window *= WIDENING;
-      this.#outcomes = this.#conflicts = 0;
-    }
-    if (this.#isProbeDue()) this.#beginProbe();
-    else if (this.#window > ROOMY * Math.max(this.#inFlight, ROOMY)) this.#window = Infinity;
-  }
-
-  #isProbeDue(): boolean {
-    return (
-      this.#conflicts >= PROBE_CONFLICTS &&
-      this.#attemptsSinceProbe > PROBE_AFTER * this.#window &&
-      (this.#togetherMs.value ?? 0) <= LONGEST_PROBED_MS
-    );
-  }
-
-  #beginProbe(): void {
-    this.#probeAttempts = PROBE_ATTEMPTS;
-    if (this.#aloneMs.value === undefined) this.#window = 1;
-  }
-
-  /**
-   * The share of conflicts at which commits are the most frequent.
-   *
-   * With a window of k there are k / T · (1 - p) commits in a unit of time, T being the duration of an attempt and p the
-   * share of conflicts, which goes up with k. If T goes up by e per cent when k goes up by one per cent, commits become
-   * rarer from p = (1 - e) / (2 - e) on: half of the attempts may fail where they do not slow down each other. Here T is
-   * taken to go up by nearly the same with each further attempt in flight.
-   */
-  #targetConflictRatio(): number {
-    const { value: aloneMs } = this.#aloneMs;
-    const { value: togetherMs } = this.#togetherMs;
-    const { value: together } = this.#together;
-    if (aloneMs === undefined || togetherMs === undefined || together === undefined) return UNKNOWN_TARGET;
-    const slowdown = Math.max(0, 1 - aloneMs / togetherMs) * (together / (together - 1));
-    const elasticity = Math.min(1, STEEPNESS * slowdown);
-    return Math.max(LEAST_TARGET, (1 - elasticity) / (2 - elasticity));
-  }
-
-  #admitWaiting(): void {
-    while (this.#hasRoom()) {
-      const next = this.#retries.shift() ?? this.#newcomers.shift();
-      if (next === undefined) return;
-      next.admit(this.#admit());
-    }
-  }
-}
-
-/** A mean to which what came last counts most. */
-class ForgettingMean {
-  value: number | undefined;
-  #count = 0;
-
-  /** @param weight - how much it counts in comparison with others */
-  add(value: number, weight = 1): void {
-    this.#count++;
-    const mean = this.value ?? value;
-    this.value = mean + Math.max(weight * DURATION_WEIGHT, 1 / this.#count) * (value - mean);
+  /** A place for an attempt, which has to be left in any case. */
+  placeFor(name: StatementKey): Place {
+    return new Place(this.#kinds, name);
   }
 }

@@ -148,7 +148,7 @@ export class ManagedTransactions<Transaction, Instance extends object, HostOptio
 
     let done: Done;
     try {
-      done = await this.runner.run({ work, attempt: attemptOnce, settle }, run);
+      done = await this.runner.run({ attempt: attemptOnce, settle }, run);
     } catch (error) {
       if (isUnknown()) abandon();
       throw error;
@@ -163,6 +163,6 @@ export class ManagedTransactions<Transaction, Instance extends object, HostOptio
   /** Runs a statement that stands alone in a transaction with a commit marker, which `begin` begins. */
   runMarked<T>(begin: () => Promise<StatementTransaction<T>>, label: string): Promise<T> {
     const { attempt, settle } = withMarker(this.#markers, begin);
-    return this.runner.run({ work: attempt, attempt, settle }, { label });
+    return this.runner.run({ attempt, settle }, { label });
   }
 }

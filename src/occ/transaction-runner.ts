@@ -1,7 +1,7 @@
 import { isCommitOutcomeUnknownError } from '../connection';
-import { Admission, type AttemptOutcome } from './admission';
+import { Admission } from './admission';
+import { AdmittedTransaction, type Admit } from './admitted-transaction';
 import { findInChain, isOccConflict } from './conflict';
-import { RetryExhaustedError } from './errors';
 import { resolveRetryOptions, retry, type RetryOptions } from './retry';
 
 /** How a transaction is run. */
@@ -22,6 +22,8 @@ export interface RunOptions extends RetryOptions {
 export interface Attempt<T> {
   /** 1 for the first. */
   readonly number: number;
+  /** Called by the host before it sends the first statement of the attempt. */
+  readonly admit: Admit;
   /**
    * What the work returned; the host notes it before it sends COMMIT, in case the answer to that is lost. Unless it is
    * noted, an unknown outcome is taken for one that the work has met elsewhere.
@@ -31,16 +33,8 @@ export interface Attempt<T> {
 
 /** A transaction, as a host hands it to the runner. */
 export interface RunnableTransaction<T> {
-  /** What the user wrote: transactions with the same source, or the same label, are of one kind. */
-  readonly work: (...args: never[]) => unknown;
   /** Everything from BEGIN to COMMIT, once. */
   readonly attempt: (attempt: Attempt<T>) => Promise<T>;
-  /**
-   * Does what must not wait until the transaction is admitted, before the first attempt and only where it would wait:
-   * reads what the changes are derived from. Others commit meanwhile, and what was read after that would make their
-   * changes look like something to take back.
-   */
-  readonly prepare?: (() => Promise<void>) | undefined;
   /**
    * Finds out whether an attempt was committed whose outcome is unknown.
    *
@@ -63,9 +57,6 @@ export interface TransactionCounters {
   unknown: number;
 }
 
-/** Kinds are few, as they stand in source code; this only bounds what generated code could do. */
-const MAX_KINDS = 1000;
-
 /**
  * An attempt that is known not to have been committed and is to be made again although the server reported no conflict:
  * its outcome was unknown at first, or it failed by what an earlier attempt has left behind. What the host reported is the
@@ -77,7 +68,7 @@ export class NotCommitted extends Error {}
 export class TransactionRunner {
   readonly counters: TransactionCounters = { attempts: 0, commits: 0, conflicts: 0, retries: 0, unknown: 0 };
   readonly #defaults: RunOptions;
-  readonly #admissions = new Map<string, Admission>();
+  readonly #admission = new Admission();
 
   /** @param defaults - what holds for every transaction that does not say otherwise */
   constructor(defaults: RunOptions = {}) {
@@ -94,41 +85,16 @@ export class TransactionRunner {
    */
   async run<T>(transaction: RunnableTransaction<T>, options: RunOptions = {}): Promise<T> {
     const { admission = true, retry: isRetried = true, ...retryOptions } = { ...this.#defaults, ...options };
-    if (!isRetried) return this.#attempt(transaction, { number: 1 }).catch(asReported);
-
+    if (!isRetried) {
+      return new AdmittedTransaction().attempt((admit) => this.#attempt(transaction, { number: 1, admit }))
+        .catch(asReported);
+    }
     const resolved = resolveRetryOptions(retryOptions);
-    const startedAt = performance.now();
-    const admitted = admission ? this.#admissionOf(resolved.label ?? transaction.work.toString()) : undefined;
-    let lastConflict: unknown;
+    const admitted = new AdmittedTransaction(admission ? this.#admission : undefined, resolved);
     return retry(
-      async (number) => {
-        if (number === 1 && admitted?.isCrowded === true) await transaction.prepare?.();
-        const elapsedMs = performance.now() - startedAt;
-        const leave = await admitted?.enter({
-          isRetry: number > 1,
-          since: startedAt,
-          waitMs: resolved.deadlineMs - elapsedMs,
-          signal: resolved.signal,
-        });
-        if (admitted !== undefined && leave === undefined) {
-          throw new RetryExhaustedError(number - 1, performance.now() - startedAt, { cause: lastConflict });
-        }
-        let outcome: AttemptOutcome = 'failed';
-        try {
-          const value = await this.#attempt(transaction, { number });
-          outcome = 'committed';
-          return value;
-        } catch (error) {
-          if (isOccConflict(error)) outcome = 'conflict';
-          lastConflict = error;
-          throw error;
-        } finally {
-          leave?.(outcome);
-        }
-      },
+      (number) => admitted.attempt((admit) => this.#attempt(transaction, { number, admit })),
       resolved,
-      (error) =>
-        !(error instanceof RetryExhaustedError) && (isOccConflict(error) || error instanceof NotCommitted),
+      (error) => isOccConflict(error) || error instanceof NotCommitted,
     );
   }
 
@@ -155,17 +121,6 @@ export class TransactionRunner {
       counters.unknown++;
       throw unknown;
     }
-  }
-
-  #admissionOf(kind: string): Admission {
-    const known = this.#admissions.get(kind);
-    if (known !== undefined) return known;
-    if (this.#admissions.size >= MAX_KINDS) {
-      for (const [other, { isIdle }] of this.#admissions) if (isIdle) this.#admissions.delete(other);
-    }
-    const admission = new Admission();
-    this.#admissions.set(kind, admission);
-    return admission;
   }
 }
 

@@ -96,7 +96,7 @@ export class DsqlInstance {
       attempt.returned = { value: undefined };
       return send();
     };
-    return this.#transactions.runner.run({ work: send, attempt: attemptOnce }, { label });
+    return this.#transactions.runner.run({ attempt: attemptOnce }, { label });
   }
 
   async transaction(

@@ -340,7 +340,7 @@ export class DsqlEntityManager extends EntityManager {
     }
   }
 
-  async #run<T>({ work, once, options, entities }: Unit<T>): Promise<T> {
+  async #run<T>({ once, options, entities }: Unit<T>): Promise<T> {
     const dataSource = dataSourceOf(this);
     const { runner, defaults, markers } = transactionsOf(dataSource);
     const { restore = [], ...ownOptions } = options;
@@ -390,21 +390,6 @@ export class DsqlEntityManager extends EntityManager {
         await release();
       }
     };
-    /** What a save changes is settled when it is asked for, and not when it is admitted. */
-    const prepare = async (): Promise<void> => {
-      if (reads === undefined) return;
-      const { manager, queryRunner, release } = this.#takeQueryRunner(1);
-      openScope(queryRunner, { nested, reads, isRehearsal: true, isUsed: false, unfinished: 0 });
-      try {
-        await once(manager, { number: 1 });
-      } catch (error) {
-        // Whatever else it was, the first attempt is going to meet it, too.
-        if (!(error instanceof RehearsalEnd)) reads.discard();
-      } finally {
-        closeScope(queryRunner);
-        await release();
-      }
-    };
     const settle = async ({ number }: Attempt<T>) => {
       const marker = markerOf.get(number);
       const answer = marker === undefined ? undefined : await markers.wasCommitted(marker);
@@ -416,7 +401,7 @@ export class DsqlEntityManager extends EntityManager {
       const attempt = (current: Attempt<T>) => keys.attempt(() => attemptOnce(current));
       // Who holds a connection must not wait for those who are admitted and wait for one.
       const held = this.queryRunner === undefined ? {} : { admission: false };
-      const value = await runner.run({ work, attempt, prepare, settle }, { ...run, ...held });
+      const value = await runner.run({ attempt, settle }, { ...run, ...held });
       if (last.isSettled === true) await tellOfCommit(dataSource, last.data);
       return value;
     } catch (error) {

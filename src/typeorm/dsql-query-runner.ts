@@ -313,11 +313,11 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     const once = (make: () => Promise<unknown>) => this.#attemptAlone(() => keys.attempt(make), isConnected);
     if (!defaults.commitMarkers || !canBeMarked(statement[0])) {
       const attempt = () => once(() => this.#sendWithKeys(statement, keys));
-      return runner.run({ work: attempt, attempt }, options);
+      return runner.run({ attempt }, options);
     }
     const { attempt: markedAttempt, settle } = withMarker(markers, () => this.#beginFor(statement, keys));
     const attempt = (current: Attempt<unknown>) => once(() => markedAttempt(current));
-    this.#marked = runner.run({ work: attempt, attempt, settle }, options).finally(() => {
+    this.#marked = runner.run({ attempt, settle }, options).finally(() => {
       this.#marked = undefined;
     });
     return this.#marked;
@@ -439,7 +439,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
         throw error;
       }
     };
-    return runner.run({ work: attempt, attempt }, { label: 'record of a migration' });
+    return runner.run({ attempt }, { label: 'record of a migration' });
   }
 
   async #sendWithKeys(statement: Statement, keys: AllottedKeys | undefined): Promise<unknown> {
