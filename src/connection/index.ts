@@ -28,7 +28,7 @@ export { elapsedMs, sleep, systemTimeMs } from './real-time';
 export { fieldsOf } from './result-fields';
 export { rowsBefore } from './rows-before-error';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';
-export { isServerError } from './outcome';
+export { isServerError, outcomeOfPlainCommit } from './outcome';
 export {
   AfterCommitError,
   CommitOutcomeUnknownError,

@@ -31,6 +31,14 @@ export function outcomeOf(error: Error, commits: Commits): Error {
   return new CommitOutcomeUnknownError({ cause: error }, commits);
 }
 
+/** What node-postgres says of a query that it has not sent, because its connection had ended. */
+const NOT_SENT = /is not queryable$/;
+
+/** The same for a COMMIT that went through a client of node-postgres' own, which cannot tell what it has sent. */
+export function outcomeOfPlainCommit(error: Error): Error {
+  return outcomeOf(error, NOT_SENT.test(error.message) ? undefined : 'COMMIT');
+}
+
 /** What is reported of a query that the server has carried out, where the client cannot read its rows. */
 export function unreadable(error: Error, commits: Commits): Error {
   return commits === undefined ? error : new AfterCommitError({ cause: error });

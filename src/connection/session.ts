@@ -28,6 +28,7 @@ export class Session {
   #unsentBegin = '';
   #refusal: Error | undefined;
   #breakReason: Error | undefined;
+  #lostCommit: Error | undefined;
   #atReady: (() => void) | undefined;
   readonly #destroy: () => void;
 
@@ -60,9 +61,23 @@ export class Session {
     return this.#breakReason;
   }
 
+  /**
+   * What was reported of a COMMIT whose outcome is unknown: a second COMMIT has no other answer, least of all that nothing
+   * was done.
+   */
+  get lostCommit(): Error | undefined {
+    return this.#lostCommit;
+  }
+
+  /** The outcome of a COMMIT is unknown. */
+  commitWasLost(error: Error): void {
+    this.#lostCommit = error;
+  }
+
   /** The caller begins a transaction: BEGIN is kept for its first statement. */
   begin(text: string): void {
     this.#phase = 'begun';
+    this.#lostCommit = undefined;
     this.#unsentBegin = text;
   }
 

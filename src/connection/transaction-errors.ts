@@ -61,6 +61,13 @@ export function isCommitOutcomeUnknownError(error: unknown): error is CommitOutc
   return error instanceof CommitOutcomeUnknownError;
 }
 
+const consequences: Readonly<Record<NotSentError['subject'], string>> = {
+  COMMIT: 'Nothing of the transaction was committed: run all of it again on another connection.',
+  ROLLBACK: 'The server rolls back what was open on the connection.',
+  statement:
+    'It did nothing: run it again on another connection, and all of its transaction if it was in one.',
+};
+
 /**
  * The connection had ended before a statement or COMMIT was written to it, so nothing of that was done. A transaction that
  * was open on the connection is rolled back by the server. Running the whole transaction again cannot do anything twice.
@@ -68,15 +75,15 @@ export function isCommitOutcomeUnknownError(error: unknown): error is CommitOutc
 export class NotSentError extends DsqlError {
   override readonly name = 'NotSentError';
 
-  /** @param subject - what was not sent: `COMMIT`, or a `statement` */
+  /** @param subject - what was not sent */
   constructor(
-    readonly subject: 'COMMIT' | 'statement',
+    readonly subject: 'COMMIT' | 'ROLLBACK' | 'statement',
     options?: { readonly cause: unknown },
   ) {
     const { cause } = options ?? {};
     const reason = cause instanceof Error ? ` (${cause.message})` : '';
     super(
-      `${subject === 'COMMIT' ? 'COMMIT' : 'The statement'} was not sent, because the connection had ended${reason}. Nothing of the transaction was committed: run all of it again on another connection.`,
+      `${subject === 'statement' ? 'The statement' : subject} was not sent, because the connection had ended${reason}. ${consequences[subject]}`,
       options,
     );
   }

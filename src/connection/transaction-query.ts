@@ -87,12 +87,14 @@ export class TransactionQuery extends BaseQuery {
     const { verb } = this.summary;
     switch (session.phase) {
       case 'broken':
-        return this.#refuse(new NotSentError(this.#subject, { cause: session.breakReason }));
+        return this.#refuse(this.#notSent());
       case 'refused':
         return this.#afterRefusedBegin(connection);
       case 'idle':
         if (verb === 'begin') return this.#begin(connection);
-        if (verb === 'commit') return this.#refuse(new TransactionRolledBackError('absent'));
+        if (verb === 'commit') {
+          return this.#refuse(session.lostCommit ?? new TransactionRolledBackError('absent'));
+        }
         // There is nothing to roll back: the server has said so.
         if (verb === 'rollback') return this.#answer(connection, 'ROLLBACK', 'I');
         break;
@@ -121,16 +123,11 @@ export class TransactionQuery extends BaseQuery {
         this.#unsendable = error;
         return;
       case 'queued':
-        this.#report(
-          error === this.#unsendable
-            ? error
-            : new NotSentError(this.#subject, { cause: this.#session.breakReason ?? error }),
-          connection,
-        );
+        this.#report(error === this.#unsendable ? error : this.#notSent(error), connection);
         return;
       case 'sent':
         if (isServerError(error)) this.#hold(error, connection);
-        else this.#report(outcomeOf(error, this.#commits), connection);
+        else this.#report(this.#outcomeOf(error), connection);
     }
   }
 
@@ -150,7 +147,7 @@ export class TransactionQuery extends BaseQuery {
     const error = new Error('Query read timeout');
     if (this.#progress === 'sent') {
       this.#session.break(error);
-      this.#report(outcomeOf(error, this.#commits), connection);
+      this.#report(this.#outcomeOf(error), connection);
     } else if (this.#progress === 'queued') {
       // Nothing of it was sent. But what comes behind BEGIN, COMMIT or ROLLBACK was meant for another state.
       if (this.summary.controlsTransaction) this.#session.break(error);
@@ -158,8 +155,19 @@ export class TransactionQuery extends BaseQuery {
     }
   }
 
-  get #subject(): 'COMMIT' | 'statement' {
-    return this.summary.mayCommit ? 'COMMIT' : 'statement';
+  /** @param error - with what node-postgres has refused it */
+  #notSent(error?: Error): Error {
+    const { verb, mayCommit } = this.summary;
+    const { lostCommit, breakReason } = this.#session;
+    if (mayCommit && lostCommit !== undefined) return lostCommit;
+    const subject = mayCommit ? 'COMMIT' : verb === 'rollback' ? 'ROLLBACK' : 'statement';
+    return new NotSentError(subject, { cause: breakReason ?? error });
+  }
+
+  #outcomeOf(error: Error): Error {
+    const outcome = outcomeOf(error, this.#commits);
+    if (this.#commits === 'COMMIT' && outcome !== error) this.#session.commitWasLost(outcome);
+    return outcome;
   }
 
   #begin(connection: WireConnection): null {
@@ -209,7 +217,7 @@ export class TransactionQuery extends BaseQuery {
     const refusal = this.#write(outbox.connection, leadsWithBegin) ?? tooLarge(outbox);
     if (refusal !== undefined || !connection.stream.writable) {
       if (!isKnown) this.#forgetName(connection);
-      return this.#refuse(refusal ?? new NotSentError(this.#subject));
+      return this.#refuse(refusal ?? this.#notSent());
     }
     this.#parsesName = !isKnown;
     this.#leadsWithBegin = leadsWithBegin;
@@ -247,7 +255,7 @@ export class TransactionQuery extends BaseQuery {
     if (!this.#isSynced) connection.sync();
     this.#isSynced = true;
     this.#session.whenReady(() => {
-      this.#report(outcomeOf(error, this.#commits), connection);
+      this.#report(this.#outcomeOf(error), connection);
     });
   }
 

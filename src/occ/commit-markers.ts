@@ -72,10 +72,11 @@ export class CommitMarkers {
   /**
    * A marker for one attempt. The first time this makes sure that the table is there.
    *
+   * @param run - how to, where the attempt holds a connection already, and the pool may have no other
    * @returns the marker's id
    */
-  async create(): Promise<string> {
-    this.#ready ??= this.#prepare();
+  async create(run = this.#run): Promise<string> {
+    this.#ready ??= this.#prepare(run);
     try {
       await this.#ready;
     } catch (error) {
@@ -103,11 +104,12 @@ export class CommitMarkers {
   /**
    * Finds out whether the transaction that wrote the marker was committed, and keeps it from being committed otherwise.
    *
+   * @param run - how to ask, where a connection is held already
    * @returns nothing when the database could not be asked
    */
-  async wasCommitted(id: string): Promise<boolean | undefined> {
+  async wasCommitted(id: string, run = this.#run): Promise<boolean | undefined> {
     try {
-      const committed = await retry(() => this.#claim(id), SETTLING, isPassing);
+      const committed = await retry(() => claim(id, run), SETTLING, isPassing);
       // A claim that was accepted has to outlive the COMMIT that it stands in the way of.
       if (committed === true) this.release(id);
       return committed;
@@ -131,36 +133,36 @@ export class CommitMarkers {
     ).catch(() => undefined);
   }
 
-  async #claim(id: string): Promise<boolean | undefined> {
+  async #prepare(run: RunStatement): Promise<void> {
     try {
-      await this.#run(`INSERT INTO ${COMMIT_MARKER_TABLE} (id, claimed) VALUES ($1, true)`, [id]);
-      return false;
-    } catch (error) {
-      if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
-    }
-    // Or it is a claim of ours, whose answer was lost.
-    const [marker] = await this.#run(`SELECT claimed FROM ${COMMIT_MARKER_TABLE} WHERE id = $1`, [id]);
-    return marker === undefined ? undefined : marker.claimed === false;
-  }
-
-  async #prepare(): Promise<void> {
-    try {
-      await this.#deleteLeftOvers();
+      await deleteLeftOvers(run);
     } catch (error) {
       if (sqlStateOf(error) !== UNDEFINED_TABLE) throw error;
-      await retry(() => this.#run(CREATE_TABLE, []), SETTLING, isCreatedByOthers);
+      await retry(() => run(CREATE_TABLE, []), SETTLING, isCreatedByOthers);
     }
   }
+}
 
-  /** Of processes that ended before their batch was full. */
-  async #deleteLeftOvers(): Promise<void> {
-    const deleteSome = `DELETE FROM ${COMMIT_MARKER_TABLE} WHERE id IN (SELECT id FROM ${COMMIT_MARKER_TABLE} WHERE created_at < now() - interval '${LEFT_OVER_AFTER}' LIMIT ${BATCH_SIZE}) RETURNING id`;
-    let deleted: number;
-    do {
-      const rows = await retry(() => this.#run(deleteSome, []), SETTLING, isOccConflict);
-      deleted = rows.length;
-    } while (deleted === BATCH_SIZE);
+async function claim(id: string, run: RunStatement): Promise<boolean | undefined> {
+  try {
+    await run(`INSERT INTO ${COMMIT_MARKER_TABLE} (id, claimed) VALUES ($1, true)`, [id]);
+    return false;
+  } catch (error) {
+    if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
   }
+  // Or it is a claim of ours, whose answer was lost.
+  const [marker] = await run(`SELECT claimed FROM ${COMMIT_MARKER_TABLE} WHERE id = $1`, [id]);
+  return marker === undefined ? undefined : marker.claimed === false;
+}
+
+/** Of processes that ended before their batch was full. */
+async function deleteLeftOvers(run: RunStatement): Promise<void> {
+  const deleteSome = `DELETE FROM ${COMMIT_MARKER_TABLE} WHERE id IN (SELECT id FROM ${COMMIT_MARKER_TABLE} WHERE created_at < now() - interval '${LEFT_OVER_AFTER}' LIMIT ${BATCH_SIZE}) RETURNING id`;
+  let deleted: number;
+  do {
+    const rows = await retry(() => run(deleteSome, []), SETTLING, isOccConflict);
+    deleted = rows.length;
+  } while (deleted === BATCH_SIZE);
 }
 
 /** Two processes that create the table at the same time get in each other's way. */

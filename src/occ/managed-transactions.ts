@@ -1,4 +1,6 @@
 import { AfterCommitError, isAfterCommitError } from '../connection';
+import type { FirstStatement } from './admission-key';
+import type { Admit } from './admitted-transaction';
 import { CommitMarkers, type RunStatement } from './commit-markers';
 import type { InstanceMemory, TouchedInstances } from './instance-memory';
 import { withMarker, type StatementTransaction } from './marked-statement';
@@ -37,12 +39,13 @@ export interface OpenTransaction<Transaction, Instance extends object> {
 }
 
 /**
- * Begins a transaction, runs `body` in it, and rolls back if that throws. Where the application lets the ORM find its
+ * Begins a transaction, runs `body` in it, and rolls back if that throws; `admit` is asked before its first statement. Where the application lets the ORM find its
  * transactions by themselves, it is found in `body`.
  */
 export type OpenAttempt<Transaction, Instance extends object, HostOptions extends object> = <T>(
   options: HostOptions,
   body: (open: OpenTransaction<Transaction, Instance>) => Promise<T>,
+  admit: Admit,
 ) => Promise<T>;
 
 /** An instance of an ORM, as far as its managed transactions need it. */
@@ -116,18 +119,22 @@ export class ManagedTransactions<Transaction, Instance extends object, HostOptio
       abandon();
       marker = commitMarkers ? await this.#markers.create() : undefined;
       try {
-        return await open(hostOptions, async (opened) => {
-          current = opened;
-          const value = await opened.touched.during(() => work(opened.transaction));
-          if (opened.hasChangedSchema) marker = undefined;
-          if (marker !== undefined && opened.isUsed) {
-            await this.#markers.write(marker, (text, values) => opened.run(text, values));
-          }
-          const done = { opened, value };
-          attempt.returned = { value: done };
-          await opened.commit();
-          return done;
-        });
+        return await open(
+          hostOptions,
+          async (opened) => {
+            current = opened;
+            const value = await opened.touched.during(() => work(opened.transaction));
+            if (opened.hasChangedSchema) marker = undefined;
+            if (marker !== undefined && opened.isUsed) {
+              await this.#markers.write(marker, (text, values) => opened.run(text, values));
+            }
+            const done = { opened, value };
+            attempt.returned = { value: done };
+            await opened.commit();
+            return done;
+          },
+          attempt.admit,
+        );
       } catch (error) {
         // The callback has committed the transaction itself.
         if (current?.outcome === 'committed') {
@@ -160,9 +167,17 @@ export class ManagedTransactions<Transaction, Instance extends object, HostOptio
     return value;
   }
 
-  /** Runs a statement that stands alone in a transaction with a commit marker, which `begin` begins. */
-  runMarked<T>(begin: () => Promise<StatementTransaction<T>>, label: string): Promise<T> {
-    const { attempt, settle } = withMarker(this.#markers, begin);
-    return this.runner.run({ attempt, settle }, { label });
+  /** Runs an autocommit statement in a transaction with a commit marker, which `begin` begins. */
+  runMarked<T>(
+    begin: () => Promise<StatementTransaction<T>>,
+    label: string,
+    statement: FirstStatement,
+  ): Promise<T> {
+    const marked = withMarker(this.#markers, begin);
+    const attempt = async (current: Attempt<T>) => {
+      await current.admit(statement);
+      return marked.attempt(current);
+    };
+    return this.runner.run({ attempt, settle: marked.settle }, { label });
   }
 }

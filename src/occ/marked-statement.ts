@@ -1,5 +1,5 @@
 import { summarizeText } from '../sql';
-import { COMMIT_MARKER_TABLE, type CommitMarkers } from './commit-markers';
+import { COMMIT_MARKER_TABLE, type CommitMarkers, type RunStatement } from './commit-markers';
 import type { RunnableTransaction } from './transaction-runner';
 
 /** A transaction that was begun for one statement and its marker. */
@@ -25,16 +25,18 @@ export function canBeMarked(text: string): boolean {
  * A statement that would commit itself, in a transaction with a commit marker.
  *
  * @param begin - begins a transaction for one attempt
+ * @param run - runs a statement that commits itself, where a connection is held already
  */
 export function withMarker<T>(
   markers: CommitMarkers,
   begin: () => Promise<StatementTransaction<T>>,
+  run?: RunStatement,
 ): Pick<RunnableTransaction<T>, 'attempt' | 'settle'> {
   let written: string | undefined;
   return {
     attempt: async (attempt) => {
       written = undefined;
-      const id = await markers.create();
+      const id = await markers.create(run);
       const transaction = await begin();
       try {
         const value = await transaction.send();
@@ -50,6 +52,6 @@ export function withMarker<T>(
         throw error;
       }
     },
-    settle: () => (written === undefined ? Promise.resolve(undefined) : markers.wasCommitted(written)),
+    settle: () => (written === undefined ? Promise.resolve(undefined) : markers.wasCommitted(written, run)),
   };
 }

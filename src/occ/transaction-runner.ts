@@ -1,4 +1,4 @@
-import { isCommitOutcomeUnknownError } from '../connection';
+import { isCommitOutcomeUnknownError, isNotSentError } from '../connection';
 import { Admission } from './admission';
 import { AdmittedTransaction, type Admit } from './admitted-transaction';
 import { findInChain, isOccConflict } from './conflict';
@@ -86,7 +86,8 @@ export class TransactionRunner {
   async run<T>(transaction: RunnableTransaction<T>, options: RunOptions = {}): Promise<T> {
     const { admission = true, retry: isRetried = true, ...retryOptions } = { ...this.#defaults, ...options };
     if (!isRetried) {
-      return new AdmittedTransaction().attempt((admit) => this.#attempt(transaction, { number: 1, admit }))
+      return new AdmittedTransaction()
+        .attempt((admit) => this.#attempt(transaction, { number: 1, admit }))
         .catch(asReported);
     }
     const resolved = resolveRetryOptions(retryOptions);
@@ -94,7 +95,7 @@ export class TransactionRunner {
     return retry(
       (number) => admitted.attempt((admit) => this.#attempt(transaction, { number, admit })),
       resolved,
-      (error) => isOccConflict(error) || error instanceof NotCommitted,
+      mayRunAgain,
     );
   }
 
@@ -122,6 +123,12 @@ export class TransactionRunner {
       throw unknown;
     }
   }
+}
+
+/** Whether nothing of an attempt was committed, as the server has said or as it never got to it. */
+function mayRunAgain(error: unknown): boolean {
+  if (isOccConflict(error) || error instanceof NotCommitted) return true;
+  return findInChain(error, isNotSentError) !== undefined;
 }
 
 /** What the host reported of an attempt that turned out not to have been committed. */

@@ -7,6 +7,7 @@ export {
   type CatalogConstraint,
   type CatalogTable,
 } from './catalog-table';
+export { CatalogueReader, type OpenConnection } from './catalogue-reader';
 export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
   splitOrmOptions,

@@ -43,6 +43,9 @@ export class NumberKeys {
   /** The same by the names of table and column, in one schema or several; nothing for others than bigint columns. */
   readonly #areKeysByName = new Map<string, Map<string, boolean>>();
 
+  /** Reads that are under way: who asks meanwhile waits for the same answer. */
+  #learning: Promise<void> | undefined;
+
   /** @param isKey - whether a column is a number to the application; asked once for each */
   constructor(isKey: (column: BigintColumn) => boolean) {
     this.#isKey = isKey;
@@ -84,9 +87,15 @@ export class NumberKeys {
         ? expressions[fields.indexOf(field)]
         : undefined;
     const named = texts.flatMap((field) => columnsOf(field) ?? []);
-    const isNew = columns.some((field) => !this.#isKnownKey.has(idOf(field)));
-    if (isNew || named.some((column) => !this.#areKeysByName.has(nameOf(column)))) {
-      await this.#learn(columns, named, read);
+    const isNew = () =>
+      columns.some((field) => !this.#isKnownKey.has(idOf(field))) ||
+      named.some((column) => !this.#areKeysByName.has(nameOf(column)));
+    if (isNew()) await this.#learning?.catch(() => undefined);
+    if (isNew()) {
+      this.#learning = this.#learn(columns, named, read).finally(() => {
+        this.#learning = undefined;
+      });
+      await this.#learning;
     }
     return texts
       .filter(

@@ -2,6 +2,7 @@ import { UnsupportedFeatureError } from '../occ';
 import {
   loadParser,
   parseQuery,
+  summarizeText,
   translate,
   type DsqlStatement,
   type TableName,
@@ -11,12 +12,12 @@ import { factsOf, type CatalogTable } from './catalog-table';
 import type { ResolvedMapping } from './orm-options';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 
-/** A statement that may have to be translated, behind comments or not. */
-const CHANGE = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:CREATE|ALTER|DROP|TRUNCATE|COMMENT|DO)\b/i;
+/** The first words of statements that may have to be translated. */
+const CHANGES: ReadonlySet<string> = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCATE', 'COMMENT', 'DO']);
 
 /** Whether a text may change the schema, and is for {@link planChange}. */
 export function mayChangeSchema(text: string): boolean {
-  return CHANGE.test(text);
+  return CHANGES.has(summarizeText(text).firstWord);
 }
 
 /**

@@ -1,8 +1,14 @@
-import type { Model, ModelStatic, Options, Sequelize } from 'sequelize';
+import type { Options, Sequelize } from 'sequelize';
 import { ConfigurationError } from '../connection';
 import type { DsqlOrmOptions } from '../schema';
 import { DsqlDialect } from './dsql-dialect';
-import { DsqlInstance, isDsqlSequelize, superviseModels, type DsqlTransactions } from './dsql-instance';
+import {
+  DsqlInstance,
+  isDsqlSequelize,
+  superviseModels,
+  type DsqlTransactions,
+  type HostModelManager,
+} from './dsql-instance';
 import { resolveSequelizeOptions } from './options';
 import { syncAll } from './sync';
 
@@ -10,7 +16,7 @@ import { syncAll } from './sync';
 interface HostInstance {
   readonly options: Options & { readonly dsql?: DsqlOrmOptions };
   readonly config: object;
-  readonly modelManager: { readonly models: readonly ModelStatic<Model>[] };
+  readonly modelManager: HostModelManager;
   query(sql: unknown, options?: object): Promise<unknown>;
   sync(options?: object): Promise<unknown>;
   normalizeDataType(type: unknown): object;
@@ -71,6 +77,8 @@ export function attachDsql<Instance extends Sequelize>(
 
   const { hostOptions } = resolved;
   Object.assign(host.options, hostOptions);
+  // It may hold credentials, and an instance is logged easily.
+  Reflect.deleteProperty(host.options, 'dsql');
   const { host: name, port, username, database, pool, dialectOptions: ownDialectOptions } = hostOptions;
   Object.assign(host.config, {
     host: name,
@@ -97,6 +105,6 @@ export function attachDsql<Instance extends Sequelize>(
     sync: (options?: object) => syncAll(sequelize, options, hostSync),
     normalizeDataType: (type: unknown) => dialect.storedType(hostType(type)),
   });
-  superviseModels(sequelize);
+  Object.assign(host.modelManager, { addModel: superviseModels(host.modelManager) });
   return sequelize as Instance & DsqlTransactions;
 }

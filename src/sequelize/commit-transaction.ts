@@ -3,17 +3,20 @@ import type { QueryResult } from 'pg';
 import type { Transaction } from 'sequelize/lib/transaction';
 import {
   AfterCommitError,
-  CommitOutcomeUnknownError,
   isCommitOutcomeUnknownError,
-  isTransactionRolledBackError,
+  isDsqlError,
+  isServerError,
   TransactionRolledBackError,
 } from '../connection';
-import { findInChain, sqlStateOf, type TransactionOutcome } from '../occ';
+import { findInChain, type TransactionOutcome } from '../occ';
 
 /** How far a COMMIT has come. Query hooks run before and after, and may fail there. */
 export interface CommitProgress {
   state: 'unsent' | 'sent' | 'done';
 }
+
+/** What became of a COMMIT, told from the error that the client of the transaction has reported. */
+export type ReadCommitError = (error: Error) => Error;
 
 const outcomes = { commit: 'committed', rollback: 'rolled back', unknown: 'unknown' } as const;
 
@@ -22,15 +25,13 @@ export function outcomeOf({ finished }: Transaction): TransactionOutcome {
   return finished && outcomes[finished];
 }
 
-/** Reports of the server after which it is not known whether a COMMIT was done: the session or the server is gone. */
-const UNDECIDED = /^(?:XX|08|57P|40003)/;
-
 /**
  * Sends COMMIT once, and leaves a transaction and its connection in the state that they are really in: the stock method
  * calls a transaction committed whose COMMIT failed, and throws every such connection away.
  *
  * @param transaction - one of the host's or of this package
  * @param progress - kept up by {@link DsqlQuery}; where the host's own query is in use, a COMMIT counts as sent at once
+ * @param readError - a client of ours reports what it has found out; what one of node-postgres' own reports is read here
  * @returns what a query hook threw after the COMMIT, if one did
  * @throws CommitOutcomeUnknownError when the answer was lost
  * @throws TransactionRolledBackError when the answer was ROLLBACK
@@ -38,6 +39,7 @@ const UNDECIDED = /^(?:XX|08|57P|40003)/;
 export async function commitTransaction(
   transaction: Transaction,
   progress: CommitProgress,
+  readError: ReadCommitError = (error) => error,
 ): Promise<{ readonly thrown: unknown } | undefined> {
   if (transaction.finished !== undefined) {
     throw new Error(
@@ -60,7 +62,7 @@ export async function commitTransaction(
     };
     [, result] = (await transaction.sequelize.query('COMMIT;', options)) as [unknown, QueryResult];
   } catch (error) {
-    return await afterFailure(transaction, progress, error);
+    return await afterFailure(transaction, progress, error, readError);
   }
   transaction.cleanup();
   if (result.command === 'ROLLBACK') {
@@ -74,26 +76,25 @@ async function afterFailure(
   transaction: Transaction,
   { state }: CommitProgress,
   error: unknown,
+  readError: ReadCommitError,
 ): Promise<{ readonly thrown: unknown }> {
   if (state === 'done') {
     transaction.cleanup();
     return { thrown: error };
   }
-  transaction.finished = 'rollback';
-  if (state === 'unsent') {
-    await endConnection(transaction);
-    throw error;
-  }
-  const rolledBack = findInChain(error, isTransactionRolledBackError);
-  const sqlState = sqlStateOf(error);
-  if (rolledBack !== undefined || (sqlState !== undefined && !UNDECIDED.test(sqlState))) {
-    // The server is idle again, so the connection is good.
-    transaction.cleanup();
-    throw rolledBack ?? error;
-  }
-  transaction.finished = 'unknown';
-  await endConnection(transaction);
-  throw findInChain(error, isCommitOutcomeUnknownError) ?? new CommitOutcomeUnknownError({ cause: error });
+  const reported = findInChain(error, isDriverError) as Error | undefined;
+  const outcome = state === 'unsent' || reported === undefined ? undefined : readError(reported);
+  const isUnknown = isCommitOutcomeUnknownError(outcome);
+  transaction.finished = isUnknown ? 'unknown' : 'rollback';
+  // The transaction is over on the server where that has reported it; else the connection must not be used again.
+  if (isServerError(reported) && !isUnknown) transaction.cleanup();
+  else await endConnection(transaction);
+  throw outcome === undefined || outcome === reported ? (findInChain(error, isDsqlError) ?? error) : outcome;
+}
+
+/** What Sequelize has wrapped: it says so of its own errors by their `parent`. */
+function isDriverError(error: object): boolean {
+  return error instanceof Error && !('parent' in error);
 }
 
 /** Whatever goes wrong here is not the error to report. */

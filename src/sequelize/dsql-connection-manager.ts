@@ -113,11 +113,9 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
 
   override releaseConnection(client: Client): void {
     const life = this.#lives.get(client);
-    // What came next would run in a transaction that was begun by hand, and that nobody commits. Sequelize's own are
-    // over, though the answer that says so to the client may still be on its way.
-    const { uuid } = client as { readonly uuid?: string };
-    const isLeftOpen = uuid === undefined && client instanceof DsqlClient && client.isInTransaction;
-    if (isLeftOpen || life === undefined || isOver(life)) {
+    // What came next would run in a transaction that nobody commits, or behind what has timed out.
+    const isFit = client instanceof DsqlClient && client.prepareForReuse();
+    if (!isFit || life === undefined || isOver(life)) {
       this.#destroy(client);
       return;
     }

@@ -1,6 +1,7 @@
 import type { Sequelize } from 'sequelize';
 import { PostgresDialect } from 'sequelize/lib/dialects/postgres/index';
-import { NumberKeys, type ResolvedMapping } from '../schema';
+import { openClient } from '../connection';
+import { CatalogueReader, NumberKeys, type ResolvedMapping } from '../schema';
 import { isOfType } from './column-types';
 import { DsqlConnectionManager } from './dsql-connection-manager';
 import { DsqlQuery } from './dsql-query';
@@ -24,11 +25,14 @@ const UNSUPPORTED_TYPES = {
 export class DsqlDialect extends PostgresDialect {
   /** What makes numbers of the keys in raw results. */
   readonly numberKeys: NumberKeys;
+  /** Reads the catalogue, past the log and the transactions of the application. */
+  readonly catalogue: CatalogueReader;
   readonly #mapping: ResolvedMapping;
 
   constructor(sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
     super(sequelize);
     this.#mapping = resolved.mapping;
+    this.catalogue = new CatalogueReader(() => openClient(resolved.driverOptions, resolved.primary));
     this.numberKeys = new NumberKeys((column) => isNumberKey(sequelize, column));
     // EXCEPTION is how Sequelize catches a duplicate key in PL/pgSQL, which Aurora DSQL has not.
     this.supports = { ...this.supports, EXCEPTION: false, skipLocked: false, ...UNSUPPORTED_TYPES };

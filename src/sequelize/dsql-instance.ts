@@ -7,6 +7,7 @@ import {
   resolveTransactionOptions,
   statementLabel,
   type Attempt,
+  type FirstStatement,
   type StatementTransaction,
 } from '../occ';
 import { ambientTransaction, clsOf } from './cls';
@@ -77,8 +78,8 @@ export class DsqlInstance {
       const once = { ...options, retry: { max: 1 } };
       if (!(transaction instanceof DsqlTransaction) || completesTransaction)
         return this.#hostQuery(sql, once);
-      transaction.noteStatement(text, instance);
       try {
+        await transaction.enter(statementOf(sql, text, options), instance);
         return await this.#hostQuery(sql, once);
       } catch (error) {
         transaction.noteFailure(error);
@@ -88,10 +89,12 @@ export class DsqlInstance {
     const send = () => this.#hostQuery(sql, options);
     if (summarizeText(text).controlsTransaction) return send();
     const label = statementLabel(text, options);
+    const statement = statementOf(sql, text, options);
     if (this.#transactions.defaults.commitMarkers && canBeMarked(text)) {
-      return this.#transactions.runMarked(() => this.#beginFor(sql, options), label);
+      return this.#transactions.runMarked(() => this.#beginFor(sql, options), label, statement);
     }
-    const attemptOnce = (attempt: Attempt<unknown>) => {
+    const attemptOnce = async (attempt: Attempt<unknown>) => {
+      await attempt.admit(statement);
       // It commits itself, so its outcome is unknown when its answer is lost.
       attempt.returned = { value: undefined };
       return send();
@@ -111,7 +114,12 @@ export class DsqlInstance {
     const parent = this.#parentOf(options);
     if (parent !== undefined) {
       const { nested } = resolveTransactionOptions(split.own, this.#transactions.defaults);
-      if (nested === 'throw') throw new NestedTransactionError();
+      if (nested === 'throw') {
+        const error = new NestedTransactionError();
+        // Even if the error is caught: the inner work is missing.
+        parent.markRollbackOnly({ error });
+        throw error;
+      }
       return this.#join(parent, split.host, work);
     }
     if (work !== undefined) return this.#transactions.run(work, split);
@@ -129,15 +137,15 @@ export class DsqlInstance {
     return {
       send: () => this.#hostQuery(sql, within),
       run: (text, values) => this.#hostQuery(text, { bind: [...values], transaction, raw: true }),
-      commit: () => transaction.commitAlone(),
+      commit: () => transaction.commitOnly(),
       rollback: async () => {
         if (transaction.finished === undefined) await transaction.rollback();
       },
     };
   }
 
-  readonly #openAttempt: OpenSequelizeAttempt = (options, body) => {
-    const transaction = new DsqlTransaction(this.#sequelize, options, true);
+  readonly #openAttempt: OpenSequelizeAttempt = (options, body, admit) => {
+    const transaction = new DsqlTransaction(this.#sequelize, options, true, admit);
     return clsOf(this.#sequelize)._clsRun(async () => {
       await transaction.prepareEnvironment(true);
       try {
@@ -154,7 +162,7 @@ export class DsqlInstance {
             return outcomeOf(transaction);
           },
           run: (text, values) => runStatement(this.#sequelize, text, values, transaction),
-          commit: () => transaction.commitAlone(),
+          commit: () => transaction.commitOnly(),
           complete: () => transaction.complete(),
           reasonOf: (error) => transaction.reasonOf(error),
         });
@@ -203,31 +211,43 @@ export class DsqlInstance {
         return value;
       } catch (error) {
         joined.finished = 'rollback';
-        joined.doom({ error });
+        joined.markRollbackOnly({ error });
         throw error;
       }
     });
   }
 }
 
+/** Where an instance keeps its models: each is added when it is defined, whatever hooks there are. */
+export interface HostModelManager {
+  readonly models: readonly ModelStatic<Model>[];
+  addModel(model: ModelStatic<Model>): ModelStatic<Model>;
+}
+
 /**
  * Sees to the models of an instance, from the moment each is defined.
  *
- * @param sequelize - no model is defined yet
+ * @param manager - no model is defined yet
+ * @returns what takes the place of its `addModel`
  */
-export function superviseModels(sequelize: Sequelize): void {
-  // Unnamed: Sequelize cannot pass a named hook on to another instance with the same options.
-  sequelize.addHook('afterDefine', (defined) => {
-    const model = defined as unknown as ModelStatic<Model> & { readonly sequelize: Sequelize };
-    if (model.sequelize !== sequelize) return;
+export function superviseModels({ addModel }: HostModelManager): HostModelManager['addModel'] {
+  return function (this: HostModelManager, model) {
     modelMemory.trackChanges(model.prototype as object);
     replaceFindOrCreate(model);
     replaceSync(model);
-  });
+    return addModel.call(this, model);
+  };
 }
 
 function pickLogging({ logging, benchmark }: SequelizeTransactionOptions): SequelizeTransactionOptions {
   return { ...(logging !== undefined && { logging }), ...(benchmark !== undefined && { benchmark }) };
+}
+
+/** What is sent, for the admission of its transaction. */
+function statementOf(sql: unknown, text: string, { bind, replacements }: StatementOptions): FirstStatement {
+  const inSql = (sql ?? {}) as { readonly bind?: unknown; readonly values?: unknown };
+  const values = bind ?? replacements ?? inSql.bind ?? inSql.values;
+  return { text, values: typeof values === 'object' && values !== null ? Object.values(values) : undefined };
 }
 
 function textOf(sql: unknown): string {

@@ -1,6 +1,6 @@
 import { EmptyResultError, QueryTypes, UniqueConstraintError, type Model, type Transaction } from 'sequelize';
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
-import { fieldsOf } from '../connection';
+import { fieldsOf, type DsqlClient } from '../connection';
 import type { CommitProgress } from './commit-transaction';
 import type { DsqlDialect } from './dsql-dialect';
 import { findDuplicateKey } from './duplicate-key';
@@ -55,12 +55,13 @@ export class DsqlQuery extends PostgresQuery {
 
   /** The statement is done, so nothing that goes wrong here may look like a failure of it: the keys stay texts. */
   async #readRaw(result: unknown): Promise<void> {
-    const { numberKeys } = this.sequelize.dialect as DsqlDialect;
+    const { numberKeys, catalogue } = this.sequelize.dialect as DsqlDialect;
     const [first] = Array.isArray(result) ? (result as unknown[]) : [];
     const fields = this.#fields ?? fieldsOf(first);
     const rows = [this.#fields === undefined ? first : result].flat().filter(isRow);
     if (fields === undefined || rows.length === 0) return;
-    await numberKeys.convert(rows, fields, (sql) => this.connection.query(sql)).catch(() => undefined);
+    const read = (sql: string) => catalogue.read(sql, this.connection as unknown as DsqlClient);
+    await numberKeys.convert(rows, fields, read).catch(() => undefined);
   }
 
   /** What an INSERT or UPDATE has returned goes into the instance, or is handed on as rows. */

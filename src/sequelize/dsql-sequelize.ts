@@ -1,7 +1,7 @@
 import type { Options, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import { readArguments, type ConstructorArguments } from './constructor-arguments';
 import { DsqlDialect } from './dsql-dialect';
-import { DsqlInstance, superviseModels, type DsqlTransactions } from './dsql-instance';
+import { DsqlInstance, superviseModels, type DsqlTransactions, type HostModelManager } from './dsql-instance';
 import { resolveSequelizeOptions, type DsqlSequelizeOptions, type ResolvedSequelizeOptions } from './options';
 import type { StatementOptions } from './statement';
 import { syncAll } from './sync';
@@ -77,7 +77,16 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
         writable: true,
         value: new DsqlDialect(sequelize, resolved),
       });
-      superviseModels(sequelize);
+    }
+
+    /** Set by Sequelize's constructor, before the first model is defined. */
+    set modelManager(manager: HostModelManager) {
+      Object.defineProperty(this, 'modelManager', {
+        configurable: true,
+        enumerable: true,
+        writable: true,
+        value: Object.assign(manager, { addModel: superviseModels(manager) }),
+      });
     }
 
     override sync(options?: object): Promise<unknown> {

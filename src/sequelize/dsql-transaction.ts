@@ -1,12 +1,21 @@
 import type { Model, Sequelize } from 'sequelize';
 import { Transaction } from 'sequelize/lib/transaction';
-import { TransactionRolledBackError } from '../connection';
-import { FirstFailure, isOccConflict, type TouchedInstances } from '../occ';
+import type { Client } from 'pg';
+import { isNotSentError, TransactionRolledBackError } from '../connection';
+import {
+  findInChain,
+  FirstFailure,
+  isOccConflict,
+  type Admit,
+  type FirstStatement,
+  type TouchedInstances,
+} from '../occ';
+import { summarizeText } from '../sql';
 import { commitTransaction, endConnection, runAfterCommitHooks } from './commit-transaction';
 import { modelMemory } from './model-memory';
 
 /** Why a transaction must not be committed although nothing in it has failed on the server. */
-interface Doom {
+interface RollbackOnly {
   /** What failed, if something did. */
   readonly error?: unknown;
 }
@@ -23,22 +32,38 @@ export class DsqlTransaction extends Transaction {
   /** Whether this package runs the transaction, and sees to what a failure leaves in memory. */
   readonly #isManaged: boolean;
   readonly #firstFailure = new FirstFailure();
-  #doom: Doom | undefined;
+  #rollbackOnly: RollbackOnly | undefined;
+  readonly #admit: Admit | undefined;
+  /** The wait for {@link DsqlTransaction.#admit}, once it has begun. */
+  #admission: Promise<void> | undefined;
+  #connection: Client | undefined;
+  #commitHasFailed = false;
   #isUsed = false;
   /** What a query hook threw after COMMIT was answered. */
   #late: { readonly thrown: unknown } | undefined;
   #hasWritten = false;
   #hasChangedSchema = false;
 
-  constructor(sequelize: Sequelize, options: object, isManaged: boolean) {
+  /** @param admit - asked before the first statement, where the number of transactions in flight is limited */
+  constructor(sequelize: Sequelize, options: object, isManaged: boolean, admit?: Admit) {
     super(sequelize, options);
     this.#isManaged = isManaged;
+    this.#admit = admit;
     this.touched = this.root === this ? modelMemory.watch() : this.root.touched;
   }
 
   /** The transaction on the server. */
   get root(): DsqlTransaction {
     return this.parent instanceof DsqlTransaction ? this.parent.root : this;
+  }
+
+  /** All that have joined a transaction use its connection, also when that is another one than at first. */
+  override get connection(): Client | undefined {
+    return this.root.#connection;
+  }
+
+  override set connection(connection: Client | undefined) {
+    if (!this.#hasJoined) this.#connection = connection;
   }
 
   get #hasJoined(): boolean {
@@ -61,10 +86,7 @@ export class DsqlTransaction extends Transaction {
   }
 
   override async begin(): Promise<void> {
-    if (this.#hasJoined) return;
-    await super.begin();
-    // By BEGIN alone it is not.
-    this.#isUsed = false;
+    if (!this.#hasJoined) await super.begin();
   }
 
   /**
@@ -74,25 +96,26 @@ export class DsqlTransaction extends Transaction {
    * @throws AfterCommitError when it was committed, and an `afterCommit` hook failed
    */
   override async commit(): Promise<void> {
-    await this.commitAlone();
+    await this.commitOnly();
     if (!this.#hasJoined) await this.complete();
   }
 
   /** {@link DsqlTransaction.commit} without the `afterCommit` hooks. */
-  async commitAlone(): Promise<void> {
+  async commitOnly(): Promise<void> {
     if (this.#hasJoined) {
       this.#expectUnfinished('committed');
       this.finished = 'commit';
       return;
     }
     try {
-      if (this.#doom !== undefined && this.finished === undefined) {
+      if (this.#rollbackOnly !== undefined && this.finished === undefined) {
         await this.#rollBack().catch(() => undefined);
-        const { error } = this.#doom;
+        const { error } = this.#rollbackOnly;
         throw isOccConflict(error) ? error : new TransactionRolledBackError('joined', { cause: error });
       }
       this.#late = await commitTransaction(this, { state: 'unsent' });
     } catch (error) {
+      this.#commitHasFailed = true;
       const reason = this.reasonOf(error);
       if (!this.#isManaged && this.finished !== 'commit') this.touched.abandon(reason);
       throw reason;
@@ -112,11 +135,13 @@ export class DsqlTransaction extends Transaction {
     await runAfterCommitHooks(this, this.#late);
   }
 
+  /** Rolls the transaction back. After a COMMIT that failed there is nothing to do: that error is the one to report. */
   override async rollback(): Promise<void> {
+    if (this.root.#commitHasFailed) return;
     this.#expectUnfinished('rolled back');
     if (this.#hasJoined) {
       this.finished = 'rollback';
-      this.doom({});
+      this.markRollbackOnly({});
       return;
     }
     await this.#rollBack();
@@ -133,20 +158,20 @@ export class DsqlTransaction extends Transaction {
   }
 
   /** From now on the transaction cannot be committed, because work that had joined it has failed. */
-  doom(doom: Doom): void {
-    this.root.#doom ??= doom;
+  markRollbackOnly(reason: RollbackOnly): void {
+    this.root.#rollbackOnly ??= reason;
   }
 
-  /** A statement is about to be run in the transaction. */
-  noteStatement(text: string, instance: Model | null | undefined): void {
-    this.root.#isUsed = true;
-    if (/^\s*(?:INSERT|UPDATE|DELETE)\b/i.test(text)) this.root.#hasWritten = true;
+  /** A statement is about to be run in the transaction: the first one may have to wait until there is room for it. */
+  async enter(statement: FirstStatement, instance: Model | null | undefined): Promise<void> {
+    const { root } = this;
     if (instance) this.touched.add(instance);
-  }
-
-  /** A change of the schema is about to be run in the transaction. */
-  noteSchemaChange(): void {
-    this.root.#hasChangedSchema = true;
+    const { verb, writesRows, changesSchema } = summarizeText(statement.text);
+    if (verb !== undefined) return;
+    if (root.#admit !== undefined) await (root.#admission ??= root.#awaitAdmission(root.#admit, statement));
+    root.#isUsed = true;
+    root.#hasWritten ||= writesRows;
+    root.#hasChangedSchema ||= changesSchema;
   }
 
   /** A statement has failed in the transaction. */
@@ -159,7 +184,35 @@ export class DsqlTransaction extends Transaction {
     return this.root.#firstFailure.reasonOf(error);
   }
 
+  /** The connection is not held meanwhile: those that are admitted may wait for one. */
+  async #awaitAdmission(admit: Admit, statement: FirstStatement): Promise<void> {
+    const { connectionManager } = this.sequelize;
+    const hasWaited = await admit(statement, () => {
+      const { connection } = this;
+      this.connection = undefined;
+      if (connection !== undefined)
+        connectionManager.releaseConnection(Object.assign(connection, { uuid: undefined }));
+      return Promise.resolve();
+    });
+    if (!hasWaited) return;
+    if (this.finished !== undefined) {
+      throw new Error(
+        'A statement was not sent, because its transaction had ended: a promise was not awaited.',
+      );
+    }
+    const options: object = { uuid: this.id };
+    const connection = (await connectionManager.getConnection(options as never)) as Client;
+    this.connection = Object.assign(connection, { uuid: this.id });
+    await this.begin();
+  }
+
   async #rollBack(): Promise<void> {
+    if (this.connection === undefined && this.#admission !== undefined) {
+      // It was given back while the first statement waited, and nothing was sent.
+      this.finished = 'rollback';
+      this._clearCls();
+      return;
+    }
     if (this.connection === undefined) {
       throw new Error('Transaction cannot be rolled back because it never started');
     }
@@ -168,7 +221,8 @@ export class DsqlTransaction extends Transaction {
       this.cleanup();
     } catch (error) {
       await endConnection(this);
-      throw error;
+      // The server rolls back what has lost its connection.
+      if (findInChain(error, isNotSentError) === undefined) throw error;
     } finally {
       this.#finishJoined();
     }

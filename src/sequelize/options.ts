@@ -42,6 +42,8 @@ export type DsqlSequelizeOptions<HostOptions extends Options = Options> = Omit<
 export interface ResolvedSequelizeOptions {
   readonly hostOptions: Options;
   readonly connectionOf: (endpoint: SequelizeEndpoint) => ResolvedConnection;
+  /** How the database is reached, whichever endpoint it is: all of them are the same database. */
+  readonly primary: ResolvedConnection;
   readonly driverOptions: DriverOptions;
   readonly transactions: ResolvedTransactionDefaults;
   readonly mapping: ResolvedMapping;
@@ -115,11 +117,13 @@ export function resolveSequelizeOptions(
     ? [replication.write, replication.read].flat().map((endpoint) => ({ ...own, ...endpoint }))
     : [own];
   const [first] = endpoints.map((endpoint) => connectionOf(endpoint));
+  const primary = first ?? connectionOf(own);
 
   return {
     transactions,
     mapping,
-    connectionOf: (endpoint) => (replication ? connectionOf(endpoint) : (first ?? connectionOf(endpoint))),
+    connectionOf: (endpoint) => (replication ? connectionOf(endpoint) : primary),
+    primary,
     driverOptions: Object.fromEntries(
       driverOptionNames.flatMap((name) => (dialect[name] === undefined ? [] : [[name, dialect[name]]])),
     ),
@@ -129,10 +133,10 @@ export function resolveSequelizeOptions(
       dialect: 'postgres',
       dialectModule: pg,
       dialectOptions: { ...dialectOptions },
-      host: first?.host,
-      port: first?.port,
-      username: first?.user,
-      database: first?.database,
+      host: primary.host,
+      port: primary.port,
+      username: primary.user,
+      database: primary.database,
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Model, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
+import { outcomeOfPlainCommit } from '../connection';
 import { resolveTransactionDefaults, type TouchedInstances } from '../occ';
 import { commitTransaction, outcomeOf, runAfterCommitHooks } from './commit-transaction';
 import {
@@ -11,6 +12,11 @@ import {
 import { modelMemory } from './model-memory';
 import { checkRetryOption } from './retry-option';
 import type { StatementOptions } from './statement';
+
+/** The hooks of an instance, by name. */
+interface HostHooks {
+  readonly hooks?: { readonly beforeQuery?: readonly unknown[] };
+}
 
 /**
  * Runs transactions of a `Sequelize` that is not ours.
@@ -24,16 +30,23 @@ export function managePlain(sequelize: Sequelize): SequelizeTransactions {
   const { retry } = (sequelize as unknown as { readonly options: { readonly retry?: unknown } }).options;
   checkRetryOption(retry);
   const touchedIn = new WeakMap<object, TouchedInstances<Model>>();
-  // Unnamed: Sequelize cannot pass a named hook on to another instance with the same options.
-  sequelize.addHook('beforeQuery', (options: StatementOptions) => {
+  const noteInstance = (options: StatementOptions) => {
     const { transaction, instance } = options;
     if (instance && typeof transaction === 'object' && transaction !== null) {
       touchedIn.get(transaction)?.add(instance);
     }
-  });
+  };
+  /** Its user may have replaced all hooks since. */
+  const listen = () => {
+    const { hooks } = (sequelize as unknown as { readonly options: HostHooks }).options;
+    if (hooks?.beforeQuery?.includes(noteInstance) === true) return;
+    // Unnamed: Sequelize cannot pass a named hook on to another instance with the same options.
+    sequelize.addHook('beforeQuery', noteInstance);
+  };
 
-  const open: OpenSequelizeAttempt = (options, body) =>
-    sequelize.transaction(options, async (begun: HostTransaction) => {
+  const open: OpenSequelizeAttempt = (options, body) => {
+    listen();
+    return sequelize.transaction(options, async (begun: HostTransaction) => {
       const transaction = begun as unknown as Transaction;
       const touched = modelMemory.watch();
       touchedIn.set(transaction, touched);
@@ -48,7 +61,7 @@ export function managePlain(sequelize: Sequelize): SequelizeTransactions {
         },
         run: (text, values) => runStatement(sequelize, text, values, transaction),
         commit: async () => {
-          late = await commitTransaction(transaction, { state: 'sent' });
+          late = await commitTransaction(transaction, { state: 'sent' }, outcomeOfPlainCommit);
         },
         complete: async () => {
           transaction.finished = 'commit';
@@ -60,6 +73,7 @@ export function managePlain(sequelize: Sequelize): SequelizeTransactions {
       Object.defineProperty(transaction, 'commit', { configurable: true, value: () => Promise.resolve() });
       return result;
     });
+  };
 
   return manageTransactions(sequelize, resolveTransactionDefaults({}), open);
 }

@@ -96,7 +96,6 @@ export class SchemaChanges {
     });
     const statements = added === undefined || planned === 'as it is' ? planned : added.finishable(planned);
     if (statements === 'as it is') {
-      if (transaction instanceof DsqlTransaction) transaction.noteSchemaChange();
       return this.#send(text, options);
     }
     if (transaction instanceof DsqlTransaction) {
@@ -208,7 +207,6 @@ export class SchemaChanges {
     if (transaction.hasWritten) {
       throw new UnsupportedFeatureError('a change of the schema in a transaction that writes rows', OUTSIDE);
     }
-    transaction.noteSchemaChange();
     const result = await this.#send(only.sql, { ...options, transaction });
     if (only.kind === 'job' || only.kind === 'validate') {
       const [rows] = result as [Row[]];

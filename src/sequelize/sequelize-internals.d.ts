@@ -198,7 +198,8 @@ declare module 'sequelize/lib/transaction' {
     readonly savepoints: Transaction[];
     readonly options: object;
     readonly _afterCommitHooks: ((transaction: Transaction) => unknown)[];
-    connection: Client | undefined;
+    get connection(): Client | undefined;
+    set connection(connection: Client | undefined);
     /** `unknown` is this package's own: COMMIT was sent and its answer was lost. */
     finished: 'commit' | 'rollback' | 'unknown' | undefined;
     /** Takes a connection and begins. */
@@ -206,6 +207,7 @@ declare module 'sequelize/lib/transaction' {
     begin(): Promise<void>;
     /** Gives the connection back. */
     cleanup(): void;
+    _clearCls(): void;
     /** Ends the connection. */
     forceCleanup(): Promise<void>;
   }

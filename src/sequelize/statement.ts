@@ -6,5 +6,7 @@ export interface StatementOptions {
   readonly instance?: Model | null | undefined;
   readonly model?: ModelStatic<Model> | undefined;
   readonly type?: string | undefined;
+  readonly bind?: unknown;
+  readonly replacements?: unknown;
   readonly completesTransaction?: boolean | undefined;
 }

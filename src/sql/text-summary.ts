@@ -18,6 +18,8 @@ export interface TextSummary {
    * SELECT calls is taken to write nothing: its name does not tell.
    */
   readonly onlyReads: boolean;
+  /** Whether a statement of the text is DDL: it cannot be in one transaction with a row (recorded from a cluster, 2026-09). */
+  readonly changesSchema: boolean;
   /** Whether a statement of the text writes rows: INSERT, UPDATE, DELETE or MERGE, in front or in a WITH. */
   readonly writesRows: boolean;
   /** The first word of the text, in upper case; empty where it has none. */
@@ -54,6 +56,7 @@ function summarize(text: string): TextSummary {
     controlsTransaction: present.some(({ word }) => CONTROL.has(word)),
     mayCommit: present.some(({ word }) => word === 'COMMIT' || word === 'END'),
     onlyReads: present.every(({ onlyReads }) => onlyReads),
+    changesSchema: present.some(({ word }) => DDL.has(word)),
     writesRows: present.some(({ writesRows }) => writesRows),
     firstWord: first?.word ?? '',
   });
@@ -82,6 +85,8 @@ function* statementsOf(text: string): Generator<StatementSummary | undefined> {
 }
 
 const CONTROL: ReadonlySet<string> = new Set(['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT']);
+/** GRANT and REVOKE count as DDL (AWS, 2026-10-01). */
+const DDL: ReadonlySet<string> = new Set('CREATE ALTER DROP TRUNCATE COMMENT GRANT REVOKE'.split(' '));
 const DML: ReadonlySet<string> = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE']);
 
 /** What leaves nothing behind; with its session, what it has set is gone, too. */

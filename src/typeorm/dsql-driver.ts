@@ -1,8 +1,8 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, ReplicationMode } from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { DsqlPool, type DsqlPoolOptions, type ResolvedConnection } from '../connection';
-import { NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
+import { DsqlPool, openClient, type DsqlPoolOptions, type ResolvedConnection } from '../connection';
+import { CatalogueReader, NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
 import { isStored } from './column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
 import { DsqlSchemaBuilder } from './dsql-schema-builder';
@@ -24,12 +24,17 @@ export const dsqlDriverModule: { readonly Pool: typeof HostPool } = { Pool: Host
 export class DsqlDriver extends PostgresDriver {
   /** What makes numbers of the keys in raw results. */
   readonly numberKeys: NumberKeys;
+  /** Reads the catalogue, past the log and the transactions of the application. */
+  readonly catalogue: CatalogueReader;
   #resolved: ResolvedDriverOptions;
+  /** Of the pool that was made last: all of them reach the same database. */
+  #connection: ResolvedConnection | undefined;
 
   constructor(dataSource: DataSource, resolved: ResolvedDriverOptions) {
     super(dataSource);
     this.numberKeys = new NumberKeys((column) => isKeyOf(dataSource, column));
     this.#resolved = resolved;
+    this.catalogue = new CatalogueReader(() => openClient({}, this.#connection ?? resolved.connectionOf({})));
     this.supportedIsolationLevels = ['REPEATABLE READ'];
     // Their ids come from an identity column, and those are bigint only.
     this.mappedDataTypes.migrationId = 'bigint';
@@ -97,11 +102,9 @@ export class DsqlDriver extends PostgresDriver {
     endpoint: Parameters<PostgresDriver['createPool']>[1],
   ): Promise<unknown> {
     const { connectionOf, poolOptions } = this.#resolved;
-    const extra = {
-      ...poolOptions,
-      ...(options.extra as object | undefined),
-      connection: connectionOf(endpoint),
-    };
+    const connection = connectionOf(endpoint);
+    this.#connection = connection;
+    const extra = { ...poolOptions, ...(options.extra as object | undefined), connection };
     return super.createPool({ ...options, extra }, endpoint);
   }
 }

@@ -1,27 +1,10 @@
-import type { EventEmitter } from 'node:events';
-import { EntityManager, EntitySchema, QueryFailedError } from 'typeorm';
-import type { DataSource, EntityTarget, InsertResult, ObjectLiteral, QueryRunner } from 'typeorm';
+import { EntityManager, EntitySchema } from 'typeorm';
+import type { EntityTarget, InsertResult, ObjectLiteral, QueryRunner } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
-import {
-  AfterCommitError,
-  CommitOutcomeUnknownError,
-  isAfterCommitError,
-  isCommitOutcomeUnknownError,
-  isDsqlError,
-  TransactionRolledBackError,
-} from '../connection';
-import {
-  findInChain,
-  isOccConflict,
-  NestedTransactionError,
-  resolveTransactionOptions,
-  sqlStateOf,
-  type Attempt,
-  type TransactionOptions,
-} from '../occ';
+import { isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
+import { findInChain, NestedTransactionError } from '../occ';
 import { DsqlDriver } from './dsql-driver';
 import { checkIsolationLevel, DsqlQueryRunner } from './dsql-query-runner';
-import { AllottedKeys } from './allotted-keys';
 import { EntityStates } from './entity-states';
 import {
   certainRows,
@@ -34,34 +17,15 @@ import {
   writeList,
   type PersistMethod,
 } from './large-writes';
+import { ManagedTransaction, type TypeOrmTransactionOptions, type Unit } from './managed-transaction';
 import { writeMatching, type MatchingWrite } from './matching-writes';
-import { RecordedReads } from './recorded-reads';
-import { closeScope, dataSourceOf, openScope, RehearsalEnd, scopeOf, transactionsOf } from './transactions';
-import type { TransactionScope } from './transactions';
-
-/** How a transaction of TypeORM is run. */
-export interface TypeOrmTransactionOptions extends TransactionOptions<EntityManager> {
-  /**
-   * Objects from outside that the callback changes: each attempt finds them as they were when the transaction began.
-   * @defaultValue none
-   */
-  readonly restore?: readonly object[] | undefined;
-}
+import { dataSourceOf, scopeOf, type TransactionScope } from './transactions';
+import { watchCommit } from './watched-commit';
 
 type Work<T> = (manager: EntityManager) => Promise<T>;
 type Target = EntityTarget<ObjectLiteral>;
 type Values = Parameters<EntityManager['updateAll']>[1];
 type UpdateOptions = Parameters<EntityManager['updateAll']>[2];
-
-/** What is done once per attempt. */
-interface Unit<T> {
-  readonly work: (...args: never[]) => unknown;
-  /** @param manager - its query runner is that of the attempt */
-  readonly once: (manager: EntityManager, attempt: Attempt<T>) => Promise<T>;
-  readonly options: TypeOrmTransactionOptions;
-  /** What a save returns is known before its COMMIT. */
-  readonly entities?: { readonly value: T; readonly target: Target | undefined };
-}
 
 /**
  * TypeORM's `EntityManager`, on Aurora DSQL.
@@ -91,7 +55,6 @@ export class DsqlEntityManager extends EntityManager {
       return this.#join(this.queryRunner, work);
     }
     return this.#run({
-      work,
       options,
       once: (manager, attempt) => {
         const noting: Work<T> = async (inner) => {
@@ -258,7 +221,6 @@ export class DsqlEntityManager extends EntityManager {
     const isForeign = queryRunner !== undefined && !(queryRunner instanceof DsqlQueryRunner);
     if (options?.transaction === false || isForeign) return host(this) as Promise<never>;
     return this.#run<unknown>({
-      work: host,
       options: { label: `${method} ${namesOf(entities, target)}` },
       once: host,
       entities: { value: entities, target },
@@ -324,90 +286,31 @@ export class DsqlEntityManager extends EntityManager {
     try {
       return await run();
     } catch (error) {
-      if (findInChain(error, isCommitOutcomeUnknownError) === undefined) states.restore();
+      const mayBeDone = (inner: object) => isCommitOutcomeUnknownError(inner) || isAfterCommitError(inner);
+      if (findInChain(error, mayBeDone) === undefined) states.restore();
       throw error;
     }
   }
 
   async #join<T>(queryRunner: QueryRunner, work: Work<T>): Promise<T> {
     const scope = scopeOf(queryRunner);
-    if (scope?.nested !== 'join') throw new NestedTransactionError();
     try {
+      if (scope?.nested !== 'join') throw new NestedTransactionError();
       return await work(this);
     } catch (error) {
-      scope.failedJoin ??= { cause: error };
+      // Even if the error is caught: the inner work is missing.
+      if (scope !== undefined) scope.rollbackOnly ??= { cause: error };
       throw error;
     }
   }
 
-  async #run<T>({ once, options, entities }: Unit<T>): Promise<T> {
-    const dataSource = dataSourceOf(this);
-    const { runner, defaults, markers } = transactionsOf(dataSource);
-    const { restore = [], ...ownOptions } = options;
-    const { run, nested, commitMarkers, verifyCommitted } = resolveTransactionOptions(ownOptions, defaults);
-    const states = new EntityStates(dataSource);
-    states.rememberGiven(restore);
-    if (entities !== undefined) states.rememberGiven(entities.value, entities.target);
-    const keys = new AllottedKeys(dataSource);
-    const reads = entities === undefined ? undefined : new RecordedReads();
-
-    const markerOf = new Map<number, string>();
-    const last: { attempt?: Attempt<T>; data?: ObjectLiteral; isSettled?: boolean } = {};
-    const attemptOnce = async (current: Attempt<T>): Promise<T> => {
-      last.attempt = current;
-      if (current.number > 1) states.restore();
-      states.beginAttempt();
-      reads?.rewind();
-      const id = commitMarkers ? await markers.create() : undefined;
-      const { manager, queryRunner, release } = this.#takeQueryRunner(current.number);
-      const scope: TransactionScope = {
-        nested,
-        states,
-        keys,
-        reads,
-        isUsed: !(queryRunner instanceof DsqlQueryRunner),
-        unfinished: 0,
-        beforeCommit: async () => {
-          if (id !== undefined && scope.isUsed) {
-            await markers.write(id, (text, values) => queryRunner.query(text, [...values]));
-            markerOf.set(current.number, id);
-          }
-          if (entities !== undefined) current.returned = entities;
-        },
-      };
-      openScope(queryRunner, scope);
-      try {
-        const value = await once(manager, current);
-        if (id !== undefined && markerOf.has(current.number)) markers.release(id);
-        return value;
-      } catch (error) {
-        const reported = run.retry === false ? error : firstOf(error, scope);
-        if (!mayBeCommitted(reported, current)) states.restore();
-        throw reported;
-      } finally {
-        last.data = queryRunner.data;
-        closeScope(queryRunner);
-        await release();
-      }
-    };
-    const settle = async ({ number }: Attempt<T>) => {
-      const marker = markerOf.get(number);
-      const answer = marker === undefined ? undefined : await markers.wasCommitted(marker);
-      const committed = answer ?? (await verifyCommitted?.(dataSource.manager));
-      last.isSettled = committed === true;
-      return committed;
-    };
-    try {
-      const attempt = (current: Attempt<T>) => keys.attempt(() => attemptOnce(current));
-      // Who holds a connection must not wait for those who are admitted and wait for one.
-      const held = this.queryRunner === undefined ? {} : { admission: false };
-      const value = await runner.run({ attempt, settle }, { ...run, ...held });
-      if (last.isSettled === true) await tellOfCommit(dataSource, last.data);
-      return value;
-    } catch (error) {
-      if (isCommitOutcomeUnknownError(error) && last.attempt?.returned !== undefined) states.restoreLost();
-      throw error;
-    }
+  #run<T>(unit: Unit<T>): Promise<T> {
+    const transaction = new ManagedTransaction(unit, {
+      dataSource: dataSourceOf(this),
+      held: this.queryRunner,
+      take: (attemptNumber) => this.#takeQueryRunner(attemptNumber),
+    });
+    return transaction.run();
   }
 
   /** A connection is not held while the next attempt waits, unless it is the caller's. */
@@ -474,74 +377,5 @@ async function counted<T>(scope: TransactionScope | undefined, write: () => Prom
     return await write();
   } finally {
     scope.unfinished--;
-  }
-}
-
-/** Of several errors in a transaction the first says what happened; the others follow from it. */
-function firstOf(error: unknown, { firstError }: TransactionScope): unknown {
-  if (firstError === undefined || isOccConflict(error)) return error;
-  const isConsequence =
-    sqlStateOf(error) === '25P02' || /^QueryRunner\w*AlreadyReleasedError$/.test((error as Error).name);
-  return isConsequence || isOccConflict(firstError) ? firstError : error;
-}
-
-/** Whether what an attempt did to the caller's objects may be true. */
-function mayBeCommitted(error: unknown, attempt: Attempt<unknown>): boolean {
-  if (findInChain(error, isAfterCommitError) !== undefined) return attempt.returned !== undefined;
-  return attempt.returned !== undefined && findInChain(error, isCommitOutcomeUnknownError) !== undefined;
-}
-
-/** The query runner whose COMMIT was not answered could not tell its subscribers. */
-async function tellOfCommit(dataSource: DataSource, data: ObjectLiteral | undefined): Promise<void> {
-  const queryRunner = dataSource.createQueryRunner();
-  try {
-    Object.assign(queryRunner.data, data);
-    await queryRunner.broadcaster.broadcast('AfterTransactionCommit');
-  } catch (error) {
-    throw new AfterCommitError({ cause: error });
-  } finally {
-    await queryRunner.release();
-  }
-}
-
-/** SQLSTATEs after which nobody knows whether COMMIT was done. */
-const NO_DECISION = /^(?:XX|08|57P|40003)/;
-
-/**
- * Runs a transaction on a query runner that is not ours, and sees whether COMMIT did commit: the server answers it with
- * ROLLBACK when an error in the transaction was caught, which the host takes for a success.
- */
-async function watchCommit<T>(
-  queryRunner: QueryRunner,
-  transact: (work: Work<T>) => Promise<T>,
-  work: Work<T>,
-): Promise<T> {
-  const answers: string[] = [];
-  const note = ({ text }: { readonly text: string }) => answers.push(text);
-  let wire: EventEmitter | undefined;
-  const watched: Work<T> = async (manager) => {
-    const value = await work(manager);
-    const scope = scopeOf(queryRunner);
-    if (scope?.failedJoin !== undefined) throw new TransactionRolledBackError('joined', scope.failedJoin);
-    await scope?.beforeCommit?.();
-    const client = (await queryRunner.connect()) as { readonly connection?: EventEmitter };
-    wire = client.connection;
-    wire?.on('commandComplete', note);
-    return value;
-  };
-  try {
-    const value = await transact(watched);
-    if (answers.includes('ROLLBACK')) throw new TransactionRolledBackError('aborted');
-    return value;
-  } catch (error) {
-    if (answers.includes('COMMIT')) throw new AfterCommitError({ cause: error });
-    if (!(error instanceof QueryFailedError)) throw error;
-    const ours = findInChain(error, isDsqlError);
-    if (ours !== undefined) throw ours;
-    const sqlState = sqlStateOf(error);
-    const isUndecided = sqlState === undefined || NO_DECISION.test(sqlState);
-    throw error.query === 'COMMIT' && isUndecided ? new CommitOutcomeUnknownError({ cause: error }) : error;
-  } finally {
-    wire?.off('commandComplete', note);
   }
 }

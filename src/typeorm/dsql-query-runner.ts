@@ -14,6 +14,7 @@ import {
   DsqlError,
   fieldsOf,
   isDsqlError,
+  isNotSentError,
   TransactionRolledBackError,
   type DsqlClient,
 } from '../connection';
@@ -24,12 +25,13 @@ import {
   NestedTransactionError,
   UnsupportedFeatureError,
   withMarker,
+  type Admit,
   type Attempt,
   type StatementTransaction,
 } from '../occ';
 import { asNumbers, type ReadCatalogue } from '../schema';
 import { summarizeText } from '../sql';
-import { AllottedKeys } from './allotted-keys';
+import { ReusedIdentityKeys } from './reused-identity-keys';
 import { clearTable } from './clear-table';
 import type { DsqlDriver } from './dsql-driver';
 import { adaptOverlaps } from './jsonb-array';
@@ -38,12 +40,16 @@ import { appendToMessage, withExplanation } from './refusal-explanation';
 import { adaptRowLocks } from './row-locks';
 import { adaptRowStream, failedRowStream } from './row-stream';
 import { SchemaQueryRunner } from './schema-query-runner';
-import { closeScope, dataSourceOf, openScope, RehearsalEnd, scopeOf, transactionsOf } from './transactions';
+import {
+  closeScope,
+  dataSourceOf,
+  openScope,
+  scopeOf,
+  transactionsOf,
+  type TransactionScope,
+} from './transactions';
 
 type Statement = Parameters<PostgresQueryRunner['query']>;
-
-/** What TypeORM sends to end a transaction. */
-const isEnd = (text: string) => text === 'COMMIT' || text === 'ROLLBACK';
 
 /** A longer label would only fill the memory: what conflicts are statements on the same table. */
 const LABEL_LENGTH = 200;
@@ -56,11 +62,7 @@ const LABEL_LENGTH = 200;
  */
 export class DsqlQueryRunner extends SchemaQueryRunner {
   declare driver: DsqlDriver;
-  readonly #readCatalogue: ReadCatalogue = async (sql) => {
-    if (this.isReleased) return { rows: [] };
-    const client = (await this.connect()) as DsqlClient;
-    return client.query(sql);
-  };
+  readonly #readCatalogue: ReadCatalogue = (sql) => this.driver.catalogue.read(sql, this.#client);
   #isCommitted = false;
   #isEnding = false;
   #ownsScope = false;
@@ -90,9 +92,13 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   override async startTransaction(isolationLevel?: IsolationLevel): Promise<void> {
     checkIsolationLevel(isolationLevel);
     if (this.isTransactionActive) {
-      if (scopeOf(this)?.nested !== 'join') {
+      const outer = scopeOf(this);
+      if (outer?.nested !== 'join') {
         this.#refused++;
-        throw new NestedTransactionError();
+        const error = new NestedTransactionError();
+        // Even if the error is caught: the inner work is missing.
+        if (outer !== undefined) outer.rollbackOnly ??= { cause: error };
+        throw error;
       }
       this.transactionDepth++;
       return;
@@ -102,11 +108,10 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     this.#ownsScope = scope === undefined;
     if (scope === undefined) {
       const { nested } = transactionsOf(dataSourceOf(this)).defaults;
-      openScope(this, { nested, isUsed: false, unfinished: 0 });
+      openScope(this, { nested, isUsed: false, hasWritten: false, hasChangedSchema: false, unfinished: 0 });
     } else {
       scope.reads?.seal();
       scope.reads = undefined;
-      if (scope.isRehearsal === true) throw new RehearsalEnd();
     }
     try {
       // Without a level: SET TRANSACTION is refused, even for the level that is in force.
@@ -131,7 +136,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     }
     const scope = scopeOf(this);
     if (this.isTransactionActive && scope !== undefined) {
-      if (scope.failedJoin !== undefined) throw new TransactionRolledBackError('joined', scope.failedJoin);
+      if (scope.rollbackOnly !== undefined)
+        throw new TransactionRolledBackError('joined', scope.rollbackOnly);
       if (scope.unfinished > 0) {
         throw notAwaited();
       }
@@ -155,7 +161,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       // Meant for an inner transaction, which cannot be rolled back alone: the whole one will be.
       if (this.#refused > 0) this.#refused--;
       else this.transactionDepth--;
-      if (scope !== undefined) scope.failedJoin ??= { cause: scope.firstError };
+      if (scope !== undefined) scope.rollbackOnly ??= { cause: scope.firstError };
       return;
     }
     await super.rollbackTransaction();
@@ -217,8 +223,14 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       dataSourceOf(this).logger.logQuery(sql, parameters, this);
       return failedRowStream(await explain(error as Error), onError as (() => void) | undefined);
     }
+    const scope = scopeOf(this);
+    if (scope !== undefined) await this.#enter(scope, [sql, parameters]);
     this.#users++;
-    const stream = await super.stream(sql, parameters, onEnd, onError);
+    const stream = await super.stream(sql, parameters, onEnd, onError).catch((error: unknown) => {
+      this.#users--;
+      throw error;
+    });
+    stream.once('close', () => this.#users--);
     return adaptRowStream(stream, {
       row: (row) => {
         asNumbers(row, names);
@@ -304,37 +316,53 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
 
   async #run(statement: Statement): Promise<unknown> {
     while (this.#marked !== undefined) await this.#marked.catch(() => undefined);
-    if (!this.#standsAlone(statement)) return this.#sendInTransaction(statement);
+    return this.#isAutocommit(statement)
+      ? this.#runAutocommit(statement)
+      : this.#sendInTransaction(statement);
+  }
+
+  async #runAutocommit(statement: Statement): Promise<unknown> {
     const dataSource = dataSourceOf(this);
     const { runner, defaults, markers } = transactionsOf(dataSource);
+    const [text, parameters] = statement;
     const isConnected = this.#client !== undefined;
-    const options = { label: statement[0].slice(0, LABEL_LENGTH), ...(isConnected && { admission: false }) };
-    const keys = new AllottedKeys(dataSource);
-    const once = (make: () => Promise<unknown>) => this.#attemptAlone(() => keys.attempt(make), isConnected);
-    if (!defaults.commitMarkers || !canBeMarked(statement[0])) {
-      const attempt = () => once(() => this.#sendWithKeys(statement, keys));
+    const options = { label: text.slice(0, LABEL_LENGTH), ...(isConnected && { admission: false }) };
+    const keys = new ReusedIdentityKeys(dataSource);
+    const once = async <T>({ admit }: Attempt<unknown>, make: () => Promise<T>): Promise<T> => {
+      await admit({ text, values: parameters as unknown[] | undefined });
+      return this.#attemptAutocommit(() => keys.attempt(make), isConnected);
+    };
+    if (!defaults.commitMarkers || !canBeMarked(text)) {
+      const attempt = (current: Attempt<unknown>) => once(current, () => this.#sendWithKeys(statement, keys));
       return runner.run({ attempt }, options);
     }
-    const { attempt: markedAttempt, settle } = withMarker(markers, () => this.#beginFor(statement, keys));
-    const attempt = (current: Attempt<unknown>) => once(() => markedAttempt(current));
-    this.#marked = runner.run({ attempt, settle }, options).finally(() => {
+    const marked = withMarker(
+      markers,
+      () => this.#beginFor(statement, keys),
+      (sql, values) => this.#runForMarker(sql, values),
+    );
+    const attempt = (current: Attempt<unknown>) => once(current, () => marked.attempt(current));
+    this.#marked = runner.run({ attempt, settle: marked.settle }, options).finally(() => {
       this.#marked = undefined;
     });
     return this.#marked;
   }
 
   /**
-   * Makes an attempt of a statement that stands alone.
+   * Makes an attempt of an autocommit statement.
    *
    * Its connection is given back after a conflict, unless the query runner had it before: whoever held one while it waits
-   * to be admitted again would wait for those who are admitted and wait for a connection.
+   * to be admitted again would wait for those who are admitted and wait for a connection. One that had ended before
+   * anything was sent is given back in any case: the next attempt takes another.
    */
-  async #attemptAlone<T>(make: () => Promise<T>, keepsConnection: boolean): Promise<T> {
+  async #attemptAutocommit<T>(make: () => Promise<T>, keepsConnection: boolean): Promise<T> {
     this.#users++;
     try {
       return await make();
     } catch (error) {
-      if (!keepsConnection && this.#users === 1 && isOccConflict(error)) this.#giveConnectionBack();
+      const isOver = findInChain(error, isNotSentError) !== undefined;
+      if (this.#users === 1 && (isOver || (!keepsConnection && isOccConflict(error))))
+        this.#giveConnectionBack();
       throw error;
     } finally {
       this.#users--;
@@ -342,8 +370,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   }
 
   #giveConnectionBack(): void {
-    if (this.isReleased || this.releaseCallback === undefined || this.#client?.isInTransaction !== false)
-      return;
+    if (this.isReleased || this.releaseCallback === undefined) return;
+    // A connection that must not be used again is not taken back by the pool.
     this.releaseCallback(undefined);
     this.releaseCallback = undefined;
     // The host connects again where neither is there; its types do not say so.
@@ -354,7 +382,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   }
 
   /** Not a transaction of the host's: its subscribers are not told of what the caller did not begin. */
-  async #beginFor(statement: Statement, keys: AllottedKeys): Promise<StatementTransaction<unknown>> {
+  async #beginFor(statement: Statement, keys: ReusedIdentityKeys): Promise<StatementTransaction<unknown>> {
     // The host releases a query runner whose connection was lost.
     const fresh = this.isReleased ? dataSourceOf(this).createQueryRunner(this.mode) : this;
     const own = fresh instanceof DsqlQueryRunner ? fresh : this;
@@ -374,7 +402,16 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     };
   }
 
-  #standsAlone([text, parameters]: Statement): boolean {
+  /** On this connection, if it is there and idle: the pool may have no other one. */
+  async #runForMarker(text: string, values: readonly string[]): Promise<readonly ObjectLiteral[]> {
+    const client = this.isReleased ? undefined : this.#client;
+    if (client === undefined || client.isInTransaction)
+      return transactionsOf(dataSourceOf(this)).run(text, values);
+    const { rows } = await client.query(text, [...values]);
+    return rows as ObjectLiteral[];
+  }
+
+  #isAutocommit([text, parameters]: Statement): boolean {
     if (this.isTransactionActive || this.#client?.isInTransaction === true) return false;
     const hasParameters = Array.isArray(parameters) && parameters.length > 0;
     return hasParameters || summarizeText(text).statements <= 1;
@@ -383,36 +420,66 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   async #sendInTransaction(statement: Statement): Promise<unknown> {
     const [text] = statement;
     const scope = scopeOf(this);
+    const { verb, onlyReads } = summarizeText(text);
+    const isEnd = verb === 'commit' || verb === 'rollback';
     if (this.#isEnding) {
       throw new DsqlError(
         'A statement was not sent, because its transaction was being committed or rolled back: a promise was not awaited.',
       );
     }
-    if (scope !== undefined && text !== 'START TRANSACTION') scope.isUsed = true;
-    const counted = isEnd(text) || summarizeText(text).onlyReads ? undefined : scope;
+    const counted = isEnd || onlyReads ? undefined : scope;
     if (counted !== undefined) counted.unfinished++;
-    this.#isEnding = isEnd(text);
-    this.#noteRecord(statement);
+    this.#isEnding = isEnd;
     try {
+      if (scope !== undefined && verb === undefined) await this.#enter(scope, statement);
+      this.#noteRecord(statement);
       const result = await (text === 'COMMIT'
         ? this.#commit(statement)
         : this.#sendWithKeys(statement, scope?.keys));
-      if (text === 'COMMIT') this.#isCommitted = true;
+      if (verb === 'commit') this.#isCommitted = true;
       return result;
     } catch (error) {
-      if (scope !== undefined && !isEnd(text)) scope.firstError ??= error;
-      if (text === 'ROLLBACK') await this.#destroyConnection(error);
-      throw error;
+      if (scope !== undefined && !isEnd) scope.firstError ??= error;
+      if (verb !== 'rollback') throw error;
+      await this.#destroyConnection(error);
+      // The server rolls back what has lost its connection.
+      if (!isNotSentError(error)) throw error;
+      return undefined;
     } finally {
       if (counted !== undefined) counted.unfinished--;
-      if (isEnd(text)) this.#isEnding = false;
+      if (isEnd) this.#isEnding = false;
     }
+  }
+
+  /** Before a statement of a transaction is sent: the first one may have to wait until there is room for it. */
+  async #enter(scope: TransactionScope, statement: Statement): Promise<void> {
+    const { changesSchema, onlyReads } = summarizeText(statement[0]);
+    if (scope.admit !== undefined) await (scope.admission ??= this.#awaitAdmission(scope.admit, statement));
+    scope.isUsed = true;
+    scope.hasWritten ||= !onlyReads;
+    scope.hasChangedSchema ||= changesSchema;
+  }
+
+  async #awaitAdmission(admit: Admit, [text, parameters]: Statement): Promise<void> {
+    const scope = scopeOf(this);
+    const hasWaited = await admit({ text, values: parameters as unknown[] | undefined }, () => {
+      this.#giveConnectionBack();
+      return Promise.resolve();
+    });
+    if (!hasWaited) return;
+    if (scopeOf(this) !== scope || !this.isTransactionActive) {
+      throw new DsqlError(
+        'A statement was not sent, because its transaction had ended: a promise was not awaited.',
+      );
+    }
+    await this.#send(['START TRANSACTION']);
   }
 
   #noteRecord(statement: Statement): void {
     const [text] = statement;
-    if (text === 'START TRANSACTION') this.#records = this.#isMigrating ? [] : undefined;
-    else if (isEnd(text) || summarizeText(text).onlyReads) return;
+    const { verb, onlyReads } = summarizeText(text);
+    if (verb === 'begin') this.#records = this.#isMigrating ? [] : undefined;
+    else if (verb !== undefined || onlyReads) return;
     else if (this.#migration === undefined) this.#records?.push(statement);
     else this.#records = undefined;
   }
@@ -439,10 +506,10 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
         throw error;
       }
     };
-    return runner.run({ attempt }, { label: 'record of a migration' });
+    return runner.run({ attempt }, { label: 'record of a migration', admission: false });
   }
 
-  async #sendWithKeys(statement: Statement, keys: AllottedKeys | undefined): Promise<unknown> {
+  async #sendWithKeys(statement: Statement, keys: ReusedIdentityKeys | undefined): Promise<unknown> {
     const [text, ...rest] = statement;
     if (keys === undefined || summarizeText(text).firstWord !== 'INSERT') return this.#send(statement);
     const send = async (sql: string) => {

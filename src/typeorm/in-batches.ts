@@ -5,7 +5,7 @@ import {
   type BatchesOptions,
   type RowRange,
 } from '../occ';
-import type { TypeOrmTransactionOptions } from './dsql-entity-manager';
+import type { TypeOrmTransactionOptions } from './managed-transaction';
 import { runInTransaction } from './run-in-transaction';
 
 /** How rows are written in several transactions, and how each of these is run. */

@@ -1,5 +1,5 @@
 export { createDsqlDataSource } from './dsql-data-source';
-export type { TypeOrmTransactionOptions } from './dsql-entity-manager';
+export type { TypeOrmTransactionOptions } from './managed-transaction';
 export { inBatches, type TypeOrmBatchesOptions } from './in-batches';
 export type { DsqlDataSourceOptions, DsqlReplicationEndpoint } from './options';
 export { runInTransaction } from './run-in-transaction';

@@ -16,12 +16,6 @@ export class RecordedReads {
     this.#asked = new Map();
   }
 
-  /** Forgets everything, because not all could be read. */
-  discard(): void {
-    this.#answers.clear();
-    this.#isComplete = false;
-  }
-
   /** The transaction begins: all that it builds on has been read. */
   seal(): void {
     this.#isComplete = true;

@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { DsqlEntityManager, type TypeOrmTransactionOptions } from './dsql-entity-manager';
+import { DsqlEntityManager } from './dsql-entity-manager';
+import type { TypeOrmTransactionOptions } from './managed-transaction';
 
 /**
  * Runs `work` in a transaction, and runs the whole of it again when the server reports a conflict.

@@ -1,15 +1,62 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { CommitMarkers, resolveTransactionOptions, TransactionRunner, type NestedMode } from '../occ';
-import type { ResolvedTransactionDefaults, TransactionCounters } from '../occ';
-import type { AllottedKeys } from './allotted-keys';
+import {
+  CommitMarkers,
+  resolveTransactionOptions,
+  TransactionRunner,
+  type Admit,
+  type NestedMode,
+  type ResolvedTransactionDefaults,
+  type RunStatement,
+  type TransactionCounters,
+} from '../occ';
 import type { EntityStates } from './entity-states';
 import type { RecordedReads } from './recorded-reads';
+import type { ReusedIdentityKeys } from './reused-identity-keys';
 
-/** What runs the transactions of a data source. */
-export interface Transactions {
+/** What runs the transactions of one data source. */
+export class Transactions {
   readonly runner: TransactionRunner;
   readonly defaults: ResolvedTransactionDefaults;
   readonly markers: CommitMarkers;
+  readonly #dataSource: DataSource;
+
+  constructor(dataSource: DataSource, defaults: ResolvedTransactionDefaults) {
+    this.#dataSource = dataSource;
+    this.defaults = defaults;
+    this.runner = new TransactionRunner(defaults.run);
+    this.markers = new CommitMarkers(this.#runOn(undefined));
+  }
+
+  /** @param queryRunner - the one of the attempt: it is used, because the pool may have no other connection */
+  createMarker(queryRunner: QueryRunner): Promise<string> {
+    return this.markers.create(this.#runOn(queryRunner));
+  }
+
+  /** @param queryRunner - one that may hold the only connection of the pool */
+  wasCommitted(marker: string, queryRunner: QueryRunner | undefined): Promise<boolean | undefined> {
+    return this.markers.wasCommitted(marker, this.#runOn(queryRunner));
+  }
+
+  /** Runs a statement that commits itself, on a connection of its own. */
+  run(text: string, values: readonly string[]): ReturnType<RunStatement> {
+    return this.#runOn(undefined)(text, values);
+  }
+
+  /** Runs statements that commit themselves: on `queryRunner` as long as that is idle, else on another one. */
+  #runOn(queryRunner: QueryRunner | undefined): RunStatement {
+    return async (text, values) => {
+      const isFree = queryRunner !== undefined && !queryRunner.isReleased && !queryRunner.isTransactionActive;
+      const own = isFree ? queryRunner : this.#dataSource.createQueryRunner();
+      try {
+        const { records } = (await own.query(text, [...values], true)) as {
+          readonly records: readonly Record<string, unknown>[];
+        };
+        return records;
+      } finally {
+        if (own !== queryRunner) await own.release();
+      }
+    };
+  }
 }
 
 /** Data sources that are not ours have no place of their own for it. */
@@ -17,24 +64,7 @@ const transactions = new WeakMap<DataSource, Transactions>();
 
 /** Says how the transactions of a data source are run. */
 export function setTransactionDefaults(dataSource: DataSource, defaults: ResolvedTransactionDefaults): void {
-  const markers = new CommitMarkers((text, values) => runAlone(dataSource, text, values));
-  transactions.set(dataSource, { runner: new TransactionRunner(defaults.run), defaults, markers });
-}
-
-async function runAlone(
-  dataSource: DataSource,
-  text: string,
-  values: readonly string[],
-): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const queryRunner = dataSource.createQueryRunner();
-  try {
-    const { records } = (await queryRunner.query(text, [...values], true)) as {
-      readonly records: readonly Record<string, unknown>[];
-    };
-    return records;
-  } finally {
-    await queryRunner.release();
-  }
+  transactions.set(dataSource, new Transactions(dataSource, defaults));
 }
 
 /** What runs the transactions of a data source, ours or not. */
@@ -46,7 +76,7 @@ export function transactionsOf(dataSource: DataSource): Transactions {
 }
 
 /**
- * What a data source has done so far: transactions, and statements that stood alone.
+ * What a data source has done so far: transactions, and autocommit statements.
  *
  * @returns live counters
  */
@@ -60,25 +90,30 @@ export interface TransactionScope {
   /** How the caller's objects were, where the transaction can be run again; nothing where its caller began it himself. */
   readonly states?: EntityStates;
   /** What earlier attempts were given as keys, where the transaction can be run again. */
-  readonly keys?: AllottedKeys;
-  /** What was read before the transaction began; nothing from then on. */
-  reads?: RecordedReads | undefined;
-  /** Whether this ends where the transaction would begin: only the reads before it are wanted. */
-  readonly isRehearsal?: boolean;
+  readonly keys?: ReusedIdentityKeys;
+  /** Asked before the first statement is sent, where the number of transactions in flight is limited. */
+  readonly admit?: Admit | undefined;
   /** Runs as the last thing before COMMIT. */
   readonly beforeCommit?: (() => Promise<unknown>) | undefined;
+  /** What was read before the transaction began; nothing from then on. */
+  reads?: RecordedReads | undefined;
+  /** The id of the row that says whether the transaction was committed. */
+  marker?: string;
+  /** The wait for {@link TransactionScope.admit}, once it has begun. */
+  admission?: Promise<void>;
   /** Whether a statement was sent in it. */
   isUsed: boolean;
+  /** Whether a statement was sent that does more than read. */
+  hasWritten: boolean;
+  /** Whether a statement was sent that changes the schema. */
+  hasChangedSchema: boolean;
   /** Writing operations that have not ended. */
   unfinished: number;
   /** The first error of a statement in the transaction: all later ones follow from it. */
   firstError?: unknown;
-  /** Work that had joined the transaction has failed, so it must not be committed. */
-  failedJoin?: { readonly cause: unknown };
+  /** A transaction inside it has failed or was refused, so it must not be committed. */
+  rollbackOnly?: { readonly cause: unknown };
 }
-
-/** Ends a rehearsal. Nobody outside gets to see it. */
-export class RehearsalEnd extends Error {}
 
 const scopes = new WeakMap<QueryRunner, TransactionScope>();
 

@@ -6,7 +6,7 @@ const WORKERS = 24;
 
 const cluster = useCluster();
 let ours: DataSource;
-/** How many transactions were in flight before their COMMIT whenever one began. */
+/** How many transactions were in flight, between their first statement and their COMMIT, whenever one had begun. */
 let inFlight: number[];
 
 beforeAll(async () => {
@@ -27,9 +27,10 @@ async function count(label: string, transactions: number, rowOf: (index: number)
   let begun = 0;
   let running = 0;
   const attempt = async (manager: EntityManager, id: number) => {
+    // It may have waited for this, and until then it is not in flight.
+    await manager.query('SELECT value FROM counter WHERE id = $1', [id]);
     inFlight.push(++running);
     try {
-      await manager.query('SELECT value FROM counter WHERE id = $1', [id]);
       await manager.query('UPDATE counter SET value = value + 1 WHERE id = $1', [id]);
     } finally {
       running--;

@@ -60,15 +60,18 @@ describe('trap E: the error of a nested transaction is swallowed', () => {
     expect(await names()).toStrictEqual(['after']);
   });
 
-  it('ours refuses the inner one before anything is sent, and the outer one is done as a whole', async () => {
-    await ours.transaction(work);
-    expect(await names()).toStrictEqual(['after', 'before']);
-  });
-
-  it('ours does the same on a stock data source', async () => {
-    await runInTransaction(stock, work);
-    expect(await names()).toStrictEqual(['after', 'before']);
-  });
+  it.each(['ours', 'stock'] as const)(
+    'runInTransaction refuses the inner one, and does not commit the outer one without it (%s)',
+    async (which) => {
+      const dataSource = { ours, stock }[which];
+      await expect(runInTransaction(dataSource, work)).rejects.toMatchObject({
+        name: 'TransactionRolledBackError',
+        circumstance: 'joined',
+        cause: { name: 'NestedTransactionError' },
+      });
+      expect(await names()).toStrictEqual([]);
+    },
+  );
 
   it.each(['ours', 'stock'] as const)(
     'where inner work joins, nothing of the outer is done (%s)',

@@ -4,13 +4,13 @@ import { findInChain, isSchemaConflict, NotCommitted, sqlStateOf } from '../occ'
 import type { ReadCatalogue } from '../schema';
 import { literal, quoted } from '../sql';
 import { entitiesOf, hasIdentityValues } from './identity-keys';
-import { WrittenInsert } from './written-insert';
+import { ParsedInsert } from './parsed-insert';
 
 type Row = Readonly<Record<string, unknown>>;
 
 /** An INSERT, the identity column of its table, and the rows that get their values from it. */
 interface KeyedInsert {
-  readonly insert: WrittenInsert;
+  readonly insert: ParsedInsert;
   readonly table: string;
   readonly column: string;
   readonly rows: readonly number[];
@@ -25,7 +25,7 @@ const UNIQUE_VIOLATION = '23505';
  * stays true. Nobody else is ever given them, unless the identity column began anew meanwhile: after a conflict with a
  * change of the schema that is looked up, and where a key turns out to be taken, all are forgotten.
  */
-export class AllottedKeys {
+export class ReusedIdentityKeys {
   readonly #dataSource: DataSource;
   /** By table, in the order in which rows are inserted. */
   readonly #keys = new Map<string, unknown[]>();
@@ -138,7 +138,7 @@ export class AllottedKeys {
   }
 
   #read(sql: string): KeyedInsert | undefined {
-    const insert = WrittenInsert.read(sql);
+    const insert = ParsedInsert.read(sql);
     if (insert === undefined) return undefined;
     const [tableName = '', schema] = insert.table.toReversed();
     const key = entitiesOf(this.#dataSource, { schema, tableName })

@@ -21,7 +21,7 @@ interface Parts {
 }
 
 /** An INSERT that names its columns and lists its rows, or asks for DEFAULT VALUES, as its text has it. */
-export class WrittenInsert {
+export class ParsedInsert {
   readonly #sql: string;
   readonly #parts: Parts;
   readonly #columns: readonly string[];
@@ -38,9 +38,9 @@ export class WrittenInsert {
    * @returns nothing for any other statement. Where rows come from a query, and with ON CONFLICT, it is not known which
    *   of them is inserted as which
    */
-  static read(sql: string): WrittenInsert | undefined {
+  static read(sql: string): ParsedInsert | undefined {
     const parts = readParts(sql);
-    return parts === undefined ? undefined : new WrittenInsert(sql, parts);
+    return parts === undefined ? undefined : new ParsedInsert(sql, parts);
   }
 
   /** The name of the table, behind the names of what it is in. */
