@@ -47,7 +47,9 @@ function written(value: unknown): string {
   if (typeof value === 'string') return value.slice(0, LOOKED_AT);
   if (value instanceof Date) return String(value.getTime());
   if (ArrayBuffer.isView(value)) {
-    return Buffer.from(value.buffer, value.byteOffset, Math.min(value.byteLength, LOOKED_AT)).toString('latin1');
+    return Buffer.from(value.buffer, value.byteOffset, Math.min(value.byteLength, LOOKED_AT)).toString(
+      'latin1',
+    );
   }
   if (typeof value !== 'object' || value === null) return String(value);
   try {

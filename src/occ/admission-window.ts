@@ -23,78 +23,63 @@ interface Waiter {
 /** An attempt that was admitted, as its window knows it. */
 export interface Admitted {
   readonly startedAt: number;
-  /** With itself. */
-  readonly inFlight: number;
-  readonly isLimited: boolean;
+  /** The limit that held then, if the attempt was the last for which there was room. */
+  readonly limit: number | undefined;
 }
 
-/** Even where one at a time is best, now and then a second one is tried: conditions change. */
-const LEAST_TARGET = 0.02;
+/** After so many outcomes it is decided how many attempts are admitted next. */
+const ROUND = 16;
 
-/** While nothing is known of how attempts slow down each other: as if they did not. */
-const UNKNOWN_TARGET = 0.5;
+/** Twice as many attempts in flight have to make commits so many times as frequent. */
+const PAYS = 1.1;
 
-/** The last one in flight slows down the others by so many times what the others do on average: conflicts cost most. */
-const STEEPNESS = 1.15;
+/** What another limit would give is found out again after so many rounds. */
+const STALE = 16;
 
-/** How far one outcome moves a narrow window; a wide one moves in proportion. */
-const GAIN = 0.25;
-const WIDE = 8;
+/** What came of a limit. */
+class Trial {
+  commits = 0;
+  outcomes = 0;
+  busyMs = 0;
+  round = 0;
 
-/** How much one attempt tells of how long they take at present. */
-const DURATION_WEIGHT = 0.1;
+  constructor(readonly limit: number) {}
 
-/** A short attempt that is alone counts so much: what is left of those before it may slow down the others. */
-const SHORT_WEIGHT = 8;
+  /** Commits in a millisecond. */
+  get rate(): number {
+    return this.busyMs === 0 ? 0 : (this.limit * this.commits) / this.busyMs;
+  }
 
-/** After so many outcomes with few conflicts among them the window is widened at once. */
-const ROUND = 32;
-const WIDENING = 1.25;
-
-/**
- * With so many conflicts in a round it matters how long an attempt takes that is alone: so many are then run one at a
- * time, and again after so many others for each place of the window. TCP's BBR probes for its round-trip time like this.
- */
-const PROBE_CONFLICTS = 6;
-const PROBE_ATTEMPTS = 3;
-const PROBE_AFTER = 200;
-
-/** The others wait for a probe, so one of attempts that take longer, in milliseconds, is not made. */
-const LONGEST_PROBED_MS = 1000;
-
-/** A window that has room for so many times what is in flight limits nobody, and is forgotten. */
-const ROOMY = 4;
+  fade(): void {
+    this.commits /= 2;
+    this.outcomes /= 2;
+    this.busyMs /= 2;
+  }
+}
 
 /**
- * How many attempts may be in flight at once, learnt from how they end, as TCP learns its window.
+ * How many attempts may be in flight at once, learnt from what comes of it.
  *
- * Until the first conflict there is no limit. From then on every commit widens the window a little and every conflict
- * narrows it, so that the share of conflicts settles at a target; where nothing but one at a time works, the window is
- * one or two. The target is low when attempts take longer than one that is alone, because then those in vain slow down
- * the others; so that this is known, a few are made alone when conflicts are many. Waiting attempts are admitted in
- * order, retries first and the oldest of them before all. Without conflicts the window grows until it limits nobody, and
- * is forgotten.
+ * Until the first conflict there is no limit. Of those in flight then, as many are admitted in future as are committed.
+ * From then on half and twice as many are tried now and then, and the limit becomes what commits the most.
  */
 export class AdmissionWindow {
   #inFlight = 0;
-  #window = Infinity;
-  /** How long an attempt takes that is alone, in milliseconds. */
-  readonly #aloneMs = new ForgettingMean();
-  /** How long one takes that is not, and how many are in flight then. */
-  readonly #togetherMs = new ForgettingMean();
-  readonly #together = new ForgettingMean();
-  #attemptsSinceProbe = Infinity;
-  /** How many attempts are left of the present probe. */
-  #probeAttempts = 0;
-  /** Of the present round. */
-  #outcomes = 0;
-  #conflicts = 0;
+  #limit = Infinity;
+  #here: Trial | undefined;
+  #half: Trial | undefined;
+  #double: Trial | undefined;
+  /** What is tried at present. */
+  #trial: Trial | undefined;
+  #round = 0;
+  #outcomesLeft = ROUND;
+  #outcomesSinceWait = 0;
   readonly #retries: Waiter[] = [];
   readonly #newcomers: Waiter[] = [];
 
   /** Whether there is a limit at present. */
   get isLimited(): boolean {
-    return this.#window < Infinity;
+    return this.#limit < Infinity;
   }
 
   /** Whether an attempt would have to wait. */
@@ -108,6 +93,7 @@ export class AdmissionWindow {
    * @throws the reason of `signal` when that is aborted meanwhile
    */
   wait({ isRetry, since, waitMs, signal }: Applicant): Promise<Admitted> {
+    this.#outcomesSinceWait = 0;
     const queue = isRetry ? this.#retries : this.#newcomers;
     return new Promise((resolve, reject) => {
       const timer = new AbortController();
@@ -140,101 +126,98 @@ export class AdmissionWindow {
   /** Counts an attempt in, whether there is room or not. */
   admit(): Admitted {
     this.#inFlight++;
-    return { startedAt: elapsedMs(), inFlight: this.#inFlight, isLimited: this.isLimited };
+    return {
+      startedAt: elapsedMs(),
+      limit: this.#inFlight === this.#limit ? this.#limit : this.#limit === Infinity ? Infinity : undefined,
+    };
   }
 
   /** Counts an attempt out, and learns from it if it says something about this window. */
-  leave(admitted: Admitted, outcome: AttemptOutcome, isTelling: boolean): void {
-    if (isTelling && admitted.isLimited) {
-      const together = (admitted.inFlight + this.#inFlight) / 2;
-      this.#learnDuration(elapsedMs() - admitted.startedAt, outcome, together);
+  leave({ startedAt, limit }: Admitted, outcome: AttemptOutcome, isTelling: boolean): void {
+    if (isTelling && outcome !== 'failed') {
+      const isConflict = outcome === 'conflict';
+      if (this.#limit === Infinity) {
+        if (isConflict) this.#begin(1);
+      } else if (limit === Infinity) {
+        if (!isConflict) this.#begin(this.#limit + 1);
+      } else {
+        this.#learn(limit, isConflict, elapsedMs() - startedAt);
+      }
     }
-    if (isTelling && outcome !== 'failed') this.#learnOutcome(outcome === 'conflict');
     this.#inFlight--;
     this.#admitWaiting();
   }
 
   /** Lets no more in than are in flight. */
   limit(): void {
-    this.#window = Math.max(1, this.#inFlight);
+    this.#begin(Math.max(1, this.#inFlight));
   }
 
   /** Lifts the limit. */
   open(): void {
-    this.#window = Infinity;
-    this.#probeAttempts = 0;
+    this.#limit = Infinity;
     this.#admitWaiting();
   }
 
-  #hasRoom(): boolean {
-    return this.#inFlight < (this.#probeAttempts > 0 ? 1 : Math.max(1, Math.floor(this.#window)));
+  #begin(limit: number): void {
+    this.#limit = limit;
+    this.#here = this.#trial = new Trial(limit);
+    this.#half = this.#double = undefined;
+    this.#outcomesLeft = ROUND;
+    this.#outcomesSinceWait = 0;
   }
 
-  #learnDuration(durationMs: number, outcome: AttemptOutcome, inFlight: number): void {
-    const isAlone = inFlight === 1;
-    this.#attemptsSinceProbe = isAlone ? 0 : this.#attemptsSinceProbe + 1;
-    if (isAlone && this.#probeAttempts > 0) this.#probeAttempts--;
-    if (outcome === 'failed') return;
-    if (isAlone) {
-      this.#aloneMs.add(durationMs, durationMs < (this.#aloneMs.value ?? 0) ? SHORT_WEIGHT : 1);
-    } else {
-      this.#togetherMs.add(durationMs);
-      this.#together.add(inFlight);
-    }
-  }
-
-  #learnOutcome(isConflict: boolean): void {
-    if (this.#window === Infinity) {
-      if (!isConflict) return;
-      this.#window = this.#inFlight + 1;
-    }
-    if (this.#probeAttempts > 0) {
-      // Of a crowd that nothing was known of, those who come through say how many can.
-      if (this.#aloneMs.value === undefined && !isConflict) this.#window++;
+  #learn(limit: number | undefined, isConflict: boolean, durationMs: number): void {
+    if (++this.#outcomesSinceWait > ROUND) {
+      this.open();
       return;
     }
-    const target = this.#targetConflictRatio();
-    const window = isConflict ? Math.min(this.#window, this.#inFlight + 1) : this.#window;
-    const step = GAIN * Math.max(1, window / WIDE) * (target - (isConflict ? 1 : 0));
-    this.#window = Math.max(1, window + step);
-    this.#conflicts += isConflict ? 1 : 0;
-    if (++this.#outcomes === ROUND) {
-      if (this.#conflicts / ROUND < target / 2) this.#window *= WIDENING;
-      this.#outcomes = this.#conflicts = 0;
+    const trial = this.#trial;
+    if (trial === undefined || limit !== trial.limit) return;
+    trial.outcomes++;
+    trial.busyMs += durationMs;
+    if (!isConflict) trial.commits++;
+    if (--this.#outcomesLeft > 0) return;
+    this.#decide(trial);
+  }
+
+  #decide(trial: Trial): void {
+    trial.round = ++this.#round;
+    let here = this.#here ?? trial;
+    if (
+      this.#double !== undefined &&
+      trial === this.#double &&
+      trial.rate > PAYS * here.rate &&
+      trial.commits * 2 >= trial.outcomes
+    ) {
+      this.#half = here;
+      here = trial;
+      this.#double = undefined;
+    } else if (
+      this.#half !== undefined &&
+      (trial === this.#half || trial === here) &&
+      here.rate < PAYS * this.#half.rate
+    ) {
+      this.#double = here;
+      here = this.#half;
+      this.#half = undefined;
     }
-    if (this.#isProbeDue()) this.#beginProbe();
-    else if (this.#window > ROOMY * Math.max(this.#inFlight, ROOMY)) this.#window = Infinity;
+    this.#here = here;
+    const isStale = (other: Trial | undefined) => other === undefined || this.#round - other.round > STALE;
+    let next = here;
+    if (trial === here) {
+      if (here.limit > 1 && isStale(this.#half) && here.commits < here.outcomes * 0.9)
+        next = this.#half ??= new Trial(Math.max(1, here.limit >> 1));
+      else if (isStale(this.#double)) next = this.#double ??= new Trial(here.limit * 2);
+    }
+    this.#trial = next;
+    next.fade();
+    this.#limit = next.limit;
+    this.#outcomesLeft = ROUND;
   }
 
-  #isProbeDue(): boolean {
-    return (
-      this.#conflicts >= PROBE_CONFLICTS &&
-      this.#attemptsSinceProbe > PROBE_AFTER * this.#window &&
-      (this.#togetherMs.value ?? 0) <= LONGEST_PROBED_MS
-    );
-  }
-
-  #beginProbe(): void {
-    this.#probeAttempts = PROBE_ATTEMPTS;
-    if (this.#aloneMs.value === undefined) this.#window = 1;
-  }
-
-  /**
-   * The share of conflicts at which commits are the most frequent.
-   *
-   * With a window of k there are k / T · (1 - p) commits in a unit of time, T being the duration of an attempt and p the
-   * share of conflicts, which goes up with k. If T goes up by e per cent when k goes up by one per cent, commits become
-   * rarer from p = (1 - e) / (2 - e) on: half of the attempts may fail where they do not slow down each other. Here T is
-   * taken to go up by nearly the same with each further attempt in flight.
-   */
-  #targetConflictRatio(): number {
-    const { value: aloneMs } = this.#aloneMs;
-    const { value: togetherMs } = this.#togetherMs;
-    const { value: together } = this.#together;
-    if (aloneMs === undefined || togetherMs === undefined || together === undefined) return UNKNOWN_TARGET;
-    const slowdown = Math.max(0, 1 - aloneMs / togetherMs) * (together / (together - 1));
-    const elasticity = Math.min(1, STEEPNESS * slowdown);
-    return Math.max(LEAST_TARGET, (1 - elasticity) / (2 - elasticity));
+  #hasRoom(): boolean {
+    return this.#inFlight < this.#limit;
   }
 
   #admitWaiting(): void {
@@ -243,18 +226,5 @@ export class AdmissionWindow {
       if (next === undefined) return;
       next.admit();
     }
-  }
-}
-
-/** A mean to which what came last counts most. */
-class ForgettingMean {
-  value: number | undefined;
-  #count = 0;
-
-  /** @param weight - how much it counts in comparison with others */
-  add(value: number, weight = 1): void {
-    this.#count++;
-    const mean = this.value ?? value;
-    this.value = mean + Math.max(weight * DURATION_WEIGHT, 1 / this.#count) * (value - mean);
   }
 }

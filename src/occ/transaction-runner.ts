@@ -86,7 +86,8 @@ export class TransactionRunner {
   async run<T>(transaction: RunnableTransaction<T>, options: RunOptions = {}): Promise<T> {
     const { admission = true, retry: isRetried = true, ...retryOptions } = { ...this.#defaults, ...options };
     if (!isRetried) {
-      return new AdmittedTransaction().attempt((admit) => this.#attempt(transaction, { number: 1, admit }))
+      return new AdmittedTransaction()
+        .attempt((admit) => this.#attempt(transaction, { number: 1, admit }))
         .catch(asReported);
     }
     const resolved = resolveRetryOptions(retryOptions);
