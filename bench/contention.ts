@@ -1,17 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { DsqlPool, isOccConflict } from '../src';
+import { DsqlPool, isOccConflict, isRetryExhaustedError } from '../src';
 import { startLocalDsql, type LocalDsql } from '../src/local';
-import { TransactionRunner, type Admit } from '../src/occ';
+import { TransactionRunner, type Admit, type RunOptions } from '../src/occ';
 
 /**
- * Read-modify-write transactions of several workers on a few rows, under three policies in the same run: the two that
- * AWS's connectors have, and ours.
+ * Read-modify-write transactions of several workers on a few rows, under three policies in turn: the two that AWS's
+ * connectors have, and ours; and what admission does to work that has nothing to do with a hot row, and to transactions
+ * inside transactions.
  *
- * Usage: npm run bench:contention -- [--seconds 3] [--workers 64] [--rows 10] [--latencyMs 0] [--thinkMs 20]
+ * Usage: npm run bench:contention -- [--cells grid,bystanders,inner] [--seconds 3] [--rounds 1] [--workers 64] [--rows 10]
+ *   [--latencyMs 0] [--thinkMs 20]
  *
- * With `thinkMs` each transaction spends a random time of its own between its read and its write, up to so much and mostly
- * less.
+ * The policies take turns `rounds` times, so that what else the machine does meets all of them. With `thinkMs` each
+ * transaction spends a random time of its own between its read and its write, up to so much and mostly less.
  */
 
 /** Runs a transaction until it is committed; `false` when it gives up. */
@@ -23,7 +25,6 @@ const admitAtOnce: Admit = () => Promise.resolve(false);
 interface Cell {
   readonly workers: number;
   readonly rows: number;
-  readonly latencyMs: number;
   readonly thinkMs: number;
 }
 
@@ -51,47 +52,62 @@ function awsPolicy(retries: number, baseDelayMs: number, maxDelayMs: number): Po
   };
 }
 
-function ourPolicy(): Policy {
+function ourPolicy(options?: RunOptions): Policy {
   const runner = new TransactionRunner();
   return async (transaction) => {
-    await runner.run({ attempt: ({ admit }) => transaction(admit) });
-    return true;
+    try {
+      await runner.run({ attempt: ({ admit }) => transaction(admit) }, options);
+      return true;
+    } catch (error) {
+      if (isRetryExhaustedError(error)) return false;
+      throw error;
+    }
   };
 }
 
 const policies: Readonly<Record<string, () => Policy>> = {
   'AWS, 1 to 100 ms': () => awsPolicy(3, 1, 100),
   'AWS, 100 ms to 5 s': () => awsPolicy(3, 100, 5_000),
-  ours: ourPolicy,
+  ours: () => ourPolicy(),
 };
+
+/** Adds one to a row in a transaction; `between` its read and its write comes what the application does. */
+async function countUp(
+  pool: DsqlPool,
+  id: number,
+  admit: Admit,
+  between: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<void> {
+  const first = { text: 'SELECT value FROM counter WHERE id = $1', values: [id] };
+  let client = await pool.connect();
+  const giveBack = () => {
+    client.release();
+    return Promise.resolve();
+  };
+  if (await admit(first, giveBack)) client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    const { rows } = await client.query<{ value: number }>(first);
+    await between();
+    await client.query('UPDATE counter SET value = $2 WHERE id = $1', [id, (rows[0]?.value ?? 0) + 1]);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  } finally {
+    client.release();
+  }
+}
 
 async function run(pool: DsqlPool, cell: Cell, policy: Policy, seconds: number): Promise<Result> {
   const latencies: number[] = [];
   let gaveUp = 0;
   let attempts = 0;
   const end = performance.now() + seconds * 1000;
-  const transaction = async (admit: Admit) => {
+  const think = cell.thinkMs > 0 ? () => sleep(cell.thinkMs * Math.random() ** 2) : undefined;
+  const transaction = (admit: Admit) => {
     attempts++;
-    const id = 1 + Math.floor(Math.random() * cell.rows);
-    const first = { text: 'SELECT value FROM counter WHERE id = $1', values: [id] };
-    let client = await pool.connect();
-    const giveBack = () => {
-      client.release();
-      return Promise.resolve();
-    };
-    if (await admit(first, giveBack)) client = await pool.connect();
-    try {
-      await client.query('BEGIN');
-      const { rows } = await client.query<{ value: number }>(first);
-      if (cell.thinkMs > 0) await sleep(cell.thinkMs * Math.random() ** 2);
-      await client.query('UPDATE counter SET value = $2 WHERE id = $1', [id, (rows[0]?.value ?? 0) + 1]);
-      await client.query('COMMIT');
-    } catch (error) {
-      await client.query('ROLLBACK');
-      throw error;
-    } finally {
-      client.release();
-    }
+    return countUp(pool, 1 + Math.floor(Math.random() * cell.rows), admit, think);
   };
   const work = async () => {
     while (performance.now() < end) {
@@ -103,19 +119,102 @@ async function run(pool: DsqlPool, cell: Cell, policy: Policy, seconds: number):
   const startedAt = performance.now();
   await Promise.all(Array.from({ length: cell.workers }, work));
   const elapsed = (performance.now() - startedAt) / 1000;
-  latencies.sort((a, b) => a - b);
   return {
     perSecond: latencies.length / elapsed,
     gaveUp: gaveUp / (gaveUp + latencies.length),
-    p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0,
+    p99Ms: quantile(latencies, 0.99),
     attemptsPerCommit: attempts / latencies.length,
   };
 }
 
+function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? 0;
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Runs a cell under each policy, in turn. */
+async function compare(pool: DsqlPool, cell: Cell, seconds: number, rounds: number) {
+  const results: Record<string, Result[]> = {};
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, policy] of Object.entries(policies)) {
+      (results[name] ??= []).push(await run(pool, cell, policy(), seconds));
+    }
+  }
+  const row: Record<string, string> = {};
+  const rates: number[] = [];
+  for (const [name, of] of Object.entries(results)) {
+    const [perSecond, gaveUp] = [mean(of.map((r) => r.perSecond)), mean(of.map((r) => r.gaveUp))];
+    rates.push(perSecond);
+    row[name] =
+      `${perSecond.toFixed(0)}/s  p99 ${mean(of.map((r) => r.p99Ms)).toFixed(0)} ms` +
+      `  ×${mean(of.map((r) => r.attemptsPerCommit)).toFixed(1)}` +
+      (gaveUp > 0 ? `  gave up ${(100 * gaveUp).toFixed(1)} %` : '');
+  }
+  const ours = rates.pop() ?? 0;
+  return { ...row, 'ours / better of AWS': (ours / Math.max(...rates)).toFixed(2) };
+}
+
+/**
+ * Half of the workers are on one row, each of the others is on one of its own; all of them through one helper.
+ *
+ * @returns the median time of those that are alone on their rows, in milliseconds
+ */
+async function runBystanders(pool: DsqlPool, policy: Policy, seconds: number): Promise<number> {
+  const latencies: number[] = [];
+  const end = performance.now() + seconds * 1000;
+  const work = async (_: unknown, worker: number) => {
+    const id = worker % 2 === 0 ? 1 : 1 + worker;
+    while (performance.now() < end) {
+      const startedAt = performance.now();
+      await policy((admit) => countUp(pool, id, admit));
+      if (id !== 1) latencies.push(performance.now() - startedAt);
+    }
+  };
+  await Promise.all(Array.from({ length: BYSTANDER_WORKERS }, work));
+  return quantile(latencies, 0.5);
+}
+
+const BYSTANDER_WORKERS = 32;
+
+/** Says how long work takes that is alone on its rows beside a hot one, with and without admission. */
+async function compareBystanders(pool: DsqlPool, seconds: number, rounds: number): Promise<string> {
+  const ratios: number[] = [];
+  const medians: string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const without = await runBystanders(pool, ourPolicy({ admission: false }), seconds);
+    const withAdmission = await runBystanders(pool, ourPolicy(), seconds);
+    ratios.push(withAdmission / without);
+    medians.push(`${withAdmission.toFixed(0)} : ${without.toFixed(0)} ms`);
+  }
+  return `${medians.join(', ')}; ratio ${mean(ratios).toFixed(2)}`;
+}
+
+/** Clients that do independent work inside their transactions, on the same rows. Says how many of them have finished. */
+async function runInner(pool: DsqlPool, options?: RunOptions): Promise<string> {
+  const policy = ourPolicy({ ...options, deadlineMs: 10_000 });
+  let finished = 0;
+  const work = async () => {
+    for (let request = 0; request < INNER_REQUESTS; request++) {
+      const inner = () => policy((admit) => countUp(pool, 2, admit));
+      if (await policy((admit) => countUp(pool, 1, admit, inner))) finished++;
+    }
+  };
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: INNER_CLIENTS }, work));
+  const seconds = (performance.now() - startedAt) / 1000;
+  return `${finished} of ${INNER_CLIENTS * INNER_REQUESTS} in ${seconds.toFixed(1)} s`;
+}
+
+const INNER_CLIENTS = 12;
+const INNER_REQUESTS = 5;
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      cells: { type: 'string', default: 'grid,bystanders,inner' },
       seconds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '1' },
       workers: { type: 'string', default: '1,4,16,64' },
       rows: { type: 'string', default: '1,10,1000' },
       latencyMs: { type: 'string', default: '0,5' },
@@ -123,33 +222,58 @@ async function main(): Promise<void> {
     },
   });
   const numbers = (list: string) => list.split(',').map(Number);
+  const [seconds, rounds, thinkMs] = [values.seconds, values.rounds, values.thinkMs].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  const cells = values.cells.split(',');
   const local = await startLocalDsql();
   try {
     await fill(local);
     for (const latencyMs of numbers(values.latencyMs)) {
       const latency = local.faults.addLatency(latencyMs);
-      const table: Record<string, Record<string, string | number>> = {};
-      for (const workers of numbers(values.workers)) {
-        const pool = new DsqlPool({ ...endpoint(local), max: workers });
-        for (const rows of numbers(values.rows)) {
-          const cell = { workers, rows, latencyMs, thinkMs: Number(values.thinkMs) };
-          for (const [name, policy] of Object.entries(policies)) {
-            const result = await run(pool, cell, policy(), Number(values.seconds));
-            (table[`${workers} on ${rows}`] ??= {})[name] =
-              `${result.perSecond.toFixed(0)}/s  p99 ${result.p99Ms.toFixed(0)} ms  ×${result.attemptsPerCommit.toFixed(1)}` +
-              (result.gaveUp > 0 ? `  gave up ${(100 * result.gaveUp).toFixed(1)} %` : '');
+      console.log(`\n${latencyMs} ms added to each round trip`);
+      const table: Record<string, Record<string, string>> = {};
+      for (const workers of cells.includes('grid') ? numbers(values.workers) : []) {
+        await withPool(local, workers, async (pool) => {
+          for (const rows of numbers(values.rows)) {
+            table[`${workers} on ${rows}`] = await compare(pool, { workers, rows, thinkMs }, seconds, rounds);
           }
-        }
-        await pool.end();
+        });
       }
-      console.log(
-        `\n${latencyMs} ms added to each round trip; workers on rows: finished, 99th percentile, attempts each`,
-      );
-      console.table(table);
+      if (cells.includes('grid')) {
+        console.log('Workers on rows: finished, 99th percentile, attempts each');
+        console.table(table);
+      }
+      if (cells.includes('bystanders')) {
+        const found = await withPool(local, BYSTANDER_WORKERS, (pool) =>
+          compareBystanders(pool, seconds, rounds),
+        );
+        console.log(`Cold work beside a hot row, median with : without admission: ${found}`);
+      }
+      if (cells.includes('inner')) {
+        const found = await withPool(
+          local,
+          2 * INNER_CLIENTS,
+          async (pool) =>
+            `${await runInner(pool)}; without admission ${await runInner(pool, { admission: false })}`,
+        );
+        console.log(`Transactions with an independent one inside: finished ${found}`);
+      }
       latency.remove();
     }
   } finally {
     await local.stop();
+  }
+}
+
+async function withPool<T>(local: LocalDsql, max: number, work: (pool: DsqlPool) => Promise<T>): Promise<T> {
+  const pool = new DsqlPool({ ...endpoint(local), max });
+  try {
+    return await work(pool);
+  } finally {
+    await pool.end();
   }
 }
 

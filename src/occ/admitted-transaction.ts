@@ -67,12 +67,13 @@ export class AdmittedTransaction {
     const held: Held = { holds: false, outer: current.getStore() };
     let place: Place | undefined;
     let admission: Promise<boolean> | undefined;
-    let outcome: AttemptOutcome = 'failed';
+    let outcome: AttemptOutcome | undefined;
 
     const enter = async (giveBack?: () => Promise<void>): Promise<boolean> => {
-      if (this.#admission === undefined || this.#name === undefined) return false;
-      if (holdsAnything(current.getStore()) || holdsAnything(held)) return false;
-      place = this.#admission.placeFor(this.#name);
+      const name = this.#name;
+      if (this.#admission === undefined || name === undefined || outcome !== undefined) return false;
+      if (holdsAnything(current.getStore()) || holdsAnything(held.outer)) return false;
+      place = this.#admission.placeFor(name);
       if (place.tryTake({ isRetry })) return false;
       await giveBack?.();
       await place.take(this.#applicant(isRetry));
@@ -83,7 +84,7 @@ export class AdmittedTransaction {
       if (this.#admission !== undefined) this.#name ??= statementKey(statement);
       admission = enter(giveBack);
       const hasWaited = await admission;
-      held.holds = true;
+      held.holds = outcome === undefined;
       return hasWaited;
     };
 
@@ -97,11 +98,11 @@ export class AdmittedTransaction {
       outcome = 'committed';
       return value;
     } catch (error) {
-      if (isOccConflict(error)) outcome = 'conflict';
+      outcome = isOccConflict(error) ? 'conflict' : 'failed';
       throw error;
     } finally {
       held.holds = false;
-      place?.leave(outcome);
+      place?.leave(outcome ?? 'failed');
     }
   }
 

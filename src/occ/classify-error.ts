@@ -1,11 +1,12 @@
 import { isCommitOutcomeUnknownError, isTokenSigningError } from '../connection';
 import { findInChain, isSchemaConflict, sqlStateOf } from './conflict';
-import { isNestedTransactionError, isUnsupportedFeatureError } from './errors';
+import { isNestedTransactionError, isNotCommitted, isUnsupportedFeatureError } from './errors';
 
 /** What an error means for who asked. */
 export type ErrorKind =
   | 'data-conflict'
   | 'schema-conflict'
+  | 'not-committed'
   | 'transaction-limit'
   | 'connection-limit'
   | 'connection-rate'
@@ -31,6 +32,8 @@ const hints: Record<ErrorKind, string> = {
     'Another transaction changed the same rows first. Nothing was written: run the whole transaction again.',
   'schema-conflict':
     'The schema was changed by another transaction. Nothing was written: run the whole transaction again after a moment.',
+  'not-committed':
+    'The answer of the last attempt was lost or no help, but it is known that nothing was written: run the whole transaction again.',
   'transaction-limit':
     'The transaction is too large or too old: at most 3,000 rows, 10 MiB and 5 minutes. Split it into smaller transactions.',
   'connection-limit':
@@ -62,6 +65,7 @@ const kinds: Readonly<Record<string, ErrorKind>> = {
 const retryable: ReadonlySet<ErrorKind> = new Set([
   'data-conflict',
   'schema-conflict',
+  'not-committed',
   'connection-limit',
   'connection-rate',
 ]);
@@ -74,6 +78,7 @@ export function classifyError(error: unknown): ErrorClass {
 }
 
 function kindOf(error: unknown, sqlState: string | undefined): ErrorKind {
+  if (findInChain(error, isNotCommitted) !== undefined) return 'not-committed';
   if (findInChain(error, isCommitOutcomeUnknownError) !== undefined) return 'outcome-unknown';
   if (findInChain(error, isTokenSigningError) !== undefined) return 'token';
   const unsupported = (inner: unknown) => isUnsupportedFeatureError(inner) || isNestedTransactionError(inner);

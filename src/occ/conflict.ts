@@ -1,4 +1,5 @@
 import { isAfterCommitError } from '../connection';
+import { isNotCommitted } from './errors';
 
 /** The properties under which node-postgres, TypeORM, Sequelize and plain JavaScript keep the error that they wrap. */
 const WRAPPED_IN = ['cause', 'driverError', 'parent', 'original'] as const;
@@ -31,7 +32,8 @@ export function isSchemaConflict(error: unknown): boolean {
 }
 
 /**
- * Looks through an error and everything that it wraps, outermost first. What failed after a commit is not looked into.
+ * Looks through an error and everything that it wraps, outermost first. What failed after a commit is not looked into, nor
+ * what was reported of an attempt whose outcome is known otherwise.
  *
  * @returns the first that `matches`
  */
@@ -44,8 +46,8 @@ export function findInChain(error: unknown, matches: (inner: object) => boolean)
   let current: unknown = error;
   for (let depth = 0; depth < MAX_DEPTH && typeof current === 'object' && current !== null; depth++) {
     if (matches(current)) return current;
-    // What failed then was not the transaction.
-    if (isAfterCommitError(current)) return undefined;
+    // What failed then was not the transaction, or did not end it.
+    if (isAfterCommitError(current) || isNotCommitted(current)) return undefined;
     current = wrappedIn(current) ?? firstOf(current);
   }
   return undefined;

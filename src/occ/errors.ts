@@ -1,9 +1,27 @@
 import { DsqlError } from '../connection';
 
-/** Every attempt that was allowed ended in a conflict; nothing of the transaction was done. */
+/**
+ * An attempt that is known not to have been committed and is to be made again although the server reported no conflict:
+ * its outcome was unknown at first, or it failed by what an earlier attempt has left behind. What the host reported is the
+ * cause; as it does not say how the transaction ended, `isOccConflict` and `classifyError` do not look at it.
+ */
+export class NotCommitted extends DsqlError {
+  override readonly name = 'NotCommitted';
+
+  constructor(options: { readonly cause: unknown }) {
+    super('The attempt is known not to have been committed, whatever its cause says.', options);
+  }
+}
+
+/** Whether `error` is a {@link NotCommitted}. */
+export function isNotCommitted(error: unknown): error is NotCommitted {
+  return error instanceof NotCommitted;
+}
+
+/** No attempt that was allowed could be committed, because of conflicts; nothing of the transaction was done. */
 export class RetryExhaustedError extends DsqlError {
   override readonly name = 'RetryExhaustedError';
-  /** SQLSTATE of the last conflict. */
+  /** SQLSTATE of a conflict. */
   readonly code = '40001';
 
   /**
@@ -15,8 +33,11 @@ export class RetryExhaustedError extends DsqlError {
     readonly elapsedMs: number,
     options: { readonly cause: unknown },
   ) {
+    const ms = Math.round(elapsedMs);
     super(
-      `The transaction met a conflict in each of ${attempts} attempts (${Math.round(elapsedMs)} ms), so nothing of it was done. Spread the rows that are written at the same time, or allow more with maxAttempts and deadlineMs.`,
+      isNotCommitted(options.cause)
+        ? `The last of ${attempts} attempts (${ms} ms) failed, and the transaction was not committed. Run it again, or allow more attempts with maxAttempts and deadlineMs.`
+        : `The transaction conflicted on all ${attempts} attempts (${ms} ms) and was not committed. Spread the rows that are written at the same time, or allow more with maxAttempts and deadlineMs.`,
       options,
     );
   }

@@ -9,6 +9,7 @@ export {
   isRetryExhaustedError,
   isUnsupportedFeatureError,
   NestedTransactionError,
+  NotCommitted,
   RetryExhaustedError,
   UnsupportedFeatureError,
 } from './errors';
@@ -30,7 +31,6 @@ export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
 export {
-  NotCommitted,
   TransactionRunner,
   type Attempt,
   type RunnableTransaction,

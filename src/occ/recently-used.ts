@@ -56,7 +56,8 @@ export class RecentlyUsed<V extends Forgettable> {
     for (const [name, entry] of this.#entries) {
       if (looked++ === LOOKED_AT) return;
       this.#entries.delete(name);
-      const isTooMany = this.#entries.size >= this.#max;
+      // With it and the new one.
+      const isTooMany = this.#entries.size + 2 > this.#max;
       if (entry.isInUse || (this.#isWorthKeeping(entry) && !isTooMany)) this.#entries.set(name, entry);
     }
   }

@@ -1,4 +1,4 @@
-import { ConfigurationError, sleep } from '../connection';
+import { ConfigurationError, elapsedMs as clock, sleep } from '../connection';
 import { isOccConflict, isSchemaConflict } from './conflict';
 import { transactionChannels, type TransactionMessage } from './diagnostics';
 import { RetryExhaustedError } from './errors';
@@ -123,13 +123,13 @@ export async function retry<T>(
   { maxAttempts, baseDelayMs, maxDelayMs, deadlineMs, signal, onRetry, label }: ResolvedRetryOptions,
   isRetryable: (error: unknown) => boolean,
 ): Promise<T> {
-  const startedAt = performance.now();
+  const startedAt = clock();
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     const tell = (channel: keyof typeof transactionChannels, more?: Partial<TransactionMessage>) => {
       const { [channel]: listeners } = transactionChannels;
       if (!listeners.hasSubscribers) return;
-      const elapsedMs = performance.now() - startedAt;
+      const elapsedMs = clock() - startedAt;
       listeners.publish({ label, attempt, elapsedMs, ...more } satisfies TransactionMessage);
     };
     tell('attempt');
@@ -140,7 +140,7 @@ export async function retry<T>(
     } catch (error) {
       if (!isRetryable(error)) throw error;
       tell('conflict', { error });
-      const elapsedMs = performance.now() - startedAt;
+      const elapsedMs = clock() - startedAt;
       const baseMs = isSchemaConflict(error)
         ? Math.max(baseDelayMs, SCHEMA_CONFLICT_BASE_DELAY_MS)
         : baseDelayMs;

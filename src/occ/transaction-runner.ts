@@ -1,7 +1,8 @@
-import { isCommitOutcomeUnknownError, isNotSentError } from '../connection';
+import { elapsedMs, isCommitOutcomeUnknownError, isNotSentError } from '../connection';
 import { Admission } from './admission';
 import { AdmittedTransaction, type Admit } from './admitted-transaction';
 import { findInChain, isOccConflict } from './conflict';
+import { isNotCommitted, NotCommitted, RetryExhaustedError } from './errors';
 import { resolveRetryOptions, retry, type RetryOptions } from './retry';
 
 /** How a transaction is run. */
@@ -57,13 +58,6 @@ export interface TransactionCounters {
   unknown: number;
 }
 
-/**
- * An attempt that is known not to have been committed and is to be made again although the server reported no conflict:
- * its outcome was unknown at first, or it failed by what an earlier attempt has left behind. What the host reported is the
- * cause.
- */
-export class NotCommitted extends Error {}
-
 /** Runs the transactions of one data source or one Sequelize instance. */
 export class TransactionRunner {
   readonly counters: TransactionCounters = { attempts: 0, commits: 0, conflicts: 0, retries: 0, unknown: 0 };
@@ -86,9 +80,11 @@ export class TransactionRunner {
   async run<T>(transaction: RunnableTransaction<T>, options: RunOptions = {}): Promise<T> {
     const { admission = true, retry: isRetried = true, ...retryOptions } = { ...this.#defaults, ...options };
     if (!isRetried) {
-      return new AdmittedTransaction()
-        .attempt((admit) => this.#attempt(transaction, { number: 1, admit }))
-        .catch(asReported);
+      const startedAt = elapsedMs();
+      const once = new AdmittedTransaction().attempt((admit) =>
+        this.#attempt(transaction, { number: 1, admit }),
+      );
+      return once.catch((error: unknown) => asReported(error, elapsedMs() - startedAt));
     }
     const resolved = resolveRetryOptions(retryOptions);
     const admitted = new AdmittedTransaction(admission ? this.#admission : undefined, resolved);
@@ -118,7 +114,7 @@ export class TransactionRunner {
         counters.commits++;
         return attempt.returned.value;
       }
-      if (committed === false) throw new NotCommitted(undefined, { cause: error });
+      if (committed === false) throw new NotCommitted({ cause: error });
       counters.unknown++;
       throw unknown;
     }
@@ -127,11 +123,12 @@ export class TransactionRunner {
 
 /** Whether nothing of an attempt was committed, as the server has said or as it never got to it. */
 function mayRunAgain(error: unknown): boolean {
-  if (isOccConflict(error) || error instanceof NotCommitted) return true;
-  return findInChain(error, isNotSentError) !== undefined;
+  return isOccConflict(error) || isNotCommitted(error) || findInChain(error, isNotSentError) !== undefined;
 }
 
-/** What the host reported of an attempt that turned out not to have been committed. */
-function asReported(error: unknown): never {
-  throw error instanceof NotCommitted ? error.cause : error;
+/** What is thrown of a transaction that is not to be run again. */
+function asReported(error: unknown, elapsed: number): never {
+  if (!isNotCommitted(error)) throw error;
+  const wasUnknown = findInChain(error.cause, isCommitOutcomeUnknownError) !== undefined;
+  throw wasUnknown ? new RetryExhaustedError(1, elapsed, { cause: error }) : error.cause;
 }

@@ -14,7 +14,7 @@ import { syncAll } from './sync';
 
 /** What Sequelize's types leave out, as far as it is used here. */
 interface HostInstance {
-  readonly options: Options & { readonly dsql?: DsqlOrmOptions };
+  readonly options: Options & { dsql?: DsqlOrmOptions };
   readonly config: object;
   readonly modelManager: HostModelManager;
   query(sql: unknown, options?: object): Promise<unknown>;
@@ -77,8 +77,7 @@ export function attachDsql<Instance extends Sequelize>(
 
   const { hostOptions } = resolved;
   Object.assign(host.options, hostOptions);
-  // It may hold credentials, and an instance is logged easily.
-  Reflect.deleteProperty(host.options, 'dsql');
+  hideCredentials(host.options);
   const { host: name, port, username, database, pool, dialectOptions: ownDialectOptions } = hostOptions;
   Object.assign(host.config, {
     host: name,
@@ -107,4 +106,12 @@ export function attachDsql<Instance extends Sequelize>(
   });
   Object.assign(host.modelManager, { addModel: superviseModels(host.modelManager) });
   return sequelize as Instance & DsqlTransactions;
+}
+
+/** An instance is logged easily, and its options make other instances: a function gives the credentials, and shows none. */
+function hideCredentials(options: HostInstance['options']): void {
+  const { dsql } = options;
+  const { credentials } = dsql ?? {};
+  if (typeof credentials !== 'object') return;
+  options.dsql = { ...dsql, credentials: () => Promise.resolve(credentials) };
 }

@@ -57,7 +57,7 @@ export class ReusedIdentityKeys {
       if (!this.#isRefused) throw error;
       this.#keys.clear();
       this.#sent = [];
-      throw new NotCommitted(undefined, { cause: error });
+      throw new NotCommitted({ cause: error });
     }
   }
 

@@ -188,10 +188,14 @@ describe('C: the error of a nested transaction is caught', () => {
     expect(await balances(cluster, [id])).toStrictEqual([]);
   });
 
-  it('ours: the nested one is refused before anything is sent, and the outer one is committed', async () => {
+  it('ours: the nested one is refused, and the outer one is not committed without it', async () => {
     const { sequelize, Account } = ours();
-    const id = await nest(sequelize, Account);
-    expect(await balances(cluster, [id])).toStrictEqual([1]);
+    await expect(nest(sequelize, Account)).rejects.toMatchObject({
+      name: 'TransactionRolledBackError',
+      circumstance: 'joined',
+      cause: { name: 'NestedTransactionError' },
+    });
+    expect(await Account.count()).toBe(0);
   });
 
   it('runInTransaction on a plain instance: the transaction fails', async () => {

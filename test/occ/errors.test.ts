@@ -9,6 +9,7 @@ import {
 } from 'aurora-dsql-orm';
 import { DatabaseError as SequelizeDatabaseError } from 'sequelize';
 import { QueryFailedError } from 'typeorm';
+import { TransactionRunner, type RunOptions } from '../../src/occ';
 
 const wrappers: [string, (error: Error) => unknown][] = [
   ['nothing', (error) => error],
@@ -79,6 +80,31 @@ describe('classifyError', () => {
     expect(found).toMatchObject({ kind, isRetryable });
     expect(found.hint).not.toBe('');
     expect(classifyError({ cause: error })).toStrictEqual(found);
+  });
+});
+
+describe('an attempt that is known not to have been committed', () => {
+  const lost = new CommitOutcomeUnknownError({ cause: new Error('Connection terminated') });
+
+  it('is no unknown outcome when no attempt is left', async () => {
+    const run = (options: RunOptions) =>
+      new TransactionRunner().run(
+        {
+          attempt: (attempt) => {
+            attempt.returned = { value: undefined };
+            return Promise.reject(lost);
+          },
+          settle: () => Promise.resolve(false),
+        },
+        options,
+      );
+    for (const options of [{ maxAttempts: 2, baseDelayMs: 0 }, { retry: false }]) {
+      const error: unknown = await run(options).catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(RetryExhaustedError);
+      expect(error).toMatchObject({ attempts: options.maxAttempts ?? 1, cause: { cause: lost } });
+      expect(String(error)).toContain('was not committed');
+      expect(classifyError(error)).toMatchObject({ kind: 'not-committed', isRetryable: true });
+    }
   });
 });
 

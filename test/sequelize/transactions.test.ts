@@ -610,7 +610,7 @@ describe('an unmanaged transaction', () => {
     await Account.create({}, { transaction });
     await expect(transaction.commit()).rejects.toMatchObject({ name: 'SequelizeDatabaseError' });
     expect(stateOf(transaction)).toBe('rollback');
-    await expect(transaction.rollback()).rejects.toThrow(/finished with state: rollback/);
+    await expect(transaction.rollback()).resolves.toBeUndefined();
     expect(hook).not.toHaveBeenCalled();
   });
 
@@ -621,7 +621,7 @@ describe('an unmanaged transaction', () => {
     const error = await failure(transaction.commit());
     expect(isCommitOutcomeUnknownError(error)).toBe(true);
     expect(stateOf(transaction)).toBe('unknown');
-    await expect(transaction.rollback()).rejects.toThrow(/finished with state: unknown/);
+    await expect(transaction.rollback()).resolves.toBeUndefined();
   });
 });
 
