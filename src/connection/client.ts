@@ -226,7 +226,7 @@ function presentTokenOnce(client: Client, { signToken }: ResolvedConnection): vo
 /** Adds to the error of a refused token what a faked clock has to do with it, before node-postgres reports it. */
 function explainFakedClock(wire: EventEmitter, { tokenDurationSecs }: ResolvedConnection): void {
   const explain = (error: DatabaseError) => {
-    const hint = fakedClockHint(error.message, tokenDurationSecs);
+    const hint = fakedClockHint(error, tokenDurationSecs);
     if (hint !== undefined) Object.assign(error, { message: `${error.message}. ${hint}`, hint });
   };
   wire.on('errorMessage', explain);

@@ -25,6 +25,7 @@ export { openClient } from './open-client';
 export { resolveConnection, unknownOption, type ConnectionOptions, type ResolvedConnection } from './options';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { elapsedMs, sleep, systemTimeMs } from './real-time';
+export { refusalIn, type Refusal } from './refused-connection';
 export { fieldsOf } from './result-fields';
 export { rowsBefore } from './rows-before-error';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';

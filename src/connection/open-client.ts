@@ -8,8 +8,8 @@ import { isCommitOutcomeUnknownError } from './transaction-errors';
 const CONNECT_TIMEOUT_MS = 30_000;
 
 /**
- * Opens a connection. One that the cluster refuses with 53300 (too many) or 53400 (too fast) is tried again, with growing
- * random delays, within the time to connect.
+ * Opens a connection. One that the cluster refuses for the moment is tried again, with growing random delays, within the
+ * time to connect.
  *
  * @param setting - a SET that is sent first; a connection on which it fails is closed
  * @throws whatever node-postgres fails with, and TokenSigningError

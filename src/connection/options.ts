@@ -60,7 +60,8 @@ export interface ConnectionOptions {
    */
   readonly ormPrefix?: string | undefined;
   /**
-   * The IP address to dial instead of the host name's; SNI, certificate check and token keep the name (libpq's meaning).
+   * The IP address or DNS name to dial instead of `host`, such as the own name of a VPC endpoint; SNI, certificate check
+   * and token keep the cluster's name (AWS user guide, PrivateLink, 2026-09-15).
    * @defaultValue the environment's PGHOSTADDR
    */
   readonly hostaddr?: string | undefined;
@@ -104,6 +105,8 @@ export interface ResolvedConnection {
   readonly tokenDurationSecs: number;
   readonly signToken: TokenSigner;
 }
+
+const DNS_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/i;
 
 const LONG_TOKEN_SECS = 3600;
 const MAX_TOKEN_SECS = 604_800;
@@ -162,7 +165,7 @@ export function unknownOption(option: string): ConfigurationError {
   return new ConfigurationError(
     option,
     hint === undefined
-      ? `is not an option of this package; remove it or check its spelling.`
+      ? 'is not an option of this package; remove it or check its spelling.'
       : `cannot be used. ${hint}`,
   );
 }
@@ -229,10 +232,10 @@ export function resolveConnection(
     );
   }
   const hostaddr = given.hostaddr ?? fromString.hostaddr ?? setting(env.PGHOSTADDR);
-  if (hostaddr !== undefined && isIP(hostaddr) === 0) {
+  if (hostaddr !== undefined && isIP(hostaddr) === 0 && !DNS_NAME.test(hostaddr)) {
     throw new ConfigurationError(
       'hostaddr',
-      `must be an IP address, got ${JSON.stringify(hostaddr)}; names go into host.`,
+      `must be an IP address or a DNS name, got ${JSON.stringify(hostaddr)}.`,
     );
   }
   const sslNegotiation: string = given.sslNegotiation ?? 'direct';
@@ -243,7 +246,7 @@ export function resolveConnection(
     );
   }
   if (given.profile !== undefined && given.credentials !== undefined) {
-    throw new ConfigurationError('profile', 'cannot stand beside credentials; give one of them.');
+    throw new ConfigurationError('profile', 'cannot be combined with `credentials`.');
   }
   const ca =
     given.ca ??

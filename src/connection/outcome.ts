@@ -1,3 +1,4 @@
+import { refusalIn } from './refused-connection';
 import { AfterCommitError, CommitOutcomeUnknownError } from './transaction-errors';
 
 /** What is committed, or may be, once a query has been sent: the transaction, or the statement itself. */
@@ -27,7 +28,7 @@ const PROTOCOL_VIOLATION = '08P01';
  */
 export function outcomeOf(error: Error, commits: Commits): Error {
   if (isServerError(error) && error.code === PROTOCOL_VIOLATION) return sayNothingWasDone(error);
-  if (commits === undefined || isDecision(error)) return error;
+  if (commits === undefined || isDecision(error) || refusalIn(error) !== undefined) return error;
   return new CommitOutcomeUnknownError({ cause: error }, commits);
 }
 

@@ -3,7 +3,7 @@ import { DsqlClient, splitOptions, type DriverOptions } from './client';
 import { lifetimeSecs } from './lifetime';
 import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
 import { elapsedMs, sleep } from './real-time';
-import { connectionRefusalDelayMs } from './refused-connection';
+import { connectionRefusalDelayMs, refusalIn } from './refused-connection';
 import { isSubmittable } from './transaction-query';
 
 /** The options of node-postgres' pool that keep their meaning on Aurora DSQL. */
@@ -46,8 +46,8 @@ type ConnectCallback = (
  * what the client has found out: a write whose answer was lost is a CommitOutcomeUnknownError.
  *
  * At most 10 connections, 600 s idle, 30 s to connect; each lives for `maxLifetimeSecs` less a random 0 to 10 %. A
- * connection that the cluster refuses with 53300 (too many) or 53400 (too fast) is tried again, with growing random
- * delays, within the time to connect.
+ * connection that the cluster refuses with 53300 (too many), with 53400 (too fast) or because it is waking up is tried
+ * again, with growing random delays, within the time to connect.
  */
 export class DsqlPool extends Pool {
   readonly #connectTimeoutMs: number;
@@ -93,7 +93,7 @@ export class DsqlPool extends Pool {
       return (Pool.prototype.query as (...call: unknown[]) => unknown).call(this, config, values, callback);
     }
     const done = [values, callback].find((each) => typeof each === 'function') as QueryCallback | undefined;
-    const running = this.#queryOnce(config, typeof values === 'function' ? undefined : values);
+    const running = this.#queryAwake(config, typeof values === 'function' ? undefined : values);
     if (done === undefined) return running;
     const tell = (...outcome: Parameters<QueryCallback>) => {
       // What it throws is not a failure of the query.
@@ -108,6 +108,20 @@ export class DsqlPool extends Pool {
       },
     );
     return undefined;
+  }
+
+  /** The first query on a connection may be the one that a sleeping cluster refuses. */
+  async #queryAwake(config: unknown, values: unknown): Promise<QueryResult> {
+    const deadline = elapsedMs() + this.#connectTimeoutMs;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#queryOnce(config, values);
+      } catch (error) {
+        const delayMs = refusalIn(error) === 'asleep' ? connectionRefusalDelayMs(error, attempt) : undefined;
+        if (delayMs === undefined || elapsedMs() + delayMs >= deadline) throw error;
+        await sleep(delayMs);
+      }
+    }
   }
 
   async #queryOnce(config: unknown, values: unknown): Promise<QueryResult> {

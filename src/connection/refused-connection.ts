@@ -1,10 +1,44 @@
 import { fakedAheadMs } from './real-time';
 
-/** 53300: too many open connections. 53400: too many new ones in this second. */
-const REFUSED_FOR_NOW = new Set(['53300', '53400']);
+/** The parts of what a server reports that are looked at here. */
+interface Report {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly hint?: unknown;
+}
+
+/**
+ * Why a cluster refuses a connection, or the first query on one:
+ * - `busy`: too many connections (53300), or too many new ones in this second (53400);
+ * - `asleep`: an inactive cluster is waking up;
+ * - `stale token`: the token had expired when it arrived;
+ * - `denied`: it is not accepted for another reason.
+ *
+ * AWS, observed on a cluster, 2026-10-01; the texts of 2026-09-15 and before are read, too.
+ */
+export type Refusal = 'busy' | 'asleep' | 'stale token' | 'denied';
+
+const BUSY: ReadonlySet<unknown> = new Set(['53300', '53400']);
+const ASLEEP = /^unable to accept connection, waking up cluster/i;
+const DENIED = /^unable to accept connection, access denied|IAM authentication failed/i;
+const STALE = /^Signature expired/i;
+
+/** What a report of the server says about a connection that it does not want; nothing for any other report. */
+export function refusalIn(report: unknown): Refusal | undefined {
+  const { code, message, hint } = (report ?? {}) as Report;
+  if (BUSY.has(code)) return 'busy';
+  if (typeof message !== 'string') return undefined;
+  if (ASLEEP.test(message)) return 'asleep';
+  if (!DENIED.test(message)) return undefined;
+  return typeof hint === 'string' && STALE.test(hint) ? 'stale token' : 'denied';
+}
 
 const BASE_DELAY_MS = 100;
 const MAX_DELAY_MS = 5_000;
+
+/** A cluster takes seconds to wake up: AWS's own starter kit waits 1, 2, 4, 8 and 15 s (2026-10). */
+const WAKING_BASE_DELAY_MS = 1_000;
+const WAKING_MAX_DELAY_MS = 15_000;
 
 /**
  * How long to wait before a connection that was refused is tried again, in milliseconds: random, and up to twice as
@@ -15,14 +49,22 @@ const MAX_DELAY_MS = 5_000;
  * @returns nothing when another try would be of no use
  */
 export function connectionRefusalDelayMs(error: unknown, attempt: number): number | undefined {
-  const code = (error as { readonly code?: unknown } | undefined)?.code;
-  if (typeof code !== 'string' || !REFUSED_FOR_NOW.has(code)) return undefined;
-  const ceilingMs = Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (attempt - 1));
-  return ceilingMs * (0.5 + 0.5 * Math.random());
+  switch (refusalIn(error)) {
+    case 'busy':
+      return jitteredMs(attempt, BASE_DELAY_MS, MAX_DELAY_MS);
+    case 'asleep':
+      return jitteredMs(attempt, WAKING_BASE_DELAY_MS, WAKING_MAX_DELAY_MS);
+    case 'stale token':
+      // Every attempt signs a fresh one. If that is refused as well, a clock is wrong.
+      return attempt === 1 ? 0 : undefined;
+    default:
+      return undefined;
+  }
 }
 
-/** What a cluster says of a token that is not, no longer or not yet good (AWS user guide, "Troubleshooting", 2026-09-15). */
-const REFUSED_TOKEN = 'IAM authentication failed';
+function jitteredMs(attempt: number, baseMs: number, maxMs: number): number {
+  return Math.min(maxMs, baseMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * Math.random());
+}
 
 /** How far ahead of the cluster's clock a token may be signed, in milliseconds, as AWS allows in every signature. */
 const MAX_SKEW_MS = 5 * 60_000;
@@ -30,12 +72,13 @@ const MAX_SKEW_MS = 5 * 60_000;
 /**
  * Says, of a token that was refused, that it was signed by a clock that a test has faked, if it was.
  *
- * @param message - what the cluster has said
+ * @param report - what the cluster has said
  * @param tokenDurationSecs - how long the token was good for
  * @returns what to do about it; nothing where the clock is not faked, or not by so much that it matters
  */
-export function fakedClockHint(message: string, tokenDurationSecs: number): string | undefined {
-  if (!message.includes(REFUSED_TOKEN)) return undefined;
+export function fakedClockHint(report: unknown, tokenDurationSecs: number): string | undefined {
+  const refusal = refusalIn(report);
+  if (refusal !== 'denied' && refusal !== 'stale token') return undefined;
   const aheadMs = fakedAheadMs();
   if (aheadMs <= MAX_SKEW_MS && aheadMs >= -tokenDurationSecs * 1000) return undefined;
   return (

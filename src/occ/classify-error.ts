@@ -1,4 +1,11 @@
-import { isCommitOutcomeUnknownError, isTokenSigningError } from '../connection';
+import {
+  isCommitOutcomeUnknownError,
+  isMessageTooLargeError,
+  isNotSentError,
+  isServerError,
+  isTokenSigningError,
+  refusalIn,
+} from '../connection';
 import { findInChain, isSchemaConflict, sqlStateOf } from './conflict';
 import { isNestedTransactionError, isNotCommitted, isUnsupportedFeatureError } from './errors';
 
@@ -7,9 +14,12 @@ export type ErrorKind =
   | 'data-conflict'
   | 'schema-conflict'
   | 'not-committed'
+  | 'not-sent'
   | 'transaction-limit'
+  | 'limit'
   | 'connection-limit'
   | 'connection-rate'
+  | 'waking-up'
   | 'token'
   | 'unsupported'
   | 'unavailable'
@@ -29,24 +39,29 @@ export interface ErrorClass {
 
 const hints: Record<ErrorKind, string> = {
   'data-conflict':
-    'Another transaction changed the same rows first. Nothing was written: run the whole transaction again.',
+    'Another transaction changed the same rows first. Nothing was committed: run the whole transaction again.',
   'schema-conflict':
-    'The schema was changed by another transaction. Nothing was written: run the whole transaction again after a moment.',
+    'The schema was changed by another transaction. Nothing was committed: run the whole transaction again after a moment.',
   'not-committed':
-    'The answer of the last attempt was lost or no help, but it is known that nothing was written: run the whole transaction again.',
+    'The answer to the last attempt was lost, but it is known that nothing was committed: run the whole transaction again.',
+  'not-sent':
+    'The connection had ended before the statement was sent. Nothing was committed: run the whole transaction again.',
   'transaction-limit':
-    'The transaction is too large or too old: at most 3,000 rows, 10 MiB and 5 minutes. Split it into smaller transactions.',
+    'The transaction is too large or too old: at most 3,000 rows, 10 MiB, 5 minutes, and 128 MiB of temporary space for a query. Split it into smaller ones.',
+  limit:
+    'A key, a value, a statement or a number of objects is over a limit; the message says which. Splitting the transaction does not help: change the schema or the value.',
   'connection-limit':
     'The cluster has too many open connections. Make the pools smaller, or ask for a higher quota.',
   'connection-rate':
     'Connections are opened too quickly: 100 a second after a burst of 1,000. Keep connections longer and start pools gradually.',
+  'waking-up': 'The cluster was asleep and is waking up. Nothing was done: try again after a few seconds.',
   token:
     'The token was not accepted. Check the credentials, the role that they belong to, the region and the clock of this machine.',
-  unsupported: 'Aurora DSQL does not support this; the message says what to do instead.',
+  unsupported: 'Aurora DSQL lacks this; the message says what to do instead.',
   unavailable:
-    'The server was unavailable for a moment; the connection stays usable. Run the transaction again; a statement that stood alone may have been done, so look first.',
+    'The server was unavailable for a moment; the connection stays usable. Run the transaction again; an autocommit statement may have taken effect, so check first.',
   'outcome-unknown':
-    'COMMIT was sent and its answer never came: look in the database whether the transaction was done before you run it again.',
+    'COMMIT was sent and its answer never came: check whether the transaction took effect before you retry.',
   other: 'Aurora DSQL adds nothing to this error.',
 };
 
@@ -57,12 +72,17 @@ const kinds: Readonly<Record<string, ErrorKind>> = {
   '40001': 'data-conflict',
   '53300': 'connection-limit',
   '53400': 'connection-rate',
-  '54000': 'transaction-limit',
+  '53200': 'transaction-limit',
+  '54000': 'limit',
+  '54001': 'limit',
+  '54011': 'limit',
   XX000: 'unavailable',
 };
 
 /** Kinds that are known to have left no trace in the database. */
 const retryable: ReadonlySet<ErrorKind> = new Set([
+  'not-sent',
+  'waking-up',
   'data-conflict',
   'schema-conflict',
   'not-committed',
@@ -77,12 +97,25 @@ export function classifyError(error: unknown): ErrorClass {
   return { kind, sqlState, isRetryable: retryable.has(kind), hint: hints[kind] };
 }
 
+/** What can be split is told from what cannot by the text alone (AWS, observed on a cluster, 2026-10-01). */
+const SPLITTABLE =
+  /^(?:transaction (?:row|size|age) limit|query requires (?:more than allowed|too much) temp space)/i;
+
+const kindOfRefusal = { asleep: 'waking-up', 'stale token': 'token', denied: 'token' } as const;
+
 function kindOf(error: unknown, sqlState: string | undefined): ErrorKind {
-  if (findInChain(error, isNotCommitted) !== undefined) return 'not-committed';
-  if (findInChain(error, isCommitOutcomeUnknownError) !== undefined) return 'outcome-unknown';
-  if (findInChain(error, isTokenSigningError) !== undefined) return 'token';
-  const unsupported = (inner: unknown) => isUnsupportedFeatureError(inner) || isNestedTransactionError(inner);
-  if (findInChain(error, unsupported) !== undefined) return 'unsupported';
+  const isAny = (matches: (inner: object) => boolean) => findInChain(error, matches) !== undefined;
+  if (isAny(isCommitOutcomeUnknownError)) return 'outcome-unknown';
+  if (isAny(isNotCommitted)) return 'not-committed';
+  if (isAny(isNotSentError)) return 'not-sent';
+  if (isAny(isTokenSigningError)) return 'token';
+  if (isAny(isMessageTooLargeError)) return 'limit';
+  if (isAny((inner) => isUnsupportedFeatureError(inner) || isNestedTransactionError(inner)))
+    return 'unsupported';
   if (isSchemaConflict(error)) return 'schema-conflict';
+  const reported = findInChain(error, (inner) => refusalIn(inner) !== undefined || isServerError(inner));
+  const refusal = refusalIn(reported);
+  if (refusal !== undefined && refusal !== 'busy') return kindOfRefusal[refusal];
+  if (sqlState === '54000' && SPLITTABLE.test((reported as Error).message)) return 'transaction-limit';
   return kinds[sqlState ?? ''] ?? 'other';
 }

@@ -31,14 +31,14 @@ export class RetryExhaustedError extends DsqlError {
   constructor(
     readonly attempts: number,
     readonly elapsedMs: number,
-    options: { readonly cause: unknown },
+    { cause, lastWasConflict = true }: { readonly cause: unknown; readonly lastWasConflict?: boolean },
   ) {
     const ms = Math.round(elapsedMs);
     super(
-      isNotCommitted(options.cause)
+      !lastWasConflict || isNotCommitted(cause)
         ? `The last of ${attempts} attempts (${ms} ms) failed, and the transaction was not committed. Run it again, or allow more attempts with maxAttempts and deadlineMs.`
         : `The transaction conflicted on all ${attempts} attempts (${ms} ms) and was not committed. Spread the rows that are written at the same time, or allow more with maxAttempts and deadlineMs.`,
-      options,
+      { cause },
     );
   }
 }

@@ -1,5 +1,5 @@
-import { ConfigurationError, elapsedMs as clock, sleep } from '../connection';
-import { isOccConflict, isSchemaConflict } from './conflict';
+import { ConfigurationError, elapsedMs as clock, refusalIn, sleep } from '../connection';
+import { findInChain, isOccConflict, isSchemaConflict } from './conflict';
 import { transactionChannels, type TransactionMessage } from './diagnostics';
 import { RetryExhaustedError } from './errors';
 
@@ -53,6 +53,15 @@ const SCHEMA_CONFLICT_BASE_DELAY_MS = 100;
 
 /** An Aurora DSQL transaction ends after 300 seconds (AWS user guide, quotas, 2026-09-15). */
 const MAX_DEADLINE_MS = 300_000;
+
+/** A cluster that is waking up takes seconds (AWS's starter kit waits 1, 2, 4, 8 and 15 s, 2026-10). */
+const WAKING_BASE_DELAY_MS = 1_000;
+
+function leastBaseDelayMs(error: unknown): number {
+  if (isSchemaConflict(error)) return SCHEMA_CONFLICT_BASE_DELAY_MS;
+  const isAsleep = findInChain(error, (inner) => refusalIn(inner) === 'asleep') !== undefined;
+  return isAsleep ? WAKING_BASE_DELAY_MS : 0;
+}
 
 /** The options, checked and completed. */
 export interface ResolvedRetryOptions {
@@ -141,13 +150,14 @@ export async function retry<T>(
       if (!isRetryable(error)) throw error;
       tell('conflict', { error });
       const elapsedMs = clock() - startedAt;
-      const baseMs = isSchemaConflict(error)
-        ? Math.max(baseDelayMs, SCHEMA_CONFLICT_BASE_DELAY_MS)
-        : baseDelayMs;
+      const baseMs = Math.max(baseDelayMs, leastBaseDelayMs(error));
       const delayMs = fullJitterMs(attempt, baseMs, Math.max(maxDelayMs, baseMs));
       if (attempt >= maxAttempts || elapsedMs + delayMs >= deadlineMs) {
         tell('giveUp', { error });
-        throw new RetryExhaustedError(attempt, elapsedMs, { cause: error });
+        throw new RetryExhaustedError(attempt, elapsedMs, {
+          cause: error,
+          lastWasConflict: isOccConflict(error),
+        });
       }
       tell('retry', { error, delayMs });
       onRetry?.(Object.freeze({ attempt, attemptsLeft: maxAttempts - attempt, delayMs, elapsedMs, error }));

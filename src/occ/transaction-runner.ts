@@ -1,4 +1,4 @@
-import { elapsedMs, isCommitOutcomeUnknownError, isNotSentError } from '../connection';
+import { elapsedMs, isCommitOutcomeUnknownError, isNotSentError, refusalIn } from '../connection';
 import { Admission } from './admission';
 import { AdmittedTransaction, type Admit } from './admitted-transaction';
 import { findInChain, isOccConflict } from './conflict';
@@ -121,9 +121,13 @@ export class TransactionRunner {
   }
 }
 
-/** Whether nothing of an attempt was committed, as the server has said or as it never got to it. */
+/** Whether nothing of an attempt was committed: the server has said so, was asleep, or was sent nothing. */
 function mayRunAgain(error: unknown): boolean {
-  return isOccConflict(error) || isNotCommitted(error) || findInChain(error, isNotSentError) !== undefined;
+  return isOccConflict(error) || isNotCommitted(error) || findInChain(error, wasNeverUsed) !== undefined;
+}
+
+function wasNeverUsed(error: object): boolean {
+  return isNotSentError(error) || refusalIn(error) === 'asleep';
 }
 
 /** What is thrown of a transaction that is not to be run again. */
