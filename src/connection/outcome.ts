@@ -33,11 +33,11 @@ export function outcomeOf(error: Error, commits: Commits): Error {
 }
 
 /** What node-postgres says of a query that it has not sent, because its connection had ended. */
-const NOT_SENT = /is not queryable$/;
+const NOT_SENT = 'is not queryable';
 
 /** The same for a COMMIT that went through a client of node-postgres' own, which cannot tell what it has sent. */
 export function outcomeOfPlainCommit(error: Error): Error {
-  return outcomeOf(error, NOT_SENT.test(error.message) ? undefined : 'COMMIT');
+  return outcomeOf(error, error.message.endsWith(NOT_SENT) ? undefined : 'COMMIT');
 }
 
 /** What is reported of a query that the server has carried out, where the client cannot read its rows. */

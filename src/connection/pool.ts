@@ -79,7 +79,9 @@ export class DsqlPool extends Pool {
     this.#connectTimeoutMs = connectTimeoutMs;
     this.query = this.#query.bind(this) as Pool['query'];
     // Before the pool looks whether the connection has ended.
-    this.on('release', (_, client) => (client as PoolClient & DsqlClient).prepareForReuse());
+    this.on('release', (_, client) => {
+      if (client instanceof DsqlClient) client.prepareForReuse();
+    });
     // The pool reads this once for every connection that it has opened.
     Object.defineProperty(this.options, 'maxLifetimeSeconds', {
       enumerable: true,

@@ -155,6 +155,11 @@ export class TransactionQuery extends BaseQuery {
     }
   }
 
+  /** A statement that was sent before can be named without its text. */
+  get #hasNameOnly(): boolean {
+    return typeof this.text !== 'string';
+  }
+
   /** @param error - with what node-postgres has refused it */
   #notSent(error?: Error): Error {
     const { verb, mayCommit } = this.summary;
@@ -211,7 +216,7 @@ export class TransactionQuery extends BaseQuery {
   #send(connection: WireConnection): Error | null {
     const session = this.#session;
     const { statements, mayCommit, onlyReads } = this.summary;
-    const leadsWithBegin = session.phase === 'begun' && (statements > 0 || this.text === undefined);
+    const leadsWithBegin = session.phase === 'begun' && (statements > 0 || this.#hasNameOnly);
     const outbox = new Outbox(connection);
     const isKnown = this.#isNameKnown(connection);
     const refusal = this.#write(outbox.connection, leadsWithBegin) ?? tooLarge(outbox);

@@ -230,12 +230,13 @@ export interface HostModelManager {
  * @param manager - no model is defined yet
  * @returns what takes the place of its `addModel`
  */
-export function superviseModels({ addModel }: HostModelManager): HostModelManager['addModel'] {
-  return function (this: HostModelManager, model) {
+export function superviseModels(manager: HostModelManager): HostModelManager['addModel'] {
+  const addModel = manager.addModel.bind(manager);
+  return (model) => {
     modelMemory.trackChanges(model.prototype as object);
     replaceFindOrCreate(model);
     replaceSync(model);
-    return addModel.call(this, model);
+    return addModel(model);
   };
 }
 

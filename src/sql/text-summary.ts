@@ -80,8 +80,7 @@ function* statementsOf(text: string): Generator<StatementSummary | undefined> {
       yield value;
     }
   }
-  do yield readStatement(untilSemicolon(), true);
-  while (!isOver);
+  for (let more = true; more; more = !isOver) yield readStatement(untilSemicolon(), true);
 }
 
 const CONTROL: ReadonlySet<string> = new Set(['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT']);
@@ -122,9 +121,9 @@ function readStatement(tokens: Generator<Token>, isFollowed = false): StatementS
 /** `(SELECT …)` begins with a parenthesis. */
 function firstWordOf(tokens: Generator<Token>): Token | undefined {
   for (;;) {
-    const { value, done } = tokens.next();
-    if (done === true) return undefined;
-    if (value.value !== '(') return value;
+    const next = tokens.next();
+    if (next.done === true) return undefined;
+    if (next.value.value !== '(') return next.value;
   }
 }
 

@@ -39,7 +39,7 @@ export async function watchCommit<T>(
     return value;
   } catch (error) {
     if (answers.includes('COMMIT')) throw new AfterCommitError({ cause: error });
-    throw error instanceof QueryFailedError ? outcomeOfFailed(error) : error;
+    throw error instanceof QueryFailedError ? outcomeOfFailed(error as QueryFailedError) : error;
   } finally {
     wire?.off('commandComplete', note);
   }
