@@ -194,9 +194,13 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
     writeFileSync(caFile, ca);
     const faults = new FaultInjector(() => proxy.endSessions());
     const trace = new Tracer();
-    const superuser = await Superuser.connect(postgres);
+    // While a job is being worked on, whoever waits for a lock must not wait for it, too.
+    const [superuser, worker] = await Promise.all([
+      Superuser.connect(postgres),
+      Superuser.connect(postgres),
+    ]);
     const jobs = new JobRunner({
-      superuser,
+      superuser: worker,
       clock,
       durationMs: jobDurationMs,
       failIndexBuild: (table) => faults.atIndexBuild(table),
@@ -237,6 +241,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         .then(() => jobs.stop())
         .then(() => {
           superuser.close();
+          worker.close();
           return postgres.stop();
         });
       return stopped;

@@ -156,6 +156,11 @@ export class Concurrency {
     };
   }
 
+  /** Keeps a snapshot for as long as `work` needs it; see {@link Superuser.keepSnapshot}. */
+  keepSnapshot(id: string, work: (id: string) => Promise<void>): Promise<void> {
+    return this.#superuser.keepSnapshot(id, work);
+  }
+
   #readKeys(): Promise<Keys> {
     if (this.#keys?.version !== this.#catalogueVersion) {
       const read = this.#superuser.query(KEYS).then((rows): Keys => {

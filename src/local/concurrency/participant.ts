@@ -1,4 +1,4 @@
-import { parseQuery, quotedTable } from '../../sql';
+import { literal, parseQuery, quotedTable } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
 import { sleep } from '../real-time';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
@@ -271,15 +271,28 @@ export class Participant {
   }
 
   /** Gives up the locks of the transaction, if the session has it idle, for another whose statement waits for them. */
-  displaceFor(waiter: Participant): 'displaced' | 'busy' | 'cannot be displaced' {
+  displaceFor(waiter: Participant): 'displaced' | 'was displaced' | 'busy' | 'cannot be displaced' {
     const transaction = this.#transaction;
     if (this.#link.isBusy) return this.#link.awaitsClient ? 'cannot be displaced' : 'busy';
-    // A failed transaction has no locks, nor has one that has ended meanwhile.
-    if (!transaction || this.#link.status === 'E' || this.isDisplaced) return 'displaced';
+    if (!transaction) return 'cannot be displaced';
+    // A failed transaction has given up its locks as one that is displaced.
+    if (this.#link.status === 'E' || this.isDisplaced) return 'was displaced';
     if (!transaction.hasSavepoint || this.#session.hasOpenPortal()) return 'cannot be displaced';
     if (waiter.#transaction) transaction.displacedBy.add(waiter.#transaction);
     void this.#displace(transaction);
     return 'displaced';
+  }
+
+  /**
+   * Gives up what a transaction keeps that was displaced or has failed: PostgreSQL locks a sequence for the whole of the
+   * transaction that took a number from it, whatever is rolled back of that. So it is rolled back wholly, and another
+   * one takes its place, with the same snapshot.
+   */
+  beginAnew(): void {
+    const transaction = this.#transaction;
+    if (!transaction || this.#link.isBusy) return;
+    // A connection that is gone holds nothing either.
+    void this.#link.exclusive(() => this.#beginAnew(transaction)).catch(() => undefined);
   }
 
   /**
@@ -309,6 +322,36 @@ export class Participant {
     transaction.whereabouts = 'displaced';
     // A connection that is gone holds nothing either.
     await this.#link.exclusive(() => this.#rollBack()).catch(() => undefined);
+  }
+
+  async #beginAnew(transaction: OpenTransaction): Promise<void> {
+    if (this.#link.status === 'E') {
+      await this.#link.hidden('ROLLBACK');
+      await this.#link.hidden('BEGIN');
+      await this.#link.abortTransaction();
+      await this.#link.hiddenExchange([], 'sync');
+      return;
+    }
+    try {
+      // A savepoint cannot export a snapshot.
+      await this.#link.hidden('RELEASE SAVEPOINT dsql');
+      const [row] = await this.#link.hidden(
+        "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.current_setting('transaction_read_only')",
+      );
+      await this.#concurrency.keepSnapshot(row?.[0] ?? '', async (snapshot) => {
+        await this.#link.hidden('ROLLBACK');
+        await this.#link.hidden(row?.[1] === 'on' ? 'BEGIN READ ONLY' : 'BEGIN');
+        await this.#link.hidden(`SET TRANSACTION SNAPSHOT ${literal(snapshot)}`);
+      });
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      await this.#link.hiddenExchange([], 'sync');
+      await this.#link.hidden('ROLLBACK');
+      await this.#link.hidden('BEGIN');
+      transaction.isLost = true;
+      transaction.verdict ??= SCHEMA_CONFLICT;
+    }
+    await this.#link.hiddenExchange(this.#control(SAVEPOINT), 'sync');
   }
 
   /** Whether a statement may have failed because the schema is not any more what the transaction's snapshot shows. */

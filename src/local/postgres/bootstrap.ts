@@ -390,8 +390,10 @@ BEGIN
     array_to_string(keys, ', ')) INTO found_one;
   RETURN found_one;
 END $$;
+-- Nobody would send a client's transaction away for it, so it does not wait for one: such as one that has the table
+-- locked that a foreign key refers to.
 CREATE FUNCTION ${INTERNAL_SCHEMA}.finish_job(id text, failure text DEFAULT NULL) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog
+LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '5ms'
 AS $$
 DECLARE
   job ${INTERNAL_SCHEMA}.job;
