@@ -1,5 +1,6 @@
 import { literal, parseQuery, quotedTable } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
+import type { Ask } from '../catalogue-checks';
 import { sleep } from '../real-time';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
 import { BackendError } from '../session/backend-link';
@@ -14,6 +15,8 @@ import { restoreGeneratedKeys } from './generated-keys';
 import { rerun, sameAnswer } from './logged-statement';
 import type { LoggedStatement, OwnWork } from './logged-statement';
 import { OpenTransaction } from './open-transaction';
+import { meansOneOf, relationsChangedBy, relationsUsedBy } from './schema-changes';
+import type { ChangedRelation } from './schema-changes';
 
 /** What a participant must know of its session. */
 export interface ParticipantSession {
@@ -84,6 +87,7 @@ const PORTAL = 'dsql$control';
 export class Participant {
   readonly #concurrency: Concurrency;
   readonly #link: BackendLink;
+  readonly #ask: Ask = (sql, parameters) => this.#link.hidden(sql, parameters);
   readonly #session: ParticipantSession;
   #transaction: OpenTransaction | undefined;
   /** PostgreSQL knows the statements for the savepoint. */
@@ -95,12 +99,17 @@ export class Participant {
   /** The statement that runs has had to wait for a lock. */
   #hasWaited = false;
   #committing: ((committed: boolean) => void) | undefined;
+  /**
+   * What other sessions have changed since this one has last read the catalogue, by `schema.name`, and in which version
+   * of the catalogue.
+   */
+  readonly #stale = new Map<string, ChangedRelation & { readonly version: number }>();
 
   constructor(concurrency: Concurrency, session: ParticipantSession) {
     this.#concurrency = concurrency;
     this.#session = session;
     this.#link = session.link;
-    concurrency.monitor.add(this);
+    concurrency.join(this);
   }
 
   /** PostgreSQL's process of this session. */
@@ -144,6 +153,33 @@ export class Participant {
     transaction.catalogueVersion = this.#concurrency.catalogueVersion;
   }
 
+  /**
+   * Whether a statement is against a table that another session changed before this transaction began, and after this
+   * session has last read the catalogue, which it does now.
+   *
+   * A cluster was seen to answer so after ALTER TABLE ADD COLUMN, GRANT and REVOKE, to reads as well, and to take the
+   * statement the next time (AWS's skill "Troubleshooting in DSQL", observed 2026-10-01). Whether it does where the
+   * session has never used the table is not known; here it does.
+   */
+  async meetsStaleCatalogue(statement: Statement): Promise<boolean> {
+    if (this.#stale.size === 0) return false;
+    const version = this.#transaction?.catalogueVersion ?? this.#concurrency.catalogueVersion;
+    const used = relationsUsedBy(statement);
+    if (used.length === 0) return false;
+    const changed = [...this.#stale.values()].filter((each) => each.version <= version);
+    const byFullName = changed.some((each) =>
+      used.some(({ schema, name }) => schema === each.schema && name === each.name),
+    );
+    if (!byFullName) {
+      const byName = changed.filter((each) =>
+        used.some(({ schema, name }) => schema === undefined && name === each.name),
+      );
+      if (byName.length === 0 || !(await meansOneOf(byName, this.#ask))) return false;
+    }
+    this.#stale.clear();
+    return true;
+  }
+
   /** The client has executed DEALLOCATE ALL, which reaches our statements too. */
   forgetPrepared(): void {
     this.#isPrepared = false;
@@ -182,7 +218,7 @@ export class Participant {
   /** The session is over, and whatever it had open with it. */
   leave(): void {
     this.ended(false);
-    this.#concurrency.monitor.remove(this);
+    this.#concurrency.leave(this);
   }
 
   /**
@@ -195,6 +231,12 @@ export class Participant {
     if (!transaction.verdict) await this.#replay(transaction);
     if (!transaction.verdict || transaction.isLost || what === 'for commit') return;
     await this.#enterPrivate(transaction, []);
+  }
+
+  /** To be called before a DDL statement that no transaction has failed before. */
+  async foreseeChange(statement: Statement): Promise<void> {
+    const transaction = this.#transaction;
+    if (transaction) transaction.changedRelations = await relationsChangedBy(statement, this.#ask);
   }
 
   /** To be called before a statement that writes, which is sent to PostgreSQL only then. */
@@ -231,7 +273,7 @@ export class Participant {
     const conceded = await this.#concession();
     // What makes a mere reader wait is a change of the schema.
     const yields = conceded && error.get('C') === CANCELLED;
-    return yields || this.#isOutdated(error) ? fieldsOf(SCHEMA_CONFLICT) : error;
+    return yields || this.#isOutdated(error) ? this.#conflict(SCHEMA_CONFLICT) : error;
   }
 
   /**
@@ -243,20 +285,41 @@ export class Participant {
     const transaction = this.#transaction;
     if (!transaction) return undefined;
     await this.restore('for commit');
-    if (transaction.verdict) return fieldsOf(transaction.verdict);
+    if (transaction.verdict) return this.#conflict(transaction.verdict);
     if (!transaction.hasWritten) return undefined;
     const isOutdated = transaction.catalogueVersion !== this.#concurrency.catalogueVersion;
-    if (transaction.hasSavepoint && isOutdated) return fieldsOf(SCHEMA_CONFLICT);
+    if (transaction.hasSavepoint && isOutdated) return this.#conflict(SCHEMA_CONFLICT);
     const error = await this.#checkDeferred(transaction);
     if (error) return error;
     const { verdict } = transaction as { readonly verdict: Refusal | undefined };
-    if (verdict) return fieldsOf(verdict);
+    if (verdict) return this.#conflict(verdict);
+    if (transaction.hasDdl) {
+      const [row] = await this.#link.hidden('SELECT pg_catalog.pg_current_xact_id_if_assigned()');
+      transaction.leavesCatalogue = row?.[0] === null;
+    }
     const sharedRows = await this.#settleLocks(transaction);
-    this.#committing = this.#concurrency.committing(transaction, effectsOfLog(transaction), sharedRows);
+    this.#committing = this.#concurrency.committing(this, transaction, effectsOfLog(transaction), sharedRows);
     return undefined;
   }
 
+  #refuse(refusal: Refusal): { readonly error: ErrorFields } {
+    return { error: this.#conflict(refusal) };
+  }
+
+  /** What the client is told; with OC001 the session reads the catalogue anew. */
+  #conflict(refusal: Refusal): ErrorFields {
+    if (refusal === SCHEMA_CONFLICT) this.#stale.clear();
+    return fieldsOf(refusal);
+  }
+
   // ----- what other sessions do to this one
+
+  /** Another session has changed relations. */
+  catalogueChanged(relations: readonly ChangedRelation[]): void {
+    const version = this.#concurrency.catalogueVersion;
+    for (const relation of relations)
+      this.#stale.set(`${relation.schema}.${relation.name}`, { ...relation, version });
+  }
 
   /** PostgreSQL said that the statement that runs waits for a lock. */
   waits(): void {
@@ -380,13 +443,13 @@ export class Participant {
   ): Promise<StatementAnswer> {
     const code = error.get('C') ?? '';
     const concedes = conceded && code === CANCELLED;
-    if (this.#isOutdated(error)) return refuse(SCHEMA_CONFLICT);
+    if (this.#isOutdated(error)) return this.#refuse(SCHEMA_CONFLICT);
     if (code === DEADLOCK) return this.#retry(transaction, statement, error);
     if (statement.statement.kind === 'ddl') {
       if (code === CANCELLED && !concedes) return { error };
-      return isCatalogueConflict(error) ? refuse(SCHEMA_CONFLICT) : { error };
+      return isCatalogueConflict(error) ? this.#refuse(SCHEMA_CONFLICT) : { error };
     }
-    if (!transaction.hasSavepoint) return concedes ? refuse(DATA_CONFLICT) : { error };
+    if (!transaction.hasSavepoint) return concedes ? this.#refuse(DATA_CONFLICT) : { error };
     if (transaction.whereabouts === 'private') return this.#widen(transaction, statement, error);
     if (!concedes && !DOUBTFUL.has(code)) return { error };
     // Nothing was committed behind its back: it is what it seems to be.
@@ -410,7 +473,7 @@ export class Participant {
       } else {
         const failed = await this.#rerunLog(transaction, 'in place', false);
         if (failed === DEADLOCK) continue;
-        if (failed) return refuse(DATA_CONFLICT);
+        if (failed) return this.#refuse(DATA_CONFLICT);
       }
       const [again] = await rerun(this.#link, [statement]);
       if (!again) break;
@@ -647,7 +710,7 @@ export class Participant {
 
   async #lose(transaction: OpenTransaction): Promise<StatementAnswer> {
     await this.#link.abortTransaction();
-    return refuse(transaction.verdict ?? DATA_CONFLICT);
+    return this.#refuse(transaction.verdict ?? DATA_CONFLICT);
   }
 
   /** Has foreign keys that may wait for COMMIT checked while the answer can still be found out. */
@@ -717,10 +780,6 @@ function prepared(name: string, sql: string, onDone?: () => void): Step[] {
     { bytes: close('S', name), ends: '3' },
     { bytes: parse(name, Buffer.from(sql)), ends: '1', ...(onDone && { receive: onDone }) },
   ];
-}
-
-function refuse(refusal: Refusal): { readonly error: ErrorFields } {
-  return { error: fieldsOf(refusal) };
 }
 
 function fieldsOf({ sqlstate, message }: Refusal): ErrorFields {

@@ -279,6 +279,7 @@ export class Session {
     }
     // Several statements, or none that can be read, are PostgreSQL's to refuse.
     const single = statements.length === 1 ? statement : undefined;
+    if (await this.#isStale(single)) return;
     const prepared = {
       text: encode(single ? textForBackend(single) : adapted),
       parameterTypes: request.parameterTypes,
@@ -291,6 +292,13 @@ export class Session {
     });
   }
 
+  /** Refuses what is against a table of which the session has read the catalogue too long ago. */
+  async #isStale(statement: Statement | undefined): Promise<boolean> {
+    const stale = await this.#runner.staleness(statement);
+    if (stale) await this.#runner.refuse(stale);
+    return stale !== undefined;
+  }
+
   async #bind({ bytes, body }: Message): Promise<void> {
     const request = readBind(body);
     const prepared = this.#book.statement(request.statement);
@@ -299,6 +307,7 @@ export class Session {
       return;
     }
     await this.#runner.attend(prepared.statement);
+    if (await this.#isStale(prepared.statement)) return;
     const { values, binaryResult } = request;
     this.#book.bind(request.portal, { prepared, values, binaryResult, progress: 'bound' });
     this.#runner.relay(bytes, '2', { confirms: true });
@@ -313,6 +322,7 @@ export class Session {
     }
     const prepared = 'prepared' in found ? found.prepared : found;
     await this.#runner.attend(prepared.statement);
+    if (await this.#isStale(prepared.statement)) return;
     const binary = 'prepared' in found && found.binaryResult;
     this.#runner.queue({
       bytes,
