@@ -122,6 +122,10 @@ export class Participant {
     return this.#transaction?.whereabouts === 'private';
   }
 
+  get #isInPlace(): boolean {
+    return this.#transaction?.whereabouts === 'in place';
+  }
+
   /** Whether {@link Participant.restore} has anything to do. */
   get isDisplaced(): boolean {
     return this.#transaction?.whereabouts === 'displaced';
@@ -223,13 +227,19 @@ export class Participant {
 
   /**
    * Puts back what was displaced, before anything looks at it: in place if nothing is in the way, else, as this has
-   * lost then, in private, unless only COMMIT is to come.
+   * lost then, in private, unless only COMMIT is to come. Of a table that others have changed meanwhile there can be no
+   * copy: what has lost for that is put back in place if it can be.
    */
   async restore(what: 'for a statement' | 'for commit'): Promise<void> {
     const transaction = this.#transaction;
     if (transaction?.whereabouts !== 'displaced') return;
-    if (!transaction.verdict) await this.#replay(transaction);
-    if (!transaction.verdict || transaction.isLost || what === 'for commit') return;
+    const { verdict: before } = transaction;
+    if (before && what === 'for commit') return;
+    if (!before || before === SCHEMA_CONFLICT) {
+      await this.#replay(transaction);
+      if (this.#isInPlace) return;
+    }
+    if (transaction.isLost || what === 'for commit') return;
     await this.#enterPrivate(transaction, []);
   }
 

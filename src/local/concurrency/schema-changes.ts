@@ -162,7 +162,7 @@ function readRelations(statement: Statement): readonly TableName[] {
 /** Says of relations of which the name alone is known whether one of them is one of those that were changed. */
 export async function meansOneOf(changed: readonly ChangedRelation[], ask: Ask): Promise<boolean> {
   const [row] = await ask(
-    `SELECT EXISTS (SELECT FROM pg_catalog.unnest($1::name[], $2::name[]) AS changed (schema, name)
+    `SELECT EXISTS (SELECT FROM unnest($1::name[], $2::name[]) AS changed (schema, name)
               WHERE changed.schema = coalesce((
                       SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                        WHERE c.relname = changed.name AND n.nspname = ANY (path)
