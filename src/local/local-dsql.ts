@@ -206,7 +206,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
   try {
     const caFile = path.join(postgres.directory, 'ca.pem');
     writeFileSync(caFile, ca);
-    const faults = new FaultInjector(() => proxy.endSessions());
+    const faults = new FaultInjector(() => proxy.endSessions(), clock);
     const trace = new Tracer();
     // While a job is being worked on, whoever waits for a lock must not wait for it, too.
     const [superuser, worker] = await Promise.all([Superuser.connect(postgres), Superuser.connect(postgres)]);
@@ -239,6 +239,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
       faults,
       limits: new Limits(superuser),
       trace,
+      cancelRequests,
       onRefused: options.onConnectionRefused,
       onJobs: (jobIds) => {
         for (const jobId of jobIds) jobs.run(jobId);
