@@ -33,6 +33,12 @@ export type StatementAnswer =
 
 type ErrorFields = ReadonlyMap<string, string>;
 
+/** A relation that others have changed, for the first and for the last time. */
+interface StaleRelation extends ChangedRelation {
+  readonly first: number;
+  readonly last: number;
+}
+
 /**
  * Errors that may be due to what a transaction's snapshot does not show: a snapshot that is too old, a unique key, a
  * foreign key.
@@ -100,10 +106,10 @@ export class Participant {
   #hasWaited = false;
   #committing: ((committed: boolean) => void) | undefined;
   /**
-   * What other sessions have changed since this one has last read the catalogue, by `schema.name`, and in which version
+   * What other sessions have changed since this one has last read the catalogue, by `schema.name`, and in which versions
    * of the catalogue.
    */
-  readonly #stale = new Map<string, ChangedRelation & { readonly version: number }>();
+  readonly #stale = new Map<string, StaleRelation>();
 
   constructor(concurrency: Concurrency, session: ParticipantSession) {
     this.#concurrency = concurrency;
@@ -166,20 +172,8 @@ export class Participant {
    * session has never used the table is not known; here it does.
    */
   async meetsStaleCatalogue(statement: Statement): Promise<boolean> {
-    if (this.#stale.size === 0) return false;
     const version = this.#transaction?.catalogueVersion ?? this.#concurrency.catalogueVersion;
-    const used = relationsUsedBy(statement);
-    if (used.length === 0) return false;
-    const changed = [...this.#stale.values()].filter((each) => each.version <= version);
-    const byFullName = changed.some((each) =>
-      used.some(({ schema, name }) => schema === each.schema && name === each.name),
-    );
-    if (!byFullName) {
-      const byName = changed.filter((each) =>
-        used.some(({ schema, name }) => schema === undefined && name === each.name),
-      );
-      if (byName.length === 0 || !(await meansOneOf(byName, this.#ask))) return false;
-    }
+    if (!(await this.#uses([statement], ({ first }) => first <= version))) return false;
     this.#stale.clear();
     return true;
   }
@@ -296,7 +290,11 @@ export class Participant {
     if (!transaction) return undefined;
     await this.restore('for commit');
     if (transaction.verdict) return this.#conflict(transaction.verdict);
-    if (!transaction.hasWritten) return undefined;
+    if (!transaction.hasWritten) {
+      const read = transaction.log.map(({ statement }) => statement);
+      const isOld = await this.#uses(read, ({ last }) => last > transaction.catalogueVersion);
+      return isOld && transaction.hasSavepoint ? this.#conflict(SCHEMA_CONFLICT) : undefined;
+    }
     const isOutdated = transaction.catalogueVersion !== this.#concurrency.catalogueVersion;
     if (transaction.hasSavepoint && isOutdated) return this.#conflict(SCHEMA_CONFLICT);
     const error = await this.#checkDeferred(transaction);
@@ -310,6 +308,21 @@ export class Participant {
     const sharedRows = await this.#settleLocks(transaction);
     this.#committing = this.#concurrency.committing(this, transaction, effectsOfLog(transaction), sharedRows);
     return undefined;
+  }
+
+  /** Whether statements use one of the relations that others have changed, of those that matter. */
+  async #uses(
+    statements: readonly Statement[],
+    matters: (relation: StaleRelation) => boolean,
+  ): Promise<boolean> {
+    if (this.#stale.size === 0) return false;
+    const used = statements.flatMap(relationsUsedBy);
+    const changed = [...this.#stale.values()].filter(matters);
+    const isUsedAs = (schema: string | undefined, name: string) =>
+      used.some((each) => each.schema === schema && each.name === name);
+    if (changed.some(({ schema, name }) => isUsedAs(schema, name))) return true;
+    const byName = changed.filter(({ name }) => isUsedAs(undefined, name));
+    return byName.length > 0 && meansOneOf(byName, this.#ask);
   }
 
   #refuse(refusal: Refusal): { readonly error: ErrorFields } {
@@ -326,9 +339,11 @@ export class Participant {
 
   /** Another session has changed relations. */
   catalogueChanged(relations: readonly ChangedRelation[]): void {
-    const version = this.#concurrency.catalogueVersion;
-    for (const relation of relations)
-      this.#stale.set(`${relation.schema}.${relation.name}`, { ...relation, version });
+    const last = this.#concurrency.catalogueVersion;
+    for (const relation of relations) {
+      const key = `${relation.schema}.${relation.name}`;
+      this.#stale.set(key, { ...relation, first: this.#stale.get(key)?.first ?? last, last });
+    }
   }
 
   /** PostgreSQL said that the statement that runs waits for a lock. */

@@ -147,6 +147,8 @@ export class StatementRunner {
     if (this.#status === 'E') return statement.refusal && TRANSACTION_ABORTED;
     await this.attend(statement);
     if (await this.isRefused(statement)) return statement.refusal;
+    const stale = await this.staleness(statement);
+    if (stale) return stale;
     const now = this.#clock();
     this.#transaction ??= new Transaction(now, false);
     const refusal = this.#transaction.admit(statement, now);
@@ -154,8 +156,6 @@ export class StatementRunner {
     if (statement.kind !== 'commit' && statement.kind !== 'rollback' && this.#participant.refusal) {
       return this.#participant.refusal;
     }
-    const stale = await this.staleness(statement);
-    if (stale) return stale;
     const fault = this.#faults.beforeStatement(statement);
     if (fault) return fault === 'cut' ? this.#cut() : fault;
     if (statement.kind === 'commit' && this.#transaction.unmeasuredRows >= FEWEST_ROWS_OVER_LIMIT) {
