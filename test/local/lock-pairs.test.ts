@@ -1,7 +1,8 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client } from 'pg';
-import { connect } from './local-client';
+import { connect, refusal, withClient } from './local-client';
+import { RawClient } from './raw-client';
 
 /**
  * How long a statement may take that meets a lock of an idle transaction: the step of the lock monitor, half a second,
@@ -218,5 +219,106 @@ describe('an idle transaction of the local DSQL', () => {
     it.each(holders)('when it failed after %s', async (holder) => {
       expect(await meet(holder, waiters, true)).toEqual([]);
     });
+  });
+
+  describe('that has taken numbers from a sequence', () => {
+    const SCHEMA_CONFLICT = {
+      code: '40001',
+      message: 'schema has been updated by another transaction (OC001)',
+    };
+
+    it.each(['INSERT INTO s.numbered (note) VALUES (7) RETURNING id', "SELECT nextval('s.counter')"])(
+      'keeps its snapshot when another session changes that and rolls back: %s',
+      async (take) => {
+        await one.query('BEGIN');
+        await one.query('SELECT * FROM s.item');
+        await two.query("UPDATE s.item SET note = note || '.'");
+        const { rows: notes } = await one.query('SELECT note FROM s.item ORDER BY id');
+        const { rows: taken } = await one.query(take);
+        for (const change of ['ALTER SEQUENCE s.counter RESTART', 'DROP TABLE s.numbered']) {
+          await two.query('BEGIN');
+          expect(await answer(two, change)).toBe('ok');
+          await two.query('ROLLBACK');
+          expect((await one.query('SELECT note FROM s.item ORDER BY id')).rows).toEqual(notes);
+        }
+        if (take.startsWith('INSERT')) {
+          expect((await one.query('SELECT id FROM s.numbered WHERE note = 7')).rows).toEqual(taken);
+        }
+        await one.query('COMMIT');
+        await two.query('DELETE FROM s.numbered');
+      },
+    );
+
+    it('loses when another session changes that for good', async () => {
+      for (const change of [
+        'ALTER SEQUENCE s.counter RESTART',
+        'ALTER TABLE s.numbered ALTER COLUMN id RESTART',
+      ]) {
+        await one.query('BEGIN');
+        await one.query("INSERT INTO s.numbered (note) VALUES (nextval('s.counter'))");
+        expect(await answer(two, change)).toBe('ok');
+        expect((await one.query('SELECT count(*) FROM s.numbered')).rows).toEqual([{ count: '1' }]);
+        expect(await refusal(one.query('COMMIT'))).toEqual(SCHEMA_CONFLICT);
+      }
+    });
+
+    it('stays read only', async () => {
+      await two.query("SELECT nextval('s.counter')");
+      await one.query("SELECT nextval('s.counter')");
+      await one.query('BEGIN READ ONLY');
+      await one.query("SELECT currval('s.counter')");
+      await two.query('BEGIN; ALTER SEQUENCE s.counter RESTART; ROLLBACK');
+      expect(await answer(one, 'DELETE FROM s.item')).toBe('25006');
+      await one.query('ROLLBACK');
+    });
+  });
+
+  it('makes others wait for half a second at most while its client does not read what it asked for', async () => {
+    const raw = await RawClient.open(local);
+    try {
+      await raw.until('Z');
+      raw.query('BEGIN');
+      await raw.until('Z');
+      raw.pause();
+      raw.query("SELECT repeat('x', 10000) FROM s.item, generate_series(1, 10000)");
+      await withClient(local, async (witness) => {
+        const stuck = "SELECT FROM pg_stat_activity WHERE wait_event = 'ClientWrite'";
+        while ((await witness.query(stuck)).rowCount === 0);
+      });
+      expect(await answer(two, 'ALTER TABLE s.item ADD COLUMN extra int')).toBe('40001');
+      expect(await answer(two, "UPDATE s.item SET note = 'z'")).toBe('ok');
+    } finally {
+      await raw.close();
+    }
+  });
+
+  it('makes no job wait, so that jobs make nobody wait', async () => {
+    await two.query(
+      'ALTER TABLE s.part ADD CONSTRAINT slow FOREIGN KEY (item_id) REFERENCES s.item NOT VALID',
+    );
+    await one.query('BEGIN');
+    await one.query('ALTER TABLE s.item ADD COLUMN extra int');
+    const { rows } = await two.query<{ job_id: string }>('ALTER TABLE ASYNC s.part VALIDATE CONSTRAINT slow');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await answer(two, 'SELECT * FROM s.item')).toBe('ok');
+    expect(await answer(two, 'ALTER TABLE s.part DROP COLUMN IF EXISTS extra')).toBe('ok');
+    await one.query('ROLLBACK');
+    await two.query('CALL sys.wait_for_job($1)', [rows[0]?.job_id]);
+  });
+
+  it('holds no advisory lock, from inside a function either', async () => {
+    await two.query(
+      "CREATE FUNCTION s.lock(name text) RETURNS text LANGUAGE sql AS $$ SELECT query_to_xml('SELECT ' || name, true, true, '')::text $$",
+    );
+    for (const call of [
+      'pg_advisory_lock(1)',
+      'pg_try_advisory_xact_lock(1, 2)',
+      'pg_advisory_unlock_all()',
+    ]) {
+      const name = call.slice(0, call.indexOf('('));
+      const unsupported = { code: '0A000', message: `function ${name} not supported` };
+      expect(await refusal(one.query(`SELECT ${call}`))).toEqual(unsupported);
+      expect(await refusal(one.query('SELECT s.lock($1)', [call]))).toEqual(unsupported);
+    }
   });
 });

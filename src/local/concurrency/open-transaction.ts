@@ -43,8 +43,10 @@ export class OpenTransaction {
     return !this.leavesCatalogue && this.log.some(({ statement: { kind } }) => kind === 'ddl');
   }
 
-  /** Another transaction was committed that this one is in conflict with. */
+  /** Another transaction was committed that this one was displaced for. */
   loseTo(winner: OpenTransaction): void {
+    // Rows are no part of the catalogue: what changes that can be done again behind those who wrote them.
+    if (this.hasDdl && !winner.hasDdl) return;
     this.verdict ??= winner.hasDdl ? SCHEMA_CONFLICT : DATA_CONFLICT;
   }
 }
