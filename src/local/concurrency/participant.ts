@@ -46,6 +46,8 @@ interface StaleRelation extends ChangedRelation {
 const DOUBTFUL: ReadonlySet<string> = new Set(['40001', '23505', '23503']);
 /** Syntax errors and violations of access rules: names that do not exist, privileges that are missing. */
 const SCHEMA_ERROR = /^(?:42|3F)/;
+/** The name of a new object is taken. */
+const TAKEN: ReadonlySet<string> = new Set(['42P07', '42710', '42P06']);
 const DEADLOCK = '40P01';
 const CANCELLED = '57014';
 /** What stands for an SQLSTATE when a statement that is executed again is answered otherwise. */
@@ -472,7 +474,8 @@ export class Participant {
     if (code === DEADLOCK) return this.#retry(transaction, statement, error);
     if (statement.statement.kind === 'ddl') {
       if (code === CANCELLED && !concedes) return { error };
-      return isCatalogueConflict(error) ? this.#refuse(SCHEMA_CONFLICT) : { error };
+      const isConflict = isCatalogueConflict(error) || (TAKEN.has(code) && ifNotExists(statement.statement));
+      return isConflict ? this.#refuse(SCHEMA_CONFLICT) : { error };
     }
     if (!transaction.hasSavepoint) return concedes ? this.#refuse(DATA_CONFLICT) : { error };
     if (transaction.whereabouts === 'private') return this.#widen(transaction, statement, error);
@@ -822,6 +825,11 @@ function isCatalogueConflict(error: ErrorFields): boolean {
   if (code === '40001' || code === DEADLOCK || code === CANCELLED) return true;
   if (code === '23505') return error.get('s') === 'pg_catalog' || error.get('s') === 'pg_dsql_local';
   return code === 'XX000' && /^tuple (concurrently|already)/.test(error.get('M') ?? '');
+}
+
+/** Whether a statement that found a name taken was not to mind: it was taken at the same time. */
+function ifNotExists({ tree }: Statement): boolean {
+  return (tree as { readonly if_not_exists?: boolean }).if_not_exists === true;
 }
 
 /** Whether an INSERT has told its client what it inserted, such as numbers from a sequence. */
