@@ -158,8 +158,8 @@ export interface Faults {
    */
   refuseConnections(fault: ConnectionFault): Fault;
   /**
-   * Puts the cluster to sleep, as one is that nobody has used for a while: it refuses connections with `unable to accept
-   * connection, waking up cluster, please retry later`. Connections that are open stay open.
+   * Puts the cluster to sleep, as one is that nobody has used for a while: it refuses connections, and says that it is
+   * waking up. Connections that are open stay open.
    *
    * @throws RangeError for an impossible option
    */

@@ -226,7 +226,7 @@ export class ConflictModel {
   }
 
   #staleOf(session: SessionNumber): Map<Changed, { readonly first: number; readonly last: number }> {
-    return this.#stale.get(session) ?? new Map();
+    return this.#stale.get(session) ?? new Map<Changed, { readonly first: number; readonly last: number }>();
   }
 
   #admitAndRun(session: SessionNumber, transaction: OpenTransaction, operation: Operation): string[] {

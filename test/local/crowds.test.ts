@@ -3,8 +3,8 @@ import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client } from 'pg';
 import { connect, signToken, withClient } from './local-client';
-import { inShort, RawClient } from './raw-client';
-import { cstring, message, readFields } from '../../src/local/wire/server-messages';
+import { RawClient } from './raw-client';
+import { cstring, message } from '../../src/local/wire/server-messages';
 
 const TEN_MEBIBYTES = 10 * 2 ** 20;
 

@@ -24,7 +24,7 @@ export class RawClient {
       for (let next = this.#buffer.next(); next; next = this.#buffer.next()) this.#messages.push(next);
       this.#wake();
     });
-    socket.on('error', (error) => {
+    socket.on('error', (error: Error) => {
       this.#error = error;
     });
     socket.on('close', () => {

@@ -231,7 +231,7 @@ export class Participant {
     if (transaction?.whereabouts !== 'displaced') return;
     const { verdict: before } = transaction;
     if (before && what === 'for commit') return;
-    if (!before || before === SCHEMA_CONFLICT) {
+    if (!transaction.isLost && (!before || before === SCHEMA_CONFLICT)) {
       await this.#replay(transaction);
       if (this.#isInPlace) return;
     }

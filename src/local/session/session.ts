@@ -324,8 +324,10 @@ export class Session {
   /** Refuses what is against a table of which the session has read the catalogue too long ago. */
   async #isStale(statement: Statement | undefined): Promise<boolean> {
     const stale = await this.#runner.staleness(statement);
-    if (stale) await this.#runner.refuse(stale);
-    return stale !== undefined;
+    if (!stale || !statement) return false;
+    this.#trace.statement(statement);
+    await this.#runner.refuse(stale);
+    return true;
   }
 
   async #bind({ bytes, body }: Message): Promise<void> {
