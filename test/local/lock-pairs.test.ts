@@ -230,26 +230,23 @@ describe('an idle transaction of the local DSQL', () => {
     it.each([
       ['INSERT INTO s.numbered (note) VALUES (7) RETURNING id', 'SELECT id FROM s.numbered WHERE note = 7'],
       ["SELECT nextval('s.counter')", 'SELECT 1'],
-    ])(
-      'keeps its snapshot when another session changes that and rolls back: %s',
-      async (take, look) => {
-        await one.query('BEGIN');
-        await one.query('SELECT * FROM s.item');
-        await two.query("UPDATE s.item SET note = note || '.'");
-        const { rows: notes } = await one.query('SELECT note FROM s.item ORDER BY id');
-        await one.query(take);
-        const { rows: seen } = await one.query(look);
-        for (const change of ['ALTER SEQUENCE s.counter RESTART', 'DROP TABLE s.numbered']) {
-          await two.query('BEGIN');
-          expect(await answer(two, change)).toBe('ok');
-          await two.query('ROLLBACK');
-          expect((await one.query('SELECT note FROM s.item ORDER BY id')).rows).toEqual(notes);
-        }
-        expect((await one.query(look)).rows).toEqual(seen);
-        await one.query('COMMIT');
-        await two.query('DELETE FROM s.numbered');
-      },
-    );
+    ])('keeps its snapshot when another session changes that and rolls back: %s', async (take, look) => {
+      await one.query('BEGIN');
+      await one.query('SELECT * FROM s.item');
+      await two.query("UPDATE s.item SET note = note || '.'");
+      const { rows: notes } = await one.query('SELECT note FROM s.item ORDER BY id');
+      await one.query(take);
+      const { rows: seen } = await one.query(look);
+      for (const change of ['ALTER SEQUENCE s.counter RESTART', 'DROP TABLE s.numbered']) {
+        await two.query('BEGIN');
+        expect(await answer(two, change)).toBe('ok');
+        await two.query('ROLLBACK');
+        expect((await one.query('SELECT note FROM s.item ORDER BY id')).rows).toEqual(notes);
+      }
+      expect((await one.query(look)).rows).toEqual(seen);
+      await one.query('COMMIT');
+      await two.query('DELETE FROM s.numbered');
+    });
 
     it('loses when another session changes that for good', async () => {
       for (const change of [
