@@ -10,11 +10,13 @@ Starts a local Aurora DSQL on 127.0.0.1.
 Without a command it prints the environment to reach it as lines for a shell and stays up until it is interrupted.
 With one it runs the command with that environment added to its own, and exits with its status.
 
-  --port N           listen on this port (default: a free one)
-  --region NAME      the AWS region it pretends to be in (default: us-east-1)
-  --job-duration MS  how long asynchronous jobs, such as CREATE INDEX ASYNC, take (default: 0)
-  --latency MS       make every round trip last longer (default: 0)
-  --help             show this
+  --port N               listen on this port (default: a free one)
+  --region NAME          the AWS region it pretends to be in (default: us-east-1)
+  --job-duration MS      how long asynchronous jobs, such as CREATE INDEX ASYNC, take (default: 0)
+  --latency MS           make every round trip last longer (default: 0)
+  --no-stale-catalogues  let OC001 come with concurrent changes of the schema only
+  --cancel-requests      let a cancel request stop a statement, which it does not on a cluster
+  --help                 show this
 `;
 
 /** Variables that would make the AWS SDK look past, or spoil, the access key of the local DSQL. */
@@ -32,6 +34,8 @@ async function run(args: readonly string[]): Promise<number> {
       region: { type: 'string' },
       'job-duration': { type: 'string' },
       latency: { type: 'string' },
+      'no-stale-catalogues': { type: 'boolean', default: false },
+      'cancel-requests': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -45,7 +49,13 @@ async function run(args: readonly string[]): Promise<number> {
   const jobDurationMs = number('--job-duration', values['job-duration']);
   const latencyMs = number('--latency', values.latency) ?? 0;
   const { startLocalDsql } = await import('../local'); // not needed to say what is wrong with an argument
-  const local = await startLocalDsql({ port, region: values.region, jobDurationMs });
+  const local = await startLocalDsql({
+    port,
+    region: values.region,
+    jobDurationMs,
+    staleCatalogues: !values['no-stale-catalogues'],
+    cancelRequests: values['cancel-requests'],
+  });
   try {
     if (latencyMs > 0) local.faults.addLatency(latencyMs);
     const env = await local.env();

@@ -86,6 +86,26 @@ export interface ConnectionFault extends FaultTiming {
   readonly user?: string | undefined;
 }
 
+/** How a cluster sleeps, and wakes up. */
+export interface Sleep {
+  /**
+   * How many connections are refused before it is awake, if nothing else lasts longer; the first of them wakes it up.
+   * @defaultValue 1
+   */
+  readonly connections?: number | undefined;
+  /**
+   * How long it takes to wake up, from the first connection on, in milliseconds by `clock`: until then every connection
+   * is refused.
+   * @defaultValue 0
+   */
+  readonly durationMs?: number | undefined;
+  /**
+   * How many of the connections that it takes then have their first query refused, which ends them.
+   * @defaultValue 0
+   */
+  readonly queries?: number | undefined;
+}
+
 /** How the build of an asynchronous index fails. */
 export interface IndexBuildFault extends FaultTiming {
   /** The table it is on, as `accounts` or `bank.accounts`; every one if it is absent. */
@@ -137,6 +157,13 @@ export interface Faults {
    * @throws RangeError for an impossible option
    */
   refuseConnections(fault: ConnectionFault): Fault;
+  /**
+   * Puts the cluster to sleep, as one is that nobody has used for a while: it refuses connections, and says that it is
+   * waking up. Connections that are open stay open.
+   *
+   * @throws RangeError for an impossible option
+   */
+  sleep(sleep?: Sleep): Fault;
   /** Ends every connection at once, as a cluster does when one is 60 minutes old; returns how many there were. */
   endConnections(): number;
   /**
@@ -177,6 +204,13 @@ const REFUSALS: Readonly<Record<CommitFault['error'], Refusal>> = {
   OC001: SCHEMA_CONFLICT,
   // AWS user guide, "Troubleshooting", 2026-09-15.
   XX000: { rule: 'server unavailable', sqlstate: 'XX000', message: 'server unavailable' },
+};
+
+/** AWS's skill "Troubleshooting in DSQL", observed 2026-10-01; the SQLSTATE is PostgreSQL's for a server that starts. */
+const WAKING_UP: Refusal = {
+  rule: 'waking up',
+  sqlstate: '57P03',
+  message: 'unable to accept connection, waking up cluster, please retry later',
 };
 
 const DUPLICATE_KEY = 'Found duplicate key while validating index for UCVs';
@@ -234,6 +268,64 @@ class PlacedFault<Subject, Effect> implements Fault {
   }
 }
 
+/** A cluster that sleeps until it has been called for long and often enough. */
+class Slumber implements Fault {
+  readonly #clock: () => Date;
+  readonly #durationMs: number;
+  readonly #onRemove: (slumber: Slumber) => void;
+  #connections: number;
+  #queries: number;
+  #wokenAt: number | undefined;
+  #fired = 0;
+
+  constructor(
+    { connections = 1, durationMs = 0, queries = 0 }: Sleep,
+    clock: () => Date,
+    onRemove: (slumber: Slumber) => void,
+  ) {
+    for (const [name, value] of Object.entries({ connections, queries })) {
+      if (value !== Infinity && (!Number.isInteger(value) || value < 0)) {
+        throw new RangeError(`${name}: expected an integer from 0 or Infinity, got ${value}`);
+      }
+    }
+    if (Number.isNaN(durationMs) || durationMs < 0) {
+      throw new RangeError(`durationMs: expected a number from 0, got ${durationMs}`);
+    }
+    this.#connections = connections;
+    this.#durationMs = durationMs;
+    this.#queries = queries;
+    this.#clock = clock;
+    this.#onRemove = onRemove;
+  }
+
+  get fired(): number {
+    return this.#fired;
+  }
+
+  remove(): void {
+    this.#onRemove(this);
+  }
+
+  /** Whether it refuses a connection. */
+  refusesConnection(): boolean {
+    const now = this.#clock().getTime();
+    this.#wokenAt ??= now;
+    if (this.#connections <= 0 && now - this.#wokenAt >= this.#durationMs) return false;
+    this.#connections--;
+    this.#fired++;
+    return true;
+  }
+
+  /** Whether it refuses the first query of a connection. */
+  refusesQuery(): boolean {
+    // Connections that were there before it slept are none of those it has taken since.
+    if (this.#wokenAt === undefined || this.#queries <= 0) return false;
+    this.#queries--;
+    this.#fired++;
+    return true;
+  }
+}
+
 /** The faults of one kind that are in place, in the order they were added. */
 class FaultList<Subject, Effect> {
   readonly #faults = new Set<PlacedFault<Subject, Effect>>();
@@ -266,12 +358,18 @@ export class FaultInjector implements Faults {
   readonly #commits = new FaultList<CommitSubject, CommitEffect>();
   readonly #connections = new FaultList<string, Refusal>();
   readonly #indexBuilds = new FaultList<string, string>();
+  readonly #slumbers = new Set<Slumber>();
   readonly #delays = new Set<Fault & { readonly ms: number; fired: number }>();
   readonly #endConnections: () => number;
+  readonly #clock: () => Date;
 
-  /** @param endConnections - ends every connection and says how many there were */
-  constructor(endConnections: () => number) {
+  /**
+   * @param endConnections - ends every connection and says how many there were
+   * @param clock - the time by which a cluster wakes up
+   */
+  constructor(endConnections: () => number, clock: () => Date) {
     this.#endConnections = endConnections;
+    this.#clock = clock;
   }
 
   failCommit({ error, committed = false, table, ...timing }: CommitFault): Fault {
@@ -310,6 +408,12 @@ export class FaultInjector implements Faults {
     return this.#connections.add(applies, CONNECTION_REFUSALS[error], timing);
   }
 
+  sleep(sleep: Sleep = {}): Fault {
+    const slumber = new Slumber(sleep, this.#clock, (each) => this.#slumbers.delete(each));
+    this.#slumbers.add(slumber);
+    return slumber;
+  }
+
   endConnections(): number {
     return this.#endConnections();
   }
@@ -330,6 +434,7 @@ export class FaultInjector implements Faults {
     this.#statements.clear();
     this.#commits.clear();
     this.#connections.clear();
+    this.#slumbers.clear();
     this.#indexBuilds.clear();
     this.#delays.clear();
   }
@@ -351,7 +456,14 @@ export class FaultInjector implements Faults {
 
   /** A client wants to log in. */
   atConnection(user: string): Refusal | undefined {
+    for (const slumber of this.#slumbers) if (slumber.refusesConnection()) return WAKING_UP;
     return this.#connections.strike(user);
+  }
+
+  /** A client sends the first statement of its connection. */
+  atFirstStatement(): Refusal | undefined {
+    for (const slumber of this.#slumbers) if (slumber.refusesQuery()) return WAKING_UP;
+    return undefined;
   }
 
   /**

@@ -9,6 +9,7 @@ export type {
   Faults,
   FaultTiming,
   IndexBuildFault,
+  Sleep,
   StatementFault,
   StatementMatch,
 } from './faults';

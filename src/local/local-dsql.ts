@@ -59,6 +59,19 @@ export interface LocalDsqlOptions {
    */
   readonly requireSni?: boolean | undefined;
   /**
+   * Whether a session keeps the catalogue that it has read, so that its next statement against a table that another
+   * session has changed, by DDL, GRANT or REVOKE, fails with 40001 `(OC001)`, once, however long ago that was. If not,
+   * it takes the catalogue as it finds it, and only a transaction meets OC001, over what is changed while it is open.
+   * @defaultValue true
+   */
+  readonly staleCatalogues?: boolean | undefined;
+  /**
+   * Whether a CancelRequest stops the statement of the session that it names. On a cluster it has no effect (observed,
+   * 2026-09).
+   * @defaultValue false
+   */
+  readonly cancelRequests?: boolean | undefined;
+  /**
    * Hears why a connection was refused; a client is told no more of it than DSQL tells. `cause` holds the exact reason
    * where there is one.
    */
@@ -151,6 +164,7 @@ const SPARE_CONNECTIONS = 20;
 export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<LocalDsql> {
   const { port = 0, region = 'us-east-1', clusterId = randomClusterId(), requireSni = true } = options;
   const { clock = realTime, maxConnections = 1000, jobDurationMs = 0 } = options;
+  const { staleCatalogues = true, cancelRequests = false } = options;
   // Whoever signs a token in this process does it by `Date`, which a test may have faked.
   const tokenClock = options.clock ?? (() => new Date());
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -192,11 +206,12 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
   try {
     const caFile = path.join(postgres.directory, 'ca.pem');
     writeFileSync(caFile, ca);
-    const faults = new FaultInjector(() => proxy.endSessions());
+    const faults = new FaultInjector(() => proxy.endSessions(), clock);
     const trace = new Tracer();
-    const superuser = await Superuser.connect(postgres);
+    // While a job is being worked on, whoever waits for a lock must not wait for it, too.
+    const [superuser, worker] = await Promise.all([Superuser.connect(postgres), Superuser.connect(postgres)]);
     const jobs = new JobRunner({
-      superuser,
+      superuser: worker,
       clock,
       durationMs: jobDurationMs,
       failIndexBuild: (table) => faults.atIndexBuild(table),
@@ -220,10 +235,11 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         postgres,
       },
       clock,
-      concurrency: new Concurrency(superuser),
+      concurrency: new Concurrency(superuser, staleCatalogues),
       faults,
       limits: new Limits(superuser),
       trace,
+      cancelRequests,
       onRefused: options.onConnectionRefused,
       onJobs: (jobIds) => {
         for (const jobId of jobIds) jobs.run(jobId);
@@ -237,6 +253,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         .then(() => jobs.stop())
         .then(() => {
           superuser.close();
+          worker.close();
           return postgres.stop();
         });
       return stopped;

@@ -24,6 +24,8 @@ export interface ProxyServerParts {
   readonly faults: FaultInjector;
   readonly limits: Limits;
   readonly trace: Tracer;
+  /** Whether a CancelRequest has an effect. */
+  readonly cancelRequests: boolean;
   /** Hears why a connection was refused. */
   readonly onRefused?: ((error: Error) => void) | undefined;
   /** Hears of the asynchronous jobs of every transaction that has ended. */
@@ -136,8 +138,12 @@ export class ProxyServer {
     });
   }
 
-  /** A wrong key is not answered, nor is a right one: as PostgreSQL, so that keys cannot be guessed at. */
+  /**
+   * Nothing is answered to a CancelRequest, and a cluster does nothing about one: `pg_sleep(5)` ran to its end
+   * (`roboco-io/dsql-experiments`, 2026-09).
+   */
   #cancel({ processId, secretKey }: CancelRequest): void {
+    if (!this.#parts.cancelRequests) return;
     for (const session of this.#sessions) {
       const key = session.cancelKey;
       if (key.processId === processId && key.secretKey === secretKey) session.cancel();

@@ -1,3 +1,4 @@
+import { literal } from '../sql';
 import type { PostgresServer } from './postgres';
 import { BackendError, BackendLink } from './session/backend-link';
 
@@ -35,6 +36,28 @@ export class Superuser {
       const { error } = await this.#link.hiddenExchange([], 'sync');
       if (error) throw new BackendError(error); // it could not be committed
       return rows;
+    });
+  }
+
+  /**
+   * Keeps a snapshot while the transaction that has exported it is replaced by another one.
+   *
+   * @param id - what `pg_export_snapshot()` gave there
+   * @param work - gets the id under which the snapshot can be imported until it is done
+   * @throws {@link BackendError} when it fails
+   */
+  keepSnapshot(id: string, work: (id: string) => Promise<void>): Promise<void> {
+    return this.#link.exclusive(async () => {
+      await this.#link.hidden('BEGIN ISOLATION LEVEL REPEATABLE READ');
+      try {
+        await this.#link.hidden(`SET TRANSACTION SNAPSHOT ${literal(id)}`);
+        const [row] = await this.#link.hidden('SELECT pg_catalog.pg_export_snapshot()');
+        await work(row?.[0] ?? '');
+      } finally {
+        if (this.#link.skipping) await this.#link.hiddenExchange([], 'sync');
+        await this.#link.hidden('ROLLBACK');
+        await this.#link.hiddenExchange([], 'sync');
+      }
     });
   }
 

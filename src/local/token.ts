@@ -29,7 +29,7 @@ export interface VerifiedToken {
   readonly expiresAt: Date;
 }
 
-/** Why a token was refused; for the server's own record, a client is never told. */
+/** Why a token was refused; for the server's own record, a client is told little of it. */
 export type TokenRejectionReason =
   | 'malformed'
   | 'duplicate parameter'
@@ -54,7 +54,7 @@ export class TokenRejectedError extends Error {
 
   constructor(
     readonly reason: TokenRejectionReason,
-    explanation: string,
+    readonly explanation: string,
   ) {
     super(`authentication token refused (${reason}): ${explanation}`);
   }
@@ -115,7 +115,8 @@ export function verifyToken(token: string, expected: TokenExpectations): Verifie
     throw new TokenRejectedError('not yet valid', 'it was signed more than five minutes in the future');
   }
   if (expiresAt < expected.now) {
-    throw new TokenRejectedError('expired', `it expired at ${expiresAt.toISOString()}`);
+    const explanation = `${timestampOf(expiresAt)} is now earlier than ${timestampOf(expected.now)}`;
+    throw new TokenRejectedError('expired', explanation);
   }
 
   const credentials = expected.credentials(accessKeyId);
@@ -145,7 +146,7 @@ export interface TokenRequest {
 /** Signs a token that {@link verifyToken} accepts, as the AWS SDK would at that time. */
 export function signToken(request: TokenRequest): string {
   const { host, region, action, accessKeyId, secretAccessKey: secret, now, expiresSecs } = request;
-  const timestamp = now.toISOString().replace(/[-:]|\.\d+/g, '');
+  const timestamp = timestampOf(now);
   const day = timestamp.slice(0, 8);
   const parameters = new Map([
     ['Action', action],
@@ -179,6 +180,11 @@ function parseToken(token: string): { host: string; parameters: ReadonlyMap<stri
     parameters.set(name, value);
   }
   return { host: token.slice(0, queryStart), parameters };
+}
+
+/** A time as SigV4 writes it, `20260915T101112Z`. */
+function timestampOf(time: Date): string {
+  return time.toISOString().replace(/[-:]|\.\d+/g, '');
 }
 
 /** The time of `20260915T101112Z`, or `undefined` for anything else, impossible dates included. */

@@ -193,7 +193,7 @@ describe('clients that know nothing of us', () => {
       }
     });
 
-    it('reads piece by piece, copies in and out, and cancels', async () => {
+    it('reads piece by piece, copies in and out', async () => {
       const sql = connect();
       try {
         const pieces: number[] = [];
@@ -203,11 +203,6 @@ describe('clients that know nothing of us', () => {
         await sql`CREATE TABLE copied (id int PRIMARY KEY)`;
         await pipeline(Readable.from(['1\n', '2\n', '3\n']), await sql`COPY copied FROM STDIN`.writable());
         expect(await text(await sql`COPY copied TO STDOUT`.readable())).toBe('1\n2\n3\n');
-        const long = sql`SELECT pg_sleep(60)`.execute();
-        setTimeout(() => {
-          long.cancel();
-        }, 50);
-        expect((await refusal(long)).code).toBe('57014');
       } finally {
         await sql`DROP TABLE IF EXISTS copied`;
         await sql.end();

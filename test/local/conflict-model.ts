@@ -16,14 +16,21 @@ export type Operation =
       readonly id: number;
       readonly parent: number;
     }
-  | { readonly op: 'update child' | 'delete child'; readonly table: DeleteAction; readonly id: number };
+  | { readonly op: 'update child' | 'delete child'; readonly table: DeleteAction; readonly id: number }
+  | { readonly op: 'change schema'; readonly change: SchemaChange; readonly of: Changed };
+
+/** How the schema can be changed without a difference for what statements do; `elsewhere` changes no table. */
+export type SchemaChange = 'comment' | 'grant' | 'revoke' | 'default' | 'elsewhere';
+
+/** A table that can be changed. */
+export type Changed = 'parent' | DeleteAction;
 
 export interface Step {
   readonly session: SessionNumber;
   readonly operation: Operation;
 }
 
-/** What a step is answered with: rows as text, or an SQLSTATE. */
+/** What a step is answered with: rows as text, or an SQLSTATE, of conflicts with which it is. */
 export type Answer =
   { readonly rows: readonly string[] } | { readonly sqlstate: string } | { readonly tag: string };
 
@@ -58,10 +65,16 @@ function conflicts(one: Claim, other: Claim): boolean {
 }
 
 interface OpenTransaction {
-  snapshot: { readonly state: State; readonly commits: number } | undefined;
+  snapshot: { readonly state: State; readonly commits: number; readonly catalogue: number } | undefined;
   state: State | undefined;
   readonly claims: Map<string, Claim>;
   failed: boolean;
+  /** The tables that its statements name. */
+  readonly used: Set<Changed>;
+  /** Its change of the schema. */
+  ddl: { readonly table: Changed | undefined } | undefined;
+  /** It has executed a statement that writes or locks rows. */
+  hasDml: boolean;
   /** It took a key that its snapshot shows, but that is gone: it must lose, and what it sees is not defined. */
   tookGoneKey: boolean;
 }
@@ -75,11 +88,18 @@ class Failure extends Error {
 /** What the model expects. */
 export interface Expectation {
   readonly answer: Answer;
+  /** Or a conflict of any kind: a transaction that loses over both data and schema, however it comes to know. */
+  readonly orConflict?: boolean;
   /** The answer of PostgreSQL's data is not defined. */
   readonly isVague: boolean;
 }
 
 export const DELETE_ACTIONS: readonly DeleteAction[] = ['no action', 'cascade', 'set null'];
+export const CHANGED: readonly Changed[] = ['parent', ...DELETE_ACTIONS];
+
+const SESSIONS: readonly SessionNumber[] = [0, 1, 2];
+const DATA_CONFLICT = '40001 OC000';
+export const SCHEMA_CONFLICT = '40001 OC001';
 
 /**
  * Optimistic concurrency control in memory, by the rules of the documentation: every transaction sees a snapshot and its
@@ -89,6 +109,12 @@ export class ConflictModel {
   #committed: State;
   readonly #commits: ReadonlyMap<string, Claim>[] = [];
   readonly #sessions = new Map<SessionNumber, OpenTransaction>();
+  /** How often the schema was changed. */
+  #catalogue = 0;
+  /** When others have first and last changed tables since a session has read the catalogue. */
+  readonly #stale = new Map<SessionNumber, Map<Changed, { readonly first: number; readonly last: number }>>(
+    SESSIONS.map((session) => [session, new Map()]),
+  );
 
   /** @param parents - ids of the parents that are there at first, with `u` the same and `v` zero */
   constructor(parents: readonly number[]) {
@@ -112,22 +138,36 @@ export class ConflictModel {
       case 'commit': {
         this.#sessions.delete(session);
         if (open?.failed) return exactly({ tag: 'ROLLBACK' });
-        return exactly(!open || this.#commit(open) ? { tag: 'COMMIT' } : { sqlstate: '40001' });
+        return (open && this.#commit(session, open)) ?? exactly({ tag: 'COMMIT' });
       }
     }
     if (open?.failed) return exactly({ sqlstate: '25P02' });
     const transaction = open ?? newTransaction();
-    transaction.snapshot ??= { state: this.#committed, commits: this.#commits.length };
+    const snapshot = (transaction.snapshot ??= {
+      state: this.#committed,
+      commits: this.#commits.length,
+      catalogue: this.#catalogue,
+    });
     transaction.state ??= transaction.snapshot.state;
+    // What others change in the middle makes tables uncopiable for what has lost: it may be told at once.
+    const isChanged = [...this.#staleOf(session).values()].some(({ last }) => last > snapshot.catalogue);
     try {
-      const rows = this.#run(transaction, operation);
-      if (!open && !this.#commit(transaction)) return exactly({ sqlstate: '40001' });
-      return { answer: { rows }, isVague: transaction.tookGoneKey };
+      const rows = this.#admitAndRun(session, transaction, operation);
+      const failure = open ? undefined : this.#commit(session, transaction);
+      if (failure) return failure;
+      const orConflict = isChanged && this.#loses(transaction);
+      return { answer: { rows }, isVague: transaction.tookGoneKey, orConflict };
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       transaction.failed = true;
-      return { answer: { sqlstate: error.sqlstate }, isVague: transaction.tookGoneKey };
+      const orConflict = isChanged && error.sqlstate.startsWith('23');
+      return { answer: { sqlstate: error.sqlstate }, isVague: transaction.tookGoneKey, orConflict };
     }
+  }
+
+  /** A session was told OC001, and has read the catalogue again. */
+  readsCatalogue(session: SessionNumber): void {
+    this.#staleOf(session).clear();
   }
 
   /** A vague step failed. */
@@ -141,18 +181,70 @@ export class ConflictModel {
     return rowsOf(this.#committed);
   }
 
-  #commit({ snapshot, state, claims, tookGoneKey }: OpenTransaction): boolean {
-    if (!snapshot || !state || claims.size === 0) return true;
-    if (tookGoneKey) return false;
-    for (const other of this.#commits.slice(snapshot.commits)) {
-      for (const [what, claim] of claims) {
-        const claimed = other.get(what);
-        if (claimed && conflicts(claim, claimed)) return false;
-      }
+  /** Commits a transaction, or says what it is told instead. */
+  #commit(session: SessionNumber, transaction: OpenTransaction): Expectation | undefined {
+    const { snapshot, state, claims, ddl, hasDml, used } = transaction;
+    if (!snapshot || !state) return undefined;
+    if (!hasDml && !ddl) {
+      const isChanged = [...this.#staleOf(session)].some(
+        ([table, { last }]) => used.has(table) && last > snapshot.catalogue,
+      );
+      return isChanged ? exactly({ sqlstate: SCHEMA_CONFLICT }) : undefined;
     }
-    this.#commits.push(claims);
-    this.#committed = merge(this.#committed, snapshot.state, state);
-    return true;
+    const loses = this.#loses(transaction);
+    if (this.#catalogue > snapshot.catalogue) {
+      return { answer: { sqlstate: SCHEMA_CONFLICT }, isVague: false, orConflict: loses };
+    }
+    if (loses) return exactly({ sqlstate: DATA_CONFLICT });
+    if (claims.size > 0) {
+      this.#commits.push(claims);
+      this.#committed = merge(this.#committed, snapshot.state, state);
+    }
+    if (ddl) this.#changeSchema(session, ddl.table);
+    return undefined;
+  }
+
+  /** Whether what a transaction claims was claimed by one that it does not see. */
+  #loses({ snapshot, claims, tookGoneKey }: OpenTransaction): boolean {
+    if (tookGoneKey) return true;
+    return this.#commits.slice(snapshot?.commits).some((other) =>
+      [...claims].some(([what, claim]) => {
+        const claimed = other.get(what);
+        return claimed !== undefined && conflicts(claim, claimed);
+      }),
+    );
+  }
+
+  #changeSchema(author: SessionNumber, table: Changed | undefined): void {
+    this.#catalogue++;
+    if (table === undefined) return;
+    for (const session of SESSIONS) {
+      if (session === author) continue;
+      const first = this.#staleOf(session).get(table)?.first ?? this.#catalogue;
+      this.#staleOf(session).set(table, { first, last: this.#catalogue });
+    }
+  }
+
+  #staleOf(session: SessionNumber): Map<Changed, { readonly first: number; readonly last: number }> {
+    return this.#stale.get(session) ?? new Map<Changed, { readonly first: number; readonly last: number }>();
+  }
+
+  #admitAndRun(session: SessionNumber, transaction: OpenTransaction, operation: Operation): string[] {
+    const catalogue = transaction.snapshot?.catalogue ?? this.#catalogue;
+    for (const table of tablesOf(operation)) {
+      const stale = this.#staleOf(session).get(table);
+      if (stale && stale.first <= catalogue) throw new Failure(SCHEMA_CONFLICT);
+      transaction.used.add(table);
+    }
+    if (operation.op === 'read') return this.#run(transaction, operation);
+    if (transaction.ddl) throw new Failure('0A000');
+    if (operation.op === 'change schema') {
+      if (transaction.hasDml) throw new Failure('0A000');
+      transaction.ddl = { table: operation.change === 'elsewhere' ? undefined : operation.of };
+      return [];
+    }
+    transaction.hasDml = true;
+    return this.#run(transaction, operation);
   }
 
   #run(transaction: OpenTransaction, operation: Operation): string[] {
@@ -188,6 +280,7 @@ export class ConflictModel {
       case 'begin':
       case 'commit':
       case 'rollback':
+      case 'change schema':
         throw new Error(`${operation.op} is not done inside of a transaction`);
       case 'read':
         return rowsOf(state);
@@ -313,7 +406,33 @@ function exactly(answer: Answer): Expectation {
 }
 
 function newTransaction(): OpenTransaction {
-  return { snapshot: undefined, state: undefined, claims: new Map(), failed: false, tookGoneKey: false };
+  return {
+    snapshot: undefined,
+    state: undefined,
+    claims: new Map(),
+    failed: false,
+    used: new Set(),
+    ddl: undefined,
+    hasDml: false,
+    tookGoneKey: false,
+  };
+}
+
+/** The tables that the statement of a step names. */
+function tablesOf(operation: Operation): readonly Changed[] {
+  switch (operation.op) {
+    case 'read':
+      return CHANGED;
+    case 'change schema':
+      return operation.change === 'elsewhere' ? [] : [operation.of];
+    case 'insert child':
+    case 'move child':
+    case 'update child':
+    case 'delete child':
+      return [operation.table];
+    default:
+      return ['parent'];
+  }
 }
 
 function changed<T>(map: ReadonlyMap<number, T>, id: number, value: T | undefined): ReadonlyMap<number, T> {

@@ -1,8 +1,16 @@
 import fc from 'fast-check';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client, QueryResult } from 'pg';
-import { ConflictModel, DELETE_ACTIONS } from './conflict-model';
-import type { Answer, DeleteAction, Operation, SessionNumber, Step } from './conflict-model';
+import { CHANGED, ConflictModel, DELETE_ACTIONS, SCHEMA_CONFLICT } from './conflict-model';
+import type {
+  Answer,
+  Changed,
+  DeleteAction,
+  Operation,
+  SchemaChange,
+  SessionNumber,
+  Step,
+} from './conflict-model';
 import { connect } from './local-client';
 
 /** How many steps a schedule has at most. */
@@ -56,9 +64,36 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   },
 );
 
+const CHANGES: Readonly<Record<SchemaChange, (table: string, value: string) => string>> = {
+  comment: (name) => `COMMENT ON TABLE ${name} IS 'changed'`,
+  grant: (name) => `GRANT SELECT ON ${name} TO reader`,
+  revoke: (name) => `REVOKE SELECT ON ${name} FROM reader`,
+  default: (name, value) => `ALTER TABLE ${name} ALTER COLUMN ${value} SET DEFAULT 0`,
+  elsewhere: () => "CREATE OR REPLACE FUNCTION elsewhere() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+};
+
+const schemaChange: fc.Arbitrary<Operation> = fc.record({
+  op: fc.constant('change schema' as const),
+  change: fc.constantFrom<SchemaChange>('comment', 'grant', 'revoke', 'default', 'elsewhere'),
+  of: fc.constantFrom<Changed>(...CHANGED),
+});
+
 /** One statement by itself, or a transaction. */
 const transaction: fc.Arbitrary<Operation[]> = fc.oneof(
   { weight: 1, arbitrary: operation.map((one) => [one]) },
+  { weight: 1, arbitrary: schemaChange.map((one) => [one]) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.array(operation, { maxLength: 1 }), schemaChange, fc.array(operation, { maxLength: 1 }))
+      .map(([before, change, after]): Operation[] => [
+        { op: 'begin' },
+        ...before,
+        change,
+        ...after,
+        { op: 'commit' },
+      ]),
+  },
   {
     weight: 4,
     arbitrary: fc
@@ -104,6 +139,7 @@ export class ScheduleRunner {
   /** Connects, and creates the tables if they are not there. */
   async open(): Promise<void> {
     [this.#observer, ...this.#sessions] = await Promise.all([0, 1, 2, 3].map(() => connect(this.#local)));
+    await this.#observer?.query('CREATE ROLE reader WITH LOGIN');
     await this.#observer?.query(
       'CREATE TABLE IF NOT EXISTS parent (id int PRIMARY KEY, u int NOT NULL UNIQUE, v int NOT NULL)',
     );
@@ -126,16 +162,20 @@ export class ScheduleRunner {
    */
   async firstDifference(steps: readonly Step[]): Promise<string | undefined> {
     const observer = this.#client(this.#observer);
+    // Nobody begins with a catalogue of the schedule before.
+    await Promise.all([observer, ...this.#sessions].map((client) => read(client).catch(() => undefined)));
     for (const name of Object.values(TABLES)) await observer.query(`DELETE FROM ${name}`);
     await observer.query('DELETE FROM parent');
     await observer.query(`INSERT INTO parent VALUES ${PARENTS.map((key) => `(${key}, ${key}, 0)`).join()}`);
     const model = new ConflictModel(PARENTS);
     try {
       for (const [index, step] of steps.entries()) {
-        const { answer: expected, isVague } = model.take(step);
+        const { answer: expected, isVague, orConflict = false } = model.take(step);
         const answer = await run(this.#client(this.#sessions[step.session]), step.operation);
-        if (isVague) {
-          if ('sqlstate' in answer) model.fail(step.session);
+        const told = 'sqlstate' in answer ? answer.sqlstate : '';
+        if (told === SCHEMA_CONFLICT) model.readsCatalogue(step.session);
+        if (isVague || (orConflict && told.startsWith('40001'))) {
+          if (told !== '') model.fail(step.session);
         } else if (JSON.stringify(answer) !== JSON.stringify(expected)) {
           return `step ${index}: ${JSON.stringify(step)}: ${JSON.stringify(answer)}, not ${JSON.stringify(expected)}`;
         }
@@ -143,7 +183,7 @@ export class ScheduleRunner {
     } finally {
       for (const session of this.#sessions) await session.query('ROLLBACK');
     }
-    const rows = JSON.stringify(await read(observer));
+    const rows = JSON.stringify(await read(observer).catch(() => read(observer)));
     const expected = JSON.stringify(model.committedRows);
     return rows === expected ? undefined : `in the end: ${rows}, not ${expected}`;
   }
@@ -167,7 +207,8 @@ async function run(client: Client, step: Operation): Promise<Answer> {
         return { rows: rows(await client.query<Row>(...statement(step))) };
     }
   } catch (error) {
-    return { sqlstate: (error as { code?: string }).code ?? String(error) };
+    const { code = String(error), message } = error as Error & { code?: string };
+    return { sqlstate: code === '40001' ? `${code} ${/OC\d+/.exec(message)?.[0]}` : code };
   }
 }
 
@@ -193,6 +234,10 @@ function statement(
   step: Exclude<Operation, { op: 'begin' | 'commit' | 'rollback' | 'read' }>,
 ): [string, unknown[]?] {
   switch (step.op) {
+    case 'change schema':
+      return step.of === 'parent'
+        ? [CHANGES[step.change]('parent', 'v')]
+        : [CHANGES[step.change](TABLES[step.of], 'w')];
     case 'update':
       return ['UPDATE parent SET v = v + 1 WHERE id = $1 RETURNING v AS value', [step.id]];
     case 'delete':

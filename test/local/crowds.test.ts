@@ -3,8 +3,8 @@ import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client } from 'pg';
 import { connect, signToken, withClient } from './local-client';
-import { inShort, RawClient } from './raw-client';
-import { cstring, message, readFields } from '../../src/local/wire/server-messages';
+import { RawClient } from './raw-client';
+import { cstring, message } from '../../src/local/wire/server-messages';
 
 const TEN_MEBIBYTES = 10 * 2 ** 20;
 
@@ -58,11 +58,7 @@ describe('the local DSQL under load', () => {
     client.send(query(TEN_MEBIBYTES));
     expect(await client.answers()).toEqual(['T', `D:${TEN_MEBIBYTES - 22}`, 'C:SELECT 1', 'Z:I']);
     client.send(query(TEN_MEBIBYTES + 1).subarray(0, 1000));
-    const [refusal] = await client.until('E');
-    expect(refusal && inShort(refusal)).toBe('E:08P01');
-    expect(refusal && readFields(refusal.body).get('M')).toBe('invalid message length');
-    expect(refusal && readFields(refusal.body).get('S')).toBe('FATAL');
-    await client.until('');
+    expect(await client.until('')).toEqual([]);
     expect(client.closed).toBe(true);
   });
 

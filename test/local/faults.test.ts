@@ -1,7 +1,7 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client, QueryResult } from 'pg';
-import { connect, refusal, withClient } from './local-client';
+import { connect, refusal, withClient, withLocalDsql } from './local-client';
 
 const dataConflict = { code: '40001', message: 'change conflicts with another transaction (OC000)' };
 const schemaConflict = { code: '40001', message: 'schema has been updated by another transaction (OC001)' };
@@ -201,6 +201,61 @@ describe('faults of the local DSQL', () => {
     }
     await (await connect(local)).end();
     expect(fault.fired).toBe(1);
+  });
+
+  // AWS's skill "Troubleshooting in DSQL", observed 2026-10-01; its SQLSTATE is not known.
+  describe('let the cluster sleep', () => {
+    const asleep = {
+      code: '57P03',
+      message: 'unable to accept connection, waking up cluster, please retry later',
+    };
+    const query = (other: Client) => other.query('SELECT 1');
+
+    it('until a connection has been refused', async () => {
+      const sleep = local.faults.sleep();
+      expect(await refusal(connect(local))).toEqual(asleep);
+      await withClient(local, query);
+      await query(client);
+      expect(sleep.fired).toBe(1);
+    });
+
+    it('until several connections have been refused, and then the first query', async () => {
+      const sleep = local.faults.sleep({ connections: 2, queries: 1 });
+      for (let attempt = 0; attempt < 2; attempt++) expect(await refusal(connect(local))).toEqual(asleep);
+      const first = await connect(local);
+      const ended = new Promise<unknown>((resolve) => first.once('end', resolve));
+      expect(await refusal(query(first))).toEqual(asleep);
+      await ended;
+      await withClient(local, query);
+      expect(sleep.fired).toBe(3);
+    });
+
+    it('for a time, from the first connection on', async () => {
+      let elapsedMs = 0;
+      const clock = () => new Date(Date.now() + elapsedMs);
+      await withLocalDsql({ clock }, async (slow) => {
+        const sleep = slow.faults.sleep({ durationMs: 15_000 });
+        elapsedMs += 60_000;
+        for (let attempt = 0; attempt < 3; attempt++) {
+          expect(await refusal(connect(slow))).toEqual(asleep);
+          elapsedMs += 4000;
+        }
+        elapsedMs += 4000;
+        await withClient(slow, query);
+        expect(sleep.fired).toBe(3);
+      });
+    });
+
+    it('not any more when the fault is removed', async () => {
+      const sleep = local.faults.sleep({ connections: Infinity });
+      expect(await refusal(connect(local))).toEqual(asleep);
+      sleep.remove();
+      await withClient(local, query);
+      expect(() => local.faults.sleep({ connections: -1 })).toThrow(
+        'connections: expected an integer from 0',
+      );
+      expect(() => local.faults.sleep({ durationMs: -1 })).toThrow('durationMs: expected a number from 0');
+    });
   });
 
   it('end every connection', async () => {

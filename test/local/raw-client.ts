@@ -15,6 +15,7 @@ export class RawClient {
   readonly #messages: Message[] = [];
   #wake: () => void = () => undefined;
   #closed = false;
+  #error: Error | undefined;
 
   private constructor(socket: TLSSocket) {
     this.#socket = socket;
@@ -23,7 +24,9 @@ export class RawClient {
       for (let next = this.#buffer.next(); next; next = this.#buffer.next()) this.#messages.push(next);
       this.#wake();
     });
-    socket.on('error', () => undefined);
+    socket.on('error', (error: Error) => {
+      this.#error = error;
+    });
     socket.on('close', () => {
       this.#closed = true;
       this.#wake();
@@ -44,6 +47,11 @@ export class RawClient {
     client.send(startup(new Map(Object.entries({ user: 'admin', database: 'postgres', ...parameters }))));
     client.send(message('p', cstring(await signToken(local))));
     return client;
+  }
+
+  /** How the connection broke; it has none when the server has ended it. */
+  get error(): Error | undefined {
+    return this.#error;
   }
 
   get closed(): boolean {

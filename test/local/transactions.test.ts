@@ -134,6 +134,30 @@ describe('transactions of the local DSQL', () => {
       expect((await refusal(run('SELECT FROM one'))).code).toBe('42P01');
     });
 
+    // AWS's skill "Troubleshooting in DSQL", observed 2026-10-01: GRANT and REVOKE count as DDL.
+    it('hold one GRANT or REVOKE, and no DML with it', async () => {
+      const multiple = {
+        code: '0A000',
+        message: 'multiple ddl statements not supported in a transaction',
+      };
+      const mixed = { code: '0A000', message: 'ddl and dml are not supported in the same transaction' };
+      const [grant, revoke] = ['GRANT SELECT ON accounts TO admin', 'REVOKE SELECT ON bulk FROM admin'];
+      const iam = "AWS IAM GRANT nobody TO 'arn:aws:iam::123456789012:role/local'";
+      for (const [first, second, told] of [
+        [grant, revoke, multiple],
+        [revoke, 'CREATE TABLE one (id int)', multiple],
+        ['CREATE TABLE one (id int)', grant, multiple],
+        [grant, iam, multiple],
+        [grant, 'DELETE FROM accounts', mixed],
+        ['DELETE FROM accounts', revoke, mixed],
+      ] as const) {
+        await run('BEGIN');
+        await run(first);
+        expect(await refusal(run(second))).toEqual(told);
+        expect((await run('COMMIT')).command).toBe('ROLLBACK');
+      }
+    });
+
     it('do not mix DDL and DML, whichever is first', async () => {
       const mixed = { code: '0A000', message: 'ddl and dml are not supported in the same transaction' };
       await run('BEGIN');

@@ -2,6 +2,7 @@ import type { Superuser } from '../superuser';
 import type { Effects } from './effects';
 import { LockMonitor } from './lock-monitor';
 import type { OpenTransaction } from './open-transaction';
+import type { Participant } from './participant';
 import { PrivateRoom } from './private-room';
 
 /** A row that a transaction locked FOR KEY SHARE, as the hidden function `settle_locks` names it. */
@@ -52,6 +53,8 @@ export class Concurrency {
   /** Lets PostgreSQL say soon that a statement waits for a lock, which also is when it looks for a deadlock. */
   static readonly postgresSettings = { log_lock_waits: 'on', deadlock_timeout: '2ms' } as const;
   readonly #superuser: Superuser;
+  readonly #staleCatalogues: boolean;
+  readonly #participants = new Set<Participant>();
   readonly #open = new Set<OpenTransaction>();
   /** Those that an open transaction may not see, in order. */
   #commits: Commit[] = [];
@@ -62,9 +65,23 @@ export class Concurrency {
   readonly monitor: LockMonitor;
   readonly privateRoom = new PrivateRoom();
 
-  constructor(superuser: Superuser) {
+  /** @param staleCatalogues - whether sessions keep the catalogue that they have read until they learn that it is old */
+  constructor(superuser: Superuser, staleCatalogues: boolean) {
     this.#superuser = superuser;
+    this.#staleCatalogues = staleCatalogues;
     this.monitor = new LockMonitor(superuser);
+  }
+
+  /** A session begins; it reads the catalogue as it is now. */
+  join(participant: Participant): void {
+    this.monitor.add(participant);
+    this.#participants.add(participant);
+  }
+
+  /** A session has ended. */
+  leave(participant: Participant): void {
+    this.monitor.remove(participant);
+    this.#participants.delete(participant);
   }
 
   /** Counts the changes of the catalogue that were committed: by DDL, GRANT and REVOKE of clients. */
@@ -138,6 +155,7 @@ export class Concurrency {
    * @returns what to call when it was answered
    */
   committing(
+    participant: Participant,
     transaction: OpenTransaction,
     effects: readonly Effects[],
     sharedRows: readonly SharedRow[],
@@ -151,9 +169,21 @@ export class Concurrency {
         this.#commits = this.#commits.filter((commit) => commit.number !== number);
         return;
       }
-      if (transaction.hasDdl) this.#catalogueVersion++;
+      if (transaction.hasDdl) this.#changed(participant, transaction);
       for (const other of this.#open) if (other.displacedBy.has(transaction)) other.loseTo(transaction);
     };
+  }
+
+  /** The catalogue was changed: what the other sessions have read of it is old. */
+  #changed(author: Participant, { changedRelations }: OpenTransaction): void {
+    this.#catalogueVersion++;
+    if (!this.#staleCatalogues || changedRelations.length === 0) return;
+    for (const other of this.#participants) if (other !== author) other.catalogueChanged(changedRelations);
+  }
+
+  /** Keeps a snapshot for as long as `work` needs it; see {@link Superuser.keepSnapshot}. */
+  keepSnapshot(id: string, work: (id: string) => Promise<void>): Promise<void> {
+    return this.#superuser.keepSnapshot(id, work);
   }
 
   #readKeys(): Promise<Keys> {

@@ -4,6 +4,8 @@ import type { Participant } from './participant';
 
 /** How long a statement may wait for a transaction that cannot be displaced, and that its client has left idle. */
 const PATIENCE_MS = 500;
+/** How long after a displacement it is looked whether that was enough. */
+const AFTERTHOUGHT_MS = 10;
 
 /**
  * Sees to it that nothing waits for a transaction that is idle. PostgreSQL itself says when a statement waits; then, and
@@ -13,10 +15,12 @@ const PATIENCE_MS = 500;
 export class LockMonitor {
   readonly #superuser: Superuser;
   readonly #participants = new Map<number, Participant>();
-  /** Those whose statement waits, and since when. */
-  readonly #waiting = new Map<Participant, number>();
+  /** Those whose statement waits; since when for nobody but sessions that are idle and cannot be displaced. */
+  readonly #waiting = new Map<Participant, number | undefined>();
   /** Those that were in the way when last looked for but busy, and in whose way. */
   #busyBlockers = new Map<Participant, Participant[]>();
+  /** Those that were in the way when last looked for although they had been displaced. */
+  #stillInTheWay = new Set<Participant>();
   #looking: Promise<void> | undefined;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
@@ -36,7 +40,7 @@ export class LockMonitor {
 
   /** PostgreSQL said that the statement of a session waits for a lock. */
   waits(participant: Participant): void {
-    if (!this.#waiting.has(participant)) this.#waiting.set(participant, elapsedMs());
+    if (!this.#waiting.has(participant)) this.#waiting.set(participant, undefined);
     this.#look();
   }
 
@@ -70,27 +74,48 @@ export class LockMonitor {
       'SELECT waiting, unnest(pg_catalog.pg_blocking_pids(waiting)) FROM unnest($1::integer[]) AS waiting',
       [`{${pids.join()}}`],
     );
+    const known = this.#stillInTheWay;
+    this.#stillInTheWay = new Set();
     this.#busyBlockers = new Map();
-    let someStay = false;
+    const stuck = new Set<Participant>();
+    let delayMs = PATIENCE_MS;
     for (const [waiting, blocking] of rows) {
       const waiter = this.#participants.get(Number(waiting));
       const blocker = this.#participants.get(Number(blocking));
       if (!waiter || !blocker || waiter === blocker) continue;
-      const outcome = blocker.displaceFor(waiter);
-      if (outcome === 'busy') {
-        const waiters = this.#busyBlockers.get(blocker) ?? [];
-        this.#busyBlockers.set(blocker, [...waiters, waiter]);
+      switch (blocker.displaceFor(waiter)) {
+        case 'busy':
+          this.#busyBlockers.set(blocker, [...(this.#busyBlockers.get(blocker) ?? []), waiter]);
+          break;
+        case 'displaced':
+          delayMs = AFTERTHOUGHT_MS;
+          break;
+        case 'was displaced':
+          delayMs = AFTERTHOUGHT_MS;
+          // It may have been displaced while PostgreSQL was asked; what is in the way the next time has stayed.
+          if (known.has(blocker)) blocker.beginAnew();
+          else this.#stillInTheWay.add(blocker);
+          break;
+        case 'cannot be displaced':
+          stuck.add(waiter);
       }
-      if (outcome !== 'cannot be displaced') continue;
-      someStay = true;
-      const since = this.#waiting.get(waiter);
-      if (since !== undefined && elapsedMs() - since >= PATIENCE_MS) waiter.concede();
     }
-    if (someStay) {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => {
-        this.#look();
-      }, PATIENCE_MS).unref();
+    for (const [waiter, since] of this.#waiting) {
+      const stuckSince = stuck.has(waiter) ? (since ?? elapsedMs()) : undefined;
+      this.#waiting.set(waiter, stuckSince);
+      if (stuckSince !== undefined && elapsedMs() - stuckSince >= PATIENCE_MS) waiter.concede();
     }
+    this.#lookLater(delayMs);
+  }
+
+  /**
+   * Looks again while something waits, in case that who was in the way has not let go of everything, or that a client
+   * has stopped reading what it asked for.
+   */
+  #lookLater(delayMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.#waiting.size > 0) this.#look();
+    }, delayMs).unref();
   }
 }

@@ -1,6 +1,7 @@
 import type { Refusal } from '../../sql';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
 import type { LoggedStatement } from './logged-statement';
+import type { ChangedRelation } from './schema-changes';
 
 /**
  * Where the changes of a transaction are:
@@ -20,6 +21,10 @@ export class OpenTransaction {
   hasSavepoint = false;
   /** What it has executed and would have to execute again. */
   readonly log: LoggedStatement[] = [];
+  /** What its DDL changes of what was there before. */
+  changedRelations: readonly ChangedRelation[] = [];
+  /** Whether its DDL has done nothing, as IF NOT EXISTS may. */
+  leavesCatalogue = false;
   whereabouts: Whereabouts = 'in place';
   /** The transactions whose statements met its locks, while it is displaced. */
   readonly displacedBy = new Set<OpenTransaction>();
@@ -33,12 +38,15 @@ export class OpenTransaction {
     return this.log.some(({ statement: { kind } }) => kind === 'write' || kind === 'ddl' || kind === 'copy');
   }
 
+  /** Whether it changes the catalogue. */
   get hasDdl(): boolean {
-    return this.log.some(({ statement: { kind } }) => kind === 'ddl');
+    return !this.leavesCatalogue && this.log.some(({ statement: { kind } }) => kind === 'ddl');
   }
 
-  /** Another transaction was committed that this one is in conflict with. */
+  /** Another transaction was committed that this one was displaced for. */
   loseTo(winner: OpenTransaction): void {
+    // Rows are no part of the catalogue: what changes that can be done again behind those who wrote them.
+    if (this.hasDdl && !winner.hasDdl) return;
     this.verdict ??= winner.hasDdl ? SCHEMA_CONFLICT : DATA_CONFLICT;
   }
 }

@@ -1,5 +1,6 @@
-import { parseQuery, quotedTable } from '../../sql';
+import { literal, parseQuery, quotedTable } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
+import type { Ask } from '../catalogue-checks';
 import { sleep } from '../real-time';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
 import { BackendError } from '../session/backend-link';
@@ -14,6 +15,8 @@ import { restoreGeneratedKeys } from './generated-keys';
 import { rerun, sameAnswer } from './logged-statement';
 import type { LoggedStatement, OwnWork } from './logged-statement';
 import { OpenTransaction } from './open-transaction';
+import { meansOneOf, relationsChangedBy, relationsUsedBy } from './schema-changes';
+import type { ChangedRelation } from './schema-changes';
 
 /** What a participant must know of its session. */
 export interface ParticipantSession {
@@ -30,6 +33,12 @@ export type StatementAnswer =
 
 type ErrorFields = ReadonlyMap<string, string>;
 
+/** A relation that others have changed, for the first and for the last time. */
+interface StaleRelation extends ChangedRelation {
+  readonly first: number;
+  readonly last: number;
+}
+
 /**
  * Errors that may be due to what a transaction's snapshot does not show: a snapshot that is too old, a unique key, a
  * foreign key.
@@ -37,6 +46,8 @@ type ErrorFields = ReadonlyMap<string, string>;
 const DOUBTFUL: ReadonlySet<string> = new Set(['40001', '23505', '23503']);
 /** Syntax errors and violations of access rules: names that do not exist, privileges that are missing. */
 const SCHEMA_ERROR = /^(?:42|3F)/;
+/** The name of a new object is taken. */
+const TAKEN: ReadonlySet<string> = new Set(['42P07', '42710', '42P06']);
 const DEADLOCK = '40P01';
 const CANCELLED = '57014';
 /** What stands for an SQLSTATE when a statement that is executed again is answered otherwise. */
@@ -84,6 +95,7 @@ const PORTAL = 'dsql$control';
 export class Participant {
   readonly #concurrency: Concurrency;
   readonly #link: BackendLink;
+  readonly #ask: Ask = (sql, parameters) => this.#link.hidden(sql, parameters);
   readonly #session: ParticipantSession;
   #transaction: OpenTransaction | undefined;
   /** PostgreSQL knows the statements for the savepoint. */
@@ -95,12 +107,17 @@ export class Participant {
   /** The statement that runs has had to wait for a lock. */
   #hasWaited = false;
   #committing: ((committed: boolean) => void) | undefined;
+  /**
+   * What other sessions have changed since this one has last read the catalogue, by `schema.name`, and in which versions
+   * of the catalogue.
+   */
+  readonly #stale = new Map<string, StaleRelation>();
 
   constructor(concurrency: Concurrency, session: ParticipantSession) {
     this.#concurrency = concurrency;
     this.#session = session;
     this.#link = session.link;
-    concurrency.monitor.add(this);
+    concurrency.join(this);
   }
 
   /** PostgreSQL's process of this session. */
@@ -111,6 +128,10 @@ export class Participant {
   /** Whether the transaction has lost and goes on where nobody sees it. */
   get isPrivate(): boolean {
     return this.#transaction?.whereabouts === 'private';
+  }
+
+  get #isInPlace(): boolean {
+    return this.#transaction?.whereabouts === 'in place';
   }
 
   /** Whether {@link Participant.restore} has anything to do. */
@@ -142,6 +163,21 @@ export class Participant {
     if (transaction.seesUpTo !== Number.POSITIVE_INFINITY) return;
     transaction.seesUpTo = this.#concurrency.opened(transaction);
     transaction.catalogueVersion = this.#concurrency.catalogueVersion;
+  }
+
+  /**
+   * Whether a statement is against a table that another session changed before this transaction began, and after this
+   * session has last read the catalogue, which it does now.
+   *
+   * A cluster was seen to answer so after ALTER TABLE ADD COLUMN, GRANT and REVOKE, to reads as well, and to take the
+   * statement the next time (AWS's skill "Troubleshooting in DSQL", observed 2026-10-01). Whether it does where the
+   * session has never used the table is not known; here it does.
+   */
+  async meetsStaleCatalogue(statement: Statement): Promise<boolean> {
+    const version = this.#transaction?.catalogueVersion ?? this.#concurrency.catalogueVersion;
+    if (!(await this.#uses([statement], ({ first }) => first <= version))) return false;
+    this.#stale.clear();
+    return true;
   }
 
   /** The client has executed DEALLOCATE ALL, which reaches our statements too. */
@@ -182,19 +218,31 @@ export class Participant {
   /** The session is over, and whatever it had open with it. */
   leave(): void {
     this.ended(false);
-    this.#concurrency.monitor.remove(this);
+    this.#concurrency.leave(this);
   }
 
   /**
    * Puts back what was displaced, before anything looks at it: in place if nothing is in the way, else, as this has
-   * lost then, in private, unless only COMMIT is to come.
+   * lost then, in private, unless only COMMIT is to come. Of a table that others have changed meanwhile there can be no
+   * copy: what has lost for that is put back in place if it can be.
    */
   async restore(what: 'for a statement' | 'for commit'): Promise<void> {
     const transaction = this.#transaction;
     if (transaction?.whereabouts !== 'displaced') return;
-    if (!transaction.verdict) await this.#replay(transaction);
-    if (!transaction.verdict || transaction.isLost || what === 'for commit') return;
+    const { verdict: before } = transaction;
+    if (before && what === 'for commit') return;
+    if (!transaction.isLost && (!before || before === SCHEMA_CONFLICT)) {
+      await this.#replay(transaction);
+      if (this.#isInPlace) return;
+    }
+    if (transaction.isLost || what === 'for commit') return;
     await this.#enterPrivate(transaction, []);
+  }
+
+  /** To be called before a DDL statement that no transaction has failed before. */
+  async foreseeChange(statement: Statement): Promise<void> {
+    const transaction = this.#transaction;
+    if (transaction) transaction.changedRelations = await relationsChangedBy(statement, this.#ask);
   }
 
   /** To be called before a statement that writes, which is sent to PostgreSQL only then. */
@@ -231,7 +279,7 @@ export class Participant {
     const conceded = await this.#concession();
     // What makes a mere reader wait is a change of the schema.
     const yields = conceded && error.get('C') === CANCELLED;
-    return yields || this.#isOutdated(error) ? fieldsOf(SCHEMA_CONFLICT) : error;
+    return yields || this.#isOutdated(error) ? this.#conflict(SCHEMA_CONFLICT) : error;
   }
 
   /**
@@ -243,20 +291,62 @@ export class Participant {
     const transaction = this.#transaction;
     if (!transaction) return undefined;
     await this.restore('for commit');
-    if (transaction.verdict) return fieldsOf(transaction.verdict);
-    if (!transaction.hasWritten) return undefined;
+    if (transaction.verdict) return this.#conflict(transaction.verdict);
+    if (!transaction.hasWritten) {
+      const read = transaction.log.map(({ statement }) => statement);
+      const isOld = await this.#uses(read, ({ last }) => last > transaction.catalogueVersion);
+      return isOld && transaction.hasSavepoint ? this.#conflict(SCHEMA_CONFLICT) : undefined;
+    }
     const isOutdated = transaction.catalogueVersion !== this.#concurrency.catalogueVersion;
-    if (transaction.hasSavepoint && isOutdated) return fieldsOf(SCHEMA_CONFLICT);
+    if (transaction.hasSavepoint && isOutdated) return this.#conflict(SCHEMA_CONFLICT);
     const error = await this.#checkDeferred(transaction);
     if (error) return error;
     const { verdict } = transaction as { readonly verdict: Refusal | undefined };
-    if (verdict) return fieldsOf(verdict);
+    if (verdict) return this.#conflict(verdict);
+    if (transaction.hasDdl) {
+      const [row] = await this.#link.hidden('SELECT pg_catalog.pg_current_xact_id_if_assigned()');
+      transaction.leavesCatalogue = row?.[0] === null;
+    }
     const sharedRows = await this.#settleLocks(transaction);
-    this.#committing = this.#concurrency.committing(transaction, effectsOfLog(transaction), sharedRows);
+    this.#committing = this.#concurrency.committing(this, transaction, effectsOfLog(transaction), sharedRows);
     return undefined;
   }
 
+  /** Whether statements use one of the relations that others have changed, of those that matter. */
+  async #uses(
+    statements: readonly Statement[],
+    matters: (relation: StaleRelation) => boolean,
+  ): Promise<boolean> {
+    if (this.#stale.size === 0) return false;
+    const used = statements.flatMap(relationsUsedBy);
+    const changed = [...this.#stale.values()].filter(matters);
+    const isUsedAs = (schema: string | undefined, name: string) =>
+      used.some((each) => each.schema === schema && each.name === name);
+    if (changed.some(({ schema, name }) => isUsedAs(schema, name))) return true;
+    const byName = changed.filter(({ name }) => isUsedAs(undefined, name));
+    return byName.length > 0 && meansOneOf(byName, this.#ask);
+  }
+
+  #refuse(refusal: Refusal): { readonly error: ErrorFields } {
+    return { error: this.#conflict(refusal) };
+  }
+
+  /** What the client is told; with OC001 the session reads the catalogue anew. */
+  #conflict(refusal: Refusal): ErrorFields {
+    if (refusal === SCHEMA_CONFLICT) this.#stale.clear();
+    return fieldsOf(refusal);
+  }
+
   // ----- what other sessions do to this one
+
+  /** Another session has changed relations. */
+  catalogueChanged(relations: readonly ChangedRelation[]): void {
+    const last = this.#concurrency.catalogueVersion;
+    for (const relation of relations) {
+      const key = `${relation.schema}.${relation.name}`;
+      this.#stale.set(key, { ...relation, first: this.#stale.get(key)?.first ?? last, last });
+    }
+  }
 
   /** PostgreSQL said that the statement that runs waits for a lock. */
   waits(): void {
@@ -271,15 +361,28 @@ export class Participant {
   }
 
   /** Gives up the locks of the transaction, if the session has it idle, for another whose statement waits for them. */
-  displaceFor(waiter: Participant): 'displaced' | 'busy' | 'cannot be displaced' {
+  displaceFor(waiter: Participant): 'displaced' | 'was displaced' | 'busy' | 'cannot be displaced' {
     const transaction = this.#transaction;
     if (this.#link.isBusy) return this.#link.awaitsClient ? 'cannot be displaced' : 'busy';
-    // A failed transaction has no locks, nor has one that has ended meanwhile.
-    if (!transaction || this.#link.status === 'E' || this.isDisplaced) return 'displaced';
+    if (!transaction) return 'cannot be displaced';
+    // A failed transaction has given up its locks as one that is displaced.
+    if (this.#link.status === 'E' || this.isDisplaced) return 'was displaced';
     if (!transaction.hasSavepoint || this.#session.hasOpenPortal()) return 'cannot be displaced';
     if (waiter.#transaction) transaction.displacedBy.add(waiter.#transaction);
     void this.#displace(transaction);
     return 'displaced';
+  }
+
+  /**
+   * Gives up what a transaction keeps that was displaced or has failed: PostgreSQL locks a sequence for the whole of the
+   * transaction that took a number from it, whatever is rolled back of that. So it is rolled back wholly, and another
+   * one takes its place, with the same snapshot.
+   */
+  beginAnew(): void {
+    const transaction = this.#transaction;
+    if (!transaction || this.#link.isBusy) return;
+    // A connection that is gone holds nothing either.
+    void this.#link.exclusive(() => this.#beginAnew(transaction)).catch(() => undefined);
   }
 
   /**
@@ -311,6 +414,36 @@ export class Participant {
     await this.#link.exclusive(() => this.#rollBack()).catch(() => undefined);
   }
 
+  async #beginAnew(transaction: OpenTransaction): Promise<void> {
+    if (this.#link.status === 'E') {
+      await this.#link.hidden('ROLLBACK');
+      await this.#link.hidden('BEGIN');
+      await this.#link.abortTransaction();
+      await this.#link.hiddenExchange([], 'sync');
+      return;
+    }
+    try {
+      // A savepoint cannot export a snapshot.
+      await this.#link.hidden('RELEASE SAVEPOINT dsql');
+      const [row] = await this.#link.hidden(
+        "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.current_setting('transaction_read_only')",
+      );
+      await this.#concurrency.keepSnapshot(row?.[0] ?? '', async (snapshot) => {
+        await this.#link.hidden('ROLLBACK');
+        await this.#link.hidden(row?.[1] === 'on' ? 'BEGIN READ ONLY' : 'BEGIN');
+        await this.#link.hidden(`SET TRANSACTION SNAPSHOT ${literal(snapshot)}`);
+      });
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      await this.#link.hiddenExchange([], 'sync');
+      await this.#link.hidden('ROLLBACK');
+      await this.#link.hidden('BEGIN');
+      transaction.isLost = true;
+      transaction.verdict ??= SCHEMA_CONFLICT;
+    }
+    await this.#link.hiddenExchange(this.#control(SAVEPOINT), 'sync');
+  }
+
   /** Whether a statement may have failed because the schema is not any more what the transaction's snapshot shows. */
   #isOutdated(error: ErrorFields): boolean {
     const transaction = this.#transaction;
@@ -337,13 +470,14 @@ export class Participant {
   ): Promise<StatementAnswer> {
     const code = error.get('C') ?? '';
     const concedes = conceded && code === CANCELLED;
-    if (this.#isOutdated(error)) return refuse(SCHEMA_CONFLICT);
+    if (this.#isOutdated(error)) return this.#refuse(SCHEMA_CONFLICT);
     if (code === DEADLOCK) return this.#retry(transaction, statement, error);
     if (statement.statement.kind === 'ddl') {
       if (code === CANCELLED && !concedes) return { error };
-      return isCatalogueConflict(error) ? refuse(SCHEMA_CONFLICT) : { error };
+      const isConflict = isCatalogueConflict(error) || (TAKEN.has(code) && ifNotExists(statement.statement));
+      return isConflict ? this.#refuse(SCHEMA_CONFLICT) : { error };
     }
-    if (!transaction.hasSavepoint) return concedes ? refuse(DATA_CONFLICT) : { error };
+    if (!transaction.hasSavepoint) return concedes ? this.#refuse(DATA_CONFLICT) : { error };
     if (transaction.whereabouts === 'private') return this.#widen(transaction, statement, error);
     if (!concedes && !DOUBTFUL.has(code)) return { error };
     // Nothing was committed behind its back: it is what it seems to be.
@@ -367,7 +501,7 @@ export class Participant {
       } else {
         const failed = await this.#rerunLog(transaction, 'in place', false);
         if (failed === DEADLOCK) continue;
-        if (failed) return refuse(DATA_CONFLICT);
+        if (failed) return this.#refuse(DATA_CONFLICT);
       }
       const [again] = await rerun(this.#link, [statement]);
       if (!again) break;
@@ -604,7 +738,7 @@ export class Participant {
 
   async #lose(transaction: OpenTransaction): Promise<StatementAnswer> {
     await this.#link.abortTransaction();
-    return refuse(transaction.verdict ?? DATA_CONFLICT);
+    return this.#refuse(transaction.verdict ?? DATA_CONFLICT);
   }
 
   /** Has foreign keys that may wait for COMMIT checked while the answer can still be found out. */
@@ -676,10 +810,6 @@ function prepared(name: string, sql: string, onDone?: () => void): Step[] {
   ];
 }
 
-function refuse(refusal: Refusal): { readonly error: ErrorFields } {
-  return { error: fieldsOf(refusal) };
-}
-
 function fieldsOf({ sqlstate, message }: Refusal): ErrorFields {
   return new Map([
     ['S', 'ERROR'],
@@ -695,6 +825,11 @@ function isCatalogueConflict(error: ErrorFields): boolean {
   if (code === '40001' || code === DEADLOCK || code === CANCELLED) return true;
   if (code === '23505') return error.get('s') === 'pg_catalog' || error.get('s') === 'pg_dsql_local';
   return code === 'XX000' && /^tuple (concurrently|already)/.test(error.get('M') ?? '');
+}
+
+/** Whether a statement that found a name taken was not to mind: it was taken at the same time. */
+function ifNotExists({ tree }: Statement): boolean {
+  return (tree as { readonly if_not_exists?: boolean }).if_not_exists === true;
 }
 
 /** Whether an INSERT has told its client what it inserted, such as numbers from a sequence. */

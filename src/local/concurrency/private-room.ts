@@ -12,12 +12,14 @@ export class PrivateRoom {
 
   /** Waits until the room is the entrant's. */
   enter(entrant: Participant): Promise<void> {
+    // An occupant comes again when copying its tables failed at first. Behind those who queue it would wait for
+    // somebody who waits for it to rest.
+    if (this.#occupant === entrant) return Promise.resolve();
     this.#turn = this.#turn.then(async () => {
-      while (this.#occupant && this.#occupant !== entrant) {
-        const occupant = this.#occupant;
-        const leaving = occupant.leavePrivate();
+      while (this.#occupant) {
+        const leaving = this.#occupant.leavePrivate();
+        if (leaving) this.#occupant = undefined;
         await (leaving ?? this.#change());
-        if (leaving && this.#occupant === occupant) this.#occupant = undefined;
       }
       this.#occupant = entrant;
     });

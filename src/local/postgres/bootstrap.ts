@@ -120,6 +120,23 @@ BEGIN
     || translate(substr(digits, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab') || substr(digits, 18))::uuid;
 END $$;
 
+-- Advisory locks are refused wherever they are called, as in the body of a function: nobody would send away who holds
+-- one, since a session may hold it outside of any transaction.
+DO $$
+DECLARE
+  locking record;
+BEGIN
+  FOR locking IN SELECT oid::regprocedure AS signature, proname, prorettype::regtype AS returns,
+                        pg_catalog.pg_get_function_identity_arguments(oid) AS arguments
+                   FROM pg_catalog.pg_proc WHERE proname ~ '^pg_(try_)?advisory_' LOOP
+    EXECUTE format('ALTER FUNCTION %s SET SCHEMA ${INTERNAL_SCHEMA}', locking.signature);
+    EXECUTE format('REVOKE ALL ON FUNCTION ${INTERNAL_SCHEMA}.%I(%s) FROM PUBLIC', locking.proname, locking.arguments);
+    EXECUTE format('CREATE FUNCTION pg_catalog.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L', locking.proname,
+      locking.arguments, locking.returns, format(
+        'BEGIN RAISE feature_not_supported USING MESSAGE = %L; END', format('function %s not supported', locking.proname)));
+  END LOOP;
+END $$;
+
 -- A cluster has no text search configuration but "simple" (recorded, 2026-09: "english" does not exist).
 DELETE FROM pg_catalog.pg_ts_config_map WHERE mapcfg IN (SELECT oid FROM pg_catalog.pg_ts_config WHERE cfgname <> 'simple');
 DELETE FROM pg_catalog.pg_ts_config WHERE cfgname <> 'simple';
@@ -390,8 +407,10 @@ BEGIN
     array_to_string(keys, ', ')) INTO found_one;
   RETURN found_one;
 END $$;
+-- Nobody would send a client's transaction away for it, so it does not wait for one: such as one that has the table
+-- locked that a foreign key refers to.
 CREATE FUNCTION ${INTERNAL_SCHEMA}.finish_job(id text, failure text DEFAULT NULL) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog
+LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '5ms'
 AS $$
 DECLARE
   job ${INTERNAL_SCHEMA}.job;

@@ -18,6 +18,7 @@ export const MAX_PRIVATE_BYTES = 64 * 1024 * 1024;
  * - `privatize(tables)`: gives the transaction a copy of these tables and of all that foreign keys connect them with, as
  *   it sees them, under the very same name and OID; null is every table. Its catalogue rows then name other files, which
  *   nobody else sees; it must never be committed.
+ * - `concerned(...)`: before DDL. The relations that a change of these relations, domains and schemas concerns.
  * - `restore_generated(relation, columns, from, to)`: in a row that this transaction inserted, puts other numbers into
  *   columns that are filled from sequences; false if there is no such row, or are no such columns.
  *
@@ -272,4 +273,49 @@ BEGIN
   GET DIAGNOSTICS moved = ROW_COUNT;
   RETURN moved = 1;
 END $$;
+-- Names come as a list of schemas, which may be null, and one of names.
+CREATE FUNCTION ${schema}.concerned(relation_schemas name[], relation_names name[], domain_schemas name[],
+  domain_names name[], schemas name[], cascades boolean, path name[], OUT schema name, OUT name name)
+RETURNS SETOF record LANGUAGE sql STABLE SET search_path = pg_catalog
+AS $$
+  WITH RECURSIVE
+    named (id) AS (
+      SELECT (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relname = given.name AND n.nspname = coalesce(given.schema, n.nspname)
+                 AND (given.schema IS NOT NULL OR n.nspname = ANY (path))
+               ORDER BY array_position(path, n.nspname) LIMIT 1)
+        FROM unnest(relation_schemas, relation_names) AS given (schema, name)
+      UNION
+      SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY (schemas)
+      UNION
+      SELECT a.attrelid
+        FROM unnest(domain_schemas, domain_names) AS given (schema, name)
+        JOIN pg_type t ON t.typname = given.name
+        JOIN pg_namespace n ON n.oid = t.typnamespace
+         AND (n.nspname = given.schema OR given.schema IS NULL AND n.nspname = ANY (path))
+        JOIN pg_attribute a ON a.atttypid = t.oid
+    ),
+    concerned (id) AS (
+      SELECT id FROM named
+      UNION
+      SELECT other.id FROM concerned, LATERAL (
+        -- The table of an index, or that a sequence belongs to.
+        SELECT d.refobjid FROM pg_depend d
+         WHERE d.classid = 'pg_class'::regclass AND d.objid = concerned.id AND d.refclassid = 'pg_class'::regclass
+           AND d.deptype IN ('a', 'i')
+        UNION ALL
+        -- Tables with a default that takes its value from a sequence.
+        SELECT v.adrelid FROM pg_depend d JOIN pg_attrdef v ON v.oid = d.objid
+         WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = concerned.id
+        UNION ALL
+        SELECT r.ev_class FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+         WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = concerned.id
+        UNION ALL
+        SELECT k.conrelid FROM pg_constraint k WHERE cascades AND k.contype = 'f' AND k.confrelid = concerned.id
+      ) AS other (id)
+    )
+  SELECT n.nspname, c.relname FROM concerned JOIN pg_class c ON c.oid = concerned.id
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relkind IN ('r', 'v', 'S', 'i')
+$$;
 `;

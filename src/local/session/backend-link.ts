@@ -99,8 +99,8 @@ export class BackendLink {
   #closed = false;
   #fatalError: ReadonlyMap<string, string> | undefined;
   listener: LinkListener | undefined;
-  /** Whoever has a turn waits for the client, not for PostgreSQL. */
-  awaitsClient = false;
+  #awaitsClient = false;
+  #paused = false;
   /** The settings that PostgreSQL reports, as they are now. */
   readonly parameters = new Map<string, string>();
   #processId = 0;
@@ -173,6 +173,15 @@ export class BackendLink {
     });
     this.#turn = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** Whoever has a turn waits for the client, not for PostgreSQL: to send more, or to read what it was sent. */
+  get awaitsClient(): boolean {
+    return this.#awaitsClient || this.#paused;
+  }
+
+  set awaitsClient(awaits: boolean) {
+    this.#awaitsClient = awaits;
   }
 
   /** Whether somebody has a turn. */
@@ -264,10 +273,12 @@ export class BackendLink {
 
   /** Stops reading answers while the client does not take them. */
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#socket.resume();
   }
 

@@ -23,6 +23,15 @@ export const TRANSACTION_ABORTED: Refusal = {
   message: 'current transaction is aborted, commands ignored until end of transaction block',
 };
 
+/** A session ends with what its client is told. */
+export class SessionEndedError extends Error {
+  override readonly name = 'SessionEndedError';
+
+  constructor(readonly refusal: Refusal) {
+    super(refusal.message);
+  }
+}
+
 /** PostgreSQL's own limit of a key is above DSQL's. */
 const KEY_TOO_LARGE = /^index row (?:size|requires) \d+/;
 

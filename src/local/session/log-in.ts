@@ -48,7 +48,7 @@ export class AccessDeniedError extends Error {
 /** The only database of a cluster (AWS user guide, "Accessing Aurora DSQL", 2026-09-15). */
 const DATABASE = 'postgres';
 
-/** Seen from a cluster by dbcode's users (issue 637); its SQLSTATE was never recorded. */
+/** AWS's skill "Troubleshooting in DSQL", observed 2026-10-01; that its SQLSTATE is 28000 is likely. */
 const ACCESS_DENIED: ErrorFields = {
   sqlstate: '28000',
   message: 'unable to accept connection, access denied',
@@ -129,8 +129,9 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
 }
 
 /**
- * Checks a token and gives the IAM role behind it. The messages are those of the troubleshooting guide (2026-09-15); the SQLSTATE of a refused token was
- * never recorded, 28000 is PostgreSQL's for this.
+ * Checks a token and gives the IAM role behind it. Why one is refused stands in the hint, if anywhere: that it has
+ * expired, in IAM's words for any signature, or that it is for the other kind of role (AWS's skill "Troubleshooting in
+ * DSQL", observed 2026-10-01).
  */
 function authenticate(token: string, user: string, gate: Gate, stream: Duplex): string {
   const [action, otherAction]: [TokenAction, TokenAction] =
@@ -147,19 +148,18 @@ function authenticate(token: string, user: string, gate: Gate, stream: Duplex): 
     return gate.credentials(verify(action).accessKeyId)?.arn ?? '';
   } catch (error) {
     if (!(error instanceof TokenRejectedError)) throw error;
-    const failed: ErrorFields = {
-      sqlstate: '28000',
-      message: `IAM authentication failed for user "${user}"`,
-    };
-    if (error.reason !== 'action') throw refused(stream, failed, error);
+    if (error.reason === 'expired') {
+      throw refused(stream, { ...ACCESS_DENIED, hint: `Signature expired: ${error.explanation}` }, error);
+    }
+    if (error.reason !== 'action') throw refused(stream, ACCESS_DENIED, error);
     try {
       // Only whoever could have signed the right token is told that it was the wrong one.
       verify(otherAction);
     } catch {
-      throw refused(stream, failed, error);
+      throw refused(stream, ACCESS_DENIED, error);
     }
-    const message = `Wrong user to action mapping. user: ${user}, action: ${otherAction}`;
-    throw refused(stream, { sqlstate: '28000', message }, error);
+    const hint = `Wrong user to action mapping. user: ${user}, action: ${otherAction}`;
+    throw refused(stream, { ...ACCESS_DENIED, hint }, error);
   }
 }
 

@@ -7,7 +7,7 @@ import type { FaultInjector } from '../faults';
 import type { Concurrency } from '../concurrency/concurrency';
 import { Participant } from '../concurrency/participant';
 import type { Limits } from '../limits';
-import { sleep } from '../real-time';
+import { clearTimeout, setTimeout, sleep } from '../real-time';
 import type { ConnectionTrace } from '../trace';
 import {
   bind,
@@ -21,7 +21,7 @@ import {
   readText,
   textValues,
 } from '../wire/client-messages';
-import { ProtocolViolationError } from '../wire/message-buffer';
+import { MessageTooLargeError, ProtocolViolationError } from '../wire/message-buffer';
 import type { Message } from '../wire/message-buffer';
 import {
   authenticationOk,
@@ -36,7 +36,7 @@ import {
 import type { StreamReader } from '../wire/stream-reader';
 import { Answers } from './answers';
 import type { BackendLink } from './backend-link';
-import { TRANSACTION_ABORTED } from './client-error';
+import { SessionEndedError, TRANSACTION_ABORTED } from './client-error';
 import { ClientInput } from './client-input';
 import type { Unit } from './client-input';
 import { readQueryText } from './query-text';
@@ -59,6 +59,9 @@ export interface SessionParts {
   readonly onJobs: (jobIds: readonly string[]) => void;
 }
 
+/** How long a client may go on sending after its session has ended. */
+const LINGER_MS = 5000;
+
 /** The parameters of a simple Query, which has none, in a Parse and in a Bind. */
 const NO_PARAMETERS = int16(0);
 const NO_VALUES = textValues([]);
@@ -71,6 +74,7 @@ const NO_VALUES = textValues([]);
  */
 export class Session {
   readonly #stream: TLSSocket;
+  readonly #reader: StreamReader;
   readonly #input: ClientInput;
   readonly #link: BackendLink;
   readonly #answers: Answers;
@@ -82,12 +86,14 @@ export class Session {
   readonly #participant: Participant;
   readonly #secretKey = randomInt(1, 2 ** 31);
   readonly #runner: StatementRunner;
+  #hasServed = false;
   #busy = false;
   #closed = false;
 
   constructor(parts: SessionParts) {
     const { stream, reader, link, clock, concurrency, faults, limits, trace, onJobs } = parts;
     this.#stream = stream;
+    this.#reader = reader;
     this.#input = new ClientInput(reader);
     this.#link = link;
     this.#clock = clock;
@@ -156,6 +162,11 @@ export class Session {
       for (let unit = await this.#input.unit(); unit; unit = await this.#input.unit()) {
         const current = unit;
         if (this.endWhenOver()) return;
+        if (!this.#hasServed) {
+          const refusal = this.#faults.atFirstStatement();
+          if (refusal) throw new SessionEndedError(refusal);
+          this.#hasServed = true;
+        }
         await this.#beginRoundTrip();
         await this.#link.exclusive(() => this.#serve(current));
         this.#participant.rests();
@@ -163,9 +174,11 @@ export class Session {
       }
     } catch (error) {
       if (this.#closed) return;
-      const sqlstate = error instanceof ProtocolViolationError ? '08P01' : 'XX000';
-      const message = error instanceof Error ? error.message : String(error);
-      this.#answers.send(errorResponse({ severity: 'FATAL', sqlstate, message }));
+      if (error instanceof MessageTooLargeError) {
+        this.#endUnheard();
+        return;
+      }
+      this.#answers.send(errorResponse({ severity: 'FATAL', ...fatalFields(error) }));
     } finally {
       this.close();
     }
@@ -174,12 +187,28 @@ export class Session {
   /** Ends the session at once: what was answered is still sent, an open transaction is rolled back. */
   close(): void {
     if (this.#closed) return;
+    this.#end();
+    this.#stream.destroySoon();
+  }
+
+  /** Ends the session while its client is still sending: the client sees the connection end, not break. */
+  #endUnheard(): void {
+    this.#end();
+    this.#reader.discard();
+    this.#stream.end();
+    const deadline = setTimeout(() => this.#stream.destroy(), LINGER_MS);
+    this.#stream.once('close', () => {
+      clearTimeout(deadline);
+    });
+  }
+
+  #end(): void {
     this.#closed = true;
-    this.cancel(); // PostgreSQL would finish what nobody waits for, holding its locks
+    // PostgreSQL would finish what nobody waits for, holding its locks.
+    if (this.#busy) void this.#link.cancel();
     this.#link.close();
     this.#participant.leave();
     this.#answers.flush();
-    this.#stream.destroySoon();
     this.#trace.close();
   }
 
@@ -279,6 +308,7 @@ export class Session {
     }
     // Several statements, or none that can be read, are PostgreSQL's to refuse.
     const single = statements.length === 1 ? statement : undefined;
+    if (await this.#isStale(single)) return;
     const prepared = {
       text: encode(single ? textForBackend(single) : adapted),
       parameterTypes: request.parameterTypes,
@@ -291,6 +321,15 @@ export class Session {
     });
   }
 
+  /** Refuses what is against a table of which the session has read the catalogue too long ago. */
+  async #isStale(statement: Statement | undefined): Promise<boolean> {
+    const stale = await this.#runner.staleness(statement);
+    if (!stale || !statement) return false;
+    this.#trace.statement(statement);
+    await this.#runner.refuse(stale);
+    return true;
+  }
+
   async #bind({ bytes, body }: Message): Promise<void> {
     const request = readBind(body);
     const prepared = this.#book.statement(request.statement);
@@ -299,6 +338,7 @@ export class Session {
       return;
     }
     await this.#runner.attend(prepared.statement);
+    if (await this.#isStale(prepared.statement)) return;
     const { values, binaryResult } = request;
     this.#book.bind(request.portal, { prepared, values, binaryResult, progress: 'bound' });
     this.#runner.relay(bytes, '2', { confirms: true });
@@ -313,6 +353,7 @@ export class Session {
     }
     const prepared = 'prepared' in found ? found.prepared : found;
     await this.#runner.attend(prepared.statement);
+    if (await this.#isStale(prepared.statement)) return;
     const binary = 'prepared' in found && found.binaryResult;
     this.#runner.queue({
       bytes,
@@ -392,6 +433,13 @@ export class Session {
     }
     await this.#runner.sync();
   }
+}
+
+/** What a client is told of the error that ends its session. */
+function fatalFields(error: unknown): { readonly sqlstate: string; readonly message: string } {
+  if (error instanceof SessionEndedError) return error.refusal;
+  const sqlstate = error instanceof ProtocolViolationError ? '08P01' : 'XX000';
+  return { sqlstate, message: error instanceof Error ? error.message : String(error) };
 }
 
 /**

@@ -19,7 +19,7 @@ import type { TransactionStatus } from '../wire/server-messages';
 import type { Answers } from './answers';
 import { BackendError } from './backend-link';
 import type { BackendLink, Outcome, Step } from './backend-link';
-import { refusalResponse, TRANSACTION_ABORTED, translateError } from './client-error';
+import { refusalResponse, SCHEMA_CONFLICT, TRANSACTION_ABORTED, translateError } from './client-error';
 import type { ClientInput } from './client-input';
 import { copyIn } from './copy-in';
 import { ownStatement } from './own-statements';
@@ -147,6 +147,8 @@ export class StatementRunner {
     if (this.#status === 'E') return statement.refusal && TRANSACTION_ABORTED;
     await this.attend(statement);
     if (await this.isRefused(statement)) return statement.refusal;
+    const stale = await this.staleness(statement);
+    if (stale) return stale;
     const now = this.#clock();
     this.#transaction ??= new Transaction(now, false);
     const refusal = this.#transaction.admit(statement, now);
@@ -173,6 +175,15 @@ export class StatementRunner {
     if (kind !== 'begin' && kind !== 'session' && kind !== 'commit') this.#participant.takesSnapshot();
     if (!this.#participant.isDisplaced) return;
     await this.#participant.restore(kind === 'commit' ? 'for commit' : 'for a statement');
+  }
+
+  /**
+   * Says that a statement, which {@link StatementRunner.attend} was called for, is against a table of which this session
+   * has read the catalogue too long ago.
+   */
+  async staleness(statement: Statement | undefined): Promise<Refusal | undefined> {
+    if (!statement || this.#status === 'E') return undefined;
+    return (await this.#participant.meetsStaleCatalogue(statement)) ? SCHEMA_CONFLICT : undefined;
   }
 
   /** Queues messages for PostgreSQL. */
@@ -207,6 +218,11 @@ export class StatementRunner {
       return undefined;
     }
     if (statement.kind === 'commit' && (await this.#prepareCommit())) return undefined;
+    if (statement.kind === 'ddl' && this.#status !== 'E') {
+      await this.flush();
+      if (this.#skipping) return undefined;
+      await this.#participant.foreseeChange(statement);
+    }
     const own = ownStatement(statement);
     if (own?.replaces) {
       await this.flush();

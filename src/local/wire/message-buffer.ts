@@ -10,10 +10,18 @@ export interface Message {
 
 /** The other side broke PostgreSQL's protocol; the connection cannot go on. */
 export class ProtocolViolationError extends Error {
-  override readonly name = 'ProtocolViolationError';
+  override readonly name: string = 'ProtocolViolationError';
 }
 
-/** DSQL refuses larger messages (AWS user guide, "Quotas and limits", 2026-09-15). */
+/** A message is larger than DSQL takes; it then ends the connection without a word. */
+export class MessageTooLargeError extends ProtocolViolationError {
+  override readonly name = 'MessageTooLargeError';
+}
+
+/**
+ * DSQL takes no larger messages (AWS user guide, "Quotas and limits", 2026-09-15). The error that is documented, 08P01
+ * `invalid message length`, was not delivered (AWS's skill "Troubleshooting in DSQL", observed 2026-10-01).
+ */
 export const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 
 const HEADER_BYTES = 5;
@@ -49,12 +57,14 @@ export class MessageBuffer {
    * Takes the next message out.
    *
    * @returns `undefined` while it has not wholly arrived
-   * @throws {@link ProtocolViolationError} when a message announces an impossible length
+   * @throws {@link ProtocolViolationError} when a message announces an impossible length,
+   * {@link MessageTooLargeError} when it announces too large a one
    */
   next(): Message | undefined {
     if (!this.#join(HEADER_BYTES)) return undefined;
     const length = this.#head.readInt32BE(this.#offset + 1);
-    if (length < 4 || length > this.#maxBytes) throw new ProtocolViolationError('invalid message length');
+    if (length < 4) throw new ProtocolViolationError('invalid message length');
+    if (length > this.#maxBytes) throw new MessageTooLargeError(`a message of ${length} bytes`);
     if (!this.#join(length + 1)) return undefined;
     const bytes = this.#head.subarray(this.#offset, this.#offset + length + 1);
     this.#offset += length + 1;

@@ -19,6 +19,12 @@ export class StreamReader {
     for (const event of ['readable', 'end', 'close']) stream.on(event, this.#onEvent);
   }
 
+  /** Reads no more: what still comes is thrown away, so that the other side can send it all and then see the end. */
+  discard(): void {
+    this.release();
+    this.#stream.resume();
+  }
+
   /** Stops listening to the socket, so that another reader or TLS can take it over. */
   release(): void {
     for (const event of ['readable', 'end', 'close']) this.#stream.off(event, this.#onEvent);
@@ -43,7 +49,7 @@ export class StreamReader {
    * Reads the next message.
    *
    * @returns `undefined` when the stream ends before
-   * @throws ProtocolViolationError when it announces more than 10 MiB, or less than nothing
+   * @throws ProtocolViolationError when it announces less than nothing, MessageTooLargeError when more than 10 MiB
    */
   async message(): Promise<Message | undefined> {
     for (;;) {
