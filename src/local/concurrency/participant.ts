@@ -6,7 +6,7 @@ import { BackendError } from '../session/backend-link';
 import type { BackendLink, Outcome, Step } from '../session/backend-link';
 import { bind, close, execute, parse, textValues } from '../wire/client-messages';
 import type { Message } from '../wire/message-buffer';
-import { int16 } from '../wire/server-messages';
+import { count } from '../wire/server-messages';
 import type { Concurrency, SharedRow } from './concurrency';
 import { effectsOf } from './effects';
 import type { Effects } from './effects';
@@ -615,7 +615,7 @@ export class Participant {
     if (!statement) return undefined;
     const source = {
       text: Buffer.from(statement.text),
-      parameterTypes: int16(0),
+      parameterTypes: count(0),
       values: textValues([]),
       maxRows: 0,
     };

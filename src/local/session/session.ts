@@ -29,7 +29,7 @@ import {
   emptyQueryResponse,
   errorResponse,
   fieldsMessage,
-  int16,
+  count,
   parameterStatus,
   rowDescription,
 } from '../wire/server-messages';
@@ -60,7 +60,7 @@ export interface SessionParts {
 }
 
 /** The parameters of a simple Query, which has none, in a Parse and in a Bind. */
-const NO_PARAMETERS = int16(0);
+const NO_PARAMETERS = count(0);
 const NO_VALUES = textValues([]);
 
 /**
