@@ -1,4 +1,5 @@
-import { loadParser, parseQuery } from './parse';
+import { parseQuery } from './parse';
+import { loadParser } from './read-sources';
 import { refusals } from './refusals';
 import type { RefusalRule } from './refusals';
 import { translate } from './translate';

@@ -69,9 +69,11 @@ export interface ParsedQuery {
 
 /** A syntax error as PostgreSQL reports it. */
 export interface QuerySyntaxError {
+  /** 42601, or 54001 for a text that is nested too deeply to be read. */
+  readonly sqlstate: string;
   readonly message: string;
   /** 1-based, in characters (code points), as in the `P` field of an error response. */
   readonly position?: number;
-  /** The error is in DSQL's own words, so PostgreSQL cannot report it: answer it as SQLSTATE 42601. */
+  /** The error is in DSQL's own words, so PostgreSQL cannot report it. */
   readonly ownWords: boolean;
 }

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { parseQuery, positionInQuery } from '../../sql';
-import type { Statement } from '../../sql';
+import type { QuerySyntaxError, Refusal, Statement } from '../../sql';
 import { isOver } from '../connection-limits';
 import type { FaultInjector } from '../faults';
 import type { Concurrency } from '../concurrency/concurrency';
@@ -58,6 +58,8 @@ export interface SessionParts {
   /** Hears of the asynchronous jobs of a transaction when it has ended. */
   readonly onJobs: (jobIds: readonly string[]) => void;
 }
+
+const SYNTAX_ERROR = '42601';
 
 /** The parameters of a simple Query, which has none, in a Parse and in a Bind. */
 const NO_PARAMETERS = count(0);
@@ -264,11 +266,8 @@ export class Session {
     const request = readParse(body);
     const { text, encode } = readQueryText(request.text, this.#link.parameters.get('client_encoding'));
     const { statements, error, text: adapted } = parseQuery(text);
-    if (error?.ownWords) {
-      await this.#runner.refuse(
-        { rule: 'syntax', sqlstate: '42601', message: error.message },
-        error.position,
-      );
+    if (error && (error.ownWords || error.sqlstate !== SYNTAX_ERROR)) {
+      await this.#runner.refuse(unreadable(error), error.position);
       return;
     }
     const [statement] = statements;
@@ -351,10 +350,7 @@ export class Session {
       await this.#runner.flush();
     }
     if (error && !this.#runner.skipping) {
-      await this.#runner.refuse(
-        { rule: 'syntax', sqlstate: '42601', message: error.message },
-        error.position,
-      );
+      await this.#runner.refuse(unreadable(error), error.position);
     } else if (!error && statements.length === 0) {
       this.#answers.send(emptyQueryResponse);
     }
@@ -392,6 +388,11 @@ export class Session {
     }
     await this.#runner.sync();
   }
+}
+
+/** The answer to a text that cannot be read, where PostgreSQL has none. */
+function unreadable({ sqlstate, message }: QuerySyntaxError): Refusal {
+  return { rule: 'syntax', sqlstate, message };
 }
 
 /**

@@ -1,7 +1,7 @@
-import type { AlterTableType, Constraint, ObjectType } from 'libpg-query';
+import type { AlterTableStmt, AlterTableType, Constraint, ObjectType } from 'libpg-query';
 import { asNode } from '../parse-tree';
 import { byPattern, GUIDE, LINT, RECORDED, REPORTED, rule, VERIFIED } from './rule';
-import type { Finding, StatementRule } from './rule';
+import type { Finding, Place, StatementRule } from './rule';
 import { CACHE_ADVICE, cacheSize, isCacheAccepted } from './sequences';
 import { columnConstraints } from './tables';
 
@@ -50,6 +50,12 @@ const refusedAction = (subtype: AlterTableType | undefined): Finding => {
   const action = subtype && REFUSED_ACTIONS[subtype];
   return action !== undefined && { action };
 };
+
+/** `ALTER VIEW … SET (security_invoker = true)` and RESET (AWS user guide, "ALTER VIEW", 2026-09-15). */
+function isViewOption(subtype: AlterTableType | undefined, { parent }: Place): boolean {
+  if (subtype !== 'AT_SetRelOptions' && subtype !== 'AT_ResetRelOptions') return false;
+  return parent?.name === 'AlterTableStmt' && (parent.body as AlterTableStmt).objtype === 'OBJECT_VIEW';
+}
 
 /** CHECK and FOREIGN KEY are accepted with NOT VALID, UNIQUE with the index that it takes over. */
 function isConstraintAccepted({ contype, skip_validation: notValid, indexname }: Constraint): boolean {
@@ -134,9 +140,11 @@ export const alterTable: readonly StatementRule[] = [
     what: 'ALTER TABLE: row level security, triggers by name, rules, inheritance, partitions, storage and statistics options',
     message: 'unsupported ALTER TABLE {action} statement',
     ...REPORTED,
-    // These two have rows of their own.
-    when: ({ subtype }) =>
-      subtype !== 'AT_SetNotNull' && subtype !== 'AT_AlterColumnType' && refusedAction(subtype),
+    when: ({ subtype }, place) => {
+      // These two have rows of their own.
+      if (subtype === 'AT_SetNotNull' || subtype === 'AT_AlterColumnType') return false;
+      return !isViewOption(subtype, place) && refusedAction(subtype);
+    },
   }),
   rule('add-identity-cache', 'AlterTableCmd', {
     what: 'ALTER COLUMN ADD GENERATED … AS IDENTITY or SET CACHE without CACHE 1 or CACHE 65536 and above',

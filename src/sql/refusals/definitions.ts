@@ -1,7 +1,8 @@
-import type { Node, ObjectType } from 'libpg-query';
-import { asNode } from '../parse-tree';
+import type { ObjectType } from 'libpg-query';
+import { refusedColumnType } from '../column-types';
+import { bodySources, languageOf } from '../function-body';
 import type { NodeBody } from '../parse-tree';
-import { byPattern, GRAMMAR, GUIDE, LINT, RECORDED, rule, statement, VERIFIED } from './rule';
+import { byPattern, GRAMMAR, GUIDE, RECORDED, rule, SKILL, statement, VERIFIED } from './rule';
 import type { Evidence, StatementRule } from './rule';
 
 /** Rows for statements that name a kind of object: all kinds but the accepted ones are refused. */
@@ -25,15 +26,10 @@ function objects<
   });
 }
 
-/** The language of a function, in lower case; without one it is SQL. */
-function languageOf(options: readonly Node[] | undefined): string {
-  for (const option of options ?? []) {
-    const element = asNode(option, 'DefElem');
-    if (element?.defname === 'language') return asNode(element.arg, 'String')?.sval?.toLowerCase() ?? '';
-  }
-  return 'sql';
-}
+/** A cluster took every view of up to about 120 KiB; of 131 to 524 KiB it refused some, by their shape. */
+const MAX_VIEW_BYTES = 128 * 1024;
 
+/** Views, types, functions, domains, and what is done to objects by their kinds. */
 export const definitions: readonly StatementRule[] = [
   rule('temporary-view', 'ViewStmt', {
     what: 'CREATE TEMPORARY VIEW',
@@ -69,8 +65,8 @@ export const definitions: readonly StatementRule[] = [
   }),
   rule('create-procedure', 'CreateFunctionStmt', {
     what: 'CREATE PROCEDURE',
-    message: 'CREATE PROCEDURE not supported',
-    ...LINT,
+    message: 'PROCEDURE is not supported',
+    ...SKILL,
     instead: 'Use a function in LANGUAGE sql.',
     when: ({ is_procedure: isProcedure }) => isProcedure === true,
   }),
@@ -79,9 +75,37 @@ export const definitions: readonly StatementRule[] = [
     message: 'CREATE FUNCTION with language {language} not supported',
     ...RECORDED,
     instead: 'LANGUAGE sql, or do it in the application.',
-    when: ({ options }) => {
-      const language = languageOf(options);
+    when: (create) => {
+      const language = languageOf(create);
       return language !== 'sql' && { language };
+    },
+  }),
+  rule('domain-type', 'CreateDomainStmt', {
+    what: 'CREATE DOMAIN over a type that DSQL does not store: arrays, bit strings, network, range and other types',
+    message: 'datatype {type} not supported',
+    ...byPattern(RECORDED),
+    instead: 'A domain over text or jsonb.',
+    when: ({ typeName }) => {
+      const type = refusedColumnType(typeName);
+      return type !== undefined && { type };
+    },
+  }),
+  rule('domain-collation', 'CreateDomainStmt', {
+    what: 'CREATE DOMAIN … COLLATE',
+    message: 'COLLATE clause not supported for CREATE DOMAIN',
+    ...GRAMMAR,
+    instead: 'Omit it: the only collation of a column is C.',
+    when: ({ collClause }) => collClause !== undefined,
+  }),
+  rule('reserved-word', 'CreateFunctionStmt', {
+    what: 'ASYNC as a name without quotes in the body of a function; elsewhere, too, it is a syntax error',
+    sqlstate: '42601',
+    message: '{error}',
+    ...byPattern(GRAMMAR),
+    instead: 'Put the name in double quotes.',
+    when: (create) => {
+      const error = bodySources(create)?.error;
+      return error?.ownWords === true && { error: error.message };
     },
   }),
   rule('alter-domain', 'AlterDomainStmt', {
@@ -101,6 +125,24 @@ export const definitions: readonly StatementRule[] = [
     ...VERIFIED,
     instead: 'Drop the columns of the domain first.',
     when: ({ removeType, behavior }) => removeType === 'OBJECT_DOMAIN' && behavior === 'DROP_CASCADE',
+  }),
+  rule('view-size', 'ViewStmt', {
+    what: 'a view whose definition is longer than some 128 KiB',
+    sqlstate: '54000',
+    message: 'view definition too large',
+    ...SKILL,
+    instead:
+      'Several views, one on top of the other. What a cluster takes depends on the shape: 120 KiB are safe.',
+    when: (_view, { source }) =>
+      Buffer.byteLength(source.query.slice(source.start, source.end)) > MAX_VIEW_BYTES,
+  }),
+  rule('statistics-target', 'AlterStatsStmt', {
+    what: 'ALTER STATISTICS … SET STATISTICS of more than 100',
+    sqlstate: '22023',
+    message: 'statistics target {target} exceeds maximum allowed value of 100',
+    ...SKILL,
+    instead: '100 at the most.',
+    when: ({ stxstattarget: target }) => (target ?? 0) > 100 && { target: String(target) },
   }),
   rule('drop-index-concurrently', 'DropStmt', {
     what: 'DROP INDEX CONCURRENTLY',
@@ -127,6 +169,14 @@ export const definitions: readonly StatementRule[] = [
     ({ renameType }) => renameType,
     'TABLE VIEW SEQUENCE INDEX SCHEMA FUNCTION ROUTINE COLUMN TABCONSTRAINT DOMAIN DOMCONSTRAINT ROLE STATISTIC_EXT',
   ),
+  rule('rename-column-of-object', 'RenameStmt', {
+    what: 'ALTER FOREIGN TABLE, ALTER MATERIALIZED VIEW … RENAME COLUMN',
+    message: 'unsupported object in RENAME statement',
+    ...GRAMMAR,
+    instead: 'ALTER TABLE … RENAME COLUMN, ALTER VIEW … RENAME COLUMN.',
+    when: ({ renameType, relationType }) =>
+      renameType === 'OBJECT_COLUMN' && relationType !== 'OBJECT_TABLE' && relationType !== 'OBJECT_VIEW',
+  }),
   objects(
     'set-schema-of-object',
     'AlterObjectSchemaStmt',

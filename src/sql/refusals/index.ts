@@ -1,3 +1,4 @@
+import { bodySources } from '../function-body';
 import { walk } from '../parse-tree';
 import type { Visited } from '../parse-tree';
 import type { SourceStatement } from '../source-statement';
@@ -58,19 +59,28 @@ export function findRefusal(source: SourceStatement): Refusal | undefined {
 /**
  * Visits every reason why DSQL refuses a statement, with the node that is the reason, until `visit` returns `false`:
  * outer before inner, in the order of the text, and at one place in the order of the table.
+ *
+ * What stands in the string that is the body of an SQL function is refused as well. For such a reason the node is that
+ * of the CREATE FUNCTION: places inside the string are none of the statement's text.
  */
 export function visitRefusals(
   source: SourceStatement,
   visit: (refusal: Refusal, node: Visited) => boolean,
 ): void {
+  let isGoingOn = true;
   walk(source.node, source.body, (node) => {
     const { name, body, parent } = node;
-    const rules = rulesByNode.get(name);
-    if (!rules) return true;
-    for (const each of rules) {
+    for (const each of rulesByNode.get(name) ?? []) {
       const finding = each.finds(body, { parent, source });
       if (finding === undefined || finding === false) continue;
-      if (!visit(refusalBy(each, finding === true ? {} : finding), node)) return false;
+      isGoingOn = visit(refusalBy(each, finding === true ? {} : finding), node);
+      if (!isGoingOn) return false;
+    }
+    if (name === 'CreateFunctionStmt') {
+      for (const inner of bodySources(body)?.statements ?? []) {
+        visitRefusals(inner, (refusal) => (isGoingOn = visit(refusal, node)));
+        if (!isGoingOn) return false;
+      }
     }
     return true;
   });

@@ -1,7 +1,7 @@
 import { asNode } from '../parse-tree';
 import type { NodeBody } from '../parse-tree';
 import { tokensOf } from '../scan';
-import { GRAMMAR, GUIDE, RECORDED, REPORTED, rule, VERIFIED } from './rule';
+import { GRAMMAR, GUIDE, RECORDED, REPORTED, rule, SKILL } from './rule';
 import type { Place, StatementRule } from './rule';
 
 /** Whether a `USING method` stands in the text; the tree says btree where there is none. */
@@ -21,7 +21,7 @@ export const indexes: readonly StatementRule[] = [
   rule('index-concurrently', 'IndexStmt', {
     what: 'CREATE INDEX CONCURRENTLY',
     message: 'CONCURRENTLY not supported for CREATE INDEX',
-    ...REPORTED,
+    ...SKILL,
     instead: 'CREATE INDEX ASYNC.',
     when: ({ concurrent }) => concurrent === true,
   }),
@@ -32,10 +32,19 @@ export const indexes: readonly StatementRule[] = [
     instead: 'Leave USING away: there is one kind of index.',
     when: namesAccessMethod,
   }),
+  rule('index-operator-class', 'IndexStmt', {
+    what: 'CREATE INDEX … (column operator_class)',
+    message: 'opclass not supported for index keys',
+    ...SKILL,
+    instead:
+      'Omit the operator class: texts sort by their bytes, as with text_pattern_ops. Omit the index if it is for another kind of search.',
+    when: ({ indexParams }) =>
+      (indexParams ?? []).some((item) => asNode(item, 'IndexElem')?.opclass !== undefined),
+  }),
   rule('index-sort-order', 'IndexStmt', {
     what: 'CREATE INDEX … (column ASC | DESC)',
     message: 'specifying sort order not supported for index keys',
-    ...VERIFIED,
+    ...SKILL,
     instead: 'Leave ASC and DESC away; NULLS FIRST and NULLS LAST are accepted.',
     when: ({ indexParams }) =>
       (indexParams ?? []).some((item) => {

@@ -2,7 +2,7 @@ import { geometricType, isGeometricType } from '../column-types';
 import { stringConstant, strings, walk } from '../parse-tree';
 import type { NodeBody } from '../parse-tree';
 import { sessionParameterRefusal } from '../session-parameters';
-import { byPattern, LINT, RECORDED, rule } from './rule';
+import { byPattern, GRAMMAR, LINT, RECORDED, rule } from './rule';
 import type { StatementRule } from './rule';
 
 /** The name of a function that is PostgreSQL's own: called by that name alone, or in `pg_catalog`. */
@@ -36,6 +36,13 @@ const containsSubquery = (call: NodeBody<'CallStmt'>): boolean => {
 
 /** Queries, the functions they call, and what is said to the server besides. */
 export const queries: readonly StatementRule[] = [
+  rule('select-into', 'SelectStmt', {
+    what: 'SELECT … INTO',
+    message: 'unsupported statement: CreateTableAs',
+    ...byPattern(RECORDED),
+    instead: 'CREATE TABLE and INSERT … SELECT.',
+    when: ({ intoClause }) => intoClause !== undefined,
+  }),
   rule('merge', 'MergeStmt', {
     what: 'MERGE',
     message: 'unsupported statement type: MERGE',
@@ -139,6 +146,14 @@ export const queries: readonly StatementRule[] = [
     ...RECORDED,
     instead: 'Leave it away; ANALYZE is accepted.',
     when: ({ is_vacuumcmd: isVacuum }) => isVacuum === true,
+  }),
+  rule('analyze-options', 'VacuumStmt', {
+    what: 'ANALYZE with options, or without a table',
+    message: 'unsupported ANALYZE statement',
+    ...GRAMMAR,
+    instead: 'ANALYZE table.',
+    when: ({ is_vacuumcmd: isVacuum, options, rels }) =>
+      isVacuum !== true && (options !== undefined || rels === undefined),
   }),
   rule('deallocate-name', 'DeallocateStmt', {
     what: 'DEALLOCATE name',

@@ -1,5 +1,6 @@
-import type { Node } from 'libpg-query';
+import type { Node, RoleSpec } from 'libpg-query';
 import { asNode } from '../parse-tree';
+import { tokensOf } from '../scan';
 import { GRAMMAR, LINT, rule } from './rule';
 import type { Finding, StatementRule } from './rule';
 
@@ -20,13 +21,21 @@ const REFUSED_ROLE_OPTIONS: Readonly<Record<string, string>> = {
   sysid: 'SYSID',
 };
 
+/** Attributes that a role has, and that cannot be taken from it: LOGIN is documented, INHERIT is in the grammar. */
+const LASTING_ROLE_OPTIONS: Readonly<Record<string, string>> = { canlogin: 'NOLOGIN', inherit: 'NOINHERIT' };
+
 function refusedRoleOption(options: readonly Node[] | undefined): Finding {
   for (const option of options ?? []) {
-    const attribute = REFUSED_ROLE_OPTIONS[asNode(option, 'DefElem')?.defname ?? ''];
+    const { defname = '', arg } = asNode(option, 'DefElem') ?? {};
+    const isOff = asNode(arg, 'Boolean')?.boolval !== true;
+    const attribute = REFUSED_ROLE_OPTIONS[defname] ?? (isOff ? LASTING_ROLE_OPTIONS[defname] : undefined);
     if (attribute !== undefined) return { attribute };
   }
   return false;
 }
+
+/** Whether a role is named, not CURRENT_ROLE, CURRENT_USER or SESSION_USER. */
+const isNamed = (role: RoleSpec | undefined): boolean => role?.roletype === 'ROLESPEC_CSTRING';
 
 /** Roles and privileges. */
 export const roles: readonly StatementRule[] = [
@@ -45,6 +54,46 @@ export const roles: readonly StatementRule[] = [
     instead: 'Leave the option away.',
     when: ({ opt, is_grant: grants }) => opt !== undefined && { statement: grants ? 'GRANT' : 'REVOKE' },
   }),
+  rule('grant-role-grantor', 'GrantRoleStmt', {
+    what: 'GRANT role … GRANTED BY, REVOKE role … GRANTED BY',
+    message: 'GRANTED BY not supported for {statement}',
+    ...GRAMMAR,
+    instead: 'Omit it.',
+    when: ({ grantor, is_grant: grants }) =>
+      grantor !== undefined && { statement: grants ? 'GRANT' : 'REVOKE' },
+  }),
+  rule('grant-grantor', 'GrantStmt', {
+    what: 'GRANT or REVOKE … GRANTED BY a role by its name',
+    message: 'GRANTED BY not supported for {statement}',
+    ...GRAMMAR,
+    instead: 'Omit it, or write GRANTED BY CURRENT_ROLE.',
+    when: ({ grantor, is_grant: grants }) => isNamed(grantor) && { statement: grants ? 'GRANT' : 'REVOKE' },
+  }),
+  rule('revoke-role-cascade', 'GrantRoleStmt', {
+    what: 'REVOKE role … CASCADE',
+    message: 'CASCADE not supported for REVOKE',
+    ...GRAMMAR,
+    instead: 'Omit it.',
+    when: ({ behavior }) => behavior === 'DROP_CASCADE',
+  }),
+  rule('schema-authorization', 'CreateSchemaStmt', {
+    what: 'CREATE SCHEMA … AUTHORIZATION, but for AUTHORIZATION CURRENT_ROLE, CURRENT_USER or SESSION_USER alone',
+    message: 'AUTHORIZATION not supported for CREATE SCHEMA',
+    ...GRAMMAR,
+    instead: 'CREATE SCHEMA name, then ALTER SCHEMA … OWNER TO.',
+    when: ({ schemaname, authrole }) =>
+      authrole !== undefined && (schemaname !== undefined || isNamed(authrole)),
+  }),
+  rule('alter-group', 'AlterRoleStmt', {
+    what: 'ALTER GROUP … ADD USER, DROP USER',
+    message: 'ALTER GROUP not supported',
+    ...GRAMMAR,
+    instead: 'GRANT role TO role, REVOKE role FROM role.',
+    when: (_role, { source }) => {
+      const [, second] = tokensOf(source.query, source.start);
+      return second?.value === 'GROUP';
+    },
+  }),
   rule('create-user', 'CreateRoleStmt', {
     what: 'CREATE USER, CREATE GROUP',
     message: 'CREATE {kind} not supported',
@@ -56,14 +105,14 @@ export const roles: readonly StatementRule[] = [
     },
   }),
   rule('create-role-attribute', 'CreateRoleStmt', {
-    what: 'CREATE ROLE with PASSWORD, SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS, CONNECTION LIMIT, VALID UNTIL',
+    what: 'CREATE ROLE with NOLOGIN, NOINHERIT, PASSWORD, SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS, CONNECTION LIMIT, VALID UNTIL',
     message: '{attribute} not supported for CREATE ROLE',
     ...LINT,
     instead: 'CREATE ROLE … WITH LOGIN, then AWS IAM GRANT.',
     when: ({ options }) => refusedRoleOption(options),
   }),
   rule('alter-role-attribute', 'AlterRoleStmt', {
-    what: 'ALTER ROLE with PASSWORD, SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS, CONNECTION LIMIT, VALID UNTIL',
+    what: 'ALTER ROLE with NOLOGIN, NOINHERIT, PASSWORD, SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS, CONNECTION LIMIT, VALID UNTIL',
     message: '{attribute} not supported for ALTER ROLE',
     ...LINT,
     when: ({ options }) => refusedRoleOption(options),

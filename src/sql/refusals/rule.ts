@@ -53,6 +53,11 @@ export const REPORTED: Evidence = {
   wording: 'recorded',
 };
 export const GUIDE: Evidence = { source: 'AWS user guide', date: '2026-09-15', wording: 'recorded' };
+export const SKILL: Evidence = {
+  source: "observed on a cluster by AWS's troubleshooting skill",
+  date: '2026-10-01',
+  wording: 'recorded',
+};
 export const LINT: Evidence = {
   source: 'dsql-lint 0.2.14, tested on a cluster',
   date: '2026-08-07',

@@ -1,5 +1,6 @@
 import type { Node } from 'libpg-query';
-import { asNode } from '../parse-tree';
+import { nonBigintType } from '../column-types';
+import { asNode, optionNamed } from '../parse-tree';
 import { byPattern, GRAMMAR, GUIDE, RECORDED, rule } from './rule';
 import type { StatementRule } from './rule';
 
@@ -8,14 +9,11 @@ export const CACHE_ADVICE = 'please define CACHE greater than or equal to 65536 
 
 /** The CACHE of a sequence's options: a number, or `undefined` where none is given. */
 export function cacheSize(options: readonly Node[] | undefined): number | undefined {
-  for (const option of options ?? []) {
-    const element = asNode(option, 'DefElem');
-    if (element?.defname !== 'cache') continue;
-    // An Integer of 0 has no `ival`; a number too large for one is a Float, and so large enough.
-    const integer = asNode(element.arg, 'Integer');
-    return integer ? (integer.ival ?? 0) : Number(asNode(element.arg, 'Float')?.fval);
-  }
-  return undefined;
+  const cache = optionNamed(options, 'cache');
+  if (!cache) return undefined;
+  // An Integer of 0 has no `ival`; a number too large for one is a Float, and so large enough.
+  const integer = asNode(cache.arg, 'Integer');
+  return integer ? (integer.ival ?? 0) : Number(asNode(cache.arg, 'Float')?.fval);
 }
 
 /** DSQL takes a CACHE of 1 and of 65,536 and above. */
@@ -39,6 +37,16 @@ export const sequences: readonly StatementRule[] = [
     ...RECORDED,
     instead: 'CREATE SEQUENCE … CACHE 1, or CACHE 65536 for many concurrent inserts.',
     when: ({ options }) => !isCacheAccepted(cacheSize(options)),
+  }),
+  rule('sequence-type', ['CreateSeqStmt', 'AlterSeqStmt'], {
+    what: 'CREATE SEQUENCE … AS, ALTER SEQUENCE … AS with another type than bigint',
+    message: 'datatype {type} not supported, sequence type must be bigint',
+    ...byPattern(GUIDE),
+    instead: 'Omit AS, or write AS bigint.',
+    when: ({ options }) => {
+      const type = nonBigintType(asNode(optionNamed(options, 'as')?.arg, 'TypeName'));
+      return type !== undefined && { type };
+    },
   }),
   rule('alter-sequence-cache', 'AlterSeqStmt', {
     what: 'ALTER SEQUENCE … CACHE other than 1 or 65536 and above',

@@ -1,5 +1,5 @@
-import { byPattern, GUIDE, RECORDED, VERIFIED } from './rule';
-import type { RefusalRule } from './rule';
+import { byPattern, GUIDE, RECORDED, SKILL, VERIFIED } from './rule';
+import type { Evidence, RefusalRule } from './rule';
 
 /** A row that takes more than the statement to decide: whoever runs statements answers it. */
 function stateful(
@@ -14,10 +14,16 @@ const limit = (
   id: string,
   what: string,
   message: string,
+  evidence: Evidence = GUIDE,
   instead?: string,
-  sqlstate = '54000',
 ): RefusalRule =>
-  stateful('catalogue', id, { what, sqlstate, message, ...GUIDE, ...(instead !== undefined && { instead }) });
+  stateful('catalogue', id, {
+    what,
+    sqlstate: '54000',
+    message,
+    ...evidence,
+    ...(instead !== undefined && { instead }),
+  });
 
 /** What only the transaction or the catalogue decides. */
 export const statefulRules: readonly RefusalRule[] = [
@@ -44,15 +50,22 @@ export const statefulRules: readonly RefusalRule[] = [
     what: 'more than 10 MiB changed in a transaction',
     sqlstate: '54000',
     message: 'transaction size limit 10mb exceeded',
-    ...GUIDE,
+    ...SKILL,
     instead: 'Smaller batches.',
   }),
   stateful('transaction', 'age-limit', {
     what: 'a transaction older than 5 minutes',
     sqlstate: '54000',
     message: 'transaction age limit of 300s exceeded',
-    ...GUIDE,
+    ...SKILL,
     instead: 'Shorter transactions.',
+  }),
+  stateful('catalogue', 'stack-depth', {
+    what: 'a statement or a view whose expressions are nested too deeply',
+    sqlstate: '54001',
+    message: 'stack depth limit exceeded',
+    ...SKILL,
+    instead: 'IN or = ANY instead of a chain of OR; several views, one on top of the other.',
   }),
   stateful('catalogue', 'drop-primary-key-column', {
     what: 'ALTER TABLE … DROP COLUMN of a column of the primary key',
@@ -89,13 +102,12 @@ export const statefulRules: readonly RefusalRule[] = [
   }),
   stateful('catalogue', 'key-type', {
     what: 'a key or index on a column of type bytea, interval, json, jsonb or time with time zone',
-    sqlstate: '42704',
-    message: 'data type {type} has no default operator class for access method "btree_index"',
-    ...byPattern(GUIDE),
+    message: 'datatype {type} is not supported in a key',
+    ...SKILL,
     instead: 'Make a column of another type the key.',
   }),
-  stateful('catalogue', 'domain-array', {
-    what: 'a column whose type is an array of a domain',
+  stateful('catalogue', 'stored-type', {
+    what: 'a column of a type that DSQL does not store, by way of a domain, a row type, an array of these, or LIKE',
     message: 'datatype {type} not supported',
     ...byPattern(RECORDED),
     instead: 'Store text or jsonb.',
@@ -107,13 +119,6 @@ export const statefulRules: readonly RefusalRule[] = [
     ...byPattern(GUIDE),
     instead: 'Leave COLLATE away: texts sort by their bytes.',
   }),
-  stateful('catalogue', 'index-operator-class', {
-    what: 'CREATE INDEX … (column operator_class) with a class that orders values in a way of its own',
-    sqlstate: '42704',
-    message: 'operator class "{name}" does not exist for access method "btree_index"',
-    ...byPattern(GUIDE),
-    instead: 'Leave the operator class away, or leave the index out if it is for another kind of search.',
-  }),
   stateful('catalogue', 'extension-type', {
     what: 'a column of a type that an extension brings: citext, hstore, geometry, vector, …',
     sqlstate: '42704',
@@ -121,18 +126,61 @@ export const statefulRules: readonly RefusalRule[] = [
     ...byPattern(RECORDED),
     instead: 'Store text or jsonb; for citext, make a unique index on lower(column).',
   }),
-  limit('key-size', 'a key of more than 1 KiB', 'key size too large'),
-  limit('row-size', 'a row of more than 2 MiB', 'maximum row size exceeded'),
-  limit('column-size', 'a value of more than 1 MiB', 'maximum column size exceeded'),
-  limit('index-count', 'more than 24 indexes on a table', 'more than 24 indexes per table are not allowed'),
+  limit(
+    'key-size',
+    'a key of more than 1,981 bytes, 7 less for each further column; a secondary index also carries the primary key',
+    'key size too large',
+    SKILL,
+    'Shorter keys, or a key on md5(column).',
+  ),
+  limit(
+    'declared-key-size',
+    'a key whose columns are declared with more than 2,000 bytes in all',
+    'key size greater than 2000 bytes not supported',
+    SKILL,
+    'Declare the columns shorter, or text: then only what is written counts.',
+  ),
+  limit(
+    'row-size',
+    'a row of more than 2 MiB',
+    'maximum row size exceeded',
+    SKILL,
+    'Put large values into rows of their own.',
+  ),
+  limit(
+    'value-size',
+    'a value of text, bytea, json or jsonb of more than 1 MiB as it is stored, compressed where it compresses',
+    'datatype limit greater than 1048576 bytes not supported for {type}',
+    SKILL,
+    'Split the value over several rows, or keep it outside the database.',
+  ),
+  limit(
+    'temporary-space',
+    'a query that needs more than 128 MiB to sort, join or group',
+    'query requires more than allowed temp space of 131072 KB to execute',
+    SKILL,
+    'Fewer rows at a time, or an index that has the order.',
+  ),
+  limit(
+    'index-count',
+    'more than 24 indexes on a table, those of its keys and those being built among them',
+    'more than 24 indexes per table are not allowed',
+    SKILL,
+    'Drop an index that no query needs.',
+  ),
   limit(
     'statistics-count',
     'more than 5 extended statistics on a table',
     'more than 5 extended statistics per table are not allowed',
   ),
-  limit('schema-count', 'more than 10 schemas', 'more than 10 schemas not allowed'),
+  limit(
+    'schema-count',
+    'more than 10 schemas besides public and sys',
+    'more than 10 schemas not allowed',
+    SKILL,
+    'Several applications in one schema, or a cluster each.',
+  ),
   limit('table-count', 'more than 1,000 tables', 'creating more than 1000 tables not allowed'),
   limit('view-count', 'more than 5,000 views', 'creating more than 5000 views not allowed'),
-  limit('view-size', 'a view definition of more than 2 MiB', 'view definition too large'),
   limit('sequence-count', 'more than 5,000 sequences', 'creating more than 5000 sequences is not allowed'),
 ];

@@ -1,5 +1,5 @@
 import type { Node } from 'libpg-query';
-import { asNode, stringConstant } from '../parse-tree';
+import { asNode, optionNamed, stringConstant } from '../parse-tree';
 import { sessionParameterRefusal } from '../session-parameters';
 import { GRAMMAR, LINT, RECORDED, rule } from './rule';
 import type { StatementRule } from './rule';
@@ -20,9 +20,6 @@ function refusedIsolation(modes: readonly Node[] | undefined): { level: string }
   }
   return undefined;
 }
-
-const hasOption = (options: readonly Node[] | undefined, name: string): boolean =>
-  (options ?? []).some((option) => asNode(option, 'DefElem')?.defname === name);
 
 /** Transaction control and session parameters. */
 export const transactions: readonly StatementRule[] = [
@@ -75,7 +72,7 @@ export const transactions: readonly StatementRule[] = [
     what: 'BEGIN [NOT] DEFERRABLE',
     message: 'setting configuration parameter "transaction_deferrable" not supported',
     ...GRAMMAR,
-    when: ({ options }) => hasOption(options, 'transaction_deferrable'),
+    when: ({ options }) => optionNamed(options, 'transaction_deferrable') !== undefined,
   }),
   rule('set-isolation-level', 'VariableSetStmt', {
     what: 'SET TRANSACTION ISOLATION LEVEL other than REPEATABLE READ',
@@ -96,7 +93,8 @@ export const transactions: readonly StatementRule[] = [
     what: 'SET SESSION CHARACTERISTICS AS TRANSACTION [NOT] DEFERRABLE',
     message: 'setting configuration parameter "transaction_deferrable" not supported',
     ...GRAMMAR,
-    when: ({ kind, args }) => kind === 'VAR_SET_MULTI' && hasOption(args, 'transaction_deferrable'),
+    when: ({ kind, args }) =>
+      kind === 'VAR_SET_MULTI' && optionNamed(args, 'transaction_deferrable') !== undefined,
   }),
   rule('session-parameter', 'VariableSetStmt', {
     what: 'SET, SET LOCAL or RESET of a parameter that is not on the list',
