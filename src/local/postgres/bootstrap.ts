@@ -120,6 +120,29 @@ BEGIN
     || translate(substr(digits, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab') || substr(digits, 18))::uuid;
 END $$;
 
+-- A cluster has no advisory locks (reported, 2026-08), wherever they are called from.
+DO $$
+DECLARE
+  lock_function record;
+BEGIN
+  FOR lock_function IN
+    SELECT proname AS name, pg_get_function_identity_arguments(oid) AS arguments, pg_get_function_result(oid) AS result
+      FROM pg_catalog.pg_proc
+     WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ '^pg_(try_)?advisory_'
+  LOOP
+    -- PostgreSQL finds its own by OID, so that they cannot be replaced in place.
+    EXECUTE format('ALTER FUNCTION pg_catalog.%1$I(%2$s) SET SCHEMA ${INTERNAL_SCHEMA}',
+      lock_function.name, lock_function.arguments);
+    EXECUTE format('REVOKE ALL ON FUNCTION ${INTERNAL_SCHEMA}.%1$I(%2$s) FROM PUBLIC',
+      lock_function.name, lock_function.arguments);
+    EXECUTE format(
+      'CREATE FUNCTION pg_catalog.%I(%s) RETURNS %s LANGUAGE plpgsql VOLATILE AS %L',
+      lock_function.name, lock_function.arguments, lock_function.result,
+      format('BEGIN RAISE feature_not_supported USING MESSAGE = %L; END',
+        'function ' || lock_function.name || ' not supported'));
+  END LOOP;
+END $$;
+
 -- A cluster has no text search configuration but "simple" (recorded, 2026-09: "english" does not exist).
 DELETE FROM pg_catalog.pg_ts_config_map WHERE mapcfg IN (SELECT oid FROM pg_catalog.pg_ts_config WHERE cfgname <> 'simple');
 DELETE FROM pg_catalog.pg_ts_config WHERE cfgname <> 'simple';

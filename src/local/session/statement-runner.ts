@@ -2,7 +2,7 @@ import type { Refusal, Statement } from '../../sql';
 import { checkBefore, refusalHolds } from '../catalogue-checks';
 import type { Ask } from '../catalogue-checks';
 import type { CommitEffect, FaultInjector } from '../faults';
-import { exceededSize, FEWEST_ROWS_OVER_LIMIT } from '../limits';
+import { exceededSize } from '../limits';
 import type { Limits, Watch } from '../limits';
 import type { LoggedStatement, StatementSource } from '../concurrency/logged-statement';
 import type { Participant } from '../concurrency/participant';
@@ -156,8 +156,8 @@ export class StatementRunner {
     }
     const fault = this.#faults.beforeStatement(statement);
     if (fault) return fault === 'cut' ? this.#cut() : fault;
-    if (statement.kind === 'commit' && this.#transaction.unmeasuredRows >= FEWEST_ROWS_OVER_LIMIT) {
-      return exceededSize(this.#ask, this.#transaction.tables);
+    if (statement.kind === 'commit' && this.#transaction.mayExceedSize && !this.#participant.isPrivate) {
+      return exceededSize(this.#ask, this.#transaction.tables, 'all');
     }
     return checkBefore(statement)?.(this.#ask);
   }
@@ -314,8 +314,8 @@ export class StatementRunner {
     if (this.#overflowing) await this.#overflow();
   }
 
-  #completed({ statement, last }: Execution, tag: string, bytes: Buffer, rows?: number): void {
-    const overflow = this.#transaction?.executed(statement, tag, rows);
+  #completed({ statement, source, last }: Execution, tag: string, bytes: Buffer, rows?: number): void {
+    const overflow = this.#transaction?.executed(statement, tag, inputBytesOf(source), rows);
     if (overflow) {
       this.#answers.send(refusalResponse(overflow));
       this.#overflowing = true;
