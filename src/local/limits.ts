@@ -1,6 +1,7 @@
 import { quotedTable, refusalOf } from '../sql';
 import type { Refusal, Statement, TableName } from '../sql';
 import type { Ask } from './catalogue-checks';
+import { CalledFunctions } from './called-functions';
 import type { Superuser } from './superuser';
 import { changedRowsOf, FEWEST_ROWS_OVER_LIMIT, mayOutgrowInput } from './written';
 
@@ -30,10 +31,13 @@ const WITH = /\bwith\b/i;
 /** The limits of a cluster on what statements change and define; those that only PostgreSQL can measure. */
 export class Limits {
   readonly #superuser: Superuser;
+  /** What statements do by way of functions. */
+  readonly functions: CalledFunctions;
   #cascading: Promise<ReadonlySet<string>> | undefined;
 
   constructor(superuser: Superuser) {
     this.#superuser = superuser;
+    this.functions = new CalledFunctions(superuser);
   }
 
   /** The definitions of tables have changed. */
@@ -51,8 +55,9 @@ export class Limits {
     if (statement.kind === 'ddl') return { after: exceededDefinition };
     if (!writes(statement)) return undefined;
     const { node, text, targets } = statement;
+    const isCall = statement.calls !== undefined;
     const sizes = inputBytes > SMALL_BYTES || mayOutgrowInput(statement);
-    const rows = node === 'ExplainStmt' || WITH.test(text) || (await this.#cascades(statement));
+    const rows = isCall || node === 'ExplainStmt' || WITH.test(text) || (await this.#cascades(statement));
     if (!sizes && !rows && (explicit || node !== 'UpdateStmt')) return undefined;
 
     let changedBefore = 0;

@@ -26,8 +26,9 @@ export function mayOutgrowInput(statement: Statement): boolean {
   return copiesRows(statement) || GROWING.test(statement.text);
 }
 
-function copiesRows({ node, tree }: Statement): boolean {
-  if (node === 'CopyStmt') return true;
+function copiesRows({ node, tree, calls }: Statement): boolean {
+  // A SELECT that writes does so in a WITH, or by way of a function.
+  if (calls || node === 'CopyStmt' || node === 'SelectStmt' || node === 'ExplainStmt') return true;
   const source = node === 'InsertStmt' ? (tree as InsertTree).selectStmt?.SelectStmt : undefined;
   return source !== undefined && source.valuesLists === undefined;
 }

@@ -1,5 +1,7 @@
 import { classify } from './classify';
 import { adaptText } from './adapt-text';
+import { atomicStatements, bodyText } from './function-body';
+import type { NodeBody } from './parse-tree';
 import { characters, readSources } from './read-sources';
 import { findRefusal } from './refusals';
 import type { IamStatement } from './scan';
@@ -63,6 +65,23 @@ function readStatement(source: SourceStatement): Statement {
     async,
     ...(refusal && { refusal }),
   };
+}
+
+/** The statements in the body of an SQL function, of the CREATE FUNCTION that makes it. */
+export function bodyStatements({ node, tree }: Statement): readonly Statement[] {
+  if (node !== 'CreateFunctionStmt') return [];
+  const create = tree as NodeBody<'CreateFunctionStmt'>;
+  const text = bodyText(create);
+  if (text !== undefined) return parseQuery(text).statements;
+  return atomicStatements(create).map(({ name, body }) => ({
+    node: name,
+    tree: body,
+    ...classify(name, body),
+    text: '',
+    start: 0,
+    insertions: [],
+    async: false,
+  }));
 }
 
 function iamStatement(sql: string, statement: IamStatement): Statement {

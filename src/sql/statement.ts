@@ -55,6 +55,8 @@ export interface Statement {
   readonly targets: readonly TableName[];
   /** What DSQL answers instead of running it. */
   readonly refusal?: Refusal;
+  /** Statements inside of functions that it calls, as far as they write. Only what knows the catalogue can tell. */
+  readonly calls?: readonly Statement[];
 }
 
 /** A query string, split into statements. */

@@ -76,8 +76,6 @@ const PORTAL = 'dsql$control';
  *   flushed but not synchronized: whoever waits for it gives way after half a second, and has lost.
  * - Tables of more than 64 MB in all are not copied: a transaction that has lost on them is told so by its next
  *   statement.
- * - A statement that writes from inside a function is not known to write: what it displaces is still put right, but it
- *   is no reason for OC001.
  * - INSERT of a key that a concurrent transaction has deleted and committed loses at COMMIT; that a cluster answers so
  *   is an assumption.
  */

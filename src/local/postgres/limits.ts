@@ -18,11 +18,14 @@ export const INDEX_ENTRY_COST_BYTES = 322;
  * - `exceeded_definition()`: after DDL. Returns the id of the rule in the table of refusals and a part of its message.
  * - `exceeded_size(tables, in_all)`: after DML on these tables. Returns the id of the rule, a part of its message, and the
  *   transaction's size in bytes; whether that is too large is looked at only if asked for.
+ * - `explain(statement)`: the lines of an EXPLAIN whose statement has parameters.
  * - `changed_rows()`: how many rows this session changed, cascades included, since some time; only the difference
  *   between two calls in one transaction means something.
  *
  * and for the superuser:
  * - `cascading_tables()`: tables, as `schema.name`, of which a change may change rows of others.
+ * - `function_uses()`: the SQL functions of users that may write, and what calls functions without being one: views,
+ *   defaults and checks of tables and domains. Each by the kind of its name, with a statement whose calls are its own.
  *
  * Sizes are those of values as PostgreSQL stores them, compressed where it does; of deleted rows nothing is counted.
  *
@@ -222,6 +225,17 @@ BEGIN
   END LOOP;
 END $$;
 
+-- EXPLAIN (GENERIC_PLAN) of a statement with parameters, which only a text without any protocol around it can do.
+CREATE FUNCTION ${schema}.explain(statement text) RETURNS SETOF text LANGUAGE plpgsql
+AS $$
+DECLARE
+  line text;
+BEGIN
+  FOR line IN EXECUTE statement LOOP
+    RETURN NEXT line;
+  END LOOP;
+END $$;
+
 CREATE FUNCTION ${schema}.changed_rows() RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog
 AS $$
   SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
@@ -234,5 +248,35 @@ AS $$
   SELECT DISTINCT ${schema}.qualified_name(confrelid) FROM pg_catalog.pg_constraint
    WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))
 $$;
-REVOKE ALL ON FUNCTION ${schema}.cascading_tables FROM PUBLIC;
+CREATE FUNCTION ${schema}.function_uses(OUT kind text, OUT name name, OUT text text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RETURN QUERY
+    SELECT 'function', p.proname, pg_catalog.pg_get_functiondef(p.oid) FROM pg_catalog.pg_proc p
+     WHERE p.pronamespace IN (SELECT ${schema}.own_schemas()) AND p.prokind = 'f' AND p.provolatile = 'v'
+       AND p.prolang = (SELECT oid FROM pg_catalog.pg_language WHERE lanname = 'sql');
+  IF NOT FOUND THEN RETURN; END IF;
+  RETURN QUERY
+    SELECT 'relation', c.relname, pg_catalog.pg_get_viewdef(c.oid) FROM pg_catalog.pg_class c
+     WHERE c.relnamespace IN (SELECT ${schema}.own_schemas()) AND c.relkind = 'v'
+    UNION ALL
+    SELECT 'table', c.relname, 'SELECT ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+      FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_class c ON c.oid = d.adrelid
+    UNION ALL
+    SELECT 'table', c.relname, 'SELECT NULL::' || pg_catalog.format_type(t.oid, NULL)
+      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+      JOIN pg_catalog.pg_type t ON t.oid = a.atttypid AND t.typtype = 'd'
+     WHERE c.relkind = 'r' AND c.relnamespace IN (SELECT ${schema}.own_schemas())
+    UNION ALL
+    SELECT 'table', c.relname, 'SELECT ' || pg_catalog.pg_get_expr(k.conbin, k.conrelid)
+      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid WHERE k.contype = 'c'
+    UNION ALL
+    SELECT 'type', t.typname, 'SELECT ' || pg_catalog.pg_get_expr(k.conbin, 0)
+      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid WHERE k.contype = 'c'
+    UNION ALL
+    SELECT 'type', t.typname, 'SELECT ' || pg_catalog.pg_get_expr(t.typdefaultbin, 0)
+      FROM pg_catalog.pg_type t WHERE t.typtype = 'd' AND t.typdefaultbin IS NOT NULL;
+END $$;
+REVOKE ALL ON FUNCTION ${schema}.cascading_tables, ${schema}.function_uses FROM PUBLIC;
 `;

@@ -42,6 +42,7 @@ import type { Unit } from './client-input';
 import { readQueryText } from './query-text';
 import { keptSetting, SERVER_VERSION } from './reported-settings';
 import { textForBackend } from './own-statements';
+import { genericPlanText, strayParameter } from './parameters';
 import { isRefusal, StatementBook } from './statement-book';
 import { StatementRunner } from './statement-runner';
 
@@ -329,11 +330,12 @@ export class Session {
       await this.#runner.refuse(portal);
       return undefined;
     }
-    const { statement, text, parameterTypes } = portal.prepared;
-    if (!statement) {
+    const { statement: parsed, text, parameterTypes } = portal.prepared;
+    if (!parsed) {
       this.#runner.relay(bytes, 'I');
       return undefined;
     }
+    const statement = await this.#runner.resolve(parsed);
     const source = { text, parameterTypes, values: portal.values, maxRows };
     return this.#runner.execute({ statement, bytes, source, portal, simple: false, last });
   }
@@ -354,8 +356,9 @@ export class Session {
     } else if (!error && statements.length === 0) {
       this.#answers.send(emptyQueryResponse);
     }
-    for (const [index, statement] of statements.entries()) {
+    for (const [index, parsed] of statements.entries()) {
       if (this.#runner.skipping) break;
+      const statement = await this.#runner.resolve(parsed);
       const last = index === statements.length - 1;
       const clientPosition = (position: number) => positionInQuery(text, statement, position);
       const refusal = await this.#runner.refusalOf(statement);
@@ -363,8 +366,17 @@ export class Session {
         await this.#runner.refuse(refusal, undefined, statement);
         break;
       }
+      const stray = strayParameter(statement);
+      const generic = stray && genericPlanText(statement);
+      const backendText = generic ?? textForBackend(statement);
+      if (stray && !generic) {
+        this.#runner.queue({ bytes: parse('', encode(backendText)), ends: '1', clientPosition });
+        await this.#runner.flush();
+        await this.#runner.refuse(stray.refusal, clientPosition(stray.position));
+        break;
+      }
       const source = {
-        text: encode(textForBackend(statement)),
+        text: encode(backendText),
         parameterTypes: NO_PARAMETERS,
         values: NO_VALUES,
         maxRows: 0,
@@ -382,7 +394,7 @@ export class Session {
         },
       );
       await this.#runner.execute(
-        { statement, bytes: execute(''), source, simple: true, last },
+        { statement, bytes: execute(''), source, simple: true, last, ...(generic && { tag: 'EXPLAIN' }) },
         { admitted: true },
       );
     }

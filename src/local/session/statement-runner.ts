@@ -53,6 +53,8 @@ export interface Execution {
   readonly source: StatementSource;
   /** What the client executes, unless it came in a simple Query. */
   readonly portal?: Portal | undefined;
+  /** The command tag to answer with, where PostgreSQL's is that of a text of ours. */
+  readonly tag?: string;
   /** It came in a simple Query, which describes its result itself and is answered when it is committed. */
   readonly simple: boolean;
   /** Nothing but Sync follows in its unit. */
@@ -133,6 +135,11 @@ export class StatementRunner {
   /** Whether the transaction failed, so that everything but its end is refused. */
   get failed(): boolean {
     return this.#status === 'E';
+  }
+
+  /** The statement with what it does by way of functions. */
+  resolve(statement: Statement): Promise<Statement> | Statement {
+    return this.#limits.functions.resolve(statement, this.#transaction?.createdFunctions ?? []);
   }
 
   /** Whether what the parser would have a statement refused with holds in this session now. */
@@ -227,7 +234,9 @@ export class StatementRunner {
         case 'C':
           // Where something is left for us to do, it is complete only after that.
           if (own || watch) seen.complete = message;
-          else this.#completed(execution, readCstring(message.body).text, message.bytes);
+          else if (execution.tag === undefined)
+            this.#completed(execution, readCstring(message.body).text, message.bytes);
+          else this.#completed(execution, execution.tag, commandComplete(execution.tag));
           break;
         case 'D':
           this.#answers.send(reportedSetting(statement) ?? message.bytes);
@@ -513,7 +522,10 @@ export class StatementRunner {
   }
 
   #endTransaction(status: TransactionStatus): void {
-    if (this.#transaction?.hasDdl) this.#limits.forget();
+    if (this.#transaction?.hasDdl) {
+      this.#limits.forget();
+      this.#limits.functions.forget(this.#transaction.createdFunctions.length > 0);
+    }
     this.#transaction = undefined;
     this.#status = status;
     this.#book.forgetPortals();

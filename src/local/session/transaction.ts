@@ -13,6 +13,8 @@ export class Transaction {
   #hasDml = false;
   #rows = 0;
   #written: Written = { rows: 0, inputBytes: 0, copiedRows: 0 };
+  /** The CREATE FUNCTIONs that it executed. */
+  readonly createdFunctions: Statement[] = [];
   /** The tables that its statements wrote or locked. */
   readonly tables: TableName[] = [];
   /** Whether BEGIN was executed: it then lives until COMMIT or ROLLBACK, else until the end of its unit. */
@@ -66,6 +68,7 @@ export class Transaction {
     inputBytes: number,
     rows = changedRowsOf(tag),
   ): Refusal | undefined {
+    if (statement.node === 'CreateFunctionStmt') this.createdFunctions.push(statement);
     if (!isDml(statement)) return undefined;
     this.#rows += rows;
     const added = writtenBy(statement, rows, inputBytes);
