@@ -17,17 +17,36 @@ export interface StrayParameter {
   readonly refusal: Refusal;
   /** Where it stands in the text of the statement: characters, from 1. */
   readonly position: number;
+  /** The statement with NULL for every parameter: PostgreSQL tells by it what else is wrong. */
+  readonly text: string;
+  /** Turns a place in that text into one in the statement's own. */
+  readonly positionInStatement: (position: number) => number;
 }
 
 /** Finds the first parameter of a statement that came in a simple Query. */
 export function strayParameter({ node, text }: Statement): StrayParameter | undefined {
   if (!text.includes('$') || !ANALYSED.has(node)) return undefined;
-  for (const { kind, value, start } of tokensOf(text)) {
-    if (kind !== 'parameter') continue;
-    const refusal = { rule: 'protocol', sqlstate: '42P02', message: `there is no parameter ${value}` };
-    return { refusal, position: Array.from(text.slice(0, start)).length + 1 };
-  }
-  return undefined;
+  const parameters = [...tokensOf(text)].filter(({ kind }) => kind === 'parameter');
+  const [first] = parameters;
+  if (!first) return undefined;
+  let replaced = '';
+  let from = 0;
+  const shifts = parameters.map(({ start, end }) => {
+    replaced += `${text.slice(from, start)}NULL`;
+    from = end;
+    return { after: characters(replaced), by: 'NULL'.length - (end - start) };
+  });
+  return {
+    refusal: { rule: 'protocol', sqlstate: '42P02', message: `there is no parameter ${first.value}` },
+    position: characters(text.slice(0, first.start)) + 1,
+    text: replaced + text.slice(from),
+    positionInStatement: (position) =>
+      shifts.reduce((shifted, { after, by }) => (position > after ? shifted - by : shifted), position),
+  };
+}
+
+function characters(text: string): number {
+  return Array.from(text).length;
 }
 
 /**

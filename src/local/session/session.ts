@@ -368,15 +368,18 @@ export class Session {
       }
       const stray = strayParameter(statement);
       const generic = stray && genericPlanText(statement);
-      const backendText = generic ?? textForBackend(statement);
       if (stray && !generic) {
-        this.#runner.queue({ bytes: parse('', encode(backendText)), ends: '1', clientPosition });
+        this.#runner.queue({
+          bytes: parse('', encode(stray.text)),
+          ends: '1',
+          clientPosition: (position) => clientPosition(stray.positionInStatement(position)),
+        });
         await this.#runner.flush();
         await this.#runner.refuse(stray.refusal, clientPosition(stray.position));
         break;
       }
       const source = {
-        text: encode(backendText),
+        text: encode(generic ?? textForBackend(statement)),
         parameterTypes: NO_PARAMETERS,
         values: NO_VALUES,
         maxRows: 0,
