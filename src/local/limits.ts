@@ -1,8 +1,9 @@
 import { quotedTable, refusalOf } from '../sql';
 import type { Refusal, Statement, TableName } from '../sql';
 import type { Ask } from './catalogue-checks';
-import { changedRowsOf } from './session/transaction';
+import { CalledFunctions } from './called-functions';
 import type { Superuser } from './superuser';
+import { changedRowsOf, FEWEST_ROWS_OVER_LIMIT, mayOutgrowInput } from './written';
 
 /** What comes of a look at an executed statement. */
 export interface Findings {
@@ -24,22 +25,19 @@ interface InsertTree {
   readonly onConflictClause?: unknown;
 }
 
-/** The smallest limit of a size, that of a key: what a client sent in fewer bytes is within every one of them. */
-const SMALLEST_LIMIT_BYTES = 1024;
-/** Rows that are too large together, at 2 MiB each. */
-export const FEWEST_ROWS_OVER_LIMIT = 6;
+/** Below the smallest limit of a size, that of a key: what a client sent in fewer bytes is within every one of them. */
+const SMALL_BYTES = 1024;
 const WITH = /\bwith\b/i;
-/** What makes values longer than those that the client sent. A filter for what is worth a look, so a pattern is enough. */
-const GROWING =
-  /\|\||\b(?:repeat|[lr]pad|format|concat\w*|replace|regexp_replace|translate|overlay|string_agg|array_\w+|json\w*|encode|decode|convert\w*|to_char|quote_\w+|xmlagg)\s*\(/i;
-
 /** The limits of a cluster on what statements change and define; those that only PostgreSQL can measure. */
 export class Limits {
   readonly #superuser: Superuser;
+  /** What statements do by way of functions. */
+  readonly functions: CalledFunctions;
   #cascading: Promise<ReadonlySet<string>> | undefined;
 
   constructor(superuser: Superuser) {
     this.#superuser = superuser;
+    this.functions = new CalledFunctions(superuser);
   }
 
   /** The definitions of tables have changed. */
@@ -51,14 +49,15 @@ export class Limits {
    * Says how to look at a statement; for most of them there is nothing to look at.
    *
    * @param inputBytes - how much the client sent for it, text and values
-   * @param explicit - whether a COMMIT is to come, before which {@link Transaction.unmeasured} is looked at
+   * @param explicit - whether a COMMIT is to come, before which `mayExceedSize` is asked
    */
   async watch(statement: Statement, inputBytes: number, explicit: boolean): Promise<Watch | undefined> {
     if (statement.kind === 'ddl') return { after: exceededDefinition };
     if (!writes(statement)) return undefined;
     const { node, text, targets } = statement;
-    const sizes = inputBytes > SMALLEST_LIMIT_BYTES || copiesRows(statement) || GROWING.test(text);
-    const rows = node === 'ExplainStmt' || WITH.test(text) || (await this.#cascades(statement));
+    const isCall = statement.calls !== undefined;
+    const sizes = inputBytes > SMALL_BYTES || mayOutgrowInput(statement);
+    const rows = isCall || node === 'ExplainStmt' || WITH.test(text) || (await this.#cascades(statement));
     if (!sizes && !rows && (explicit || node !== 'UpdateStmt')) return undefined;
 
     let changedBefore = 0;
@@ -71,7 +70,8 @@ export class Limits {
       after: async (ask, tag) => {
         const changed = rows ? { rows: (await changedRows(ask)) - changedBefore } : {};
         const isMuch = sizes || changedRowsOf(tag) >= FEWEST_ROWS_OVER_LIMIT;
-        return { ...changed, refusal: isMuch ? await exceededSize(ask, targets) : undefined };
+        const inAll = explicit ? 'each value' : 'all';
+        return { ...changed, refusal: isMuch ? await exceededSize(ask, targets, inAll) : undefined };
       },
     };
   }
@@ -102,31 +102,34 @@ function writes({ kind, targets, locking, text }: Statement): boolean {
   return kind === 'copy' || (kind === 'write' && (locking === undefined || WITH.test(text)));
 }
 
-function copiesRows({ node, tree }: Statement): boolean {
-  if (node === 'CopyStmt') return true;
-  const source = node === 'InsertStmt' ? (tree as InsertTree).selectStmt?.SelectStmt : undefined;
-  return source !== undefined && source.valuesLists === undefined;
-}
-
 async function exceededDefinition(ask: Ask): Promise<Findings> {
   const [row] = await ask('SELECT * FROM pg_dsql_local.exceeded_definition()');
   const [rule, part] = row ?? [];
   return { refusal: rule ? refusalOf(rule, { type: part ?? '' }) : undefined };
 }
 
-/** What the rows exceed that the transaction has written to some tables. */
-export async function exceededSize(ask: Ask, tables: readonly TableName[]): Promise<Refusal | undefined> {
+/**
+ * What the rows exceed that the transaction has written to some tables.
+ *
+ * @param what - whether all of them together are looked at, or only the values, keys and rows one by one
+ */
+export async function exceededSize(
+  ask: Ask,
+  tables: readonly TableName[],
+  what: 'all' | 'each value',
+): Promise<Refusal | undefined> {
   const names = tables.map((_table, index) => `pg_catalog.to_regclass($${index + 1})`).join(', ');
   const [row] = await ask(
-    `SELECT * FROM pg_dsql_local.exceeded_size(pg_catalog.array_remove(ARRAY[${names}]::oid[], NULL))`,
+    `SELECT rule, part, total
+       FROM pg_dsql_local.exceeded_size(pg_catalog.array_remove(ARRAY[${names}]::oid[], NULL), ${what === 'all'})`,
     tables.map(quotedTable),
   );
-  const [rule, total] = row ?? [];
+  const [rule, part, total] = row ?? [];
   if (!rule) return undefined;
-  const refusal = refusalOf(rule);
+  const refusal = refusalOf(rule, { type: part ?? '' });
   if (rule !== 'size-limit') return refusal;
   const megabytes = (Number(total) / 2 ** 20).toFixed(2);
-  return { ...refusal, detail: `Current transaction size ${megabytes}mb 10mb` };
+  return { ...refusal, detail: `Current transaction size ${megabytes}mb > 10mb` };
 }
 
 async function changedRows(ask: Ask): Promise<number> {

@@ -1,6 +1,8 @@
 import type { ColumnDef } from 'libpg-query';
-import { asNode, strings, walk } from './parse-tree';
+import { bodySources } from './function-body';
+import { asNode, optionNamed, strings, walk } from './parse-tree';
 import type { NodeBody } from './parse-tree';
+import { literal } from './quoting';
 import { tokensOf } from './scan';
 import type { SourceStatement } from './source-statement';
 import type { Insertion } from './statement';
@@ -17,11 +19,13 @@ export interface AdaptedText {
  * - a column declared `numeric` without a precision is `numeric(18,6)` (verified on a cluster, 2026-10-03);
  * - `disable_sync_create_index`, a parameter that only DSQL has, becomes `dsql.disable_sync_create_index` in `SET`,
  *   `RESET` and `SHOW`: PostgreSQL keeps any parameter whose name has a dot;
+ * - the string that is the body of an SQL function is adapted like a text of its own;
  * - `NOWAIT` and `SKIP LOCKED` are blanked: on DSQL nothing waits, and no row is ever seen to be locked. That a cluster
  *   ignores them is an assumption; its grammar has them (AWS, 2026-08).
  */
 export function adaptText(source: SourceStatement): AdaptedText {
   const { start } = source;
+  if (source.node === 'CreateFunctionStmt') return adaptBody(source);
   const offsets = insertionPoints(source);
   let text = withoutWaitPolicies(source);
   const insertions: Insertion[] = [];
@@ -33,6 +37,29 @@ export function adaptText(source: SourceStatement): AdaptedText {
     shift += insert.length;
   }
   return { text, insertions };
+}
+
+/** A function's text, with the statements in its body adapted where they have to be. */
+function adaptBody({ body, query, start, end, utf16 }: SourceStatement): AdaptedText {
+  const text = query.slice(start, end);
+  const create = body as NodeBody<'CreateFunctionStmt'>;
+  const sources = bodySources(create);
+  const adapted = (sources?.statements ?? []).map(adaptText);
+  const isSame = adapted.every(({ text: inner }, index) => {
+    const { start: from = 0, end: to = 0 } = sources?.statements[index] ?? {};
+    return inner === sources?.text.slice(from, to);
+  });
+  const as = optionNamed(create.options, 'as');
+  if (isSame || as?.location === undefined) return { text, insertions: [] };
+  // AS, and then the string.
+  const [, token] = tokensOf(query, utf16(as.location));
+  if (token?.kind !== 'string') return { text, insertions: [] };
+  const replaced = literal(adapted.map(({ text: inner }) => inner).join(';')).padEnd(token.end - token.start);
+  const [from, to] = [token.start - start, token.end - start];
+  return {
+    text: text.slice(0, from) + replaced + text.slice(to),
+    insertions: [{ at: to, length: replaced.length - (to - from) }],
+  };
 }
 
 /** The statement's text, with the words that say what to do about rows that are locked replaced by spaces. */

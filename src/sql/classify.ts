@@ -86,13 +86,20 @@ function kindOfTransactionStatement({ kind }: NodeBody<'TransactionStmt'>): Stat
   }
 }
 
-function classifyExplain({ query, options }: NodeBody<'ExplainStmt'>): Classification {
-  const explained = query && unwrap(query);
-  const analyzes = (options ?? []).some((option) => {
+/** Whether a statement is executed: EXPLAIN without ANALYZE executes nothing. */
+export function isExecuted(node: string, body: object): boolean {
+  if (node !== 'ExplainStmt') return true;
+  return ((body as NodeBody<'ExplainStmt'>).options ?? []).some((option) => {
     const element = asNode(option, 'DefElem');
     return element?.defname === 'analyze' && !isOff(element.arg);
   });
-  return explained && analyzes ? classify(explained.name, explained.body) : { kind: 'read', targets: [] };
+}
+
+function classifyExplain(explain: NodeBody<'ExplainStmt'>): Classification {
+  const explained = explain.query && unwrap(explain.query);
+  return explained && isExecuted('ExplainStmt', explain)
+    ? classify(explained.name, explained.body)
+    : { kind: 'read', targets: [] };
 }
 
 /** Whether an option's value is one of PostgreSQL's words for false; an option without a value is on. */

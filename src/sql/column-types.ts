@@ -1,5 +1,5 @@
 import type { TypeName } from 'libpg-query';
-import { strings } from './parse-tree';
+import { asNode, strings } from './parse-tree';
 
 /** PostgreSQL's own names of types, where they differ from the SQL name that messages show. */
 const DISPLAY_NAMES: Readonly<Record<string, string>> = {
@@ -64,6 +64,14 @@ export function refusedColumnType(type: TypeName | undefined): string | undefine
   // An array of a type that is not PostgreSQL's own is for the catalogue to judge.
   if (type?.arrayBounds) return known(name) ? displayName(name, true) : undefined;
   return REFUSED_TYPES.has(name) ? displayName(name, false) : undefined;
+}
+
+/** The `n` of `char(n)` or `varchar(n)`; 0 for another type, and where there is none. */
+export function declaredLength(type: TypeName | undefined, name: 'bpchar' | 'varchar'): number {
+  if (builtinTypeName(type) !== name) return 0;
+  const length = asNode(type?.typmods?.[0], 'A_Const');
+  // A number that is too large for an integer is a Float.
+  return length?.ival?.ival ?? Number(length?.fval?.fval ?? 0);
 }
 
 /** The serial type that a column is declared with; to DSQL these names are unknown. */

@@ -1,4 +1,5 @@
-import { loadParser, parseQuery } from './parse';
+import { parseQuery } from './parse';
+import { loadParser } from './read-sources';
 import { refusals } from './refusals';
 import type { RefusalRule } from './refusals';
 import { translate } from './translate';
@@ -18,7 +19,16 @@ export interface ReportedError {
 }
 
 /** Of other codes PostgreSQL's own errors are too many: what they say is what is wrong. */
-const explainedCodes: ReadonlySet<string> = new Set(['0A000', '42601', '42809', '54000', '55000']);
+const explainedCodes: ReadonlySet<string> = new Set([
+  '0A000',
+  '22023',
+  '42601',
+  '42809',
+  '54000',
+  '54001',
+  '54011',
+  '55000',
+]);
 
 /** A translation that is longer than this helps nobody in an error message. */
 const MAX_TRANSLATION_LENGTH = 2000;

@@ -1,3 +1,4 @@
+export { isExecuted } from './classify';
 export { capabilities } from './capabilities';
 export type { Capability, CapabilityOverrides } from './capabilities';
 export { capabilityPage } from './capability-page';
@@ -10,7 +11,8 @@ export { locatedRefusals } from './located-refusals';
 export type { LocatedRefusal } from './located-refusals';
 export { asNode, stringConstant, strings, walk } from './parse-tree';
 export type { NodeBody, Visited } from './parse-tree';
-export { loadParser, parseQuery, positionInQuery, utf16Offsets } from './parse';
+export { bodyStatements, parseQuery, positionInQuery } from './parse';
+export { loadParser, utf16Offsets } from './read-sources';
 export { columnConstraints, refusalOf, refusals } from './refusals';
 export type { RefusalRule } from './refusals';
 export { sessionParameterRefusal, SESSION_PARAMETERS } from './session-parameters';

@@ -1,4 +1,4 @@
-import { utf16Offsets } from './parse';
+import { utf16Offsets } from './read-sources';
 import { walk } from './parse-tree';
 import type { Visited } from './parse-tree';
 import { visitRefusals } from './refusals';

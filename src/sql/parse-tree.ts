@@ -125,6 +125,18 @@ export function strings(nodes: readonly Node[] | undefined): string[] {
   return (nodes ?? []).flatMap((node) => asNode(node, 'String')?.sval ?? []);
 }
 
+/** The first option with that name in a list of options such as `WITH (name = value)` or those of a role or sequence. */
+export function optionNamed(
+  options: readonly Node[] | undefined,
+  name: string,
+): NodeBody<'DefElem'> | undefined {
+  for (const option of options ?? []) {
+    const element = asNode(option, 'DefElem');
+    if (element?.defname === name) return element;
+  }
+  return undefined;
+}
+
 /** The text of a string constant, or of one that is cast to a type. */
 export function stringConstant(node: Node | undefined): string | undefined {
   const constant = asNode(node, 'A_Const') ?? asNode(asNode(node, 'TypeCast')?.arg, 'A_Const');

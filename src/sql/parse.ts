@@ -1,39 +1,12 @@
-import type { ParseResult } from 'libpg-query';
 import { classify } from './classify';
-import { unwrap } from './parse-tree';
-import { findRefusal } from './refusals';
 import { adaptText } from './adapt-text';
-import { scanOwnWords } from './scan';
-import type { IamStatement, OwnWords } from './scan';
-import type { ParsedQuery, QuerySyntaxError, Statement } from './statement';
-
-/** The slice of libpg-query that we use. */
-interface Parser {
-  loadModule(): Promise<void>;
-  parseSync(query: string): ParseResult;
-}
-
-let parser: Parser | undefined;
-let loading: Promise<void> | undefined;
-
-/**
- * Loads PostgreSQL's parser (WebAssembly, about 1 MB, some 15 ms); {@link parseQuery} needs it.
- *
- * It may be called any number of times; the module is loaded once in a process, and only when asked for.
- */
-export function loadParser(): Promise<void> {
-  loading ??= load().catch((error: unknown) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
-}
-
-async function load(): Promise<void> {
-  const loaded: Parser = await import('libpg-query');
-  await loaded.loadModule();
-  parser = loaded;
-}
+import { atomicStatements, bodyText } from './function-body';
+import type { NodeBody } from './parse-tree';
+import { characters, readSources } from './read-sources';
+import { findRefusal } from './refusals';
+import type { IamStatement } from './scan';
+import type { SourceStatement } from './source-statement';
+import type { ParsedQuery, Statement } from './statement';
 
 const CACHED_QUERIES = 2000;
 /** A bulk INSERT's tree is some twenty times its text, and the same one rarely comes again. */
@@ -58,8 +31,7 @@ export function parseQuery(sql: string): ParsedQuery {
     cache.set(sql, known);
     return known;
   }
-  if (!parser) throw new Error('The SQL parser is not loaded: await loadParser() once before parseQuery().');
-  const parsed = parse(parser, sql);
+  const parsed = parse(sql);
   if (sql.length <= LONGEST_CACHED_QUERY) {
     cache.set(sql, parsed);
     if (cache.size > CACHED_QUERIES) {
@@ -70,48 +42,17 @@ export function parseQuery(sql: string): ParsedQuery {
   return parsed;
 }
 
-function parse(postgres: Parser, sql: string): ParsedQuery {
-  const words = scanOwnWords(sql);
-  const text = words?.text ?? sql;
-  if (words?.error) {
-    const { message, offset } = words.error;
-    return {
-      statements: [],
-      text,
-      error: { message, position: characters(sql, offset) + 1, ownWords: true },
-    };
-  }
-  const iam = (words?.iamStatements ?? []).map((statement) => iamStatement(sql, statement));
-
-  let result: ParseResult;
-  try {
-    // libpg-query throws on a text without any statement; there is nothing to parse in white space.
-    result = text.trim() === '' ? {} : postgres.parseSync(text);
-  } catch (error) {
-    return { statements: [], text, error: syntaxError(error) };
-  }
-
-  const utf16 = utf16Offsets(text);
-  const statements = (result.stmts ?? []).map(({ stmt, stmt_location: from = 0, stmt_len: length = 0 }) => {
-    const start = utf16(from);
-    const end = length > 0 ? utf16(from + length) : text.length;
-    return readStatement(stmt ?? {}, text, start, end, words, utf16);
-  });
-  if (iam.length > 0) statements.push(...iam);
-  return { statements: iam.length > 0 ? statements.sort((a, b) => a.start - b.start) : statements, text };
+function parse(sql: string): ParsedQuery {
+  const { statements: sources, iamStatements, text, error } = readSources(sql);
+  if (error) return { statements: [], text, error };
+  const statements = sources.map(readStatement);
+  const iam = iamStatements.map((statement) => iamStatement(sql, statement));
+  if (iam.length === 0) return { statements, text };
+  return { statements: [...statements, ...iam].sort((a, b) => a.start - b.start), text };
 }
 
-function readStatement(
-  wrapper: object,
-  query: string,
-  start: number,
-  end: number,
-  words: OwnWords | undefined,
-  utf16: (byteOffset: number) => number,
-): Statement {
-  const { name: node, body } = unwrap(wrapper) ?? { name: '', body: {} };
-  const async = words?.asyncOffsets.some((offset) => offset >= start && offset < end) ?? false;
-  const source = { node, body, async, query, start, end, utf16 };
+function readStatement(source: SourceStatement): Statement {
+  const { node, body, async, start } = source;
   const refusal = findRefusal(source);
   const { text, insertions } = adaptText(source);
   return {
@@ -126,6 +67,23 @@ function readStatement(
   };
 }
 
+/** The statements in the body of an SQL function, of the CREATE FUNCTION that makes it. */
+export function bodyStatements({ node, tree }: Statement): readonly Statement[] {
+  if (node !== 'CreateFunctionStmt') return [];
+  const create = tree as NodeBody<'CreateFunctionStmt'>;
+  const text = bodyText(create);
+  if (text !== undefined) return parseQuery(text).statements;
+  return atomicStatements(create).map(({ name, body }) => ({
+    node: name,
+    tree: body,
+    ...classify(name, body),
+    text: '',
+    start: 0,
+    insertions: [],
+    async: false,
+  }));
+}
+
 function iamStatement(sql: string, statement: IamStatement): Statement {
   return {
     node: statement.action === 'grant' ? 'AwsIamGrantStmt' : 'AwsIamRevokeStmt',
@@ -137,25 +95,6 @@ function iamStatement(sql: string, statement: IamStatement): Statement {
     async: false,
     targets: [],
   };
-}
-
-function syntaxError(error: unknown): QuerySyntaxError {
-  const { message, sqlDetails } = error as Error & { sqlDetails?: { cursorPosition?: number } };
-  const offset = sqlDetails?.cursorPosition ?? -1;
-  // libpg-query counts characters from 0, the wire protocol from 1.
-  return { message, ...(offset >= 0 && { position: offset + 1 }), ownWords: false };
-}
-
-/** PostgreSQL locates by UTF-8 bytes, JavaScript by UTF-16 units; the two agree on ASCII. */
-export function utf16Offsets(text: string): (byteOffset: number) => number {
-  const bytes = Buffer.byteLength(text);
-  if (bytes === text.length) return (byteOffset) => byteOffset;
-  const encoded = Buffer.from(text);
-  return (byteOffset) => encoded.toString('utf8', 0, byteOffset).length;
-}
-
-function characters(text: string, end: number): number {
-  return Array.from(text.slice(0, end)).length;
 }
 
 /**

@@ -129,24 +129,53 @@ function endOfQuote(sql: string, open: number, quote: string, backslashEscapes: 
   return sql.length;
 }
 
-/**
- * After these, PostgreSQL's grammar wants a name or an expression; DSQL reserves the word ASYNC, so there it is a
- * syntax error. After anything else (a label after AS or a value, a field after a dot) it is allowed.
- */
-const RESERVED_AFTER = new Set(
+/** Words after which the results of a query are listed, and those that end the list. */
+const BEGINS_RESULTS = new Set(['SELECT', 'RETURNING']);
+const ENDS_RESULTS = new Set(
+  'FROM INTO WHERE GROUP HAVING WINDOW UNION INTERSECT EXCEPT ORDER LIMIT OFFSET FETCH FOR VALUES'.split(' '),
+);
+/** After these there is no value yet that a label could belong to. */
+const EXPECTS_VALUE = new Set(
   (
-    'TABLE INTO FROM JOIN UPDATE ONLY VIEW SCHEMA SEQUENCE EXISTS ON SELECT COLUMN ADD DROP WHERE AND OR NOT BY ' +
-    'SET WITH RETURNING CONSTRAINT HAVING WHEN THEN ELSE ( , = < > + - * /'
+    'SELECT DISTINCT ALL RETURNING AND OR NOT IS IN LIKE ILIKE BETWEEN ON BY WHEN THEN ELSE CASE FROM AT ' +
+    '( [ , = < > + - * / % ^ | & ~ ! # @ :'
   ).split(' '),
 );
+
+/**
+ * The places at which ASYNC may stand as a name: a field after a dot, and the label of a result, after AS or after its
+ * value. DSQL reserves the word (grammar accepted by a cluster, 2026-08), so that it names nothing else without quotes.
+ */
+function* namesOf(statement: readonly Token[], word: string): Generator<number, void, undefined> {
+  // In these, SELECT is a privilege.
+  const hasResults = !/^(?:GRANT|REVOKE|ALTER)$/.test(statement[0]?.value ?? '');
+  const isInResults: boolean[] = [false];
+  for (const [index, { kind, value }] of statement.entries()) {
+    const previous = statement[index - 1]?.value ?? '';
+    if (value === '(' || value === '[') isInResults.push(false);
+    else if (value === ')' || value === ']') isInResults.pop();
+    else if (kind !== 'word') continue;
+    else if (BEGINS_RESULTS.has(value) && hasResults) isInResults.splice(-1, 1, true);
+    else if (ENDS_RESULTS.has(value) && !isComparison(statement, index)) isInResults.splice(-1, 1, false);
+    else if (value === word) {
+      const isLabel = isInResults.at(-1) === true && !EXPECTS_VALUE.has(previous);
+      if (previous === '.' || isLabel) yield index;
+    }
+  }
+}
+
+/** Whether this is the FROM of IS [NOT] DISTINCT FROM. */
+function isComparison(statement: readonly Token[], index: number): boolean {
+  const [is, distinct] = [statement[index - 2]?.value ?? '', statement[index - 1]?.value];
+  return statement[index]?.value === 'FROM' && distinct === 'DISTINCT' && /^(?:IS|NOT)$/.test(is);
+}
 
 /**
  * Finds the words that only DSQL's grammar has and blanks them with spaces, so that PostgreSQL's parser reads the
  * rest with every location unchanged: `ASYNC` after `CREATE [UNIQUE] INDEX` and after `ALTER TABLE`, and whole
  * `AWS IAM GRANT` / `AWS IAM REVOKE` statements.
  *
- * `ASYNC` is a reserved word of DSQL (grammar accepted by a cluster, 2026-08): elsewhere, as the name of a table
- * or column, it is the syntax error that a cluster reports.
+ * `ASYNC` elsewhere, as the bare name of anything, is the syntax error that a cluster reports.
  *
  * @returns `undefined` when the text holds none of the words, at the price of one regular expression.
  */
@@ -169,12 +198,13 @@ export function scanOwnWords(sql: string): OwnWords | undefined {
       continue;
     }
     const asyncAt = positionOfAsync(word);
+    const names = new Set(namesOf(statement, 'ASYNC'));
     statement.forEach((token, index) => {
       if (token.kind !== 'word' || token.value !== 'ASYNC') return;
       if (index === asyncAt) {
         asyncOffsets.push(token.start);
         blanks.push(token);
-      } else if (RESERVED_AFTER.has(statement[index - 1]?.value ?? '')) {
+      } else if (!names.has(index)) {
         error ??= syntaxErrorAt(sql, token);
       }
     });

@@ -55,6 +55,8 @@ export interface Statement {
   readonly targets: readonly TableName[];
   /** What DSQL answers instead of running it. */
   readonly refusal?: Refusal;
+  /** Statements inside of functions that it calls, as far as they write. Only what knows the catalogue can tell. */
+  readonly calls?: readonly Statement[];
 }
 
 /** A query string, split into statements. */
@@ -69,9 +71,11 @@ export interface ParsedQuery {
 
 /** A syntax error as PostgreSQL reports it. */
 export interface QuerySyntaxError {
+  /** 42601, or 54001 for a text that is nested too deeply to be read. */
+  readonly sqlstate: string;
   readonly message: string;
   /** 1-based, in characters (code points), as in the `P` field of an error response. */
   readonly position?: number;
-  /** The error is in DSQL's own words, so PostgreSQL cannot report it: answer it as SQLSTATE 42601. */
+  /** The error is in DSQL's own words, so PostgreSQL cannot report it. */
   readonly ownWords: boolean;
 }

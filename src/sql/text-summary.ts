@@ -71,16 +71,16 @@ interface StatementSummary {
 
 function* statementsOf(text: string): Generator<StatementSummary | undefined> {
   const tokens = tokensOf(text);
-  let isOver = false;
+  const end = { isReached: false };
   function* untilSemicolon(): Generator<Token> {
     for (;;) {
-      const { value, done } = tokens.next();
-      isOver = done === true;
-      if (isOver || value === undefined || value.value === ';') return;
-      yield value;
+      const next = tokens.next();
+      end.isReached = next.done === true;
+      if (next.done === true || next.value.value === ';') return;
+      yield next.value;
     }
   }
-  for (let more = true; more; more = !isOver) yield readStatement(untilSemicolon(), true);
+  while (!end.isReached) yield readStatement(untilSemicolon(), true);
 }
 
 const CONTROL: ReadonlySet<string> = new Set(['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT']);

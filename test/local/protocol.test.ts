@@ -183,6 +183,23 @@ describe('the protocol of the local DSQL', () => {
     });
   });
 
+  it.each([32_768, 65_535])('takes %d parameters, each with a format of its own', async (count) => {
+    const list = Array.from({ length: count }, (_nothing, index) => `$${index + 1}::int`).join();
+    const values = Array.from({ length: count }, (_nothing, index) => String(index));
+    await withRaw(async (raw) => {
+      const formats = Buffer.alloc(2 + 2 * count);
+      formats.writeUInt16BE(count);
+      const text = sql(`SELECT cardinality(ARRAY[${list}]), (ARRAY[${list}])[${count}]`);
+      raw.send(parse('', text), bind('', '', Buffer.concat([formats, textValues(values).subarray(2)])));
+      raw.send(execute(''), sync);
+      expect(await raw.answers()).toEqual(['1', '2', `D:${count},${count - 1}`, 'C:SELECT 1', 'Z:I']);
+    });
+    await withClient(local, async (client) => {
+      const { rows } = await client.query('SELECT cardinality(ARRAY[' + list + '])', values);
+      expect(rows).toEqual([{ cardinality: count }]);
+    });
+  });
+
   it('answers an empty query', async () => {
     await withRaw(async (raw) => {
       raw.query(' ; -- nothing');

@@ -10,9 +10,13 @@ const SEED = 20_260_801;
 const CONTRADICTED: Readonly<Record<string, string>> = {
   'add-column-with-constraint': 'recorded 2026-09: the same columnDef serves CREATE TABLE and ADD COLUMN',
   'column-type': 'recorded 2026-09: the grammar takes any type name, the type itself is judged later',
+  'domain-type': 'recorded 2026-09: as column-type',
   'identity-type': 'recorded 2026-09: as column-type',
+  'index-operator-class': 'observed 2026-10-01: it parses and is refused afterwards',
   'index-sort-order': 'verified 2026-10-03: index_elem shares ASC and DESC with ORDER BY',
   'locking-strength': 'recorded 2026-09: FOR SHARE parses and is refused afterwards',
+  'select-into': 'recorded 2026-09 for CREATE TABLE AS, which PostgreSQL makes of it',
+  'sequence-type': 'documented 2026-09: as column-type, and bigint is the only one',
   tablesample: 'recorded 2026-09: TABLESAMPLE parses and is refused afterwards',
 };
 

@@ -50,6 +50,7 @@ describe('once the parser is loaded', () => {
         message: 'syntax error at or near "SELEC"',
         position: 13,
         ownWords: false,
+        sqlstate: '42601',
       });
       expect(parseQuery("SELECT '😀'; SELEC 1").statements).toEqual([]);
     });
@@ -191,6 +192,7 @@ describe('once the parser is loaded', () => {
         message: 'syntax error at or near "async"',
         position: 14,
         ownWords: true,
+        sqlstate: '42601',
       });
       expect(parseQuery('SELECT a, async FROM t').error?.message).toBe('syntax error at or near "async"');
     });
@@ -224,7 +226,12 @@ describe('once the parser is loaded', () => {
     it('gives PostgreSQL a text in which only its own errors are left', () => {
       const { text, error } = parseQuery('CREATE INDEX ASYNC s.i ON t (a)');
       expect(text).toBe('CREATE INDEX       s.i ON t (a)');
-      expect(error).toEqual({ message: 'syntax error at or near "."', position: 21, ownWords: false });
+      expect(error).toEqual({
+        message: 'syntax error at or near "."',
+        position: 21,
+        ownWords: false,
+        sqlstate: '42601',
+      });
     });
   });
 

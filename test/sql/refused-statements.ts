@@ -11,6 +11,11 @@ const ADD_CONSTRAINT = '0A000 unsupported ALTER TABLE ADD CONSTRAINT statement';
 const ADD_COLUMN = '0A000 ALTER TABLE ADD COLUMN with constraint not supported';
 const SYNCHRONOUS = '0A000 unsupported mode. please use CREATE INDEX ASYNC.';
 const SORT_ORDER = '0A000 specifying sort order not supported for index keys';
+const OPERATOR_CLASS = '0A000 opclass not supported for index keys';
+const CHAR = '54000 Datatype limit greater than 4096 bytes not supported for char';
+const VARCHAR = '54000 Datatype limit greater than 65535 bytes not supported for varchar';
+const sequenceType = (type: string): string =>
+  `0A000 datatype ${type} not supported, sequence type must be bigint`;
 const LOCKING = '0A000 locking clauses other than FOR UPDATE/FOR KEY SHARE are not supported';
 
 const unsupported = (node: string): string => `0A000 unsupported statement: ${node}`;
@@ -148,6 +153,34 @@ export const observed: readonly RefusedStatement[] = [
   ['SELECT pg_advisory_lock(1)', '0A000 function pg_advisory_lock not supported'],
   ['SELECT pg_catalog.pg_try_advisory_lock(1, 2)', '0A000 function pg_try_advisory_lock not supported'],
   ['CALL sys.wait_for_job((SELECT job_id FROM sys.jobs))', '0A000 cannot use subquery in CALL argument'],
+
+  // Observed by AWS's troubleshooting skill, 2026-10-01
+  ['CREATE INDEX ASYNC ON t (b varchar_pattern_ops)', OPERATOR_CLASS],
+  ['CREATE INDEX ASYNC ON t (id int8_ops)', OPERATOR_CLASS],
+  ['CREATE INDEX ASYNC ON t (a, lower(b) text_ops NULLS FIRST)', OPERATOR_CLASS],
+  ['CREATE INDEX ASYNC ON t (b public.gin_trgm_ops)', OPERATOR_CLASS],
+  ['CREATE PROCEDURE p() LANGUAGE sql AS $$ SELECT 1 $$', '0A000 PROCEDURE is not supported'],
+  ['ALTER TABLE t ALTER a SET STATISTICS 50', alterTable('ALTER COLUMN ... SET STATISTICS')],
+  [
+    'ALTER STATISTICS s SET STATISTICS 101',
+    '22023 statistics target 101 exceeds maximum allowed value of 100',
+  ],
+  [`CREATE TABLE t (${columns(257)})`, '54011 tables can have at most 255 columns'],
+  [
+    `CREATE TABLE t (${columns(257)}, PRIMARY KEY (c0))`,
+    '54011 cannot use more than 256 columns in an index',
+  ],
+  [
+    `CREATE TABLE t (id int PRIMARY KEY, ${columns(256)})`,
+    '54011 cannot use more than 256 columns in an index',
+  ],
+  ['CREATE TABLE t (a char(4097))', CHAR],
+  ['ALTER TABLE t ADD COLUMN a character(5000)', CHAR],
+  ['CREATE DOMAIN d AS bpchar(5000)', CHAR],
+  ['CREATE TABLE t (a varchar(65536))', VARCHAR],
+  ['ALTER TABLE t ADD a national character varying(70000)', VARCHAR],
+  ['CREATE DOMAIN d varchar(100000)', VARCHAR],
+  [`CREATE VIEW v AS SELECT '${'x'.repeat(140_000)}' AS a`, '54000 view definition too large'],
 ];
 
 /** Refused for certain, or not in the grammar that a cluster accepted; the wording follows that of its kind. */
@@ -179,7 +212,6 @@ export const derived: readonly RefusedStatement[] = [
   ['CREATE TABLE t (a int) WITH (fillfactor = 70)', '0A000 WITH clause not supported for CREATE TABLE'],
   ['CREATE TABLE t (a int) ON COMMIT DELETE ROWS', '0A000 ON COMMIT clause not supported for CREATE TABLE'],
   ['CREATE TABLE t (a int) TABLESPACE s', '0A000 TABLESPACE clause not supported for CREATE TABLE'],
-  [`CREATE TABLE t (${columns(256)})`, '54011 tables can have at most 255 columns'],
   ['CREATE TABLE t (a text COLLATE "C")', '0A000 COLLATE clause not supported for CREATE TABLE'],
   ['ALTER TABLE t ADD a text COLLATE "C"', '0A000 COLLATE clause not supported for ALTER TABLE'],
   ['CREATE TABLE t (a text COMPRESSION pglz)', '0A000 COMPRESSION clause not supported for CREATE TABLE'],
@@ -235,7 +267,50 @@ export const derived: readonly RefusedStatement[] = [
     '0A000 ALTER SEQUENCE is not supported with this cache size. ' +
       'please define CACHE greater than or equal to 65536 or equal to 1',
   ],
-  ['CREATE PROCEDURE p() LANGUAGE sql AS $$ SELECT 1 $$', '0A000 CREATE PROCEDURE not supported'],
+  ['CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$ TRUNCATE t $$', unsupported('Truncate')],
+  [
+    "CREATE OR REPLACE FUNCTION f() RETURNS int AS 'SELECT 1; SELECT pg_advisory_xact_lock(1); SELECT 2' LANGUAGE sql",
+    '0A000 function pg_advisory_xact_lock not supported',
+  ],
+  [
+    "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SET statement_timeout = 0'",
+    parameter('statement_timeout'),
+  ],
+  ["CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'CREATE TABLE t (a text[])'", datatype('text[]')],
+  ["CREATE FUNCTION f() RETURNS int LANGUAGE sql SET work_mem = '1MB' RETURN 1", parameter('work_mem')],
+  [
+    'CREATE FUNCTION f() RETURNS bool LANGUAGE sql BEGIN ATOMIC SELECT pg_try_advisory_lock(1); END',
+    '0A000 function pg_try_advisory_lock not supported',
+  ],
+  [
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1 FROM t async'",
+    '42601 syntax error at or near "async"',
+  ],
+  ['SELECT 1 AS a INTO t', unsupported('CreateTableAs')],
+  ['SELECT * INTO TEMP t FROM u', unsupported('CreateTableAs')],
+  ['WITH c AS (SELECT 1) SELECT * INTO UNLOGGED TABLE t FROM c UNION SELECT 2', unsupported('CreateTableAs')],
+  ['CREATE SEQUENCE s AS integer CACHE 1', sequenceType('integer')],
+  ['CREATE SEQUENCE s AS int2 START 5 CACHE 65536', sequenceType('smallint')],
+  ['ALTER SEQUENCE s AS smallint', sequenceType('smallint')],
+  ['CREATE DOMAIN tags AS text[]', datatype('text[]')],
+  ['CREATE DOMAIN address AS inet', datatype('inet')],
+  ['CREATE DOMAIN d AS text COLLATE "C"', '0A000 COLLATE clause not supported for CREATE DOMAIN'],
+  ['ALTER FOREIGN TABLE t RENAME COLUMN a TO b', '0A000 unsupported object in RENAME statement'],
+  ['ALTER MATERIALIZED VIEW v RENAME a TO b', '0A000 unsupported object in RENAME statement'],
+  ['ANALYZE', '0A000 unsupported ANALYZE statement'],
+  ['ANALYZE VERBOSE t', '0A000 unsupported ANALYZE statement'],
+  ['ANALYZE (SKIP_LOCKED) t', '0A000 unsupported ANALYZE statement'],
+  ['CREATE ROLE r NOLOGIN', '0A000 NOLOGIN not supported for CREATE ROLE'],
+  ['CREATE ROLE r LOGIN NOINHERIT', '0A000 NOINHERIT not supported for CREATE ROLE'],
+  ['ALTER ROLE r NOLOGIN', '0A000 NOLOGIN not supported for ALTER ROLE'],
+  ['ALTER GROUP g ADD USER u', '0A000 ALTER GROUP not supported'],
+  ['ALTER GROUP g DROP USER u', '0A000 ALTER GROUP not supported'],
+  ['GRANT r TO u GRANTED BY CURRENT_USER', '0A000 GRANTED BY not supported for GRANT'],
+  ['REVOKE r FROM u GRANTED BY x', '0A000 GRANTED BY not supported for REVOKE'],
+  ['GRANT SELECT ON t TO u GRANTED BY x', '0A000 GRANTED BY not supported for GRANT'],
+  ['REVOKE r FROM u CASCADE', '0A000 CASCADE not supported for REVOKE'],
+  ['CREATE SCHEMA s AUTHORIZATION r', '0A000 AUTHORIZATION not supported for CREATE SCHEMA'],
+  ['CREATE SCHEMA AUTHORIZATION r', '0A000 AUTHORIZATION not supported for CREATE SCHEMA'],
   [
     "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'l'",
     '0A000 CREATE FUNCTION with language c not supported',

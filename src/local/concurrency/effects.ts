@@ -16,7 +16,7 @@ export interface Effects {
 /** Statements come from a cache, and so do their effects. */
 const known = new WeakMap<Statement, Effects>();
 
-/** What a statement does to data, CTEs and EXPLAIN ANALYZE included. */
+/** What a statement does to data, CTEs, EXPLAIN ANALYZE and the functions that it calls included. */
 export function effectsOf(statement: Statement): Effects {
   let effects = known.get(statement);
   if (!effects) {
@@ -26,7 +26,7 @@ export function effectsOf(statement: Statement): Effects {
   return effects;
 }
 
-function readEffects({ node, tree, kind, targets }: Statement): Effects {
+function readEffects({ node, tree, kind, targets, calls = [] }: Statement): Effects {
   const sets = new Set<string>();
   let inserts = kind === 'copy' && targets.length > 0;
   let upserts = false;
@@ -55,5 +55,12 @@ function readEffects({ node, tree, kind, targets }: Statement): Effects {
     }
     return true;
   });
+  for (const called of calls) {
+    const effects = effectsOf(called);
+    inserts ||= effects.inserts;
+    upserts ||= effects.upserts;
+    deletes ||= effects.deletes;
+    for (const column of effects.sets) sets.add(column);
+  }
   return { inserts, upserts, deletes, sets, callsFunction };
 }

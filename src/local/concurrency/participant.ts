@@ -7,7 +7,7 @@ import { BackendError } from '../session/backend-link';
 import type { BackendLink, Outcome, Step } from '../session/backend-link';
 import { bind, close, execute, parse, textValues } from '../wire/client-messages';
 import type { Message } from '../wire/message-buffer';
-import { int16 } from '../wire/server-messages';
+import { count } from '../wire/server-messages';
 import type { Concurrency, SharedRow } from './concurrency';
 import { effectsOf } from './effects';
 import type { Effects } from './effects';
@@ -87,8 +87,6 @@ const PORTAL = 'dsql$control';
  *   flushed but not synchronized: whoever waits for it gives way after half a second, and has lost.
  * - Tables of more than 64 MB in all are not copied: a transaction that has lost on them is told so by its next
  *   statement.
- * - A statement that writes from inside a function is not known to write: what it displaces is still put right, but it
- *   is no reason for OC001.
  * - INSERT of a key that a concurrent transaction has deleted and committed loses at COMMIT; that a cluster answers so
  *   is an assumption.
  */
@@ -749,7 +747,7 @@ export class Participant {
     if (!statement) return undefined;
     const source = {
       text: Buffer.from(statement.text),
-      parameterTypes: int16(0),
+      parameterTypes: count(0),
       values: textValues([]),
       maxRows: 0,
     };

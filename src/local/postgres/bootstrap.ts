@@ -120,20 +120,26 @@ BEGIN
     || translate(substr(digits, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab') || substr(digits, 18))::uuid;
 END $$;
 
--- Advisory locks are refused wherever they are called, as in the body of a function: nobody would send away who holds
--- one, since a session may hold it outside of any transaction.
+-- A cluster has no advisory locks (reported, 2026-08), wherever they are called from.
 DO $$
 DECLARE
-  locking record;
+  lock_function record;
 BEGIN
-  FOR locking IN SELECT oid::regprocedure AS signature, proname, prorettype::regtype AS returns,
-                        pg_catalog.pg_get_function_identity_arguments(oid) AS arguments
-                   FROM pg_catalog.pg_proc WHERE proname ~ '^pg_(try_)?advisory_' LOOP
-    EXECUTE format('ALTER FUNCTION %s SET SCHEMA ${INTERNAL_SCHEMA}', locking.signature);
-    EXECUTE format('REVOKE ALL ON FUNCTION ${INTERNAL_SCHEMA}.%I(%s) FROM PUBLIC', locking.proname, locking.arguments);
-    EXECUTE format('CREATE FUNCTION pg_catalog.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L', locking.proname,
-      locking.arguments, locking.returns, format(
-        'BEGIN RAISE feature_not_supported USING MESSAGE = %L; END', format('function %s not supported', locking.proname)));
+  FOR lock_function IN
+    SELECT proname AS name, pg_get_function_identity_arguments(oid) AS arguments, pg_get_function_result(oid) AS result
+      FROM pg_catalog.pg_proc
+     WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ '^pg_(try_)?advisory_'
+  LOOP
+    -- PostgreSQL finds its own by OID, so that they cannot be replaced in place.
+    EXECUTE format('ALTER FUNCTION pg_catalog.%1$I(%2$s) SET SCHEMA ${INTERNAL_SCHEMA}',
+      lock_function.name, lock_function.arguments);
+    EXECUTE format('REVOKE ALL ON FUNCTION ${INTERNAL_SCHEMA}.%1$I(%2$s) FROM PUBLIC',
+      lock_function.name, lock_function.arguments);
+    EXECUTE format(
+      'CREATE FUNCTION pg_catalog.%I(%s) RETURNS %s LANGUAGE plpgsql VOLATILE AS %L',
+      lock_function.name, lock_function.arguments, lock_function.result,
+      format('BEGIN RAISE feature_not_supported USING MESSAGE = %L; END',
+        'function ' || lock_function.name || ' not supported'));
   END LOOP;
 END $$;
 

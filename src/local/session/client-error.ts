@@ -32,8 +32,13 @@ export class SessionEndedError extends Error {
   }
 }
 
-/** PostgreSQL's own limit of a key is above DSQL's. */
-const KEY_TOO_LARGE = /^index row (?:size|requires) \d+/;
+/** What PostgreSQL says of limits of its own, and the rules whose words DSQL uses. */
+const LIMITS: readonly (readonly [pattern: RegExp, rule: string])[] = [
+  // PostgreSQL's own limit of a key is above DSQL's.
+  [/^index row (?:size|requires) \d+/, 'key-size'],
+  [/^temporary file size exceeds temp_file_limit/, 'temporary-space'],
+];
+const NO_ORDER = /^data type (.+) has no default operator class for access method "btree"/;
 
 /** Conflicts as PostgreSQL reports them: a snapshot that is too old, and a deadlock, which DSQL cannot have. */
 const CONFLICT_STATES: ReadonlySet<string> = new Set(['40001', '40P01']);
@@ -53,11 +58,14 @@ export function translateError(
 ): Buffer {
   const isOurs = fields.get('M') === SCHEMA_CONFLICT.message;
   if (CONFLICT_STATES.has(fields.get('C') ?? '') && !isOurs) return refusalResponse(DATA_CONFLICT);
-  if (KEY_TOO_LARGE.test(fields.get('M') ?? '')) return refusalResponse(refusalOf('key-size'));
+  const message = fields.get('M') ?? '';
+  const limit = LIMITS.find(([pattern]) => pattern.test(message));
+  if (limit) return refusalResponse(refusalOf(limit[1]));
+  const type = NO_ORDER.exec(message)?.[1];
+  if (type !== undefined) return refusalResponse(refusalOf('key-type', { type }));
   const reported = new Map(fields);
   const position = Number(fields.get('P'));
   if (clientPosition && position) reported.set('P', String(clientPosition(position)));
-  const message = fields.get('M');
   if (message) reported.set('M', message.replace('access method "btree"', 'access method "btree_index"'));
   return fieldsMessage('E', reported);
 }

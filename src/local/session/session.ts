@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { parseQuery, positionInQuery } from '../../sql';
-import type { Statement } from '../../sql';
+import type { QuerySyntaxError, Refusal, Statement } from '../../sql';
 import { isOver } from '../connection-limits';
 import type { FaultInjector } from '../faults';
 import type { Concurrency } from '../concurrency/concurrency';
@@ -29,7 +29,7 @@ import {
   emptyQueryResponse,
   errorResponse,
   fieldsMessage,
-  int16,
+  count,
   parameterStatus,
   rowDescription,
 } from '../wire/server-messages';
@@ -42,6 +42,7 @@ import type { Unit } from './client-input';
 import { readQueryText } from './query-text';
 import { keptSetting, SERVER_VERSION } from './reported-settings';
 import { textForBackend } from './own-statements';
+import { genericPlanText, strayParameter } from './parameters';
 import { isRefusal, StatementBook } from './statement-book';
 import { StatementRunner } from './statement-runner';
 
@@ -61,9 +62,10 @@ export interface SessionParts {
 
 /** How long a client may go on sending after its session has ended. */
 const LINGER_MS = 5000;
+const SYNTAX_ERROR = '42601';
 
 /** The parameters of a simple Query, which has none, in a Parse and in a Bind. */
-const NO_PARAMETERS = int16(0);
+const NO_PARAMETERS = count(0);
 const NO_VALUES = textValues([]);
 
 /**
@@ -293,11 +295,8 @@ export class Session {
     const request = readParse(body);
     const { text, encode } = readQueryText(request.text, this.#link.parameters.get('client_encoding'));
     const { statements, error, text: adapted } = parseQuery(text);
-    if (error?.ownWords) {
-      await this.#runner.refuse(
-        { rule: 'syntax', sqlstate: '42601', message: error.message },
-        error.position,
-      );
+    if (error && (error.ownWords || error.sqlstate !== SYNTAX_ERROR)) {
+      await this.#runner.refuse(unreadable(error), error.position);
       return;
     }
     const [statement] = statements;
@@ -371,11 +370,12 @@ export class Session {
       await this.#runner.refuse(portal);
       return undefined;
     }
-    const { statement, text, parameterTypes } = portal.prepared;
-    if (!statement) {
+    const { statement: parsed, text, parameterTypes } = portal.prepared;
+    if (!parsed) {
       this.#runner.relay(bytes, 'I');
       return undefined;
     }
+    const statement = await this.#runner.resolve(parsed);
     const source = { text, parameterTypes, values: portal.values, maxRows };
     return this.#runner.execute({ statement, bytes, source, portal, simple: false, last });
   }
@@ -392,15 +392,13 @@ export class Session {
       await this.#runner.flush();
     }
     if (error && !this.#runner.skipping) {
-      await this.#runner.refuse(
-        { rule: 'syntax', sqlstate: '42601', message: error.message },
-        error.position,
-      );
+      await this.#runner.refuse(unreadable(error), error.position);
     } else if (!error && statements.length === 0) {
       this.#answers.send(emptyQueryResponse);
     }
-    for (const [index, statement] of statements.entries()) {
+    for (const [index, parsed] of statements.entries()) {
       if (this.#runner.skipping) break;
+      const statement = await this.#runner.resolve(parsed);
       const last = index === statements.length - 1;
       const clientPosition = (position: number) => positionInQuery(text, statement, position);
       const refusal = await this.#runner.refusalOf(statement);
@@ -408,8 +406,20 @@ export class Session {
         await this.#runner.refuse(refusal, undefined, statement);
         break;
       }
+      const stray = strayParameter(statement);
+      const generic = stray && genericPlanText(statement);
+      if (stray && !generic) {
+        this.#runner.queue({
+          bytes: parse('', encode(stray.text)),
+          ends: '1',
+          clientPosition: (position) => clientPosition(stray.positionInStatement(position)),
+        });
+        await this.#runner.flush();
+        await this.#runner.refuse(stray.refusal, clientPosition(stray.position));
+        break;
+      }
       const source = {
-        text: encode(textForBackend(statement)),
+        text: encode(generic ?? textForBackend(statement)),
         parameterTypes: NO_PARAMETERS,
         values: NO_VALUES,
         maxRows: 0,
@@ -427,7 +437,7 @@ export class Session {
         },
       );
       await this.#runner.execute(
-        { statement, bytes: execute(''), source, simple: true, last },
+        { statement, bytes: execute(''), source, simple: true, last, ...(generic && { tag: 'EXPLAIN' }) },
         { admitted: true },
       );
     }
@@ -440,6 +450,11 @@ function fatalFields(error: unknown): { readonly sqlstate: string; readonly mess
   if (error instanceof SessionEndedError) return error.refusal;
   const sqlstate = error instanceof ProtocolViolationError ? '08P01' : 'XX000';
   return { sqlstate, message: error instanceof Error ? error.message : String(error) };
+}
+
+/** The answer to a text that cannot be read, where PostgreSQL has none. */
+function unreadable({ sqlstate, message }: QuerySyntaxError): Refusal {
+  return { rule: 'syntax', sqlstate, message };
 }
 
 /**

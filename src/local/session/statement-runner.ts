@@ -2,7 +2,7 @@ import type { Refusal, Statement } from '../../sql';
 import { checkBefore, refusalHolds } from '../catalogue-checks';
 import type { Ask } from '../catalogue-checks';
 import type { CommitEffect, FaultInjector } from '../faults';
-import { exceededSize, FEWEST_ROWS_OVER_LIMIT } from '../limits';
+import { exceededSize } from '../limits';
 import type { Limits, Watch } from '../limits';
 import type { LoggedStatement, StatementSource } from '../concurrency/logged-statement';
 import type { Participant } from '../concurrency/participant';
@@ -53,6 +53,8 @@ export interface Execution {
   readonly source: StatementSource;
   /** What the client executes, unless it came in a simple Query. */
   readonly portal?: Portal | undefined;
+  /** The command tag to answer with, where PostgreSQL's is that of a text of ours. */
+  readonly tag?: string;
   /** It came in a simple Query, which describes its result itself and is answered when it is committed. */
   readonly simple: boolean;
   /** Nothing but Sync follows in its unit. */
@@ -135,6 +137,11 @@ export class StatementRunner {
     return this.#status === 'E';
   }
 
+  /** The statement with what it does by way of functions. */
+  resolve(statement: Statement): Promise<Statement> | Statement {
+    return this.#limits.functions.resolve(statement, this.#transaction?.createdFunctions ?? []);
+  }
+
   /** Whether what the parser would have a statement refused with holds in this session now. */
   async isRefused(statement: Statement): Promise<boolean> {
     return statement.refusal !== undefined && refusalHolds(statement, this.#ask);
@@ -158,8 +165,8 @@ export class StatementRunner {
     }
     const fault = this.#faults.beforeStatement(statement);
     if (fault) return fault === 'cut' ? this.#cut() : fault;
-    if (statement.kind === 'commit' && this.#transaction.unmeasuredRows >= FEWEST_ROWS_OVER_LIMIT) {
-      return exceededSize(this.#ask, this.#transaction.tables);
+    if (statement.kind === 'commit' && this.#transaction.mayExceedSize && !this.#participant.isPrivate) {
+      return exceededSize(this.#ask, this.#transaction.tables, 'all');
     }
     return checkBefore(statement)?.(this.#ask);
   }
@@ -243,7 +250,9 @@ export class StatementRunner {
         case 'C':
           // Where something is left for us to do, it is complete only after that.
           if (own || watch) seen.complete = message;
-          else this.#completed(execution, readCstring(message.body).text, message.bytes);
+          else if (execution.tag === undefined)
+            this.#completed(execution, readCstring(message.body).text, message.bytes);
+          else this.#completed(execution, execution.tag, commandComplete(execution.tag));
           break;
         case 'D':
           this.#answers.send(reportedSetting(statement) ?? message.bytes);
@@ -330,8 +339,8 @@ export class StatementRunner {
     if (this.#overflowing) await this.#overflow();
   }
 
-  #completed({ statement, last }: Execution, tag: string, bytes: Buffer, rows?: number): void {
-    const overflow = this.#transaction?.executed(statement, tag, rows);
+  #completed({ statement, source, last }: Execution, tag: string, bytes: Buffer, rows?: number): void {
+    const overflow = this.#transaction?.executed(statement, tag, inputBytesOf(source), rows);
     if (overflow) {
       this.#answers.send(refusalResponse(overflow));
       this.#overflowing = true;
@@ -529,7 +538,10 @@ export class StatementRunner {
   }
 
   #endTransaction(status: TransactionStatus): void {
-    if (this.#transaction?.hasDdl) this.#limits.forget();
+    if (this.#transaction?.hasDdl) {
+      this.#limits.forget();
+      this.#limits.functions.forget(this.#transaction.createdFunctions.length > 0);
+    }
     this.#transaction = undefined;
     this.#status = status;
     this.#book.forgetPortals();

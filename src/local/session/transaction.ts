@@ -1,7 +1,9 @@
 import { MAX_ROWS, refusalOf } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
+import { changedRowsOf, mayExceedSize, writtenBy } from '../written';
+import type { Written } from '../written';
 
-/** AWS user guide, "Quotas and limits", 2026-09-15. */
+/** AWS's troubleshooting skill, 2026-10-01. */
 const MAX_AGE_MS = 300_000;
 
 /** One transaction of a client, explicit or implicit, and DSQL's rules about what it may hold. */
@@ -10,7 +12,9 @@ export class Transaction {
   #hasDdl = false;
   #hasDml = false;
   #rows = 0;
-  #updatedRows = 0;
+  #written: Written = { rows: 0, inputBytes: 0, copiedRows: 0 };
+  /** The CREATE FUNCTIONs that it executed. */
+  readonly createdFunctions: Statement[] = [];
   /** The tables that its statements wrote or locked. */
   readonly tables: TableName[] = [];
   /** Whether BEGIN was executed: it then lives until COMMIT or ROLLBACK, else until the end of its unit. */
@@ -25,15 +29,19 @@ export class Transaction {
     return this.#hasDdl;
   }
 
-  /** The number of rows it wrote that may be too large, which nobody has looked at. */
-  get unmeasuredRows(): number {
-    return this.#updatedRows;
+  /** Whether what it wrote may be too much in all. */
+  get mayExceedSize(): boolean {
+    return mayExceedSize(this.#written);
   }
 
   /** What speaks against running `statement` in this transaction now. */
   admit(statement: Statement, now: Date): Refusal | undefined {
     if (statement.kind === 'rollback') return undefined;
-    if (now.getTime() - this.#startedAt.getTime() > MAX_AGE_MS) return refusalOf('age-limit');
+    const ageMs = now.getTime() - this.#startedAt.getTime();
+    if (ageMs > MAX_AGE_MS) {
+      const detail = `Current transaction age ${Math.floor(ageMs / 1000)}s exceeds ${MAX_AGE_MS / 1000}s`;
+      return { ...refusalOf('age-limit'), detail };
+    }
     if (statement.kind === 'ddl') {
       if (this.#hasDdl) return refusalOf('multiple-ddl');
       if (this.#hasDml) return refusalOf('ddl-and-dml');
@@ -49,22 +57,28 @@ export class Transaction {
   /**
    * Counts what an executed statement changed.
    *
+   * @param inputBytes - how much the client sent for it
    * @param rows - how many rows that were, if the command tag does not tell: those of a foreign key's cascade and of a
    * data-modifying WITH are not in it
    * @returns what the statement must fail with in spite of having been executed
    */
-  executed(statement: Statement, tag: string, rows = changedRowsOf(tag)): Refusal | undefined {
+  executed(
+    statement: Statement,
+    tag: string,
+    inputBytes: number,
+    rows = changedRowsOf(tag),
+  ): Refusal | undefined {
+    if (statement.node === 'CreateFunctionStmt') this.createdFunctions.push(statement);
     if (!isDml(statement)) return undefined;
     this.#rows += rows;
-    if (statement.node === 'UpdateStmt') this.#updatedRows += rows;
+    const added = writtenBy(statement, rows, inputBytes);
+    this.#written = {
+      rows: this.#written.rows + added.rows,
+      inputBytes: this.#written.inputBytes + added.inputBytes,
+      copiedRows: this.#written.copiedRows + added.copiedRows,
+    };
     return this.#rows > MAX_ROWS ? refusalOf('row-limit') : undefined;
   }
-}
-
-/** How many rows a command tag tells of. */
-export function changedRowsOf(tag: string): number {
-  const match = /^(?:INSERT \d+|UPDATE|DELETE|COPY) (\d+)$/.exec(tag);
-  return match ? Number(match[1]) : 0;
 }
 
 /**

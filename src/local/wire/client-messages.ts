@@ -1,5 +1,5 @@
 import { ProtocolViolationError } from './message-buffer';
-import { cstring, int16, int32, message } from './server-messages';
+import { count, cstring, int32, message } from './server-messages';
 
 /** A client's Parse: a statement to be prepared. The text stays bytes, its encoding is the session's. */
 export interface ParseRequest {
@@ -41,9 +41,9 @@ export function readBind(body: Buffer): BindRequest {
   const portal = cursor.string();
   const statement = cursor.string();
   const values = cursor.rest();
-  cursor.skip(cursor.int16() * 2);
-  for (let left = cursor.int16(); left > 0; left--) cursor.skip(Math.max(cursor.int32(), 0));
-  const resultFormats = cursor.int16();
+  cursor.skip(cursor.count() * 2);
+  for (let left = cursor.count(); left > 0; left--) cursor.skip(Math.max(cursor.int32(), 0));
+  const resultFormats = cursor.count();
   return { portal, statement, values, binaryResult: resultFormats > 0 && cursor.int16() === 1 };
 }
 
@@ -65,7 +65,7 @@ export function readText(body: Buffer): Buffer {
   return new Cursor(body).stringBytes();
 }
 
-export function parse(name: string, text: Buffer, parameterTypes: Buffer = int16(0)): Buffer {
+export function parse(name: string, text: Buffer, parameterTypes: Buffer = count(0)): Buffer {
   return message('P', cstring(name), text, Buffer.of(0), parameterTypes);
 }
 
@@ -81,7 +81,7 @@ export function textValues(parameters: readonly (string | null)[]): Buffer {
     const bytes = Buffer.from(value);
     return [int32(bytes.length), bytes];
   });
-  return Buffer.concat([int16(0), int16(parameters.length), ...encoded, int16(0)]);
+  return Buffer.concat([count(0), count(parameters.length), ...encoded, count(0)]);
 }
 
 export function describe(target: 'S' | 'P', name: string): Buffer {
@@ -132,6 +132,11 @@ class Cursor {
     const bytes = this.body.subarray(this.#at, zero);
     this.#at = zero + 1;
     return bytes;
+  }
+
+  /** How many of something follow; it has no sign. */
+  count(): number {
+    return this.#take(2).readUInt16BE();
   }
 
   int16(): number {

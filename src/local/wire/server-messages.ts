@@ -39,6 +39,13 @@ export function int16(value: number): Buffer {
   return bytes;
 }
 
+/** A count: two bytes, network order. The protocol's counts have no sign and go up to 65,535. */
+export function count(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(value);
+  return bytes;
+}
+
 /** Four bytes, network order. */
 export function int32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
@@ -104,7 +111,7 @@ export function rowDescription(columns: readonly TextColumn[]): Buffer {
     int32(-1), // no type modifier
     int16(format),
   ]);
-  return message('T', int16(columns.length), ...described);
+  return message('T', count(columns.length), ...described);
 }
 
 export function dataRow(values: readonly (string | null)[]): Buffer {
@@ -113,7 +120,7 @@ export function dataRow(values: readonly (string | null)[]): Buffer {
     const bytes = Buffer.from(value);
     return [int32(bytes.length), bytes];
   });
-  return message('D', int16(values.length), ...encoded);
+  return message('D', count(values.length), ...encoded);
 }
 
 export const emptyQueryResponse = message('I');
@@ -150,7 +157,7 @@ export interface ResultColumn {
 export function readRowDescription(body: Buffer): ResultColumn[] {
   const columns: ResultColumn[] = [];
   let at = 2;
-  for (let left = body.readInt16BE(0); left > 0; left--) {
+  for (let left = body.readUInt16BE(0); left > 0; left--) {
     at = readCstring(body, at).end;
     columns.push({
       table: body.readUInt32BE(at),
@@ -171,7 +178,7 @@ export function readDataRow(body: Buffer): (string | null)[] {
 export function readRawDataRow(body: Buffer): (Buffer | null)[] {
   const values: (Buffer | null)[] = [];
   let at = 2;
-  for (let left = body.readInt16BE(0); left > 0; left--) {
+  for (let left = body.readUInt16BE(0); left > 0; left--) {
     const length = body.readInt32BE(at);
     at += 4;
     values.push(length < 0 ? null : body.subarray(at, at + length));

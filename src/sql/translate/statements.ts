@@ -38,7 +38,7 @@ export function sequence(
       ?.arg,
     'TypeName',
   );
-  if (/^int[24]$/.test(strings(type?.names).at(-1) ?? '')) {
+  if (/^int[24]$/.test(strings(type?.names).at(-1) ?? '') && context.isRefused('sequence-type')) {
     const at = source.indexAt(source.at(type?.location));
     edits.push({
       start: source.tokens[at]?.start ?? source.end,

@@ -79,7 +79,7 @@ export function translate(sql: string, options: TranslateOptions = {}): Translat
       end: sql.length,
       why: 'PostgreSQL reports a syntax error, and so does DSQL.',
       since: 'PostgreSQL 16 grammar',
-      sqlstate: '42601',
+      sqlstate: error.sqlstate,
       message: error.message,
     });
     return report.translation([], new Map());

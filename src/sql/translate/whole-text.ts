@@ -1,5 +1,6 @@
 import type { ColumnDef, CreateEnumStmt, FuncCall, TypeName } from 'libpg-query';
-import { parseQuery, utf16Offsets } from '../parse';
+import { parseQuery } from '../parse';
+import { utf16Offsets } from '../read-sources';
 import { asNode, strings, walk } from '../parse-tree';
 import type { NodeBody } from '../parse-tree';
 import { literal } from '../quoting';

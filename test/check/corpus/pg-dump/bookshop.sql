@@ -67,7 +67,7 @@ ALTER TABLE public.books OWNER TO shop;
 -- Name: books_id_seq; Type: SEQUENCE; Schema: public; Owner: shop
 --
 
-CREATE SEQUENCE public.books_id_seq
+CREATE SEQUENCE public.books_id_seq -- expect: sequence-type
     AS integer
     START WITH 1
     INCREMENT BY 1
