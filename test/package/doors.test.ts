@@ -66,6 +66,12 @@ describe('the packed package', () => {
     expect(help).toContain('start a local Aurora DSQL');
   });
 
+  it('can be run in its own repository once it is built', () => {
+    expect(run('npx', ['--no', '--', 'aurora-dsql-orm', '--help'], root)).toContain(
+      'start a local Aurora DSQL',
+    );
+  });
+
   it('checks scripts, entities and models, and exits as it documents', () => {
     writeFileSync(join(consumer, 'fine.sql'), 'CREATE TABLE t (id uuid PRIMARY KEY);');
     writeFileSync(join(consumer, 'refused.sql'), 'CREATE TABLE t (id serial PRIMARY KEY);');
