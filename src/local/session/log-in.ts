@@ -94,7 +94,7 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
   }
   let arn: string;
   try {
-    arn = authenticate(readText(password.body).toString(), user, gate, stream);
+    arn = await authenticate(readText(password.body).toString(), user, gate, stream);
     gate.onToken(true);
   } catch (error) {
     gate.onToken(false);
@@ -132,7 +132,7 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
  * Checks a token and gives the IAM role behind it. The messages are those of the troubleshooting guide (2026-09-15); the SQLSTATE of a refused token was
  * never recorded, 28000 is PostgreSQL's for this.
  */
-function authenticate(token: string, user: string, gate: Gate, stream: Duplex): string {
+async function authenticate(token: string, user: string, gate: Gate, stream: Duplex): Promise<string> {
   const [action, otherAction]: [TokenAction, TokenAction] =
     user === 'admin' ? ['DbConnectAdmin', 'DbConnect'] : ['DbConnect', 'DbConnectAdmin'];
   const verify = (signedFor: TokenAction) =>
@@ -144,7 +144,7 @@ function authenticate(token: string, user: string, gate: Gate, stream: Duplex): 
       now: gate.tokenClock(),
     });
   try {
-    return gate.credentials(verify(action).accessKeyId)?.arn ?? '';
+    return gate.credentials((await verify(action)).accessKeyId)?.arn ?? '';
   } catch (error) {
     if (!(error instanceof TokenRejectedError)) throw error;
     const failed: ErrorFields = {
@@ -154,7 +154,7 @@ function authenticate(token: string, user: string, gate: Gate, stream: Duplex): 
     if (error.reason !== 'action') throw refused(stream, failed, error);
     try {
       // Only whoever could have signed the right token is told that it was the wrong one.
-      verify(otherAction);
+      await verify(otherAction);
     } catch {
       throw refused(stream, failed, error);
     }
