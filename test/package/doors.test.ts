@@ -53,9 +53,7 @@ describe('the packed package', () => {
       );
     expect(loaded('/typeorm')).not.toMatch(/node_modules\/sequelize\/|libpg-query|\/dist\/local\//);
     expect(loaded('/sequelize')).not.toMatch(/node_modules\/typeorm\/|libpg-query|\/dist\/local\//);
-    expect(loaded('')).not.toMatch(
-      /node_modules\/(sequelize|typeorm)\/|credential-providers|\/dist\/local\//,
-    );
+    expect(loaded('')).not.toMatch(/node_modules\/(sequelize|typeorm)\/|credential-provider|\/dist\/local\//);
   });
 
   it('has a command line', () => {
@@ -117,6 +115,22 @@ describe('the packed package', () => {
       stdout: expect.stringMatching(/^data-source\.ts:7:36 {2}error {2}0A000: datatype inet/) as string,
     });
     expect(check('missing.sql')).toMatchObject({ status: 2 });
+  });
+
+  it('says how to install what checks modules, where that is not there', () => {
+    const jiti = join(consumer, 'node_modules/jiti');
+    rmSync(jiti);
+    const main = join(consumer, 'node_modules/aurora-dsql-orm/dist/cli/main.js');
+    writeFileSync(join(consumer, 'empty.cjs'), '');
+    const { status, stderr } = spawnSync(process.execPath, [main, 'check', 'empty.cjs'], {
+      cwd: consumer,
+      encoding: 'utf8',
+    });
+    symlinkSync(join(root, 'node_modules/jiti'), jiti);
+    expect({ status, stderr }).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('npm install --save-dev jiti@^2.7.0') as string,
+    });
   });
 
   it.each(['5.4.5', '6.0.3'])(
