@@ -16,6 +16,23 @@ const needLocalDsql = [
 ];
 const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 
+/** Files that choose their size by `test/form.ts`: `npm test` runs them short, `npm run test:long` long. */
+const inBothForms = [
+  '/test/local/(concurrency-model|concurrency-stress|fuzz)\\.test',
+  '/test/no-lost-writes/(bank|sequelize-programs)\\.test',
+  '/test/package/doors\\.test',
+  '/test/typeorm/no-lost-writes/entity-graphs\\.test',
+];
+
+/** Files that only `npm run test:long` runs. */
+const longOnly = ['/test/local/crowds\\.test'];
+
+/** What differs most between the lines of TypeORM; `npm run test:long` runs all the others on 0.3, too. */
+const shortOn03 = ['data-source', 'connections', 'transactions'].map(
+  (file) => `<rootDir>/test/typeorm/${file}.test.ts`,
+);
+const allOn03 = ['<rootDir>/test/typeorm/**/*.test.ts', '<rootDir>/test/no-lost-writes/bank.test.ts'];
+
 /** @type {import('jest').Config} */
 const shared = {
   testEnvironment: 'node',
@@ -25,31 +42,42 @@ const shared = {
     '^aurora-dsql-orm/sequelize/register$': '<rootDir>/src/sequelize/register.ts',
     '^aurora-dsql-orm/(local|typeorm|sequelize)$': '<rootDir>/src/$1/index.ts',
   },
-  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/build/', ...(onCluster ? needLocalDsql : [])],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],
 };
 
+const ignored = ['/node_modules/', '/dist/', '/build/', ...(onCluster ? needLocalDsql : [])];
+
+/** Puts another version in the place of a package, under the name of an alias among the development dependencies. */
+const inPlaceOf = (name, alias) => ({ [`^${name}$`]: alias, [`^${name}/(.*)$`]: `${alias}/$1` });
+
 /** @type {import('jest').Config} */
-module.exports = {
-  testTimeout: 60_000,
+const all = {
+  // Only what hangs comes to it, on however busy a machine.
+  testTimeout: 600_000,
   ...(onCluster && { maxWorkers: 1 }),
   collectCoverageFrom: ['src/**/*.ts'],
-  projects: [
-    {
-      ...shared,
-      displayName: 'aurora-dsql-orm',
-      testMatch: ['<rootDir>/test/**/*.test.ts'],
-    },
-    {
-      // The same TypeORM tests, and the bank, on the 0.3 line.
-      ...shared,
-      displayName: 'typeorm 0.3',
-      testMatch: ['<rootDir>/test/typeorm/**/*.test.ts', '<rootDir>/test/no-lost-writes/bank.test.ts'],
-      moduleNameMapper: {
-        ...shared.moduleNameMapper,
-        '^typeorm$': 'typeorm-0.3',
-        '^typeorm/(.*)$': 'typeorm-0.3/$1',
-      },
-    },
-  ],
 };
+
+/** @type {import('jest').Config} */
+const main = {
+  ...shared,
+  displayName: 'aurora-dsql-orm',
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testPathIgnorePatterns: [...ignored, ...longOnly],
+};
+
+/** @type {import('jest').Config} */
+const typeorm03 = {
+  ...shared,
+  displayName: 'typeorm 0.3',
+  testMatch: shortOn03,
+  testPathIgnorePatterns: ignored,
+  moduleNameMapper: { ...shared.moduleNameMapper, ...inPlaceOf('typeorm', 'typeorm-0.3') },
+};
+
+module.exports = { ...all, projects: [main, typeorm03] };
+
+// For jest.long.config.js and jest.peers.config.js; Jest itself reads no key that begins so.
+Object.defineProperty(module.exports, 'parts', {
+  value: { all, shared, main, typeorm03, ignored, inBothForms, longOnly, shortOn03, allOn03, inPlaceOf },
+});

@@ -22,6 +22,7 @@ import { applyEdits, fixLiteral, fixScript } from './fix';
 import type { Edit, Fix } from './fix';
 import { judge } from './judge';
 import { ModuleLoader } from './load-module';
+import { CheckError } from './check-error';
 import { readExports, runSequelizeMigration, TypeOrmMigrations } from './migrations';
 import type { Direction, Exports } from './migrations';
 import { isOurSequelize, isSequelize, modelDeclarations, recordModels } from './models';
@@ -82,7 +83,7 @@ const MIGRATION_TIMEOUT_MS = 60_000;
  * folder make is known to those after them, by the order of their names.
  *
  * @param paths - files and folders
- * @throws CheckError for a path that is not there
+ * @throws CheckError for a path that is not there, and where there are modules and no jiti to load them
  * @throws RangeError for an option that makes no sense
  */
 export async function check(paths: readonly string[], options: CheckOptions = {}): Promise<CheckReport> {
@@ -399,6 +400,7 @@ class CheckRun {
     try {
       await work();
     } catch (error) {
+      if (error instanceof CheckError) throw error;
       this.#failures.push({ file, message: error instanceof Error ? error.message : String(error) });
     }
   }

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { CheckOptions, CheckReport } from '../check';
-import type { Command } from './main';
+import type { Command } from './command';
 
 const usage = `Usage: aurora-dsql-orm check [options] [path ...]
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { Command } from './main';
+import type { Command } from './command';
 
 const usage = `Usage: aurora-dsql-orm local [options] [-- command ...]
 

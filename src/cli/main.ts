@@ -1,22 +1,7 @@
 #!/usr/bin/env node
 import { checkCommand } from './check-command';
+import type { Command } from './command';
 import { localCommand } from './local-command';
-
-/** One command of `npx aurora-dsql-orm`. */
-export interface Command {
-  /** A line for the overview. */
-  readonly summary: string;
-  /** What `--help` prints. */
-  readonly usage: string;
-  /**
-   * Runs it.
-   *
-   * @param args - what stands behind its name
-   * @returns the exit status
-   * @throws RangeError for an argument it cannot use, as `parseArgs` throws for one it does not know
-   */
-  run(args: readonly string[]): Promise<number>;
-}
 
 const commands: Readonly<Record<string, Command>> = { check: checkCommand, local: localCommand };
 

@@ -4,7 +4,8 @@ import { createSecureContext, rootCertificates, type SecureContext } from 'node:
 import { Client, type ClientConfig, type DatabaseError, type FieldDef, type Submittable } from 'pg';
 import { Description } from './description';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
-import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
+import type { ConnectionOptions } from './connection-options';
+import { resolveConnection, type ResolvedConnection } from './options';
 import { fakedClockHint } from './refused-connection';
 import type { WireConnection } from './outbox';
 import { Session, type ReportedStatus } from './session';

@@ -1,5 +1,5 @@
 import { ConfigurationError } from './errors';
-import type { ConnectionOptions } from './options';
+import type { ConnectionOptions } from './connection-options';
 
 const SCHEMES = new Set(['postgres:', 'postgresql:', 'dsql:']);
 

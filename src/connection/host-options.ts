@@ -1,5 +1,6 @@
 import { ConfigurationError } from './errors';
-import { unknownOption, type ConnectionOptions } from './options';
+import type { ConnectionOptions } from './connection-options';
+import { unknownOption } from './options';
 
 /** What is Aurora DSQL's own among the options of an ORM: the object `dsql` beside the ORM's own options. */
 export type DsqlOptions = Pick<

@@ -22,7 +22,8 @@ export { checkDsqlOptions, withTrustRoots, type DsqlOptions } from './host-optio
 export { lifetimeSecs } from './lifetime';
 export { oneConnectionPerWaiter } from './one-connection-per-waiter';
 export { openClient } from './open-client';
-export { resolveConnection, unknownOption, type ConnectionOptions, type ResolvedConnection } from './options';
+export type { ConnectionOptions } from './connection-options';
+export { resolveConnection, unknownOption, type ResolvedConnection } from './options';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { elapsedMs, sleep, systemTimeMs } from './real-time';
 export { refusalIn, type Refusal } from './refused-connection';

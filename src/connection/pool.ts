@@ -1,7 +1,8 @@
 import { Pool, type PoolClient, type PoolConfig, type QueryResult } from 'pg';
 import { DsqlClient, splitOptions, type DriverOptions } from './client';
 import { lifetimeSecs } from './lifetime';
-import { resolveConnection, type ConnectionOptions, type ResolvedConnection } from './options';
+import type { ConnectionOptions } from './connection-options';
+import { resolveConnection, type ResolvedConnection } from './options';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs, refusalIn } from './refused-connection';
 import { isSubmittable } from './transaction-query';

@@ -73,37 +73,41 @@ export function createTokenSigner({
   };
 }
 
-function credentialProvider(credentials: Credentials | undefined, profile: string | undefined) {
-  let resolve: Promise<() => Promise<Identity>> | undefined;
-  return async (): Promise<Identity> => {
-    resolve ??= memoisedProvider(credentials, profile);
-    return (await resolve)();
+/** Shares one resolution between all that wait for it, and keeps what it gave until it is about to expire. */
+function credentialProvider(
+  credentials: Credentials | undefined,
+  profile: string | undefined,
+): () => Promise<Identity> {
+  let source: Promise<Credentials> | undefined;
+  let resolved: Identity | undefined;
+  let pending: Promise<Identity> | undefined;
+
+  const resolve = async () => {
+    try {
+      source ??= credentials ? Promise.resolve(credentials) : defaultCredentials(profile);
+      const given = await source;
+      resolved = typeof given === 'function' ? await given() : given;
+      return resolved;
+    } finally {
+      pending = undefined;
+    }
+  };
+
+  return async () => {
+    if (resolved && !isAboutToExpire(resolved)) return resolved;
+    pending ??= resolve();
+    return pending;
   };
 }
 
-async function memoisedProvider(
-  credentials: Credentials | undefined,
-  profile: string | undefined,
-): Promise<() => Promise<Identity>> {
-  const { createIsIdentityExpiredFunction, doesIdentityRequireRefresh, memoizeIdentityProvider } =
-    await import('@smithy/core');
-  const source = credentials ?? (await providerOf(profile));
-  const provider = memoizeIdentityProvider(
-    source,
-    createIsIdentityExpiredFunction(REFRESH_MARGIN_MS),
-    doesIdentityRequireRefresh,
-  );
-  return provider as () => Promise<Identity>;
+function isAboutToExpire({ expiration }: Identity): boolean {
+  return expiration !== undefined && expiration.getTime() - Date.now() < REFRESH_MARGIN_MS;
 }
 
-/** The package with every provider is loaded only for a profile; the default chain reads AWS_PROFILE by itself. */
-async function providerOf(profile: string | undefined): Promise<Credentials> {
-  if (profile !== undefined) {
-    const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
-    return fromNodeProviderChain({ profile });
-  }
+/** The default chain; it reads AWS_PROFILE by itself where no profile is given. */
+async function defaultCredentials(profile: string | undefined): Promise<Credentials> {
   const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
-  return defaultProvider();
+  return defaultProvider(profile === undefined ? {} : { profile });
 }
 
 function reasonOf(error: unknown): TokenSigningReason {

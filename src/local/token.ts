@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { SignatureV4 } from '@smithy/signature-v4';
 
 /** The IAM action a token was signed for: `DbConnectAdmin` for the role `admin`, `DbConnect` for every other role. */
 export type TokenAction = 'DbConnect' | 'DbConnectAdmin';
@@ -63,7 +64,6 @@ export class TokenRejectedError extends Error {
 const MAX_TOKEN_LENGTH = 8192;
 const MAX_EXPIRES_SECS = 604_800;
 const MAX_CLOCK_SKEW_MS = 5 * 60_000;
-const EMPTY_BODY_SHA256 = sha256('');
 
 /**
  * Verifies a DSQL authentication token: a SigV4 presigned `GET https://<host>/?Action=…` without its `https://`
@@ -74,7 +74,7 @@ const EMPTY_BODY_SHA256 = sha256('');
  * @returns what the token says
  * @throws {@link TokenRejectedError} with its `reason`, for the first thing that is wrong
  */
-export function verifyToken(token: string, expected: TokenExpectations): VerifiedToken {
+export async function verifyToken(token: string, expected: TokenExpectations): Promise<VerifiedToken> {
   const { host, parameters } = parseToken(token);
   const parameter = (name: string) => parameters.get(name) ?? '';
 
@@ -124,8 +124,15 @@ export function verifyToken(token: string, expected: TokenExpectations): Verifie
   if (!sameText(parameter('X-Amz-Security-Token'), credentials.sessionToken ?? '')) {
     throw new TokenRejectedError('session token', 'X-Amz-Security-Token is not the one of this access key');
   }
-  const signature = sign({ host, parameters, timestamp, day, region, secret: credentials.secretAccessKey });
-  if (!sameText(parameter('X-Amz-Signature'), signature)) {
+  const signed = await presign(parameters, {
+    host,
+    region,
+    accessKeyId,
+    ...credentials,
+    now: signedAt,
+    expiresSecs,
+  });
+  if (!sameText(parameter('X-Amz-Signature'), signed.get('X-Amz-Signature') ?? '')) {
     throw new TokenRejectedError('signature', 'X-Amz-Signature is not the signature of this token');
   }
   return { accessKeyId, action: expected.action, signedAt, expiresAt };
@@ -144,21 +151,10 @@ export interface TokenRequest {
 }
 
 /** Signs a token that {@link verifyToken} accepts, as the AWS SDK would at that time. */
-export function signToken(request: TokenRequest): string {
-  const { host, region, action, accessKeyId, secretAccessKey: secret, now, expiresSecs } = request;
-  const timestamp = timestampOf(now);
-  const day = timestamp.slice(0, 8);
-  const parameters = new Map([
-    ['Action', action],
-    ['X-Amz-Algorithm', 'AWS4-HMAC-SHA256'],
-    ['X-Amz-Credential', `${accessKeyId}/${day}/${region}/dsql/aws4_request`],
-    ['X-Amz-Date', timestamp],
-    ['X-Amz-Expires', String(expiresSecs)],
-    ['X-Amz-SignedHeaders', 'host'],
-  ]);
-  parameters.set('X-Amz-Signature', sign({ host, parameters, timestamp, day, region, secret }));
-  const query = [...parameters].map((pair) => pair.map(encode).join('='));
-  return `${host}/?${query.join('&')}`;
+export async function signToken(request: TokenRequest): Promise<string> {
+  const signed = await presign(new Map([['Action', request.action]]), request);
+  const query = [...signed].map((pair) => pair.map(encodeURIComponent).join('='));
+  return `${request.host}/?${query.join('&')}`;
 }
 
 function parseToken(token: string): { host: string; parameters: ReadonlyMap<string, string> } {
@@ -198,52 +194,58 @@ function parseTimestamp(timestamp: string): Date | undefined {
   return !Number.isNaN(time.getTime()) && time.toISOString() === iso ? time : undefined;
 }
 
-/** The SigV4 signature, in hexadecimal, that a presigned request with these parameters must carry. */
-function sign(request: {
-  host: string;
-  parameters: ReadonlyMap<string, string>;
-  timestamp: string;
-  day: string;
-  region: string;
-  secret: string;
-}): string {
-  const query = [...request.parameters]
-    .filter(([name]) => name !== 'X-Amz-Signature')
-    .map(([name, value]): [string, string] => [encode(name), encode(value)])
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map((pair) => pair.join('='))
-    .join('&');
-  const canonicalRequest = ['GET', '/', query, `host:${request.host}`, '', 'host', EMPTY_BODY_SHA256].join(
-    '\n',
+/** Gives these parameters of a query those that sign it, in place of their own. */
+async function presign(
+  parameters: ReadonlyMap<string, string>,
+  { host, region, now, expiresSecs, ...credentials }: Omit<TokenRequest, 'action'> & SigningCredentials,
+): Promise<ReadonlyMap<string, string>> {
+  const unsigned = [...parameters].filter(([name]) => name !== 'X-Amz-Signature');
+  const signer = new SignatureV4({ service: 'dsql', region, credentials, sha256: Sha256 });
+  const { query } = await signer.presign(
+    {
+      method: 'GET',
+      protocol: 'https:',
+      hostname: host,
+      path: '/',
+      query: Object.fromEntries(unsigned),
+      headers: { host },
+    },
+    { signingDate: now, expiresIn: expiresSecs },
   );
-  const scope = `${request.day}/${request.region}/dsql/aws4_request`;
-  const stringToSign = ['AWS4-HMAC-SHA256', request.timestamp, scope, sha256(canonicalRequest)].join('\n');
-  const key = [request.day, request.region, 'dsql', 'aws4_request'].reduce<Buffer>(
-    hmac,
-    Buffer.from(`AWS4${request.secret}`),
-  );
-  return hmac(key, stringToSign).toString('hex');
+  return new Map(Object.entries(query as Readonly<Record<string, string>>));
 }
 
-function hmac(key: Buffer, data: string): Buffer {
-  return createHmac('sha256', key).update(data).digest();
+/** Node's SHA-256, or an HMAC of it, in the form that the signer takes. */
+class Sha256 {
+  readonly #hash: { update(data: Uint8Array): unknown; digest(): Uint8Array };
+
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', keyOf(secret));
+  }
+
+  update(data: Uint8Array): void {
+    this.#hash.update(data);
+  }
+
+  digest(): Promise<Uint8Array> {
+    return Promise.resolve(this.#hash.digest());
+  }
 }
 
-function sha256(data: string): string {
-  return createHash('sha256').update(data).digest('hex');
+function keyOf(secret: string | ArrayBuffer | ArrayBufferView): string | Uint8Array {
+  if (typeof secret === 'string') return secret;
+  return ArrayBuffer.isView(secret)
+    ? new Uint8Array(secret.buffer, secret.byteOffset, secret.byteLength)
+    : new Uint8Array(secret);
 }
 
 /** Compares in a time that does not tell where two texts differ. */
 function sameText(a: string, b: string): boolean {
-  return timingSafeEqual(Buffer.from(sha256(a)), Buffer.from(sha256(b)));
+  return timingSafeEqual(sha256(a), sha256(b));
 }
 
-/** RFC 3986 percent encoding as SigV4 wants it: everything but letters, digits and `-._~`. */
-function encode(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }
 
 function decode(text: string): string | undefined {

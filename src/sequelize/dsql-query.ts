@@ -2,10 +2,16 @@ import { EmptyResultError, QueryTypes, UniqueConstraintError, type Model, type T
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
 import { fieldsOf, type DsqlClient } from '../connection';
 import type { CommitProgress } from './commit-transaction';
-import type { DsqlDialect } from './dsql-dialect';
+import type { CatalogueReader, NumberKeys } from '../schema';
 import { findDuplicateKey } from './duplicate-key';
 import { addExplanation } from './refusal-explanation';
 import { readWholeNumbers, type ReadModel } from './whole-numbers';
+
+/** The parts of the dialect that a query uses. */
+interface KeyReader {
+  readonly numberKeys: NumberKeys;
+  readonly catalogue: CatalogueReader;
+}
 
 /** Sequelize's PostgreSQL query, on Aurora DSQL. */
 export class DsqlQuery extends PostgresQuery {
@@ -55,7 +61,7 @@ export class DsqlQuery extends PostgresQuery {
 
   /** The statement is done, so nothing that goes wrong here may look like a failure of it: the keys stay texts. */
   async #readRaw(result: unknown): Promise<void> {
-    const { numberKeys, catalogue } = this.sequelize.dialect as DsqlDialect;
+    const { numberKeys, catalogue } = this.sequelize.dialect as KeyReader;
     const [first] = Array.isArray(result) ? (result as unknown[]) : [];
     const fields = this.#fields ?? fieldsOf(first);
     const rows = [this.#fields === undefined ? first : result].flat().filter(isRow);

@@ -10,7 +10,7 @@ export { runInTransaction } from './run-in-transaction';
 export { isStaleInstanceError, StaleInstanceError } from './stale-instance-error';
 export { transactionCounters } from './transaction-counters';
 export type { SequelizeTransactionOptions } from './transaction-options';
-export * from '../schema/orm-door';
+export * from '../schema/shared-exports';
 export type { ConnectionOptions, DsqlOptions } from '../connection';
 export {
   BatchesError,

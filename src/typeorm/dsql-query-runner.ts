@@ -33,7 +33,7 @@ import { asNumbers, type ReadCatalogue } from '../schema';
 import { summarizeText } from '../sql';
 import { ReusedIdentityKeys } from './reused-identity-keys';
 import { clearTable } from './clear-table';
-import type { DsqlDriver } from './dsql-driver';
+import type { DsqlDriverParts } from './dsql-driver-parts';
 import { adaptOverlaps } from './jsonb-array';
 import { MigrationSteps } from './migration-steps';
 import { appendToMessage, withExplanation } from './refusal-explanation';
@@ -61,7 +61,7 @@ const LABEL_LENGTH = 200;
  * `startTransaction` nothing is run again; its COMMIT fails when it did not commit.
  */
 export class DsqlQueryRunner extends SchemaQueryRunner {
-  declare driver: DsqlDriver;
+  declare driver: DsqlDriverParts;
   readonly #readCatalogue: ReadCatalogue = (sql) => this.driver.catalogue.read(sql, this.#client);
   #isCommitted = false;
   #isEnding = false;
@@ -77,7 +77,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   /** The records of migrations in the open transaction, where nothing else was written in it. */
   #records: Statement[] | undefined;
 
-  constructor(driver: DsqlDriver, mode: ReplicationMode) {
+  constructor(driver: DsqlDriverParts, mode: ReplicationMode) {
     super(driver, mode);
     this.broadcaster = new RememberingBroadcaster(this);
   }

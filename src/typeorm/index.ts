@@ -5,7 +5,7 @@ export type { DsqlDataSourceOptions, DsqlReplicationEndpoint } from './options';
 export { runInTransaction } from './run-in-transaction';
 export { isStaleEntityError, StaleEntityError } from './stale-entity-error';
 export { transactionCounters } from './transactions';
-export * from '../schema/orm-door';
+export * from '../schema/shared-exports';
 export type { DsqlOptions } from '../connection';
 export {
   BatchesError,

@@ -26,7 +26,7 @@ beforeAll(async () => {
   server = createShopServer(sequelize).listen(0);
   await once(server, 'listening');
   customers = (await get('/customers')) as typeof customers;
-}, 60_000);
+});
 afterAll(() => {
   server.close();
 });
@@ -54,7 +54,7 @@ it('sells what there is to many customers at once, and no more', async () => {
   expect(await Order.count()).toBe(statuses.filter((status) => status === 201).length);
   expect((await OrderLine.sum('quantity')) + (await Product.sum('stock'))).toBe(stock);
   expect(transactionCounters(sequelize).conflicts).toBeGreaterThan(0);
-}, 60_000);
+});
 
 it('shows an order with its customer and its products', async () => {
   const [customer] = customers;
@@ -86,4 +86,4 @@ it('can be taken down again', async () => {
   }
   const [tables] = await sequelize.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
   expect(tables).toStrictEqual([{ tablename: 'SequelizeMeta' }]);
-}, 60_000);
+});

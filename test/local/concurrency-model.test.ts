@@ -1,14 +1,17 @@
 import fc from 'fast-check';
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
+import { byForm } from '../form';
+import { useStoppable } from '../stoppable';
 import { schedule, ScheduleRunner } from './conflict-schedule';
 
-const SCHEDULES = Number(process.env.CONFLICT_SCHEDULES ?? 400);
+const SCHEDULES = byForm({ short: 100, long: 400, soak: 2_000 });
 const SEED = Number(process.env.CONFLICT_SEED ?? 20260915);
 
 describe('concurrent transactions of the local DSQL', () => {
   let local: LocalDsql;
   let runner: ScheduleRunner;
+  const stoppable = useStoppable();
 
   beforeAll(async () => {
     local = await startLocalDsql();
@@ -20,16 +23,15 @@ describe('concurrent transactions of the local DSQL', () => {
     await local.stop();
   });
 
-  it(
-    'answer and end as the documented rules say',
-    async () => {
-      await fc.assert(
+  it('answer and end as the documented rules say', async () => {
+    await stoppable((signal) =>
+      fc.assert(
         fc.asyncProperty(schedule, async (steps) => {
+          signal.throwIfAborted();
           expect(await runner.firstDifference(steps)).toBeUndefined();
         }),
         { seed: SEED, numRuns: SCHEDULES },
-      );
-    },
-    60_000 + SCHEDULES * 500,
-  );
+      ),
+    );
+  });
 });

@@ -1,10 +1,12 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client } from 'pg';
+import { byForm } from '../form';
+import { useStoppable } from '../stoppable';
 import { connect, withClient } from './local-client';
 
-/** How long to go on; a soak takes a minute or more. */
-const SECONDS = Number(process.env.STRESS_SECONDS ?? 5);
+/** How long to go on. */
+const SECONDS = byForm({ short: 4, long: 20, soak: 60 });
 const WORKERS = 16;
 const ACCOUNTS = 40;
 const OPENING_BALANCE = 1000;
@@ -24,6 +26,7 @@ interface Outcomes {
 
 describe('many workers on the local DSQL', () => {
   let local: LocalDsql;
+  const stoppable = useStoppable();
 
   beforeAll(async () => {
     local = await startLocalDsql();
@@ -42,41 +45,38 @@ describe('many workers on the local DSQL', () => {
   });
   afterAll(() => local.stop());
 
-  it.each(['without', 'with'] as const)(
-    'lose and invent nothing %s faults',
-    async (faults) => {
-      if (faults === 'with') {
-        local.faults.failCommit({ error: 'OC000', share: 0.02, seed: 1 });
-        local.faults.failCommit({ error: 'OC001', share: 0.02, seed: 2 });
-        local.faults.failCommit({ error: 'XX000', share: 0.02, seed: 3 });
-        local.faults.failCommit({ error: 'XX000', committed: true, share: 0.02, seed: 4 });
-        local.faults.failStatement({ error: 'OC000', share: 0.005, seed: 5 });
-        local.faults.cutConnection({ at: 'statement', share: 0.002, seed: 6 });
-        local.faults.cutConnection({ at: 'before commit', share: 0.005, seed: 7 });
-        local.faults.cutConnection({ at: 'after commit', share: 0.005, seed: 8 });
-      }
-      const countedBefore = await counters();
-      const outcomes: Outcomes = {
-        committed: [],
-        failed: [],
-        unknown: [],
-        counted: 0,
-        uncounted: 0,
-        conflicts: 0,
-        surprises: [],
-      };
-      const end = Date.now() + (SECONDS * 1000) / 2;
-      await Promise.all(
-        Array.from({ length: WORKERS }, (_, worker) => work(worker, () => Date.now() < end, outcomes)),
-      );
-      local.faults.clear();
-      const counted = (await counters()) - countedBefore;
-      expect(counted).toBeGreaterThanOrEqual(outcomes.counted);
-      expect(counted).toBeLessThanOrEqual(outcomes.counted + outcomes.uncounted);
-      await expectConsistent(outcomes);
-    },
-    SECONDS * 1000 + 60_000,
-  );
+  it.each(['without', 'with'] as const)('lose and invent nothing %s faults', async (faults) => {
+    if (faults === 'with') {
+      local.faults.failCommit({ error: 'OC000', share: 0.02, seed: 1 });
+      local.faults.failCommit({ error: 'OC001', share: 0.02, seed: 2 });
+      local.faults.failCommit({ error: 'XX000', share: 0.02, seed: 3 });
+      local.faults.failCommit({ error: 'XX000', committed: true, share: 0.02, seed: 4 });
+      local.faults.failStatement({ error: 'OC000', share: 0.005, seed: 5 });
+      local.faults.cutConnection({ at: 'statement', share: 0.002, seed: 6 });
+      local.faults.cutConnection({ at: 'before commit', share: 0.005, seed: 7 });
+      local.faults.cutConnection({ at: 'after commit', share: 0.005, seed: 8 });
+    }
+    const countedBefore = await counters();
+    const outcomes: Outcomes = {
+      committed: [],
+      failed: [],
+      unknown: [],
+      counted: 0,
+      uncounted: 0,
+      conflicts: 0,
+      surprises: [],
+    };
+    const end = Date.now() + (SECONDS * 1000) / 2;
+    await stoppable((signal) => {
+      const goesOn = () => Date.now() < end && !signal.aborted;
+      return Promise.all(Array.from({ length: WORKERS }, (_, worker) => work(worker, goesOn, outcomes)));
+    });
+    local.faults.clear();
+    const counted = (await counters()) - countedBefore;
+    expect(counted).toBeGreaterThanOrEqual(outcomes.counted);
+    expect(counted).toBeLessThanOrEqual(outcomes.counted + outcomes.uncounted);
+    await expectConsistent(outcomes);
+  });
 
   const counters = () =>
     withClient(local, async (client) => {

@@ -7,17 +7,16 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
+import { byForm } from '../form';
 import * as send from '../../src/local/wire/client-messages';
 import { cstring, int32, message } from '../../src/local/wire/server-messages';
 
-/** How many messages to send; more in a run of its own, as `DSQL_FUZZ_MESSAGES=100000 npx jest test/local/fuzz`. */
-const MESSAGES = Number(process.env.DSQL_FUZZ_MESSAGES ?? 5000);
+/** How many messages to send. */
+const MESSAGES = byForm({ short: 2_000, long: 10_000, soak: 100_000 });
 const SEED = Number(process.env.DSQL_FUZZ_SEED ?? 1);
 const CLIENTS = 8;
 /** A server that does not answer for so long hangs. */
-const ANSWER_MS = 20_000;
-
-jest.setTimeout(60_000 + MESSAGES * 20);
+const ANSWER_MS = 120_000;
 
 /** What the server process tells of itself. */
 interface Address {

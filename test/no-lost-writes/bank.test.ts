@@ -5,6 +5,8 @@ import { createDsqlDataSource, runInTransaction as inTypeormTransaction } from '
 import { DataTypes, Model, type Sequelize } from 'sequelize';
 import { Column, Entity, PrimaryColumn, type DataSource } from 'typeorm';
 import { useCluster } from '../cluster';
+import { byForm, form } from '../form';
+import { useStoppable } from '../stoppable';
 import { bankTables, runBank, type BankSize, type Transfer } from './bank';
 
 @Entity('account')
@@ -37,17 +39,17 @@ class AccountModel extends Model {
 }
 class LineModel extends Model {}
 
-/** `npm run soak` runs the long form: the short one fits into the gate. */
-const isLong = process.env.DSQL_SOAK === '1';
-const sizes: readonly BankSize[] = isLong
-  ? [
-      { accounts: 200, transfers: 10_000, workers: 32 },
-      { accounts: 5, transfers: 1_000, workers: 32 },
-    ]
-  : [
-      { accounts: 50, transfers: 600, workers: 16 },
-      { accounts: 5, transfers: 150, workers: 16 },
-    ];
+const sizes = byForm<readonly BankSize[]>({
+  short: [{ accounts: 20, transfers: 150, workers: 16 }],
+  long: [
+    { accounts: 50, transfers: 600, workers: 16 },
+    { accounts: 5, transfers: 150, workers: 16 },
+  ],
+  soak: [
+    { accounts: 200, transfers: 10_000, workers: 32 },
+    { accounts: 5, transfers: 1_000, workers: 32 },
+  ],
+});
 
 /** One statement that does it all, and commits itself. */
 const moveAtOnce = `
@@ -56,6 +58,7 @@ const moveAtOnce = `
   FROM line WHERE account.id IN (line."from", line."to")`;
 
 const cluster = useCluster();
+const stoppable = useStoppable();
 let dataSource: DataSource;
 let sequelize: Sequelize;
 let markedDataSource: DataSource;
@@ -159,22 +162,19 @@ const markedTransfers: Readonly<Record<string, Transfer>> = {
   },
 };
 
+const bank = (size: BankSize, transfer: Transfer) =>
+  stoppable((signal) => runBank(cluster.connection, cluster.local.faults, size, transfer, signal));
+
 describe.each(Object.entries(transfers))('a bank that moves money through %s', (name, transfer) => {
   it.each(sizes)(
     'has books that agree with what it told its customers: $transfers transfers, $accounts accounts',
     async (size) => {
-      const { lost, ghosts, unbalanced, ...outcomes } = await runBank(
-        cluster.connection,
-        cluster.local.faults,
-        size,
-        transfer,
-      );
-      if (isLong) console.log(name, size, outcomes);
+      const { lost, ghosts, unbalanced, ...outcomes } = await bank(size, transfer);
+      if (form === 'soak') console.log(name, size, outcomes);
       expect({ lost, ghosts, unbalanced }).toStrictEqual({ lost: [], ghosts: [], unbalanced: [] });
       expect(outcomes.done).toBeGreaterThan(size.transfers / 2);
       expect(outcomes.unknown).toBeGreaterThan(0);
     },
-    isLong ? 600_000 : 60_000,
   );
 });
 
@@ -184,17 +184,11 @@ describe.each(Object.entries(markedTransfers))(
     it.each(sizes)(
       'knows the outcome of every transfer: $transfers transfers, $accounts accounts',
       async (size) => {
-        const { done, failed, ...books } = await runBank(
-          cluster.connection,
-          cluster.local.faults,
-          size,
-          transfer,
-        );
-        if (isLong) console.log(name, size, { done, failed });
+        const { done, failed, ...books } = await bank(size, transfer);
+        if (form === 'soak') console.log(name, size, { done, failed });
         expect(books).toStrictEqual({ unknown: 0, lost: [], ghosts: [], unbalanced: [] });
         expect(done).toBeGreaterThan(size.transfers / 2);
       },
-      isLong ? 600_000 : 60_000,
     );
   },
 );

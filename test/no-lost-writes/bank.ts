@@ -62,22 +62,31 @@ export function addFaults(faults: Faults, seed: number): void {
   faults.refuseConnections({ error: '53400', ...share(0.1) });
 }
 
-/** Lets the workers share the transfers, and then compares what they were told with what is in the database. */
+/**
+ * Lets the workers share the transfers, and then compares what they were told with what is in the database.
+ *
+ * @param signal - ends it early: no transfer begins any more, and those under way lose their connections
+ */
 export async function runBank(
   connection: ConnectionOptions,
   faults: Faults,
   { accounts, transfers, workers }: BankSize,
   transfer: Transfer,
+  signal: AbortSignal,
 ): Promise<BankStatement> {
   const pool = new DsqlPool(connection);
   // Its idle connections are ended now and then, too.
   pool.on('error', () => undefined);
   await openAccounts(pool, accounts);
   addFaults(faults, transfers);
+  signal.addEventListener('abort', () => {
+    faults.clear();
+    faults.endConnections();
+  });
   const told = new Map<string, 'done' | 'failed' | 'unknown'>();
   let left = transfers;
   const work = async () => {
-    while (left-- > 0) {
+    while (left-- > 0 && !signal.aborted) {
       const from = 1 + Math.floor(Math.random() * accounts);
       const to = 1 + ((from + Math.floor(Math.random() * (accounts - 1))) % accounts);
       const line = { id: randomUUID(), from, to, amount: 1 + Math.floor(Math.random() * 100) };

@@ -112,7 +112,7 @@ describe('sequelize-cli', () => {
     project = mkdtempSync(path.join(tmpdir(), 'aurora-dsql-orm-cli-'));
     symlinkSync(path.resolve(__dirname, '../../node_modules'), path.join(project, 'node_modules'));
     await cli('init');
-  }, 60_000);
+  });
   afterAll(() => {
     rmSync(project, { recursive: true, force: true });
   });
@@ -176,7 +176,7 @@ describe('sequelize-cli', () => {
     expect(await namesIn('SequelizeMeta')).toStrictEqual(['20260101000000-create-pet.js']);
     expect(await cli('db:migrate:undo:all')).toMatchObject({ status: 0 });
     expect(await namesIn('SequelizeMeta')).toStrictEqual([]);
-  }, 120_000);
+  });
 
   it('migrates with a configuration in JavaScript and a url', async () => {
     const { host, port } = cluster.local;

@@ -11,8 +11,6 @@ const line = require.resolve('typeorm').includes('typeorm-0.3') ? 'typeorm-0.3' 
 const cluster = useCluster();
 let directory: string;
 
-jest.setTimeout(180_000);
-
 beforeEach(() => {
   mkdirSync(path.join(root, 'build'), { recursive: true });
   directory = mkdtempSync(path.join(root, 'build/command-line-'));

@@ -10,8 +10,6 @@ const cluster = useCluster();
 let server: ChildProcess | undefined;
 let url: string;
 
-jest.setTimeout(180_000);
-
 async function start(...args: string[]): Promise<ChildProcess> {
   const env = { ...process.env, ...(await cluster.local.env()), TYPEORM: line };
   return spawn(process.execPath, ['-r', register, ...args], {

@@ -90,7 +90,6 @@ const entities = [Bottle, Crate, Ticket, Mark, Reading];
 let strict: DataSource;
 let batching: DataSource;
 
-jest.setTimeout(60_000);
 beforeAll(async () => {
   const { dsql, ...orm } = cluster.orm;
   strict = await createDsqlDataSource({ ...orm, dsql, entities }).initialize();

@@ -2,7 +2,7 @@ import type { Superuser } from '../superuser';
 import type { Effects } from './effects';
 import { LockMonitor } from './lock-monitor';
 import type { OpenTransaction } from './open-transaction';
-import type { Participant } from './participant';
+import type { Member } from './member';
 import { PrivateRoom } from './private-room';
 
 /** A row that a transaction locked FOR KEY SHARE, as the hidden function `settle_locks` names it. */
@@ -54,7 +54,7 @@ export class Concurrency {
   static readonly postgresSettings = { log_lock_waits: 'on', deadlock_timeout: '2ms' } as const;
   readonly #superuser: Superuser;
   readonly #staleCatalogues: boolean;
-  readonly #participants = new Set<Participant>();
+  readonly #participants = new Set<Member>();
   readonly #open = new Set<OpenTransaction>();
   /** Those that an open transaction may not see, in order. */
   #commits: Commit[] = [];
@@ -73,13 +73,13 @@ export class Concurrency {
   }
 
   /** A session begins; it reads the catalogue as it is now. */
-  join(participant: Participant): void {
+  join(participant: Member): void {
     this.monitor.add(participant);
     this.#participants.add(participant);
   }
 
   /** A session has ended. */
-  leave(participant: Participant): void {
+  leave(participant: Member): void {
     this.monitor.remove(participant);
     this.#participants.delete(participant);
   }
@@ -155,7 +155,7 @@ export class Concurrency {
    * @returns what to call when it was answered
    */
   committing(
-    participant: Participant,
+    participant: Member,
     transaction: OpenTransaction,
     effects: readonly Effects[],
     sharedRows: readonly SharedRow[],
@@ -175,7 +175,7 @@ export class Concurrency {
   }
 
   /** The catalogue was changed: what the other sessions have read of it is old. */
-  #changed(author: Participant, { changedRelations }: OpenTransaction): void {
+  #changed(author: Member, { changedRelations }: OpenTransaction): void {
     this.#catalogueVersion++;
     if (!this.#staleCatalogues || changedRelations.length === 0) return;
     for (const other of this.#participants) if (other !== author) other.catalogueChanged(changedRelations);

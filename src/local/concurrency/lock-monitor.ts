@@ -1,6 +1,6 @@
 import { clearTimeout, elapsedMs, setTimeout } from '../real-time';
 import type { Superuser } from '../superuser';
-import type { Participant } from './participant';
+import type { Member } from './member';
 
 /** How long a statement may wait for a transaction that cannot be displaced, and that its client has left idle. */
 const PATIENCE_MS = 500;
@@ -14,13 +14,13 @@ const AFTERTHOUGHT_MS = 10;
  */
 export class LockMonitor {
   readonly #superuser: Superuser;
-  readonly #participants = new Map<number, Participant>();
+  readonly #participants = new Map<number, Member>();
   /** Those whose statement waits; since when for nobody but sessions that are idle and cannot be displaced. */
-  readonly #waiting = new Map<Participant, number | undefined>();
+  readonly #waiting = new Map<Member, number | undefined>();
   /** Those that were in the way when last looked for but busy, and in whose way. */
-  #busyBlockers = new Map<Participant, Participant[]>();
+  #busyBlockers = new Map<Member, Member[]>();
   /** Those that were in the way when last looked for although they had been displaced. */
-  #stillInTheWay = new Set<Participant>();
+  #stillInTheWay = new Set<Member>();
   #looking: Promise<void> | undefined;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
@@ -29,23 +29,23 @@ export class LockMonitor {
     this.#superuser = superuser;
   }
 
-  add(participant: Participant): void {
+  add(participant: Member): void {
     this.#participants.set(participant.processId, participant);
   }
 
-  remove(participant: Participant): void {
+  remove(participant: Member): void {
     this.#participants.delete(participant.processId);
     this.#waiting.delete(participant);
   }
 
   /** PostgreSQL said that the statement of a session waits for a lock. */
-  waits(participant: Participant): void {
+  waits(participant: Member): void {
     if (!this.#waiting.has(participant)) this.#waiting.set(participant, undefined);
     this.#look();
   }
 
   /** A session has answered its client; what it has locked stays locked while the client thinks. */
-  rests(participant: Participant): void {
+  rests(participant: Member): void {
     this.#waiting.delete(participant);
     if (this.#waiting.size === 0) return;
     for (const waiter of this.#busyBlockers.get(participant) ?? []) {
@@ -77,7 +77,7 @@ export class LockMonitor {
     const known = this.#stillInTheWay;
     this.#stillInTheWay = new Set();
     this.#busyBlockers = new Map();
-    const stuck = new Set<Participant>();
+    const stuck = new Set<Member>();
     let delayMs = PATIENCE_MS;
     for (const [waiting, blocking] of rows) {
       const waiter = this.#participants.get(Number(waiting));

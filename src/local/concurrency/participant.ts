@@ -9,6 +9,7 @@ import { bind, close, execute, parse, textValues } from '../wire/client-messages
 import type { Message } from '../wire/message-buffer';
 import { count } from '../wire/server-messages';
 import type { Concurrency, SharedRow } from './concurrency';
+import type { Member } from './member';
 import { effectsOf } from './effects';
 import type { Effects } from './effects';
 import { restoreGeneratedKeys } from './generated-keys';
@@ -90,7 +91,7 @@ const PORTAL = 'dsql$control';
  * - INSERT of a key that a concurrent transaction has deleted and committed loses at COMMIT; that a cluster answers so
  *   is an assumption.
  */
-export class Participant {
+export class Participant implements Member {
   readonly #concurrency: Concurrency;
   readonly #link: BackendLink;
   readonly #ask: Ask = (sql, parameters) => this.#link.hidden(sql, parameters);
@@ -116,6 +117,10 @@ export class Participant {
     this.#session = session;
     this.#link = session.link;
     concurrency.join(this);
+  }
+
+  get transaction(): OpenTransaction | undefined {
+    return this.#transaction;
   }
 
   /** PostgreSQL's process of this session. */
@@ -359,14 +364,14 @@ export class Participant {
   }
 
   /** Gives up the locks of the transaction, if the session has it idle, for another whose statement waits for them. */
-  displaceFor(waiter: Participant): 'displaced' | 'was displaced' | 'busy' | 'cannot be displaced' {
+  displaceFor(waiter: Member): 'displaced' | 'was displaced' | 'busy' | 'cannot be displaced' {
     const transaction = this.#transaction;
     if (this.#link.isBusy) return this.#link.awaitsClient ? 'cannot be displaced' : 'busy';
     if (!transaction) return 'cannot be displaced';
     // A failed transaction has given up its locks as one that is displaced.
     if (this.#link.status === 'E' || this.isDisplaced) return 'was displaced';
     if (!transaction.hasSavepoint || this.#session.hasOpenPortal()) return 'cannot be displaced';
-    if (waiter.#transaction) transaction.displacedBy.add(waiter.#transaction);
+    if (waiter.transaction) transaction.displacedBy.add(waiter.transaction);
     void this.#displace(transaction);
     return 'displaced';
   }

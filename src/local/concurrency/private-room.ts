@@ -1,4 +1,4 @@
-import type { Participant } from './participant';
+import type { Member } from './member';
 
 /**
  * Lets one transaction at a time have tables of its own. Two that copy the same table would wait for each other in
@@ -6,12 +6,12 @@ import type { Participant } from './participant';
  * then comes back only if it has more to do.
  */
 export class PrivateRoom {
-  #occupant: Participant | undefined;
+  #occupant: Member | undefined;
   #turn: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
 
   /** Waits until the room is the entrant's. */
-  enter(entrant: Participant): Promise<void> {
+  enter(entrant: Member): Promise<void> {
     // An occupant comes again when copying its tables failed at first. Behind those who queue it would wait for
     // somebody who waits for it to rest.
     if (this.#occupant === entrant) return Promise.resolve();
@@ -27,14 +27,14 @@ export class PrivateRoom {
   }
 
   /** A participant is not in private any more. */
-  left(participant: Participant): void {
+  left(participant: Member): void {
     if (this.#occupant !== participant) return;
     this.#occupant = undefined;
     this.#wake?.();
   }
 
   /** A session has answered its client. */
-  rests(participant: Participant): void {
+  rests(participant: Member): void {
     if (this.#occupant === participant) this.#wake?.();
   }
 

@@ -6,7 +6,7 @@ import { realTime } from '../real-time';
 import { PostgresUnavailableError } from './binaries';
 import { bootstrapSql } from './bootstrap';
 import { literal, openGateway } from './gateway';
-import type { PostgresServer, ServerSettings } from './launch';
+import type { PostgresServer, ServerSettings } from './postgres-server';
 import { PostgresSession } from './postgres-session';
 import type { PostgresAddress } from './postgres-session';
 import { createServerDirectory, gatewayPath } from './server-directory';

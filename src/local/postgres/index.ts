@@ -1,3 +1,4 @@
 export { PostgresUnavailableError } from './binaries';
 export { launchPostgres } from './launch';
-export type { LaunchOptions, PostgresServer } from './launch';
+export type { LaunchOptions } from './launch';
+export type { PostgresServer } from './postgres-server';

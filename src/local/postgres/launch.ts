@@ -1,9 +1,6 @@
-import type { Socket } from 'node:net';
 import { useExternalServer } from './external-server';
 import { startOwnServer } from './own-server';
-
-/** Settings of PostgreSQL by name. */
-export type ServerSettings = Readonly<Record<string, string | number>>;
+import type { PostgresServer, ServerSettings } from './postgres-server';
 
 /** How to launch a PostgreSQL server; where it comes from may also stand in the environment. */
 export interface LaunchOptions {
@@ -36,20 +33,6 @@ export interface LaunchOptions {
    * @defaultValue `tcp` on Windows, else `socket`
    */
   readonly transport?: 'socket' | 'tcp' | undefined;
-}
-
-/** A running PostgreSQL, or a database of one, that is ours alone. */
-export interface PostgresServer {
-  /** Opens a new raw connection; the caller speaks the protocol, beginning with the start-up message. */
-  connect(): Socket;
-  /** The superuser's name; it needs no password. */
-  readonly superuser: string;
-  /** The server's own directory, gone after `stop()`. */
-  readonly directory: string;
-  /** Resolves when the server has ended, whoever ended it, with the end of its log. */
-  readonly ended: Promise<string>;
-  /** Ends every connection and the server at once and removes everything it made. Idempotent. */
-  stop(): Promise<void>;
 }
 
 /**

@@ -8,7 +8,7 @@ import type { PostgresBinaries } from './binaries';
 import { binariesIn, completeLibraryLinks, findBinaries, PostgresUnavailableError } from './binaries';
 import { bootstrapSql } from './bootstrap';
 import { openGateway } from './gateway';
-import type { PostgresServer, ServerSettings } from './launch';
+import type { PostgresServer, ServerSettings } from './postgres-server';
 import { PostgresSession } from './postgres-session';
 import { createServerDirectory, gatewayPath, SOCKET_NAME, sweepStaleDirectories } from './server-directory';
 import type { SystemUser } from './system-user';

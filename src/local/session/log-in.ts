@@ -94,7 +94,7 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
   }
   let arn: string;
   try {
-    arn = authenticate(readText(password.body).toString(), user, gate, stream);
+    arn = await authenticate(readText(password.body).toString(), user, gate, stream);
     gate.onToken(true);
   } catch (error) {
     gate.onToken(false);
@@ -133,7 +133,7 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
  * expired, in IAM's words for any signature, or that it is for the other kind of role (AWS's skill "Troubleshooting in
  * DSQL", observed 2026-10-01).
  */
-function authenticate(token: string, user: string, gate: Gate, stream: Duplex): string {
+async function authenticate(token: string, user: string, gate: Gate, stream: Duplex): Promise<string> {
   const [action, otherAction]: [TokenAction, TokenAction] =
     user === 'admin' ? ['DbConnectAdmin', 'DbConnect'] : ['DbConnect', 'DbConnectAdmin'];
   const verify = (signedFor: TokenAction) =>
@@ -145,7 +145,7 @@ function authenticate(token: string, user: string, gate: Gate, stream: Duplex): 
       now: gate.tokenClock(),
     });
   try {
-    return gate.credentials(verify(action).accessKeyId)?.arn ?? '';
+    return gate.credentials((await verify(action)).accessKeyId)?.arn ?? '';
   } catch (error) {
     if (!(error instanceof TokenRejectedError)) throw error;
     if (error.reason === 'expired') {
@@ -154,7 +154,7 @@ function authenticate(token: string, user: string, gate: Gate, stream: Duplex): 
     if (error.reason !== 'action') throw refused(stream, ACCESS_DENIED, error);
     try {
       // Only whoever could have signed the right token is told that it was the wrong one.
-      verify(otherAction);
+      await verify(otherAction);
     } catch {
       throw refused(stream, ACCESS_DENIED, error);
     }

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { useCluster } from '../../cluster';
+import { byForm } from '../../form';
+import { useStoppable } from '../../stoppable';
 import { Address, createPeople, emptyPeople, people, Person, Post, Profile, Tag } from '../people';
 
 /**
@@ -61,7 +63,9 @@ const weather = fc.record({
   atStatement: fc.double({ min: 0.01, max: 0.15, noNaN: true }),
 });
 
+const numRuns = byForm({ short: 10, long: 50, soak: 1_000 });
 const cluster = useCluster();
+const stoppable = useStoppable();
 let dataSource: DataSource;
 
 beforeAll(async () => {
@@ -79,34 +83,37 @@ afterEach(() => {
 
 it('entity graphs end as without conflicts, in the database and in memory', async () => {
   let struck = 0;
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 12 }), weather, async (steps, conflicts) => {
-      cluster.local.faults.clear();
-      const calm = await live(steps);
-      const { seed, atCommit, atStatement } = conflicts;
-      const faults = [
-        cluster.local.faults.failCommit({ error: 'OC000', share: atCommit, seed }),
-        cluster.local.faults.failStatement({
-          error: 'OC000',
-          kind: 'write',
-          share: atStatement,
-          seed: seed + 1,
-        }),
-        cluster.local.faults.failStatement({
-          error: 'OC001',
-          kind: 'read',
-          share: atStatement,
-          seed: seed + 2,
-        }),
-      ];
-      const stormy = await live(steps);
-      cluster.local.faults.clear();
-      for (const { fired } of faults) struck += fired;
-      expect(stormy).toStrictEqual(calm);
-    }),
-    { numRuns: 25 },
+  await stoppable((signal) =>
+    fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 12 }), weather, async (steps, conflicts) => {
+        signal.throwIfAborted();
+        cluster.local.faults.clear();
+        const calm = await live(steps);
+        const { seed, atCommit, atStatement } = conflicts;
+        const faults = [
+          cluster.local.faults.failCommit({ error: 'OC000', share: atCommit, seed }),
+          cluster.local.faults.failStatement({
+            error: 'OC000',
+            kind: 'write',
+            share: atStatement,
+            seed: seed + 1,
+          }),
+          cluster.local.faults.failStatement({
+            error: 'OC001',
+            kind: 'read',
+            share: atStatement,
+            seed: seed + 2,
+          }),
+        ];
+        const stormy = await live(steps);
+        cluster.local.faults.clear();
+        for (const { fired } of faults) struck += fired;
+        expect(stormy).toStrictEqual(calm);
+      }),
+      { numRuns },
+    ),
   );
-  expect(struck).toBeGreaterThan(40);
+  expect(struck).toBeGreaterThan(numRuns);
 });
 
 /** Runs the steps from empty tables, and tells how everything ended. */

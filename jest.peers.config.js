@@ -1,0 +1,27 @@
+const { all, shared, ignored, inPlaceOf } = require('./jest.config.js').parts;
+
+/** The tests that matter for a peer, with its oldest version in the place of the one that `npm test` runs on. */
+const on = (name, version, tests) => ({
+  ...shared,
+  displayName: `${name} ${version}`,
+  testMatch: [...tests, 'no-lost-writes/bank'].map((test) => `<rootDir>/test/${test}.test.ts`),
+  testPathIgnorePatterns: ignored,
+  moduleNameMapper: { ...shared.moduleNameMapper, ...inPlaceOf(name, `${name}-${version}`) },
+});
+const ofTypeorm = ['data-source', 'connections', 'transactions', 'no-lost-writes/unknown-outcomes'].map(
+  (test) => `typeorm/${test}`,
+);
+const ofSequelize = ['sequelize', 'connections', 'transactions', 'attach'].map((test) => `sequelize/${test}`);
+const ofPg = ['client', 'pool', 'transactions', 'outcome'].map((test) => `connection/${test}`);
+
+/** `npm test` runs on the newest versions, and on the newest of TypeORM's 0.3 line. */
+/** @type {import('jest').Config} */
+module.exports = {
+  ...all,
+  projects: [
+    on('pg', '8.16.0', ofPg),
+    on('typeorm', '0.3.20', ofTypeorm),
+    on('typeorm', '1.0.0', ofTypeorm),
+    on('sequelize', '6.37.0', ofSequelize),
+  ],
+};
