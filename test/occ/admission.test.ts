@@ -22,9 +22,11 @@ function deferred(): Deferred {
   const promise = new Promise<void>((resolve) => waiting.push(resolve));
   return {
     promise,
-    resolve: () => { waiting.forEach((resolve) => {
+    resolve: () => {
+      waiting.forEach((resolve) => {
         resolve();
-      }); },
+      });
+    },
   };
 }
 
