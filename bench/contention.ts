@@ -272,7 +272,7 @@ async function main(): Promise<void> {
 /** Opens the connections, and runs what is measured once, so that the first policy does not pay for both. */
 async function warmUp(pool: DsqlPool, connections: number): Promise<void> {
   await Promise.all(Array.from({ length: connections }, () => pool.query('SELECT pg_sleep(0.1)')));
-  await run(pool, { workers: connections, rows: 1000, thinkMs: 0 }, ourPolicy(), 1);
+  await run(pool, { workers: connections, rows: 1000, thinkMs: 0 }, ourPolicy(), 3);
 }
 
 async function withPool<T>(local: LocalDsql, max: number, work: (pool: DsqlPool) => Promise<T>): Promise<T> {

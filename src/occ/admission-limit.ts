@@ -10,6 +10,9 @@ import { elapsedMs } from '../connection';
 /** A limit is judged by so many outcomes: with fewer, chance decides; with more, it takes longer to get away from a bad one. */
 export const ROUND = 16;
 
+/** And by so many times those in flight: the first of them to end are the shortest, and make any limit look good. */
+const GENERATIONS = 2;
+
 /** Twice as many in flight have to make commits so many times as frequent: attempts in vain load the database and cost money. */
 const LEAST_GAIN = 1.05;
 
@@ -67,6 +70,7 @@ export class AdmissionLimit {
   #round = 0;
   /** Outcomes of the round under way. */
   #outcomes = 0;
+  #inFlight = 0;
 
   get value(): number {
     return this.#current.limit;
@@ -79,14 +83,28 @@ export class AdmissionLimit {
     this.#try(this.#here);
   }
 
-  /** An attempt has ended that was admitted with a limit, as the last for which there was room. */
+  /** An attempt was admitted as the last for which there was room. */
+  enter(): void {
+    this.#inFlight++;
+  }
+
+  /** It has ended. */
+  leave(): void {
+    this.#inFlight--;
+  }
+
+  /**
+   * Learns from an attempt that ends.
+   *
+   * @param limit - with which it was admitted, as the last for which there was room
+   */
   learn(limit: number, startedAt: number, isConflict: boolean): void {
     const current = this.#current;
     if (limit !== current.limit) return;
     current.outcomes++;
     if (!isConflict) current.commits++;
     current.durationsMs += elapsedMs() - startedAt;
-    if (++this.#outcomes === ROUND) this.#decide(current);
+    if (++this.#outcomes >= Math.max(ROUND, GENERATIONS * this.#inFlight)) this.#decide(current);
   }
 
   #decide(judged: Trial): void {

@@ -99,12 +99,14 @@ export class AdmissionQueue {
   admit(): Admitted {
     const limit = this.#isLimited ? this.#limit.value : Infinity;
     const isLast = ++this.#inFlight >= limit;
+    if (isLast) this.#limit.enter();
     return { startedAt: elapsedMs(), limit: isLast || limit === Infinity ? limit : undefined };
   }
 
   /** Counts an attempt out, and learns from it if it says something about this queue. */
   leave(admitted: Admitted, outcome: AttemptOutcome, isTelling: boolean): void {
     if (isTelling && outcome !== 'failed') this.#learn(admitted, outcome === 'conflict');
+    if (admitted.limit !== undefined && admitted.limit < Infinity) this.#limit.leave();
     this.#inFlight--;
     this.#admitWaiting();
   }
