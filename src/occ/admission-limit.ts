@@ -1,4 +1,5 @@
 import { elapsedMs } from '../connection';
+import type { AttemptOutcome } from './admission-queue';
 
 /*
  * The constants were measured on a simulation of the cells of `bench/contention.ts` and of first statements that tell
@@ -10,7 +11,7 @@ import { elapsedMs } from '../connection';
 /** A limit is judged by so many outcomes: with fewer, chance decides; with more, it takes longer to get away from a bad one. */
 export const ROUND = 16;
 
-/** And by so many times those in flight: the first of them to end are the shortest, and make any limit look good. */
+/** And by so many times those in flight: the first of them to end are the shortest. */
 const GENERATIONS = 2;
 
 /** Twice as many in flight have to make commits so many times as frequent: attempts in vain load the database and cost money. */
@@ -29,15 +30,15 @@ const FEW_CONFLICTS = 0.1;
 class Trial {
   commits = 0;
   outcomes = 0;
-  durationsMs = 0;
+  busyMs = 0;
   /** When it was judged last. */
   round = 0;
 
   constructor(readonly limit: number) {}
 
-  /** Commits in a millisecond, with all places taken. */
+  /** Commits in a millisecond. */
   get rate(): number {
-    return this.durationsMs === 0 ? 0 : (this.limit * this.commits) / this.durationsMs;
+    return this.busyMs === 0 ? 0 : this.commits / this.busyMs;
   }
 
   get conflictShare(): number {
@@ -48,7 +49,7 @@ class Trial {
   fade(): void {
     this.commits /= 2;
     this.outcomes /= 2;
-    this.durationsMs /= 2;
+    this.busyMs /= 2;
   }
 }
 
@@ -68,9 +69,12 @@ export class AdmissionLimit {
   /** The one of them that holds at present. */
   #current = this.#here;
   #round = 0;
-  /** Outcomes of the round under way. */
-  #outcomes = 0;
   #inFlight = 0;
+  /** Outcomes until those are gone that were admitted with another limit, and of the round since then. */
+  #outcomesToPass = 0;
+  #outcomes = 0;
+  /** Since when somebody has been in flight, in this round. */
+  #busySince = 0;
 
   get value(): number {
     return this.#current.limit;
@@ -83,28 +87,28 @@ export class AdmissionLimit {
     this.#try(this.#here);
   }
 
-  /** An attempt was admitted as the last for which there was room. */
+  /** An attempt was admitted with the limit. */
   enter(): void {
-    this.#inFlight++;
+    if (this.#inFlight++ === 0) this.#busySince = elapsedMs();
   }
 
   /** It has ended. */
-  leave(): void {
-    this.#inFlight--;
+  leave(outcome: AttemptOutcome): void {
+    if (outcome !== 'failed') this.#learn(outcome === 'conflict');
+    if (--this.#inFlight === 0) this.#current.busyMs += elapsedMs() - this.#busySince;
   }
 
-  /**
-   * Learns from an attempt that ends.
-   *
-   * @param limit - with which it was admitted, as the last for which there was room
-   */
-  learn(limit: number, startedAt: number, isConflict: boolean): void {
+  #learn(isConflict: boolean): void {
     const current = this.#current;
-    if (limit !== current.limit) return;
+    if (this.#outcomesToPass > 0) {
+      if (--this.#outcomesToPass === 0) this.#busySince = elapsedMs();
+      return;
+    }
     current.outcomes++;
     if (!isConflict) current.commits++;
-    current.durationsMs += elapsedMs() - startedAt;
-    if (++this.#outcomes >= Math.max(ROUND, GENERATIONS * this.#inFlight)) this.#decide(current);
+    if (++this.#outcomes < Math.max(ROUND, GENERATIONS * this.#inFlight)) return;
+    current.busyMs += elapsedMs() - this.#busySince;
+    this.#decide(current);
   }
 
   #decide(judged: Trial): void {
@@ -135,8 +139,11 @@ export class AdmissionLimit {
   }
 
   #try(trial: Trial): void {
-    trial.fade();
+    const growth = trial.limit / this.#current.limit;
+    this.#outcomesToPass = growth === 1 ? 0 : Math.ceil(this.#inFlight * Math.max(1, growth));
     this.#current = trial;
+    trial.fade();
     this.#outcomes = 0;
+    this.#busySince = elapsedMs();
   }
 }

@@ -1,4 +1,4 @@
-import { elapsedMs, sleep } from '../connection';
+import { sleep } from '../connection';
 import { ROUND, type AdmissionLimit } from './admission-limit';
 
 /** How an attempt ended: as far as admission is concerned, whatever is no conflict and no commit has failed. */
@@ -21,12 +21,8 @@ interface Waiter {
   readonly admit: () => void;
 }
 
-/** An attempt that was admitted, as its window knows it. */
-export interface Admitted {
-  readonly startedAt: number;
-  /** The limit that held then, if the attempt was the last for which there was room. */
-  readonly limit: number | undefined;
-}
+/** How an attempt was admitted: without a limit, with one and room for more, or as the last one. */
+export type Admitted = 'unlimited' | 'with room' | 'last';
 
 /**
  * Attempts that are limited together, if at all, and those that wait for that: in order, retries first and the oldest of
@@ -97,16 +93,16 @@ export class AdmissionQueue {
 
   /** Counts an attempt in, whether there is room or not. */
   admit(): Admitted {
-    const limit = this.#isLimited ? this.#limit.value : Infinity;
-    const isLast = ++this.#inFlight >= limit;
-    if (isLast) this.#limit.enter();
-    return { startedAt: elapsedMs(), limit: isLast || limit === Infinity ? limit : undefined };
+    this.#inFlight++;
+    if (!this.#isLimited) return 'unlimited';
+    this.#limit.enter();
+    return this.#hasRoom() ? 'with room' : 'last';
   }
 
   /** Counts an attempt out, and learns from it if it says something about this queue. */
   leave(admitted: Admitted, outcome: AttemptOutcome, isTelling: boolean): void {
+    if (admitted !== 'unlimited') this.#limit.leave(isTelling ? outcome : 'failed');
     if (isTelling && outcome !== 'failed') this.#learn(admitted, outcome === 'conflict');
-    if (admitted.limit !== undefined && admitted.limit < Infinity) this.#limit.leave();
     this.#inFlight--;
     this.#admitWaiting();
   }
@@ -123,16 +119,15 @@ export class AdmissionQueue {
     this.#admitWaiting();
   }
 
-  #learn({ limit, startedAt }: Admitted, isConflict: boolean): void {
+  #learn(admitted: Admitted, isConflict: boolean): void {
     if (!this.#isLimited) {
       if (isConflict) this.close();
-    } else if (limit === Infinity) {
+    } else if (admitted === 'unlimited') {
       if (!isConflict) this.#limit.startFrom(++this.#commitsOfCrowd);
-    } else if (limit === undefined) {
-      if (++this.#outcomesWithRoom === ROUND) this.open();
-    } else {
+    } else if (admitted === 'last') {
       this.#outcomesWithRoom = 0;
-      this.#limit.learn(limit, startedAt, isConflict);
+    } else if (++this.#outcomesWithRoom === ROUND) {
+      this.open();
     }
   }
 
