@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { elapsedMs } from '../connection';
 import type { Admission, Place } from './admission';
 import { statementKey, type FirstStatement, type StatementKey } from './admission-key';
-import type { Applicant, AttemptOutcome } from './admission-window';
+import type { Applicant, AttemptOutcome } from './admission-queue';
 import { isOccConflict } from './conflict';
 import type { ResolvedRetryOptions } from './retry';
 
@@ -17,7 +17,10 @@ import type { ResolvedRetryOptions } from './retry';
  */
 export type Admit = (statement: FirstStatement, giveBack?: () => Promise<void>) => Promise<boolean>;
 
-/** Of what is left until the deadline an attempt waits so much at the most: then there is time for others after it. */
+/**
+ * Of what is left until the deadline an attempt waits so much at the most, 15 seconds of the default: so there is time for
+ * several attempts however often it waits, and a holder that hangs stops nobody for long.
+ */
 const LONGEST_WAIT = 1 / 4;
 
 /** What the attempt under way holds, wherever its work calls from. */

@@ -8,7 +8,7 @@ import { resolveRetryOptions, retry, type RetryOptions } from './retry';
 /** How a transaction is run. */
 export interface RunOptions extends RetryOptions {
   /**
-   * Whether the number of transactions of this kind that run at once is limited while they conflict with each other.
+   * Whether the number of transactions with the same first statement that run at once is limited while they conflict.
    * @defaultValue `true`
    */
   readonly admission?: boolean | undefined;
