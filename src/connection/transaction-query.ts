@@ -379,35 +379,67 @@ export function isSubmittable(config: unknown): config is Submittable {
 /** The parts of a cursor, a stream or a COPY that are looked at here. */
 interface WatchedQuery {
   readonly text?: unknown;
+  /** Of a stream. */
+  readonly cursor?: { readonly text?: unknown };
   submit(connection: WireConnection): unknown;
+  handleCommandComplete?(...message: unknown[]): void;
   handleError(error: Error, connection: WireConnection): void;
+  /** Of a stream. */
+  destroy?(error: Error): void;
+  /** Of a cursor that is being read. */
+  _cb?: ((error: Error) => void) | null;
 }
 
 /**
- * Sees to it that a query that sends itself reports an unknown outcome, too.
+ * Sees to it that a query that sends itself reports an unknown outcome, too, and that it ends: pg-cursor takes no notice of
+ * an error behind the last row, where an autocommit statement is committed, and closes at ReadyForQuery alone, which a
+ * lost connection never brings.
  *
  * @returns the same object: its owner listens to it
  */
 function watch(session: Session, query: Submittable): Submittable {
   const watched = query as unknown as WatchedQuery;
-  const { mayCommit, onlyReads, controlsTransaction } = summarizeText(
-    typeof watched.text === 'string' ? watched.text : '',
-  );
+  const text = watched.text ?? watched.cursor?.text;
+  const { mayCommit, onlyReads, controlsTransaction } = summarizeText(typeof text === 'string' ? text : '');
   const submit = watched.submit.bind(watched);
   const handleError = watched.handleError.bind(watched);
+  const handleCommandComplete = watched.handleCommandComplete?.bind(watched);
   let commits: Commits;
+  let isSent = false;
+  let isComplete = false;
   watched.submit = (connection) => {
     if (controlsTransaction) {
       return new DsqlError('Transaction control was not sent: pass its text to query(), not a query object.');
     }
     if (session.phase === 'broken') return new NotSentError('statement', { cause: session.breakReason });
     if (session.phase === 'idle' && !onlyReads) commits = mayCommit ? 'COMMIT' : 'statement';
+    isSent = true;
     return submit(connection);
   };
+  watched.handleCommandComplete = (...message) => {
+    isComplete = true;
+    handleCommandComplete?.(...message);
+  };
   watched.handleError = (error, connection) => {
-    handleError(outcomeOf(error, commits), connection);
+    const outcome = outcomeOf(error, commits);
+    handleError(outcome, connection);
+    if (isComplete) failAfterLastRow(watched, outcome);
+    if (!isSent) return;
+    session.whenReady(() => {
+      if (session.phase === 'broken') sayReady(connection, 'I');
+    });
   };
   return query;
+}
+
+function failAfterLastRow(query: WatchedQuery, error: Error): void {
+  if (query.destroy !== undefined) {
+    query.destroy(error);
+    return;
+  }
+  const { _cb: report } = query;
+  query._cb = null;
+  report?.(error);
 }
 
 async function promised(start: (done: Callback) => void): Promise<unknown> {
@@ -429,9 +461,13 @@ async function promised(start: (done: Callback) => void): Promise<unknown> {
 function answer(connection: WireConnection, tag: string, status: ReportedStatus): null {
   process.nextTick(() => {
     connection.emit('commandComplete', { text: tag });
-    connection.emit('readyForQuery', { status, isLocal: true } satisfies LocalReady);
+    sayReady(connection, status);
   });
   return null;
+}
+
+function sayReady(connection: WireConnection, status: ReportedStatus): void {
+  connection.emit('readyForQuery', { status, isLocal: true } satisfies LocalReady);
 }
 
 function tooLarge({ longestMessageBytes }: Outbox): Error | undefined {
