@@ -298,7 +298,8 @@ class LoneBeginQuery extends BaseQuery {
   }
 
   override submit(connection: WireConnection): Error | null {
-    if (this.#session.phase !== 'begun') return answer(connection, 'BEGIN', 'I');
+    const { phase, isInTransaction } = this.#session;
+    if (phase !== 'begun') return answer(connection, 'BEGIN', isInTransaction ? 'T' : 'I');
     this.#session.beginWasSent();
     connection.query(this.#session.unsentBegin);
     return null;
@@ -332,12 +333,12 @@ interface QueryOwner {
  * @param run - the method as node-postgres has it
  */
 export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner, run: RunQuery) {
-  /** A BEGIN was queued, and nothing behind it yet. */
-  let beginIsLast = false;
+  /** A BEGIN was queued, and nothing behind it that is sure to carry it: node-postgres may refuse a query. */
+  let mayBeUnsent = false;
 
   const sendLoneBegin = () => {
-    if (beginIsLast) run(new LoneBeginQuery(session) as unknown as Submittable);
-    beginIsLast = false;
+    if (mayBeUnsent) run(new LoneBeginQuery(session) as unknown as Submittable);
+    mayBeUnsent = false;
   };
 
   return (config: unknown, values?: unknown, callback?: unknown): unknown => {
@@ -348,7 +349,7 @@ export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner
     const query = new TransactionQuery(session, config, values, callback);
     const { verb, statements } = query.summary;
     if (statements > 1) sendLoneBegin();
-    beginIsLast = verb === 'begin';
+    if (verb !== undefined) mayBeUnsent = verb === 'begin';
     const { query_timeout: timeoutMs = queryTimeoutMs } = (config ?? {}) as {
       readonly query_timeout?: number;
     };

@@ -23,6 +23,9 @@ const SHORT_TIMEOUT_MS = 15;
 /** Nothing takes longer: the waits for connections, the deadlines of retries, and a machine that is slow. */
 const OPERATION_DEADLINE_MS = 15_000;
 
+/** What statements begin with that no fault is to strike. */
+export const OBSERVER = 'SELECT id AS there';
+
 /** What a program runs on. */
 export interface Stage {
   readonly host: HostUnderTest;
@@ -53,13 +56,15 @@ export async function runProgram(stage: Stage, { branches, serverFaults }: Progr
 function placeFault({ faults, options: { table } }: Stage, fault: ServerFault): Fault {
   const commit = ({ error, committed }: { error: CommitFault['error']; committed: boolean }) =>
     faults.failCommit({ error, table, committed: committed && error === 'XX000' });
+  // Not the statements of the journal, which observes.
+  const text = new RegExp(`^(?!${OBSERVER}).*${table}`, 's');
   switch (fault.at) {
     case 'commit':
       return commit(fault);
     case 'statement':
-      return faults.failStatement({ error: fault.error, text: table, nth: fault.nth });
+      return faults.failStatement({ error: fault.error, text, nth: fault.nth });
     case 'cut at statement':
-      return faults.cutConnection({ at: 'statement', text: table, nth: fault.nth });
+      return faults.cutConnection({ at: 'statement', text, nth: fault.nth });
     case 'connection':
       return faults.refuseConnections({ error: '53300' });
     default:

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { useCluster } from '../cluster';
 import { hosts, type HostOptions, type HostUnderTest } from './client-fault-hosts';
 import { program, type Program } from './client-fault-programs';
-import { QUERY_TIMEOUT_MS, runProgram, type Stage } from './client-fault-runner';
+import { OBSERVER, QUERY_TIMEOUT_MS, runProgram, type Stage } from './client-fault-runner';
 import { Journal } from './journal';
 import { UnreliableNetwork } from './unreliable-network';
 
@@ -143,11 +143,11 @@ class Lane {
   }
 
   async #look(ids: readonly number[]): Promise<ReadonlySet<number>> {
-    const { rows } = await this.#observer.query<{ id: number }>(
-      `SELECT id FROM ${this.#table} WHERE id = ANY ($1)`,
+    const { rows } = await this.#observer.query<{ there: number }>(
+      `${OBSERVER} FROM ${this.#table} WHERE id = ANY ($1)`,
       [ids],
     );
-    return new Set(rows.map(({ id }) => id));
+    return new Set(rows.map(({ there }) => there));
   }
 
   #idsSince(id: number): number[] {
