@@ -303,7 +303,8 @@ class LoneBeginQuery extends BaseQuery {
   }
 
   override submit(connection: WireConnection): Error | null {
-    if (this.#session.phase !== 'begun') return answer(connection, 'BEGIN', 'I');
+    const { phase, isInTransaction } = this.#session;
+    if (phase !== 'begun') return answer(connection, 'BEGIN', isInTransaction ? 'T' : 'I');
     this.#session.beginWasSent();
     connection.query(this.#session.unsentBegin);
     return null;
@@ -337,12 +338,12 @@ interface QueryOwner {
  * @param run - the method as node-postgres has it
  */
 export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner, run: RunQuery) {
-  /** A BEGIN was queued, and nothing behind it yet. */
-  let beginIsLast = false;
+  /** A BEGIN was queued, and nothing behind it that is sure to carry it: node-postgres may refuse a query. */
+  let mayBeUnsent = false;
 
   const sendLoneBegin = () => {
-    if (beginIsLast) run(new LoneBeginQuery(session) as unknown as Submittable);
-    beginIsLast = false;
+    if (mayBeUnsent) run(new LoneBeginQuery(session) as unknown as Submittable);
+    mayBeUnsent = false;
   };
 
   return (config: unknown, values?: unknown, callback?: unknown): unknown => {
@@ -353,7 +354,7 @@ export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner
     const query = new TransactionQuery(session, config, values, callback);
     const { verb, statements } = query.summary;
     if (statements > 1) sendLoneBegin();
-    beginIsLast = verb === 'begin';
+    if (verb !== undefined) mayBeUnsent = verb === 'begin';
     const { query_timeout: timeoutMs = queryTimeoutMs } = (config ?? {}) as {
       readonly query_timeout?: number;
     };
@@ -384,35 +385,67 @@ export function isSubmittable(config: unknown): config is Submittable {
 /** The parts of a cursor, a stream or a COPY that are looked at here. */
 interface WatchedQuery {
   readonly text?: unknown;
+  /** Of a stream. */
+  readonly cursor?: { readonly text?: unknown };
   submit(connection: WireConnection): unknown;
+  handleCommandComplete?(...message: unknown[]): void;
   handleError(error: Error, connection: WireConnection): void;
+  /** Of a stream. */
+  destroy?(error: Error): void;
+  /** Of a cursor that is being read. */
+  _cb?: ((error: Error) => void) | null;
 }
 
 /**
- * Sees to it that a query that sends itself reports an unknown outcome, too.
+ * Sees to it that a query that sends itself reports an unknown outcome, too, and that it ends: pg-cursor takes no notice of
+ * an error behind the last row, where an autocommit statement is committed, and closes at ReadyForQuery alone, which a
+ * lost connection never brings.
  *
  * @returns the same object: its owner listens to it
  */
 function watch(session: Session, query: Submittable): Submittable {
   const watched = query as unknown as WatchedQuery;
-  const { mayCommit, onlyReads, controlsTransaction } = summarizeText(
-    typeof watched.text === 'string' ? watched.text : '',
-  );
+  const text = watched.text ?? watched.cursor?.text;
+  const { mayCommit, onlyReads, controlsTransaction } = summarizeText(typeof text === 'string' ? text : '');
   const submit = watched.submit.bind(watched);
   const handleError = watched.handleError.bind(watched);
+  const handleCommandComplete = watched.handleCommandComplete?.bind(watched);
   let commits: Commits;
+  let isSent = false;
+  let isComplete = false;
   watched.submit = (connection) => {
     if (controlsTransaction) {
       return new DsqlError('Transaction control was not sent: pass its text to query(), not a query object.');
     }
     if (session.phase === 'broken') return new NotSentError('statement', { cause: session.breakReason });
     if (session.phase === 'idle' && !onlyReads) commits = mayCommit ? 'COMMIT' : 'statement';
+    isSent = true;
     return submit(connection);
   };
+  watched.handleCommandComplete = (...message) => {
+    isComplete = true;
+    handleCommandComplete?.(...message);
+  };
   watched.handleError = (error, connection) => {
-    handleError(outcomeOf(error, commits), connection);
+    const outcome = outcomeOf(error, commits);
+    handleError(outcome, connection);
+    if (isComplete) failAfterLastRow(watched, outcome);
+    if (!isSent) return;
+    session.whenReady(() => {
+      if (session.phase === 'broken') sayReady(connection, 'I');
+    });
   };
   return query;
+}
+
+function failAfterLastRow(query: WatchedQuery, error: Error): void {
+  if (query.destroy !== undefined) {
+    query.destroy(error);
+    return;
+  }
+  const { _cb: report } = query;
+  query._cb = null;
+  report?.(error);
 }
 
 async function promised(start: (done: Callback) => void): Promise<unknown> {
@@ -434,9 +467,13 @@ async function promised(start: (done: Callback) => void): Promise<unknown> {
 function answer(connection: WireConnection, tag: string, status: ReportedStatus): null {
   process.nextTick(() => {
     connection.emit('commandComplete', { text: tag });
-    connection.emit('readyForQuery', { status, isLocal: true } satisfies LocalReady);
+    sayReady(connection, status);
   });
   return null;
+}
+
+function sayReady(connection: WireConnection, status: ReportedStatus): void {
+  connection.emit('readyForQuery', { status, isLocal: true } satisfies LocalReady);
 }
 
 function tooLarge({ longestMessageBytes }: Outbox): Error | undefined {

@@ -4,6 +4,7 @@ import { useCluster } from '../cluster';
 
 const cluster = useCluster();
 let client: DsqlClient;
+const insertNote = "INSERT INTO note (text) VALUES ('a')";
 
 beforeAll(async () => {
   const setUp = new DsqlClient(cluster.connection);
@@ -94,6 +95,19 @@ describe('BEGIN travels with the first statement', () => {
     await client.query("INSERT INTO note (text) VALUES ('a')");
     expect(await notesOfOthers()).toStrictEqual([]);
     await client.query('ROLLBACK');
+  });
+
+  it.each([
+    ['a stream', async () => client.query(new QueryStream(insertNote)).toArray()],
+    ['several statements', () => client.query(`SELECT 1; ${insertNote}`)],
+  ])('and before %s behind a first statement that could not be sent', async (_, run) => {
+    await client.query('BEGIN');
+    const isRefused = client.query('SELECT $1', 1 as unknown as unknown[]);
+    await expect(isRefused).rejects.toThrow('Query values must be an array');
+    await run();
+    expect(await notesOfOthers()).toStrictEqual([]);
+    await client.query('ROLLBACK');
+    expect(await notesOfOthers()).toStrictEqual([]);
   });
 
   it('and a refused BEGIN lets no statement of its transaction run', async () => {

@@ -1,0 +1,75 @@
+import { classifyError, DsqlPool } from 'aurora-dsql-orm';
+import { randomUUID } from 'node:crypto';
+import QueryStream from 'pg-query-stream';
+import { useCluster } from '../cluster';
+
+const insert = 'INSERT INTO line (id) VALUES ($1) RETURNING id';
+
+const cluster = useCluster();
+let pool: DsqlPool;
+
+beforeAll(async () => {
+  pool = new DsqlPool({ ...cluster.connection, max: 1 });
+  pool.on('error', () => undefined);
+  await pool.query('CREATE TABLE line (id uuid PRIMARY KEY)');
+});
+afterEach(() => {
+  cluster.local.faults.clear();
+});
+afterAll(async () => {
+  await pool.end();
+});
+
+async function readStream(): Promise<unknown[]> {
+  const client = await pool.connect();
+  client.on('error', () => undefined);
+  const rows: unknown[] = [];
+  try {
+    for await (const row of client.query(new QueryStream(insert, [randomUUID()]))) rows.push(row);
+  } finally {
+    client.release();
+  }
+  return rows;
+}
+
+async function readCursor(): Promise<unknown[]> {
+  const client = await pool.connect();
+  client.on('error', () => undefined);
+  try {
+    return await client.query(new QueryStream(insert, [randomUUID()]).cursor).read(10);
+  } finally {
+    client.release();
+  }
+}
+
+describe.each([
+  ['a stream', readStream],
+  ['a cursor', readCursor],
+])('%s that writes', (_, read) => {
+  it('gives its rows', async () => {
+    await expect(read()).resolves.toHaveLength(1);
+  });
+
+  it('ends with the conflict that its commit has met', async () => {
+    cluster.local.faults.failCommit({ error: 'OC000', table: 'line' });
+    await expect(read()).rejects.toMatchObject({ code: '40001' });
+    await expect(pool.query('SELECT 1')).resolves.toMatchObject({ rowCount: 1 });
+  });
+
+  it.each(['before commit', 'after commit'] as const)(
+    'ends with an unknown outcome when the connection is cut %s',
+    async (at) => {
+      cluster.local.faults.cutConnection({ at, table: 'line' });
+      const error: unknown = await read().catch((reason: unknown) => reason);
+      expect(classifyError(error).kind).toBe('outcome-unknown');
+      await expect(pool.query('SELECT 1')).resolves.toMatchObject({ rowCount: 1 });
+    },
+  );
+
+  it('ends with an unknown outcome when the connection is cut before it is answered', async () => {
+    cluster.local.faults.cutConnection({ at: 'statement', table: 'line' });
+    const error: unknown = await read().catch((reason: unknown) => reason);
+    expect(classifyError(error).kind).toBe('outcome-unknown');
+    await expect(pool.query('SELECT 1')).resolves.toMatchObject({ rowCount: 1 });
+  });
+});
