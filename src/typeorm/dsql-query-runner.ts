@@ -104,6 +104,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       return;
     }
     this.#isCommitted = false;
+    // The host counts down once more where ROLLBACK found no connection; 0.3.20 would then send a SAVEPOINT.
+    this.transactionDepth = 0;
     const scope = scopeOf(this);
     this.#ownsScope = scope === undefined;
     if (scope === undefined) {
