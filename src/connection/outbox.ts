@@ -16,6 +16,8 @@ export interface WireConnection {
   query(text: string): void;
   sync(): void;
   emit(event: 'commandComplete' | 'readyForQuery', message: object): void;
+  once(event: 'end', listener: () => void): void;
+  off(event: 'end', listener: () => void): void;
 }
 
 /**

@@ -142,17 +142,15 @@ export class TransactionQuery extends BaseQuery {
     }
   }
 
-  /** The client will not wait any longer. */
+  /**
+   * The client will not wait any longer. Where it was not sent yet, what comes behind it was meant for another state, and
+   * no part of its transaction may be committed without it.
+   */
   timeOut(connection: WireConnection): void {
+    if (this.#progress === 'reported') return;
     const error = new Error('Query read timeout');
-    if (this.#progress === 'sent') {
-      this.#session.break(error);
-      this.#report(this.#outcomeOf(error), connection);
-    } else if (this.#progress === 'queued') {
-      // Nothing of it was sent. But what comes behind BEGIN, COMMIT or ROLLBACK was meant for another state.
-      if (this.summary.controlsTransaction) this.#session.break(error);
-      this.#report(error, connection);
-    }
+    this.#session.break(error);
+    this.#report(this.#outcomeOf(error), connection);
   }
 
   /** @param error - with what node-postgres has refused it */
@@ -331,7 +329,8 @@ interface QueryOwner {
  *
  * @param run - the method as node-postgres has it
  */
-export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner, run: RunQuery) {
+export function transactionalQuery(owner: QueryOwner, run: RunQuery) {
+  const { session, wire, queryTimeoutMs } = owner;
   /** A BEGIN was queued, and nothing behind it yet. */
   let beginIsLast = false;
 
@@ -343,7 +342,7 @@ export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner
   return (config: unknown, values?: unknown, callback?: unknown): unknown => {
     if (isSubmittable(config)) {
       sendLoneBegin();
-      return run(watch(session, config), values, callback);
+      return run(watch(owner, config), values, callback);
     }
     const query = new TransactionQuery(session, config, values, callback);
     const { verb, statements } = query.summary;
@@ -377,22 +376,27 @@ export function isSubmittable(config: unknown): config is Submittable {
 }
 
 /** The parts of a cursor, a stream or a COPY that are looked at here. */
-interface WatchedQuery {
+interface WatchedQuery extends Partial<HostCursor> {
   readonly text?: unknown;
+  /** What a stream of pg-query-stream reads from; a cursor of pg-cursor is one itself. */
+  readonly cursor?: HostCursor & { readonly text?: unknown };
   submit(connection: WireConnection): unknown;
   handleError(error: Error, connection: WireConnection): void;
 }
 
+interface HostCursor {
+  close(done?: (error?: Error) => void): Promise<void> | undefined;
+}
+
 /**
- * Sees to it that a query that sends itself reports an unknown outcome, too.
+ * Sees to it that a query that sends itself reports an unknown outcome, too, and ends with its connection.
  *
  * @returns the same object: its owner listens to it
  */
-function watch(session: Session, query: Submittable): Submittable {
+function watch({ session, wire }: QueryOwner, query: Submittable): Submittable {
   const watched = query as unknown as WatchedQuery;
-  const { mayCommit, onlyReads, controlsTransaction } = summarizeText(
-    typeof watched.text === 'string' ? watched.text : '',
-  );
+  const text = watched.text ?? watched.cursor?.text;
+  const { mayCommit, onlyReads, controlsTransaction } = summarizeText(typeof text === 'string' ? text : '');
   const submit = watched.submit.bind(watched);
   const handleError = watched.handleError.bind(watched);
   let commits: Commits;
@@ -407,7 +411,34 @@ function watch(session: Session, query: Submittable): Submittable {
   watched.handleError = (error, connection) => {
     handleError(outcomeOf(error, commits), connection);
   };
+  const cursor = watched.cursor ?? watched;
+  if (typeof cursor.close === 'function') closeWithConnection(cursor as HostCursor, session, wire);
   return query;
+}
+
+/** pg-cursor waits until the server is ready before it says that it is closed, and a connection that has ended never is. */
+function closeWithConnection(cursor: HostCursor, session: Session, wire: WireConnection): void {
+  const close = cursor.close.bind(cursor);
+  cursor.close = (done) => {
+    const closed = new Promise<void>((resolve, reject) => {
+      const settle = (error?: Error) => {
+        wire.off('end', settle);
+        if (error) reject(error);
+        else resolve();
+      };
+      if (session.phase === 'broken') {
+        setImmediate(resolve);
+        return;
+      }
+      wire.once('end', settle);
+      void close(settle);
+    });
+    if (done === undefined) return closed;
+    closed.then(() => {
+      done();
+    }, done);
+    return undefined;
+  };
 }
 
 async function promised(start: (done: Callback) => void): Promise<unknown> {
