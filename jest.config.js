@@ -6,7 +6,7 @@ const needLocalDsql = [
   '/test/local/',
   '/test/cli/',
   '/test/sql/translate',
-  '/test/connection/(client|outcome|secrets|transactions)\\.test',
+  '/test/connection/(client|client-faults|outcome|secrets|transactions)\\.test',
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(reused-identity-keys|command-line|connections|example|large-writes|transactions|no-lost-writes/)',
