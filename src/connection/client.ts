@@ -72,9 +72,11 @@ export class DsqlClient extends Client {
     super({ ...driver, ...clientConfig(connection) });
     presentTokenOnce(this, connection);
     const { connection: wire } = this as unknown as { connection: WireConnection & EventEmitter };
+    let isConnected = false;
     const session = new Session(() => {
-      // First `end`: node-postgres then takes the loss for wanted, and reports it to the queries alone.
-      this.end().catch(() => undefined);
+      // First `end`: node-postgres then takes the loss for wanted, and reports it to the queries alone. Before it has
+      // connected it would then not report it at all.
+      if (isConnected) this.end().catch(() => undefined);
       wire.stream.destroy();
     });
     this.#session = session;
@@ -96,6 +98,7 @@ export class DsqlClient extends Client {
     ) as Client['query'];
     const { host, user } = connection;
     this.once('connect', () => {
+      isConnected = true;
       connectionChannels.connectionOpened.publish({ host, user } satisfies ConnectionMessage);
     });
   }

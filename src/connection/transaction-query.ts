@@ -142,17 +142,15 @@ export class TransactionQuery extends BaseQuery {
     }
   }
 
-  /** The client will not wait any longer. */
+  /**
+   * The client will not wait any longer. Where it was not sent yet, what comes behind it was meant for another state, and
+   * no part of its transaction may be committed without it.
+   */
   timeOut(connection: WireConnection): void {
+    if (this.#progress === 'reported') return;
     const error = new Error('Query read timeout');
-    if (this.#progress === 'sent') {
-      this.#session.break(error);
-      this.#report(this.#outcomeOf(error), connection);
-    } else if (this.#progress === 'queued') {
-      // Nothing of it was sent. But what comes behind BEGIN, COMMIT or ROLLBACK was meant for another state.
-      if (this.summary.controlsTransaction) this.#session.break(error);
-      this.#report(error, connection);
-    }
+    this.#session.break(error);
+    this.#report(this.#outcomeOf(error), connection);
   }
 
   /** A statement that was sent before can be named without its text. */
