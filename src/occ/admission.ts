@@ -18,9 +18,10 @@ const MAX_KINDS = 200;
 const MAX_KEYS = 200;
 
 /*
- * Whether keys tell anything was measured on a simulation of 48 to 64 workers: transactions that insert a row of their own
+ * Whether keys tell anything was measured on a simulation of 48 and 64 workers: transactions that insert a row of their own
  * and then change a hot one, transfers between two of 1, 10 and 100 rows, and cold work beside a hot row that is also
- * written from elsewhere. The first two are found out within the first crowd, and the last one is never taken for them.
+ * written from elsewhere. The first two are found out within the first crowd; the last one may be taken for them at first,
+ * and is told from them by probes: the median of the cold work is what it is without the hot row.
  */
 
 /** A share of conflicts is about so many attempts: one crowd of the size of a large pool. */
@@ -29,11 +30,17 @@ const MEMORY = 64;
 /** One conflict that no key foretold may have been caused from elsewhere; so many of {@link MEMORY} were not. */
 const EVIDENCE = 4;
 
-/** Hot keys conflict so many times as often as cold ones where the key tells something; where it does not, as often. */
-const TELLING = 4;
-
 /** With less conflicts among newcomers it costs less to run some of them again than to let all of them queue. */
 const WORTH_QUEUEING = 0.1;
+
+/**
+ * While all of a kind queue, one in so many newcomers with a cold key goes ahead, to see whether that conflicts. Where keys
+ * tell nothing it does so as often as not, which is a small part of the attempts.
+ */
+const PROBED = 16;
+
+/** So many of them in turn without a conflict say that keys tell something; with 8, chance did so where a third conflicts. */
+const PROBES = 16;
 
 /** How often what was looked for was found lately. */
 class Share {
@@ -76,9 +83,8 @@ class Key implements Forgettable {
 /**
  * What is known of the attempts whose first statement has the same text.
  *
- * Attempts with the same key are limited together, and those of a cold key go ahead. Where attempts conflict with others
- * than those with their key, and newcomers about as often as those that have met a conflict, the first statement does not
- * tell what they will conflict on: then all of the kind share one queue.
+ * Attempts with the same key are limited together, and those of a cold key go ahead. Where many of these conflict with others
+ * than those with their key, the first statement does not tell what they will conflict on: then all of the kind queue.
  */
 class Kind implements Forgettable {
   readonly queue = new AdmissionQueue(new AdmissionLimit());
@@ -88,32 +94,38 @@ class Kind implements Forgettable {
   users = 0;
   keepUntil = -Infinity;
   isShared = false;
-  /** How often attempts of keys that were cold conflict with others than those with the same key; and of hot keys. */
-  readonly #cold = new Share();
-  readonly #hot = new Share();
+  /** How often attempts of keys that were cold conflict with others than those with the same key. */
+  #cold = new Share();
+  #newcomers = 0;
+  /** How many probes in turn have not conflicted. */
+  #probes = 0;
 
   get isInUse(): boolean {
     return this.users > 0;
   }
 
-  learn(isSurprise: boolean, wasHot: boolean): void {
-    (wasHot ? this.#hot : this.#cold).add(isSurprise);
+  /** Whether a newcomer with a cold key goes ahead of those that wait. */
+  isProbeDue(): boolean {
+    return this.isShared && this.#newcomers++ % PROBED === 0;
+  }
+
+  learn(isSurprise: boolean, { wasHot, isProbe }: Pick<Taken, 'wasHot' | 'isProbe'>): void {
     if (this.isShared) {
-      if (this.queue.isLimited && !this.#isKeyTelling()) return;
-      this.isShared = false;
-      this.queue.open();
-    } else if (isSurprise && !wasHot) {
+      if (isProbe) this.#probes = isSurprise ? 0 : this.#probes + 1;
+      if (!this.queue.isLimited || this.#probes >= PROBES) this.#share(false);
+    } else if (!wasHot) {
+      this.#cold.add(isSurprise);
       const { hits, value } = this.#cold;
-      if (hits < EVIDENCE || value < WORTH_QUEUEING || this.#isKeyTelling()) return;
-      this.isShared = true;
-      this.queue.close();
+      if (hits >= EVIDENCE && value >= WORTH_QUEUEING) this.#share(true);
     }
   }
 
-  /** Whether hot keys conflict so much more often than cold ones that this is no accident. */
-  #isKeyTelling(): boolean {
-    const expected = this.#cold.attempts * this.#hot.value;
-    return expected >= EVIDENCE && this.#cold.hits <= expected / TELLING;
+  #share(isShared: boolean): void {
+    this.isShared = isShared;
+    this.#cold = new Share();
+    this.#probes = 0;
+    if (isShared) this.queue.close();
+    else this.queue.open();
   }
 }
 
@@ -122,7 +134,16 @@ interface Taken {
   readonly ofKind: Admitted;
   readonly ofKey: Admitted;
   readonly wasHot: boolean;
+  readonly isProbe: boolean;
   readonly commitsBefore: number;
+}
+
+/** How a place came to be taken. */
+interface TakenBy {
+  readonly isProbe: boolean;
+  /** Where it was waited for, and what that has said. */
+  readonly queue: AdmissionQueue;
+  readonly admitted: Admitted;
 }
 
 /** A place of one attempt. It is asked for by being made, then taken, and left in any case. */
@@ -149,8 +170,9 @@ export class Place {
 
   /** Takes the place, unless the attempt has to wait for it. */
   tryTake(applicant: Pick<Applicant, 'isRetry'>): boolean {
-    if (this.#queue.isFullFor(applicant)) return false;
-    this.#take();
+    const isProbe = !applicant.isRetry && !this.#key.isHot && this.#kind.isProbeDue();
+    if (!isProbe && this.#queue.isFullFor(applicant)) return false;
+    this.#take({ isProbe });
     return true;
   }
 
@@ -160,22 +182,28 @@ export class Place {
    * @throws the reason of `signal` when that is aborted meanwhile
    */
   async take(applicant: Applicant): Promise<void> {
-    if (this.tryTake(applicant)) return;
     const queue = this.#queue;
-    this.#remember();
+    if (!queue.isFullFor(applicant)) {
+      this.#take({});
+      return;
+    }
+    this.#remember(queue);
     const admitted = await queue.wait(applicant);
-    this.#remember();
-    this.#take(queue, admitted);
+    this.#remember(queue);
+    this.#take({ queue, admitted });
   }
 
-  #take(queue?: AdmissionQueue, admitted?: Admitted): void {
-    const { queue: ofKind } = this.#kind;
-    const { queue: ofKey, isHot, commits } = this.#key;
+  #take({ isProbe = false, queue, admitted }: Partial<TakenBy>): void {
+    const kind = this.#kind;
+    const key = this.#key;
+    const admittedBy = (other: AdmissionQueue) =>
+      queue === other && admitted !== undefined ? admitted : other.admit();
     this.#taken = {
-      ofKind: queue === ofKind && admitted !== undefined ? admitted : ofKind.admit(),
-      ofKey: queue === ofKey && admitted !== undefined ? admitted : ofKey.admit(),
-      wasHot: isHot,
-      commitsBefore: commits,
+      ofKind: admittedBy(kind.queue),
+      ofKey: admittedBy(key.queue),
+      wasHot: key.isHot,
+      isProbe,
+      commitsBefore: key.commits,
     };
     // The attempt has ended meanwhile.
     if (this.#isLeft) this.#giveBack(this.#taken, 'failed');
@@ -191,20 +219,23 @@ export class Place {
     this.#kinds.release(this.#name.kind, this.#kind);
   }
 
-  #giveBack({ ofKind, ofKey, wasHot, commitsBefore }: Taken, outcome: AttemptOutcome): void {
+  #giveBack({ ofKind, ofKey, wasHot, isProbe, commitsBefore }: Taken, outcome: AttemptOutcome): void {
     const kind = this.#kind;
     const key = this.#key;
     const { isShared } = kind;
-    if (outcome === 'conflict') this.#remember();
+    if (outcome === 'conflict') this.#remember(key.queue);
     kind.queue.leave(ofKind, outcome, isShared);
     key.queue.leave(ofKey, outcome, !isShared);
     if (outcome === 'failed') return;
-    kind.learn(outcome === 'conflict' && key.commits === commitsBefore, wasHot);
+    const isSurprise = outcome === 'conflict' && key.commits === commitsBefore;
+    kind.learn(isSurprise, { wasHot, isProbe });
     if (outcome === 'committed') key.commits++;
   }
 
-  #remember(): void {
-    this.#key.keepUntil = this.#kind.keepUntil = elapsedMs() + REMEMBERED_MS;
+  /** A key is hot when attempts conflict or wait for it, and not when they wait for others of their kind. */
+  #remember(queue: AdmissionQueue): void {
+    this.#kind.keepUntil = elapsedMs() + REMEMBERED_MS;
+    if (queue === this.#key.queue) this.#key.keepUntil = this.#kind.keepUntil;
   }
 }
 

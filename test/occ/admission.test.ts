@@ -191,6 +191,23 @@ describe('a transaction waits', () => {
     expect(Math.max(...crowd.slice(0, 16))).toBe(16);
     expect(Math.max(...crowd.slice(crowd.length / 2))).toBeLessThan(8);
   });
+
+  it('for none on a cold row beside a hot one that is written from elsewhere', async () => {
+    const runner = new TransactionRunner();
+    let lost = 24;
+    const attempt = async (row: number, { admit }: Pick<Attempt<void>, 'admit'>) => {
+      await admit({ text: READ, values: [row] });
+      await sleep(0);
+      if (row === 0 && (lost-- > 0 || Math.random() < 0.3)) throw conflict();
+    };
+    const work = async (row: number) => {
+      for (let count = 0; count < 100; count++) await runner.run({ attempt: (one) => attempt(row, one) });
+    };
+    await Promise.all(Array.from({ length: 16 }, (_, worker) => work(worker < 8 ? 0 : worker)));
+    const end = await hold(runner);
+    expect(await admission(runner, { text: READ, values: [20] })).toBe(false);
+    await end();
+  });
 });
 
 describe('what holds a place never waits', () => {
