@@ -2,7 +2,8 @@ import { DsqlClient } from 'aurora-dsql-orm';
 import fc from 'fast-check';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { useCluster } from '../cluster';
-import { hosts, type HostOptions, type HostUnderTest } from './client-fault-hosts';
+import type { HostOptions, HostUnderTest } from './client-fault-hosts';
+import { hosts } from './client-fault-orms';
 import { program, type Program } from './client-fault-programs';
 import { OBSERVER, QUERY_TIMEOUT_MS, runProgram, type Stage } from './client-fault-runner';
 import { Journal, type Told } from './journal';
@@ -54,7 +55,7 @@ class Lane {
     await this.#expectIdle(stage);
     await journal.compare(this.#idsSince(this.#checkedId));
     this.#checkedId = journal.lastId;
-    expect(journal.violations).toStrictEqual([]);
+    journal.throwIfViolated();
   }
 
   /** Each pool still has all its connections to give; and no write has come or gone later. */
@@ -66,7 +67,7 @@ class Lane {
       await this.#expectIdle(stage);
     }
     await journal.compare(this.#idsSince(0));
-    expect(journal.violations).toStrictEqual([]);
+    journal.throwIfViolated();
   }
 
   async close(): Promise<void> {
