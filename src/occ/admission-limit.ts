@@ -1,5 +1,7 @@
 import { elapsedMs } from '../connection';
-import type { AttemptOutcome } from './admission-queue';
+
+/** How an attempt ended: as far as admission is concerned, whatever is no conflict and no commit has failed. */
+export type AttemptOutcome = 'committed' | 'conflict' | 'failed';
 
 /*
  * The constants were measured on a simulation of the cells of `bench/contention.ts` and of first statements that tell

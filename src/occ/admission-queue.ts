@@ -1,8 +1,5 @@
 import { sleep } from '../connection';
-import { ROUND, type AdmissionLimit } from './admission-limit';
-
-/** How an attempt ended: as far as admission is concerned, whatever is no conflict and no commit has failed. */
-export type AttemptOutcome = 'committed' | 'conflict' | 'failed';
+import { ROUND, type AdmissionLimit, type AttemptOutcome } from './admission-limit';
 
 /** An attempt that asks for a place. */
 export interface Applicant {

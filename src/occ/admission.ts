@@ -1,7 +1,8 @@
 import { elapsedMs } from '../connection';
 import type { StatementKey } from './admission-key';
 import { AdmissionLimit } from './admission-limit';
-import { AdmissionQueue, type Admitted, type Applicant, type AttemptOutcome } from './admission-queue';
+import type { AttemptOutcome } from './admission-limit';
+import { AdmissionQueue, type Admitted, type Applicant } from './admission-queue';
 import { RecentlyUsed, type Forgettable } from './recently-used';
 
 /**

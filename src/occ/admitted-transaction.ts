@@ -2,7 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { elapsedMs } from '../connection';
 import type { Admission, Place } from './admission';
 import { statementKey, type FirstStatement, type StatementKey } from './admission-key';
-import type { Applicant, AttemptOutcome } from './admission-queue';
+import type { AttemptOutcome } from './admission-limit';
+import type { Applicant } from './admission-queue';
 import { isOccConflict } from './conflict';
 import type { ResolvedRetryOptions } from './retry';
 

@@ -89,10 +89,10 @@ describe('other settings', () => {
     ['a token that lives too long', { host, tokenDurationSecs: 604_801 }, 'tokenDurationSecs', /604800/],
     ['a token that lives no time', { host, tokenDurationSecs: 0 }, 'tokenDurationSecs', /from 1/],
     ['a life over an hour', { host, maxLifetimeSecs: 3601 }, 'maxLifetimeSecs', /60 minutes/],
-    ['a name as hostaddr', { host, hostaddr: 'localhost' }, 'hostaddr', /IP address/],
+    ['what is no name as hostaddr', { host, hostaddr: 'no host' }, 'hostaddr', /DNS name/],
     ['an unknown negotiation', { host, sslNegotiation: 'off' }, 'sslNegotiation', /"direct"/],
     ['control characters in the prefix', { host, ormPrefix: 'a\nb' }, 'ormPrefix', /control/],
-    ['a profile beside credentials', { host, profile: 'p', credentials: {} }, 'profile', /beside/],
+    ['a profile beside credentials', { host, profile: 'p', credentials: {} }, 'profile', /combined/],
   ])('refuse %s by name', (_, options, option, message) => {
     expectConfigurationError(options, option, message);
   });

@@ -1,7 +1,12 @@
 import { classifyError, DsqlPool } from 'aurora-dsql-orm';
 import { randomUUID } from 'node:crypto';
+import type { Submittable } from 'pg';
 import QueryStream from 'pg-query-stream';
 import { useCluster } from '../cluster';
+
+interface Cursor extends Submittable {
+  read(rows: number): Promise<unknown[]>;
+}
 
 const insert = 'INSERT INTO line (id) VALUES ($1) RETURNING id';
 
@@ -36,7 +41,9 @@ async function readCursor(): Promise<unknown[]> {
   const client = await pool.connect();
   client.on('error', () => undefined);
   try {
-    return await client.query(new QueryStream(insert, [randomUUID()]).cursor).read(10);
+    // The types of pg-query-stream leave those of pg-cursor out.
+    const { cursor } = new QueryStream(insert, [randomUUID()]) as unknown as { readonly cursor: Cursor };
+    return await client.query(cursor).read(10);
   } finally {
     client.release();
   }

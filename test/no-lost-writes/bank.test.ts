@@ -7,7 +7,14 @@ import { Column, Entity, PrimaryColumn, type DataSource } from 'typeorm';
 import { useCluster } from '../cluster';
 import { byForm, form } from '../form';
 import { useStoppable } from '../stoppable';
-import { bankTables, runBank, type BankSize, type Transfer } from './bank';
+import {
+  BANK_QUERY_TIMEOUT_MS,
+  bankTables,
+  runBank,
+  type BankSize,
+  type LedgerLine,
+  type Transfer,
+} from './bank';
 
 @Entity('account')
 class Account {
@@ -63,6 +70,9 @@ let dataSource: DataSource;
 let sequelize: Sequelize;
 let markedDataSource: DataSource;
 let markedSequelize: Sequelize;
+let hastyDataSource: DataSource;
+let hastySequelize: Sequelize;
+let hastyPool: DsqlPool;
 
 beforeAll(async () => {
   const pool = new DsqlPool(cluster.connection);
@@ -78,6 +88,16 @@ beforeAll(async () => {
       }).initialize(),
     ) as [Promise<DataSource>, Promise<DataSource>],
   );
+  const query_timeout = BANK_QUERY_TIMEOUT_MS;
+  hastyDataSource = await createDsqlDataSource({
+    ...cluster.orm,
+    extra: { query_timeout },
+    entities: [Account, Line],
+    poolErrorHandler: () => undefined,
+  }).initialize();
+  hastySequelize = createDsqlSequelize({ ...cluster.orm, dialectOptions: { query_timeout }, logging: false });
+  hastyPool = new DsqlPool({ ...cluster.connection, query_timeout });
+  hastyPool.on('error', () => undefined);
   sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
   markedSequelize = createDsqlSequelize({ ...ofMarked, logging: false });
   const integer = () => ({ type: DataTypes.INTEGER });
@@ -97,29 +117,48 @@ afterAll(async () => {
     markedDataSource.destroy(),
     sequelize.close(),
     markedSequelize.close(),
+    hastyDataSource.destroy(),
+    hastySequelize.close(),
+    hastyPool.end(),
   ]);
 });
 
+const transferIn = (source: DataSource, { from, to, amount, ...line }: LedgerLine) =>
+  inTypeormTransaction(source, async (manager) => {
+    const payer = await manager.findOneByOrFail(Account, { id: from });
+    const payee = await manager.findOneByOrFail(Account, { id: to });
+    payer.balance -= amount;
+    payee.balance += amount;
+    await manager.save([payer, payee]);
+    await manager.insert(Line, { ...line, from, to, amount });
+  });
+
+// TypeORM writes a function as SQL, so the change builds on the row and not on what was read of it.
+const saveIn = async (source: DataSource, { from, to, amount, id }: LedgerLine) => {
+  const change = (account: number, by: string) =>
+    Object.assign(new Account(), { id: account, balance: () => `balance ${by}` });
+  await source.manager.save([
+    change(from, `- ${amount}`),
+    change(to, `+ ${amount}`),
+    Object.assign(new Line(), { id, from, to, amount }),
+  ]);
+};
+
+/** A transfer in three statements. */
+const moveStatements = ({
+  id,
+  from,
+  to,
+  amount,
+}: LedgerLine): readonly [text: string, values: unknown[]][] => [
+  ['UPDATE account SET balance = balance - $1 WHERE id = $2', [amount, from]],
+  ['UPDATE account SET balance = balance + $1 WHERE id = $2', [amount, to]],
+  ['INSERT INTO ledger (id, "from", "to", amount) VALUES ($1, $2, $3, $4)', [id, from, to, amount]],
+];
+
 const transfers: Readonly<Record<string, Transfer>> = {
-  'TypeORM transactions': ({ from, to, amount, ...line }) =>
-    inTypeormTransaction(dataSource, async (manager) => {
-      const source = await manager.findOneByOrFail(Account, { id: from });
-      const target = await manager.findOneByOrFail(Account, { id: to });
-      source.balance -= amount;
-      target.balance += amount;
-      await manager.save([source, target]);
-      await manager.insert(Line, { ...line, from, to, amount });
-    }),
-  // TypeORM writes a function as SQL, so the change builds on the row and not on what was read of it.
-  'TypeORM save': async ({ from, to, amount, id }) => {
-    const change = (account: number, by: string) =>
-      Object.assign(new Account(), { id: account, balance: () => `balance ${by}` });
-    await dataSource.manager.save([
-      change(from, `- ${amount}`),
-      change(to, `+ ${amount}`),
-      Object.assign(new Line(), { id, from, to, amount }),
-    ]);
-  },
+  'TypeORM transactions': (line) => transferIn(dataSource, line),
+  'TypeORM save': (line) => saveIn(dataSource, line),
   'Sequelize transactions': ({ from, to, amount, id }) =>
     inSequelizeTransaction(sequelize, async (transaction) => {
       const source = await AccountModel.findByPk(from, { transaction, rejectOnEmpty: true });
@@ -164,6 +203,40 @@ const markedTransfers: Readonly<Record<string, Transfer>> = {
 
 const bank = (size: BankSize, transfer: Transfer) =>
   stoppable((signal) => runBank(cluster.connection, cluster.local.faults, size, transfer, signal));
+/** The same by clients with a `query_timeout`, on a database that is slow now and then. */
+const hastyTransfers: Readonly<Record<string, Transfer>> = {
+  'TypeORM transactions': (line) => transferIn(hastyDataSource, line),
+  'TypeORM save': (line) => saveIn(hastyDataSource, line),
+  'TypeORM statements': async ({ id, from, to, amount }) => {
+    await hastyDataSource.query(moveAtOnce, [id, from, to, amount]);
+  },
+  'Sequelize transactions': (line) =>
+    inSequelizeTransaction(hastySequelize, async (transaction) => {
+      for (const [text, bind] of moveStatements(line))
+        await hastySequelize.query(text, { bind, transaction });
+    }),
+  'Sequelize statements': async ({ id, from, to, amount }) => {
+    await hastySequelize.query(moveAtOnce, { bind: [id, from, to, amount] });
+  },
+  'DsqlPool transactions': async (line) => {
+    const client = await hastyPool.connect();
+    client.on('error', () => undefined);
+    try {
+      await client.query('BEGIN');
+      for (const statement of moveStatements(line)) await client.query(...statement);
+      await client.query('COMMIT');
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    } finally {
+      client.removeAllListeners('error');
+      client.release();
+    }
+  },
+  'DsqlPool statements': async ({ id, from, to, amount }) => {
+    await hastyPool.query(moveAtOnce, [id, from, to, amount]);
+  },
+};
 
 describe.each(Object.entries(transfers))('a bank that moves money through %s', (name, transfer) => {
   it.each(sizes)(
@@ -188,6 +261,26 @@ describe.each(Object.entries(markedTransfers))(
         if (form === 'soak') console.log(name, size, { done, failed });
         expect(books).toStrictEqual({ unknown: 0, lost: [], ghosts: [], unbalanced: [] });
         expect(done).toBeGreaterThan(size.transfers / 2);
+      },
+    );
+  },
+);
+
+const hastySizes: readonly BankSize[] = (
+  form === 'short' ? [{ accounts: 50, transfers: 150, workers: 16 }] : sizes
+).map((size) => ({ ...size, isSlow: true }));
+
+describe.each(Object.entries(hastyTransfers))(
+  'a bank whose clients do not wait for a slow database, with %s',
+  (name, transfer) => {
+    it.each(hastySizes)(
+      'has books that agree with what it told its customers: $transfers transfers, $accounts accounts',
+      async (size) => {
+        const { lost, ghosts, unbalanced, ...outcomes } = await bank(size, transfer);
+        if (form === 'soak') console.log(name, size, outcomes);
+        expect({ lost, ghosts, unbalanced }).toStrictEqual({ lost: [], ghosts: [], unbalanced: [] });
+        expect(outcomes.done).toBeGreaterThan(0);
+        expect(outcomes.unknown).toBeGreaterThan(0);
       },
     );
   },

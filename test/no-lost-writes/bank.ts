@@ -14,6 +14,8 @@ export interface LedgerLine {
 
 /** How large a run of the bank is. */
 export interface BankSize {
+  /** The database is slow now and then, so that clients with a `query_timeout` give up at any statement. */
+  readonly isSlow?: boolean;
   readonly accounts: number;
   readonly transfers: number;
   readonly workers: number;
@@ -31,6 +33,11 @@ export interface BankStatement {
   /** Accounts whose balance is not what the ledger says. */
   readonly unbalanced: readonly number[];
 }
+
+/** How late an answer is when the database is slow. */
+const SLOW_MS = 240;
+/** What clients wait for an answer who do not want to wait for that one. */
+export const BANK_QUERY_TIMEOUT_MS = SLOW_MS / 2;
 
 /** The tables of the bank, as SQL. */
 export const bankTables = [
@@ -62,6 +69,14 @@ export function addFaults(faults: Faults, seed: number): void {
   faults.refuseConnections({ error: '53400', ...share(0.1) });
 }
 
+/** For the length of a few statements. */
+function slowDown(faults: Faults): void {
+  const latency = faults.addLatency(SLOW_MS);
+  setTimeout(() => {
+    latency.remove();
+  }, SLOW_MS / 4);
+}
+
 /**
  * Lets the workers share the transfers, and then compares what they were told with what is in the database.
  *
@@ -70,7 +85,7 @@ export function addFaults(faults: Faults, seed: number): void {
 export async function runBank(
   connection: ConnectionOptions,
   faults: Faults,
-  { accounts, transfers, workers }: BankSize,
+  { accounts, transfers, workers, isSlow = false }: BankSize,
   transfer: Transfer,
   signal: AbortSignal,
 ): Promise<BankStatement> {
@@ -87,6 +102,7 @@ export async function runBank(
   let left = transfers;
   const work = async () => {
     while (left-- > 0 && !signal.aborted) {
+      if (isSlow && left % 25 === 0) slowDown(faults);
       const from = 1 + Math.floor(Math.random() * accounts);
       const to = 1 + ((from + Math.floor(Math.random() * (accounts - 1))) % accounts);
       const line = { id: randomUUID(), from, to, amount: 1 + Math.floor(Math.random() * 100) };

@@ -12,6 +12,7 @@ import {
   type UnmanagedTransaction,
 } from './client-fault-hosts';
 import type { Operation, Program, ServerFault, StatementStep, Strike } from './client-fault-programs';
+import { styledStatement, type Written } from './client-fault-statements';
 import { pause, type UnreliableNetwork } from './unreliable-network';
 
 /** Of pools and clients that have one. */
@@ -70,13 +71,6 @@ function placeFault({ faults, options: { table } }: Stage, fault: ServerFault): 
     default:
       return faults.cutConnection({ at: fault.at, table });
   }
-}
-
-/** What a statement writes. */
-interface Written {
-  readonly ids: readonly number[];
-  readonly send: () => Promise<unknown>;
-  readonly isUnread?: boolean;
 }
 
 /** One operation of a program. */
@@ -320,9 +314,9 @@ class Run {
   /** A statement, that is sent when it is asked for. */
   #statement(scope: Scope, step: StatementStep): Written {
     const { strike } = step;
-    const written = this.#styled(
-      scope,
-      step,
+    const written = styledStatement(
+      { scope, table: this.#stage.options.table, newIds: (count) => this.#newIds(count) },
+      step.style,
       strike?.fault === 'time-out of the query' ? { query_timeout: SHORT_TIMEOUT_MS } : undefined,
     );
     return {
@@ -333,60 +327,4 @@ class Run {
       },
     };
   }
-
-  #styled(scope: Scope, { style }: StatementStep, config: object | undefined): Written {
-    const { table } = this.#stage.options;
-    const insert = this.#insert;
-    const raw = (query: object) => () =>
-      scope.withClient((client) => client.query({ ...config, ...query } as unknown as string));
-    const plain = (text: string, values?: unknown[]) =>
-      config === undefined ? () => scope.query(text, values) : raw({ text, values });
-    if (style === 'read') return { ids: [], send: plain(`SELECT count(*) FROM ${table}`) };
-    if (style === 'a row that all want') {
-      return { ids: [], send: plain(`UPDATE ${table}_hot SET n = n + 1 WHERE id = 1`) };
-    }
-    const ids = this.#newIds(style === 'two in one text' ? 2 : 1);
-    const [id = 0, second = 0] = ids;
-    switch (style) {
-      case 'parameters':
-        return { ids, send: plain(insert, [id]) };
-      case 'literals':
-        return { ids, send: plain(this.#insertOf(id)) };
-      case 'comment before the verb':
-        return { ids, send: plain(`/* tag */ ${insert}`, [id]) };
-      case 'two in one text':
-        return { ids, send: plain(`${this.#insertOf(id)}; ${this.#insertOf(second)}`) };
-      case 'stream':
-        return { ids, send: () => scope.stream(`${insert} RETURNING id`, [id]) };
-      case 'named':
-        return { ids, send: raw({ name: 'write', text: insert, values: [id] }) };
-      case 'values that are no array':
-        return { ids, send: raw({ text: insert, values: 1 }) };
-      case 'a value that cannot be serialised':
-        return { ids, send: raw({ text: insert, values: [circular()] }) };
-      case 'a name for two texts':
-        return { ids, send: raw({ name: 'write', text: `${insert} RETURNING id`, values: [id] }) };
-      case 'a named statement that the server refuses':
-        return { ids, send: raw({ name: 'refused', text: `${insert}, (nothing)`, values: [id] }) };
-      case 'an answer that cannot be read':
-        return { ids, isUnread: true, send: raw({ text: `${insert} RETURNING id`, values: [id], types }) };
-      case 'a duplicate key':
-        return { ids, send: plain(`${insert}, (0)`, [id]) };
-      case 'wrong SQL':
-        return { ids, send: plain(`${insert}, (nothing)`, [id]) };
-    }
-  }
-}
-
-/** Parsers of what nobody can read. */
-const types = {
-  getTypeParser: () => () => {
-    throw new Error('unreadable');
-  },
-};
-
-function circular(): object {
-  const value: Record<string, unknown> = {};
-  value.self = value;
-  return value;
 }

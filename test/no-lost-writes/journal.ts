@@ -69,6 +69,10 @@ export class Journal {
     await this.report(last.unwritten, outcome === 'done' ? 'failed' : outcome, what);
   }
 
+  throwIfViolated(): void {
+    if (this.violations.length > 0) throw new Error(this.violations.join('\n'));
+  }
+
   /** Compares everything that was told with the table. */
   async compare(ids: readonly number[]): Promise<void> {
     const there = await this.#look(ids);

@@ -1,4 +1,4 @@
-import { DsqlPool } from 'aurora-dsql-orm';
+import { DsqlPool, retryOnConflict } from 'aurora-dsql-orm';
 import { CommitMarkers, COMMIT_MARKER_TABLE } from '../../src/occ';
 import { useCluster } from '../cluster';
 
@@ -41,7 +41,10 @@ async function transactionWith(
 }
 
 async function rows(): Promise<unknown[]> {
-  const { rows: markers } = await pool.query<object>(`SELECT claimed FROM ${COMMIT_MARKER_TABLE}`);
+  // Another session has created the table since.
+  const { rows: markers } = await retryOnConflict(() =>
+    pool.query<object>(`SELECT claimed FROM ${COMMIT_MARKER_TABLE}`),
+  );
   return markers;
 }
 
@@ -133,7 +136,7 @@ it('markers that nobody asks for any more are deleted in batches', async () => {
   const markers = newMarkers();
   const ids = await Promise.all(Array.from({ length: 500 }, () => markers.create()));
   const places = ids.map((_, index) => `($${index + 1})`).join(', ');
-  await pool.query(`INSERT INTO ${COMMIT_MARKER_TABLE} (id) VALUES ${places}`, ids);
+  await retryOnConflict(() => pool.query(`INSERT INTO ${COMMIT_MARKER_TABLE} (id) VALUES ${places}`, ids));
   for (const id of ids) markers.release(id);
   while ((await rows()).length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
   expect(await rows()).toStrictEqual([]);
