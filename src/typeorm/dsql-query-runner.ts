@@ -15,6 +15,7 @@ import {
   fieldsOf,
   isDsqlError,
   isNotSentError,
+  NotSentError,
   TransactionRolledBackError,
   type DsqlClient,
 } from '../connection';
@@ -30,7 +31,7 @@ import {
   type StatementTransaction,
 } from '../occ';
 import { asNumbers, type ReadCatalogue } from '../schema';
-import { summarizeText } from '../sql';
+import { summarizeText, type TransactionVerb } from '../sql';
 import { ReusedIdentityKeys } from './reused-identity-keys';
 import { clearTable } from './clear-table';
 import type { DsqlDriver } from './dsql-driver';
@@ -431,6 +432,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     if (counted !== undefined) counted.unfinished++;
     this.#isEnding = isEnd;
     try {
+      if (verb !== 'begin') this.#expectConnection(verb);
       if (scope !== undefined && verb === undefined) await this.#enter(scope, statement);
       this.#noteRecord(statement);
       const result = await (text === 'COMMIT'
@@ -449,6 +451,13 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       if (counted !== undefined) counted.unfinished--;
       if (isEnd) this.#isEnding = false;
     }
+  }
+
+  /** The host releases a query runner whose connection was lost, and then only says that it is released. */
+  #expectConnection(verb: TransactionVerb | undefined): void {
+    if (!this.isReleased || !this.isTransactionActive) return;
+    const subject = verb === undefined ? 'statement' : verb === 'commit' ? 'COMMIT' : 'ROLLBACK';
+    throw new NotSentError(subject, { cause: new QueryRunnerAlreadyReleasedError() });
   }
 
   /** Before a statement of a transaction is sent: the first one may have to wait until there is room for it. */

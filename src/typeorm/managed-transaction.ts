@@ -1,5 +1,10 @@
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
-import { AfterCommitError, isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
+import {
+  AfterCommitError,
+  isAfterCommitError,
+  isCommitOutcomeUnknownError,
+  isNotSentError,
+} from '../connection';
 import {
   findInChain,
   isOccConflict,
@@ -182,7 +187,9 @@ export class ManagedTransaction<T> {
 function firstOf(error: unknown, { firstError }: TransactionScope): unknown {
   if (firstError === undefined || isOccConflict(error)) return error;
   const isConsequence =
-    sqlStateOf(error) === '25P02' || /^QueryRunner\w*AlreadyReleasedError$/.test((error as Error).name);
+    sqlStateOf(error) === '25P02' ||
+    isNotSentError(error) ||
+    /^QueryRunner\w*AlreadyReleasedError$/.test((error as Error).name);
   return isConsequence || isOccConflict(firstError) ? firstError : error;
 }
 
