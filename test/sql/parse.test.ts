@@ -58,6 +58,17 @@ describe('once the parser is loaded', () => {
       expect(parseQuery('SELECT 42')).toBe(parseQuery('SELECT 42'));
     });
 
+    it('keeps no more texts than take a few megabytes', () => {
+      const [short, ...long] = [0, ...Array.from({ length: 15 }, (_, index) => index + 1)].map((index) =>
+        index === 0 ? 'SELECT 43' : `SELECT '${'x'.repeat(16_000)}', ${index}`,
+      );
+      const first = parseQuery(short ?? '');
+      const answers = long.map((text) => parseQuery(text));
+      expect(parseQuery(long.at(-1) ?? '')).toBe(answers.at(-1));
+      expect(parseQuery(long[0] ?? '')).not.toBe(answers[0]);
+      expect(parseQuery(short ?? '')).not.toBe(first);
+    });
+
     it('keeps the 2,000 texts that were used last', () => {
       const kept = parseQuery('SELECT 0 AS kept');
       const dropped = parseQuery('SELECT 0 AS dropped');
