@@ -9,7 +9,7 @@ const needLocalDsql = [
   '/test/connection/(client|client-faults|host-contract|outcome|secrets|transactions)\\.test',
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
-  '/test/typeorm/(reused-identity-keys|command-line|connections|example|large-writes|transactions|no-lost-writes/)',
+  '/test/typeorm/(nested-transactions|reused-identity-keys|command-line|connections|example|large-writes|transactions|no-lost-writes/)',
   '/test/sequelize/(attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/neighbours/',
   '/test/examples/sequelize',

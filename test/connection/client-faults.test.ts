@@ -8,7 +8,7 @@ import {
   isNotSentError,
   isTransactionRolledBackError,
 } from 'aurora-dsql-orm';
-import type { QueryResult } from 'pg';
+import type { QueryConfig, QueryResult } from 'pg';
 import QueryStream from 'pg-query-stream';
 import { useCluster } from '../cluster';
 
@@ -202,7 +202,7 @@ describe.each(timeouts)('a time-out %s', (_, ofPool, ofQuery) => {
     ['a setting', "SET TIME ZONE 'UTC'", false],
   ])('of %s outside a transaction says whether it may have been done', async (__, text, isUnknown) => {
     strike();
-    const error = await failure(runOn(single as never)(text));
+    const error = await failure(runOn(single)(text));
     cluster.local.faults.clear();
     expect(isCommitOutcomeUnknownError(error)).toBe(isUnknown);
     expect(isUnknown ? (error as Error).cause : error).toMatchObject({ message: 'Query read timeout' });
@@ -218,10 +218,11 @@ describe.each(timeouts)('a time-out %s', (_, ofPool, ofQuery) => {
     await client.query('BEGIN');
     await client.query('INSERT INTO entry VALUES (1, 1)');
     strike();
+    const timed = (config: QueryConfig & { readonly query_timeout: number }) => client.query(config);
     const outcomes = await Promise.allSettled([
-      client.query({ text: 'INSERT INTO entry VALUES (2, 2)', query_timeout: 60_000 } as never),
-      client.query({ text: 'INSERT INTO entry VALUES (3, 3)', query_timeout: 50 } as never),
-      client.query({ text: 'ROLLBACK', query_timeout: 60 } as never),
+      timed({ text: 'INSERT INTO entry VALUES (2, 2)', query_timeout: 60_000 }),
+      timed({ text: 'INSERT INTO entry VALUES (3, 3)', query_timeout: 50 }),
+      timed({ text: 'ROLLBACK', query_timeout: 60 }),
     ]);
     cluster.local.faults.clear();
     client.release();
@@ -288,10 +289,8 @@ describe('a time-out of a client', () => {
 });
 
 describe('a query that node-postgres refuses', () => {
-  const { toPostgres } = {
-    toPostgres() {
-      throw new Error('no text for this');
-    },
+  const toPostgres = () => {
+    throw new Error('no text for this');
   };
   const refused: readonly (readonly [string, (client: DsqlClient) => Promise<unknown>])[] = [
     [
@@ -561,8 +560,10 @@ describe('a connection that ends before COMMIT is written', () => {
     ['by the server', () => cluster.local.faults.endConnections()],
     [
       'because its socket is destroyed',
-      (client) =>
-        (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy(),
+      (client) => {
+        const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
+        connection.stream.destroy();
+      },
     ],
     ['by its owner', (client) => void client.end()],
   ];
@@ -690,7 +691,7 @@ describe('a stream', () => {
     const client = await connect();
     cluster.local.faults.cutConnection({ at: 'statement' });
     const read = async () => {
-      for await (const row of client.query(new QueryStream(text))) void row;
+      for await (const row of client.query(new QueryStream(text))) expect(row).toBeDefined();
     };
     expect(isCommitOutcomeUnknownError(await failure(read()))).toBe(isUnknown);
   });
@@ -701,7 +702,7 @@ describe('a stream', () => {
     await failure(client.query('SELECT 1'));
     latency.remove();
     const read = async () => {
-      for await (const row of client.query(new QueryStream('SELECT 1'))) void row;
+      for await (const row of client.query(new QueryStream('SELECT 1'))) expect(row).toBeDefined();
     };
     expect(await failure(read())).toBeInstanceOf(Error);
   });

@@ -36,11 +36,8 @@ class RecordingStream extends EventEmitter {
     this.emit('close');
   }
 
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
-  connect(): void {}
-  ref(): void {}
-  unref(): void {}
+  readonly setNoDelay = jest.fn();
+  readonly connect = jest.fn();
 }
 
 interface HostConnection extends EventEmitter {
@@ -104,7 +101,10 @@ function connected(client: HostClient): HostClient {
 /** A ReadyForQuery, as the server sends it; node-postgres goes on with the next query. */
 const ready = (client: HostClient) => client.connection.emit('readyForQuery', { status: 'I' });
 
-const nextTick = () => new Promise((resolve) => process.nextTick(resolve));
+const nextTick = () =>
+  new Promise<void>((resolve) => {
+    process.nextTick(resolve);
+  });
 
 describe('pg Query, on which TransactionQuery is built', () => {
   it('keeps text, values, name, rows and callback of its configuration in properties of these names', () => {

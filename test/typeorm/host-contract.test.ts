@@ -47,10 +47,7 @@ function hostRunner() {
       return Promise.resolve([connection, (error: unknown) => released.push(error)]);
     },
   });
-  const runner = new PostgresQueryRunner(
-    dataSource.driver as PostgresDriver,
-    'master',
-  ) as unknown as HostRunner;
+  const runner = Reflect.construct(PostgresQueryRunner, [dataSource.driver, 'master']) as HostRunner;
   return { dataSource, runner, released, connections };
 }
 
@@ -248,7 +245,7 @@ describe('EntityManager, on which DsqlEntityManager is built', () => {
       'rollbackTransaction',
       'release',
     ] as const) {
-      const host = runner[method].bind(runner) as () => Promise<void>;
+      const host = runner[method].bind<() => Promise<void>>(runner);
       jest.spyOn(runner, method).mockImplementation(() => (calls.push(method), host()));
     }
     await new EntityManager(dataSource, runner).transaction(() => Promise.resolve());

@@ -166,7 +166,10 @@ describe('typeorm-transactional', () => {
   beforeAll(async () => {
     initializeTransactionalContext({ storageDriver: StorageDriver.ASYNC_LOCAL_STORAGE });
     patched = await createDsqlDataSource({ ...cluster.orm, poolSize: CLIENTS * 2 }).initialize();
-    counters = new Counters(addTransactionalDataSource(patched));
+    // It tells a data source by the name of its class.
+    counters = new Counters(
+      addTransactionalDataSource({ name: 'default', dataSource: patched, patch: true }),
+    );
   });
   afterAll(async () => {
     deleteDataSourceByName('default');
@@ -221,14 +224,19 @@ describe('nestjs-cls', () => {
     ],
     exports: [DataSource],
   })
-  class DataModule {}
+  class DataModule {
+    constructor(readonly source: DataSource) {}
+  }
 
   const compile = async () => {
     const module = await Test.createTestingModule({
       imports: [
         DataModule,
+        // NestJS itself takes plain objects for its options.
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
         ClsModule.forRoot({
           global: true,
+          // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
           middleware: { mount: false },
           plugins: [
             new ClsPluginTransactional({

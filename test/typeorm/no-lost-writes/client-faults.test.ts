@@ -28,7 +28,7 @@ class Entry {
 
 const cluster = useCluster();
 let others: DataSource;
-let opened: DataSource[] = [];
+const opened: DataSource[] = [];
 
 beforeAll(async () => {
   others = await createDsqlDataSource({ ...cluster.orm, entities: [Entry] }).initialize();
@@ -262,7 +262,7 @@ describe('a NestedTransactionError that is caught', () => {
   it.each<[string, (manager: EntityManager) => Promise<unknown>]>([
     ['its manager', (manager) => manager.transaction(() => Promise.resolve())],
     ['a repository', (manager) => manager.getRepository(Entry).manager.transaction(() => Promise.resolve())],
-    ['its query runner', (manager) => manager.queryRunner?.startTransaction() as Promise<void>],
+    ['its query runner', (manager) => manager.queryRunner?.startTransaction() ?? Promise.resolve()],
   ])('does not let the transaction be committed inside which it was begun by %s', async (_, begin) => {
     const dataSource = await single();
     const error = await failure(
