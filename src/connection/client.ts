@@ -124,6 +124,11 @@ export class DsqlClient extends Client {
     return this.#session.isInTransaction;
   }
 
+  /** Whether BEGIN was answered and not sent yet: the server knows nothing of the transaction. */
+  get hasUnsentBegin(): boolean {
+    return this.#session.phase === 'begun';
+  }
+
   /**
    * Makes the connection fit for its next user, or destroys it: one on which a transaction is open, or of which it is not
    * known what the server is doing, must not be used again.

@@ -1,7 +1,7 @@
 import type { Model, Sequelize } from 'sequelize';
 import { Transaction } from 'sequelize/lib/transaction';
 import type { Client } from 'pg';
-import { isNotSentError, TransactionRolledBackError } from '../connection';
+import { DsqlClient, isNotSentError, TransactionRolledBackError } from '../connection';
 import {
   findInChain,
   FirstFailure,
@@ -168,7 +168,13 @@ export class DsqlTransaction extends Transaction {
     if (instance) this.touched.add(instance);
     const { verb, writesRows, changesSchema } = summarizeText(statement.text);
     if (verb !== undefined) return;
-    if (root.#admit !== undefined) await (root.#admission ??= root.#awaitAdmission(root.#admit, statement));
+    // What was sent past Sequelize, through the connection, must not be given back with it.
+    const { connection } = root;
+    const mayWait =
+      root.#admission !== undefined || !(connection instanceof DsqlClient) || connection.hasUnsentBegin;
+    if (root.#admit !== undefined && mayWait) {
+      await (root.#admission ??= root.#awaitAdmission(root.#admit, statement));
+    }
     root.#isUsed = true;
     root.#hasWritten ||= writesRows;
     root.#hasChangedSchema ||= changesSchema;

@@ -465,7 +465,11 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   /** Before a statement of a transaction is sent: the first one may have to wait until there is room for it. */
   async #enter(scope: TransactionScope, statement: Statement): Promise<void> {
     const { changesSchema, onlyReads } = summarizeText(statement[0]);
-    if (scope.admit !== undefined) await (scope.admission ??= this.#awaitAdmission(scope.admit, statement));
+    // What was sent past the host, through its connection, must not be given back with it.
+    const mayWait = scope.admission !== undefined || this.#client?.hasUnsentBegin !== false;
+    if (scope.admit !== undefined && mayWait) {
+      await (scope.admission ??= this.#awaitAdmission(scope.admit, statement));
+    }
     scope.isUsed = true;
     scope.hasWritten ||= !onlyReads;
     scope.hasChangedSchema ||= changesSchema;
