@@ -274,7 +274,7 @@ describe('a time-out of a client', () => {
   });
 
   it('of a query that was asked for before the connection was there ends the connecting, too', async () => {
-    const client = new DsqlClient({ ...cluster.connection, query_timeout: 20 });
+    const client = new DsqlClient({ ...cluster.connection, query_timeout: 1 });
     client.on('error', () => undefined);
     cluster.local.faults.addLatency(LATENCY_MS);
     const outcomes = await Promise.allSettled([client.connect(), client.query('SELECT 1')]);

@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createDsqlDataSource, runInTransaction } from 'aurora-dsql-orm/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { useCluster } from '../cluster';
 
 const WORKERS = 24;
+
+/** So that transactions overlap on a machine of any speed. */
+const THINK_MS = 50;
 
 const cluster = useCluster();
 let ours: DataSource;
@@ -23,7 +27,12 @@ beforeEach(async () => {
 });
 
 /** Lets all workers at once run transactions of one kind that count up some row. */
-async function count(label: string, transactions: number, rowOf: (index: number) => number): Promise<void> {
+async function count(
+  label: string,
+  transactions: number,
+  rowOf: (index: number) => number,
+  thinkMs = 0,
+): Promise<void> {
   let begun = 0;
   let running = 0;
   const attempt = async (manager: EntityManager, id: number) => {
@@ -31,6 +40,7 @@ async function count(label: string, transactions: number, rowOf: (index: number)
     await manager.query('SELECT value FROM counter WHERE id = $1', [id]);
     inFlight.push(++running);
     try {
+      if (thinkMs > 0) await sleep(thinkMs);
       await manager.query('UPDATE counter SET value = value + 1 WHERE id = $1', [id]);
     } finally {
       running--;
@@ -52,7 +62,7 @@ const sumOf = async () => {
 
 describe('the transactions of one kind', () => {
   it('are not limited as long as they do not conflict', async () => {
-    await count('apart', 10 * WORKERS, (index) => index % 1000);
+    await count('apart', 10 * WORKERS, (index) => index % 1000, THINK_MS);
     expect(Math.max(...inFlight)).toBeGreaterThan(WORKERS / 2);
     expect(await sumOf()).toBe(10 * WORKERS);
   });
@@ -66,7 +76,7 @@ describe('the transactions of one kind', () => {
   it('are many again when they meet no more', async () => {
     await count('then apart', 10 * WORKERS, () => 0);
     inFlight = [];
-    await count('then apart', 900, (index) => index);
+    await count('then apart', 900, (index) => index, THINK_MS);
     expect(Math.max(...inFlight.slice(inFlight.length / 2))).toBeGreaterThan(WORKERS / 2);
   });
 });
