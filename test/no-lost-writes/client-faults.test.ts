@@ -2,7 +2,7 @@ import { DsqlClient } from 'aurora-dsql-orm';
 import fc from 'fast-check';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { useCluster } from '../cluster';
-import { byForm } from '../form';
+import { byForm, form } from '../form';
 import type { HostOptions, HostUnderTest } from './client-fault-hosts';
 import { hosts } from './client-fault-orms';
 import { program, type Program } from './client-fault-programs';
@@ -14,7 +14,6 @@ import { UnreliableNetwork } from './unreliable-network';
 const programs = byForm({ short: 300, long: 2_100, soak: 20_000 });
 /** With the seed of a failure, the lane that had it runs it again. */
 const firstSeed = Number(process.env.CLIENT_FAULT_SEED ?? 1);
-const isLong = process.env.DSQL_SOAK === '1';
 const lanes = [0, 1, 2] as const;
 const SETTLE_MS = 5_000;
 
@@ -234,7 +233,7 @@ it(
     for (const lane of opened) {
       await lane.expectFullPools();
       const { done, failed, unknown } = lane.told;
-      if (isLong) console.log({ ...lane.told, ...lane.struck });
+      if (form === 'soak') console.log({ ...lane.told, ...lane.struck });
       // Most of it really happens, and each fault does.
       expect(done).toBeGreaterThan((done + failed + unknown) / 4);
       expect(unknown).toBeGreaterThan(0);
