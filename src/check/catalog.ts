@@ -14,7 +14,7 @@ import {
 } from '../sql';
 import type { CatalogFacts, EnumFacts, NodeBody, ParsedQuery, Statement, TableName } from '../sql';
 import { LayeredMap } from './layered-map';
-import type { Place, SqlText } from './sql-text';
+import type { Place, SqlText } from './sources/sql-text';
 
 /** A table as the texts so far have made it. */
 export interface Table extends TableName {

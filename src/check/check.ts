@@ -5,8 +5,8 @@ import type { DataSource } from 'typeorm';
 import { loadParser, refusals } from '../sql';
 import type { CapabilityOverrides, Simplifications, Statement, TranslateOptions } from '../sql';
 import { Catalog } from './catalog';
-import { Declarations } from './declarations';
-import { discoverFiles, isScript } from './discover-files';
+import { Declarations } from './recording/declarations';
+import { discoverFiles, isScript } from './sources/discover-files';
 import {
   entityDeclarations,
   isDataSource,
@@ -15,25 +15,25 @@ import {
   mappingOf,
   readableDataSource,
   recordEntities,
-} from './entities';
+} from './recording/entities';
 import { ownRules } from './finding';
 import type { Finding, Problem, Severity } from './finding';
 import { applyEdits, fixLiteral, fixScript } from './fix';
 import type { Edit, Fix } from './fix';
 import { judge } from './judge';
-import { ModuleLoader } from './load-module';
+import { ModuleLoader } from './sources/load-module';
 import { CheckError } from './check-error';
-import { readExports, runSequelizeMigration, TypeOrmMigrations } from './migrations';
-import type { Direction, Exports } from './migrations';
-import { isOurSequelize, isSequelize, modelDeclarations, recordModels } from './models';
-import { Recording } from './recording';
-import type { RecordedText } from './recording';
+import { readExports, runSequelizeMigration, TypeOrmMigrations } from './recording/migrations';
+import type { Direction, Exports } from './recording/migrations';
+import { isOurSequelize, isSequelize, modelDeclarations, recordModels } from './recording/models';
+import { Recording } from './recording/recording';
+import type { RecordedText } from './recording/recording';
 import { adviseOn } from './schema-advice';
-import { sequelizeOf } from './sequelize-recorder';
-import { SourceFile } from './source-file';
-import { readScript } from './sql-script';
-import { TransactionWatch } from './transaction-watch';
-import { typeOrmOf } from './typeorm-recorder';
+import { sequelizeOf } from './recording/sequelize-recorder';
+import { SourceFile } from './sources/source-file';
+import { readScript } from './sources/sql-script';
+import { TransactionWatch } from './recording/transaction-watch';
+import { typeOrmOf } from './recording/typeorm-recorder';
 
 /** What a check depends on besides the files; every field is optional. */
 export interface CheckOptions {

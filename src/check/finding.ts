@@ -1,4 +1,4 @@
-import type { Location, Place } from './sql-text';
+import type { Location, Place } from './sources/sql-text';
 
 /** `error`: DSQL refuses it; `warning`: DSQL takes it, and it may hurt later. */
 export type Severity = 'error' | 'warning';

@@ -2,10 +2,10 @@ import { tokensOf } from '../sql';
 import type { DsqlStatement, Statement, Translation } from '../sql';
 import type { Judgement } from './judge';
 import { firstWord } from './judge';
-import type { RecordedText } from './recording';
-import { escapedFor } from './source-literals';
-import type { Quote } from './source-literals';
-import type { Range, SqlScript } from './sql-script';
+import type { RecordedText } from './recording/recording';
+import { escapedFor } from './sources/source-literals';
+import type { Quote } from './sources/source-literals';
+import type { Range, SqlScript } from './sources/sql-script';
 
 /** A replacement of a range of a file. */
 export interface Edit extends Range {

@@ -24,8 +24,8 @@ import type {
 } from '../sql';
 import type { Catalog } from './catalog';
 import type { Problem } from './finding';
-import type { SqlText } from './sql-text';
-import type { TransactionWatch } from './transaction-watch';
+import type { SqlText } from './sources/sql-text';
+import type { TransactionWatch } from './recording/transaction-watch';
 
 /** What was found out about one text. */
 export interface Judgement {

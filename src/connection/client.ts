@@ -4,12 +4,12 @@ import { createSecureContext, rootCertificates, type SecureContext } from 'node:
 import { Client, type ClientConfig, type DatabaseError, type FieldDef, type Submittable } from 'pg';
 import { Description } from './description';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
-import type { ConnectionOptions } from './connection-options';
-import { resolveConnection, type ResolvedConnection } from './options';
+import type { ConnectionOptions } from './options/connection-options';
+import { resolveConnection, type ResolvedConnection } from './options/options';
 import { fakedClockHint } from './refused-connection';
-import type { WireConnection } from './outbox';
-import { Session, type ReportedStatus } from './session';
-import { isServersOwn, transactionalQuery } from './transaction-query';
+import type { WireConnection } from './transactions/outbox';
+import { Session, type ReportedStatus } from './transactions/session';
+import { isServersOwn, transactionalQuery } from './transactions/transaction-query';
 
 /** The options of node-postgres that keep their meaning on Aurora DSQL. */
 export type DriverOptions = Pick<

@@ -7,7 +7,7 @@ export {
   type DriverOptions,
   type DsqlClientOptions,
 } from './client';
-export { parseConnectionString } from './connection-string';
+export { parseConnectionString } from './options/connection-string';
 export { connectionChannels, type ConnectionMessage } from './diagnostics';
 export {
   ConfigurationError,
@@ -18,19 +18,19 @@ export {
   TokenSigningError,
   type TokenSigningReason,
 } from './errors';
-export { checkDsqlOptions, withTrustRoots, type DsqlOptions } from './host-options';
+export { checkDsqlOptions, withTrustRoots, type DsqlOptions } from './options/host-options';
 export { lifetimeSecs } from './lifetime';
 export { oneConnectionPerWaiter } from './one-connection-per-waiter';
 export { openClient } from './open-client';
-export type { ConnectionOptions } from './connection-options';
-export { resolveConnection, unknownOption, type ResolvedConnection } from './options';
+export type { ConnectionOptions } from './options/connection-options';
+export { resolveConnection, unknownOption, type ResolvedConnection } from './options/options';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { elapsedMs, sleep, systemTimeMs } from './real-time';
 export { refusalIn, type Refusal } from './refused-connection';
-export { fieldsOf } from './result-fields';
-export { rowsBefore } from './rows-before-error';
+export { fieldsOf } from './transactions/result-fields';
+export { rowsBefore } from './transactions/rows-before-error';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';
-export { isServerError, outcomeOfPlainCommit } from './outcome';
+export { isServerError, outcomeOfPlainCommit } from './transactions/outcome';
 export {
   AfterCommitError,
   CommitOutcomeUnknownError,
@@ -42,4 +42,4 @@ export {
   MessageTooLargeError,
   NotSentError,
   TransactionRolledBackError,
-} from './transaction-errors';
+} from './transactions/transaction-errors';

@@ -1,8 +1,8 @@
 import { DsqlClient, type DriverOptions } from './client';
-import type { ResolvedConnection } from './options';
+import type { ResolvedConnection } from './options/options';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs } from './refused-connection';
-import { isCommitOutcomeUnknownError } from './transaction-errors';
+import { isCommitOutcomeUnknownError } from './transactions/transaction-errors';
 
 /** How long a connection may take to open, in milliseconds, where `connectionTimeoutMillis` is silent. */
 const CONNECT_TIMEOUT_MS = 30_000;

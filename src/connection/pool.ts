@@ -1,11 +1,11 @@
 import { Pool, type PoolClient, type PoolConfig, type QueryResult } from 'pg';
 import { DsqlClient, splitOptions, type DriverOptions } from './client';
 import { lifetimeSecs } from './lifetime';
-import type { ConnectionOptions } from './connection-options';
-import { resolveConnection, type ResolvedConnection } from './options';
+import type { ConnectionOptions } from './options/connection-options';
+import { resolveConnection, type ResolvedConnection } from './options/options';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs, refusalIn } from './refused-connection';
-import { isSubmittable } from './transaction-query';
+import { isSubmittable } from './transactions/transaction-query';
 
 /** The options of node-postgres' pool that keep their meaning on Aurora DSQL. */
 export type PoolOptions = Pick<

@@ -1,5 +1,5 @@
 import type { Refusal, Statement, StatementKind, TableName } from '../sql';
-import { CONNECTION_REFUSALS } from './connection-limits';
+import { CONNECTION_REFUSALS } from './limits/connection-limits';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from './session/client-error';
 
 /** Which of the events that a fault applies to it really strikes. */

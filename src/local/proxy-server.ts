@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { FaultInjector } from './faults';
-import type { Limits } from './limits';
+import type { Limits } from './limits/limits';
 import type { Concurrency } from './concurrency/concurrency';
 import { clearInterval, clearTimeout, setInterval, setTimeout } from './real-time';
 import { logIn } from './session/log-in';

@@ -1,6 +1,6 @@
 import { AfterCommitError, isAfterCommitError } from '../connection';
-import type { FirstStatement } from './admission-key';
-import type { Admit } from './admitted-transaction';
+import type { FirstStatement } from './admission/admission-key';
+import type { Admit } from './admission/admitted-transaction';
 import { CommitMarkers, type RunStatement } from './commit-markers';
 import type { InstanceMemory, TouchedInstances } from './instance-memory';
 import { withMarker, type StatementTransaction } from './marked-statement';

@@ -1,6 +1,6 @@
 import { elapsedMs, isCommitOutcomeUnknownError, isNotSentError, refusalIn } from '../connection';
-import { Admission } from './admission';
-import { AdmittedTransaction, type Admit } from './admitted-transaction';
+import { Admission } from './admission/admission';
+import { AdmittedTransaction, type Admit } from './admission/admitted-transaction';
 import { findInChain, isOccConflict } from './conflict';
 import { isNotCommitted, NotCommitted, RetryExhaustedError } from './errors';
 import { resolveRetryOptions, retry, type RetryOptions } from './retry';

@@ -9,8 +9,8 @@ import {
   type DsqlTransactions,
   type HostModelManager,
 } from './dsql-instance';
-import { resolveSequelizeOptions } from './options';
-import { syncAll } from './sync';
+import { resolveSequelizeOptions } from './options/options';
+import { syncAll } from './schema/sync';
 
 /** What Sequelize's types leave out, as far as it is used here. */
 interface HostInstance {

@@ -4,7 +4,7 @@ import {
   type ConnectionOptions,
   type ResolvedConnection,
 } from '../connection';
-import { DEFAULT_HOST } from './options';
+import { DEFAULT_HOST } from './options/options';
 
 /** What Sequelize hands to the hook. It is one object for all connections of an endpoint, so no token may stand in it. */
 interface HookConfig {

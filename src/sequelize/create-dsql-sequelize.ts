@@ -1,8 +1,8 @@
 import { Sequelize } from 'sequelize';
-import type { ConstructorArguments } from './constructor-arguments';
+import type { ConstructorArguments } from './options/constructor-arguments';
 import type { DsqlTransactions } from './dsql-instance';
 import { DsqlSequelize } from './dsql-sequelize';
-import type { DsqlSequelizeOptions } from './options';
+import type { DsqlSequelizeOptions } from './options/options';
 
 /**
  * A `Sequelize` whose every new connection presents a fresh IAM token to an Aurora DSQL cluster, and which runs managed

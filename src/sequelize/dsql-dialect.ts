@@ -2,14 +2,14 @@ import type { Sequelize } from 'sequelize';
 import { PostgresDialect } from 'sequelize/lib/dialects/postgres/index';
 import { openClient } from '../connection';
 import { CatalogueReader, NumberKeys, type ResolvedMapping } from '../schema';
-import { isOfType } from './column-types';
+import { isOfType } from './schema/column-types';
 import { DsqlConnectionManager } from './dsql-connection-manager';
 import { DsqlQuery } from './dsql-query';
 import { DsqlQueryGenerator } from './dsql-query-generator';
-import { DsqlQueryInterface } from './dsql-query-interface';
-import { jsonbArray } from './jsonb-array';
-import type { ResolvedSequelizeOptions } from './options';
-import { isNumberKey } from './whole-numbers';
+import { DsqlQueryInterface } from './schema/dsql-query-interface';
+import { jsonbArray } from './writes/jsonb-array';
+import type { ResolvedSequelizeOptions } from './options/options';
+import { isNumberKey } from './writes/whole-numbers';
 
 /** What a column cannot have. */
 const UNSUPPORTED_TYPES = {

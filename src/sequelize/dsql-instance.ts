@@ -10,23 +10,23 @@ import {
   type FirstStatement,
   type StatementTransaction,
 } from '../occ';
-import { ambientTransaction, clsOf } from './cls';
-import { outcomeOf } from './commit-transaction';
-import { DsqlTransaction } from './dsql-transaction';
-import { replaceFindOrCreate } from './find-or-create';
+import { ambientTransaction, clsOf } from './transactions/cls';
+import { outcomeOf } from './transactions/commit-transaction';
+import { DsqlTransaction } from './transactions/dsql-transaction';
+import { replaceFindOrCreate } from './writes/find-or-create';
 import {
   manageTransactions,
   runStatement,
   type OpenSequelizeAttempt,
   type SequelizeTransactions,
-} from './managed-transactions';
-import { modelMemory } from './model-memory';
-import { noTransaction } from './no-transaction';
-import type { ResolvedSequelizeOptions } from './options';
+} from './transactions/managed-transactions';
+import { modelMemory } from './transactions/model-memory';
+import { noTransaction } from './transactions/no-transaction';
+import type { ResolvedSequelizeOptions } from './options/options';
 import type { StatementOptions } from './statement';
-import { replaceSync, schemaChangesOf } from './sync';
-import { splitOptions, type SequelizeTransactionOptions } from './transaction-options';
-import { register } from './transactions';
+import { replaceSync, schemaChangesOf } from './schema/sync';
+import { splitOptions, type SequelizeTransactionOptions } from './transactions/transaction-options';
+import { register } from './transactions/transactions';
 
 /** What an instance of ours does besides what Sequelize does. */
 export interface DsqlTransactions {

@@ -1,11 +1,11 @@
 import { EmptyResultError, QueryTypes, UniqueConstraintError, type Model, type Transaction } from 'sequelize';
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
 import { fieldsOf, type DsqlClient } from '../connection';
-import type { CommitProgress } from './commit-transaction';
+import type { CommitProgress } from './transactions/commit-transaction';
 import type { CatalogueReader, NumberKeys } from '../schema';
-import { findDuplicateKey } from './duplicate-key';
+import { findDuplicateKey } from './writes/duplicate-key';
 import { addExplanation } from './refusal-explanation';
-import { readWholeNumbers, type ReadModel } from './whole-numbers';
+import { readWholeNumbers, type ReadModel } from './writes/whole-numbers';
 
 /** The parts of the dialect that a query uses. */
 interface KeyReader {

@@ -1,11 +1,15 @@
 import type { Options, Sequelize, Transaction as HostTransaction } from 'sequelize';
-import { readArguments, type ConstructorArguments } from './constructor-arguments';
+import { readArguments, type ConstructorArguments } from './options/constructor-arguments';
 import { DsqlDialect } from './dsql-dialect';
 import { DsqlInstance, superviseModels, type DsqlTransactions, type HostModelManager } from './dsql-instance';
-import { resolveSequelizeOptions, type DsqlSequelizeOptions, type ResolvedSequelizeOptions } from './options';
+import {
+  resolveSequelizeOptions,
+  type DsqlSequelizeOptions,
+  type ResolvedSequelizeOptions,
+} from './options/options';
 import type { StatementOptions } from './statement';
-import { syncAll } from './sync';
-import type { SequelizeTransactionOptions } from './transaction-options';
+import { syncAll } from './schema/sync';
+import type { SequelizeTransactionOptions } from './transactions/transaction-options';
 
 /** A class of `Sequelize` instances: Sequelize's own, sequelize-typescript's, or one of yours. */
 // A mixin's base has to be constructed with `any` (TS2545).

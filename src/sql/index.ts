@@ -1,27 +1,27 @@
-export { isExecuted } from './classify';
-export { capabilities } from './capabilities';
-export type { Capability, CapabilityOverrides } from './capabilities';
-export { capabilityPage } from './capability-page';
-export { explainRefusal } from './explain-refusal';
-export type { RefusalExplanation, ReportedError } from './explain-refusal';
-export { leftLateralReferences } from './left-lateral-references';
-export type { LateralReference } from './left-lateral-references';
-export { serialType } from './column-types';
-export { locatedRefusals } from './located-refusals';
-export type { LocatedRefusal } from './located-refusals';
-export { asNode, stringConstant, strings, walk } from './parse-tree';
-export type { NodeBody, Visited } from './parse-tree';
-export { bodyStatements, parseQuery, positionInQuery } from './parse';
-export { loadParser, utf16Offsets } from './read-sources';
+export { isExecuted } from './syntax/classify';
+export { capabilities } from './facts/capabilities';
+export type { Capability, CapabilityOverrides } from './facts/capabilities';
+export { capabilityPage } from './facts/capability-page';
+export { explainRefusal } from './facts/explain-refusal';
+export type { RefusalExplanation, ReportedError } from './facts/explain-refusal';
+export { leftLateralReferences } from './syntax/left-lateral-references';
+export type { LateralReference } from './syntax/left-lateral-references';
+export { serialType } from './facts/column-types';
+export { locatedRefusals } from './facts/located-refusals';
+export type { LocatedRefusal } from './facts/located-refusals';
+export { asNode, stringConstant, strings, walk } from './syntax/parse-tree';
+export type { NodeBody, Visited } from './syntax/parse-tree';
+export { bodyStatements, parseQuery, positionInQuery } from './syntax/parse';
+export { loadParser, utf16Offsets } from './syntax/read-sources';
 export { columnConstraints, refusalOf, refusals } from './refusals';
 export type { RefusalRule } from './refusals';
-export { sessionParameterRefusal, SESSION_PARAMETERS } from './session-parameters';
-export type { ParameterScope } from './session-parameters';
-export { literal, quoted, quotedTable } from './quoting';
-export { MAX_ROWS } from './row-limit';
-export { rowLocksOf, strengthenRowLocks } from './row-locks';
-export type { RowLock } from './row-locks';
-export type { IamStatement } from './scan';
+export { sessionParameterRefusal, SESSION_PARAMETERS } from './facts/session-parameters';
+export type { ParameterScope } from './facts/session-parameters';
+export { literal, quoted, quotedTable } from './text/quoting';
+export { MAX_ROWS } from './facts/row-limit';
+export { rowLocksOf, strengthenRowLocks } from './syntax/row-locks';
+export type { RowLock } from './syntax/row-locks';
+export type { IamStatement } from './text/scan';
 export type {
   Insertion,
   ParsedQuery,
@@ -30,11 +30,11 @@ export type {
   Statement,
   StatementKind,
   TableName,
-} from './statement';
-export { nameOf, tokensOf } from './scan';
-export { summarizeText } from './text-summary';
-export type { TextSummary, TransactionVerb } from './text-summary';
-export type { Token } from './scan';
+} from './syntax/statement';
+export { nameOf, tokensOf } from './text/scan';
+export { summarizeText } from './text/text-summary';
+export type { TextSummary, TransactionVerb } from './text/text-summary';
+export type { Token } from './text/scan';
 export { createdEnum, defaultName, formattedType, sortsByBytes, tableNameOf, translate } from './translate';
 export type {
   CatalogFacts,

@@ -1,12 +1,12 @@
 import { CannotExecuteNotConnectedError, DataSource } from 'typeorm';
 import type { EntityManager, Migration, MigrationExecutor, QueryRunner } from 'typeorm';
 import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedError.js';
-import { adaptMetadata } from './adapt-metadata';
+import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver, dsqlDriverModule } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
-import { DsqlMigrationExecutor } from './migrations';
+import { DsqlMigrationExecutor } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
-import { setTransactionDefaults } from './transactions';
+import { setTransactionDefaults } from './transactions/transactions';
 
 type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]>;
 

@@ -3,12 +3,12 @@ import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { DsqlPool, openClient, type DsqlPoolOptions, type ResolvedConnection } from '../connection';
 import { CatalogueReader, NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
-import { isStored } from './column-types';
+import { isStored } from './schema/column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
-import { DsqlSchemaBuilder } from './dsql-schema-builder';
-import { entitiesOf, hasIdentityValues, isNumber, isNumberOfView } from './identity-keys';
+import { DsqlSchemaBuilder } from './schema/dsql-schema-builder';
+import { entitiesOf, hasIdentityValues, isNumber, isNumberOfView } from './writes/identity-keys';
 import type { ResolvedDriverOptions } from './options';
-import { dataSourceOf } from './transactions';
+import { dataSourceOf } from './transactions/transactions';
 
 /** What TypeORM makes its pools from. Its own idea of how to connect is in `config` too, and is passed over. */
 class HostPool extends DsqlPool {

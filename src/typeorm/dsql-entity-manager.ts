@@ -5,7 +5,7 @@ import { isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
 import { findInChain, NestedTransactionError } from '../occ';
 import { DsqlDriver } from './dsql-driver';
 import { checkIsolationLevel, DsqlQueryRunner } from './dsql-query-runner';
-import { EntityStates } from './entity-states';
+import { EntityStates } from './transactions/entity-states';
 import {
   certainRows,
   connectionsFor,
@@ -16,11 +16,15 @@ import {
   splitOf,
   writeList,
   type PersistMethod,
-} from './large-writes';
-import { ManagedTransaction, type TypeOrmTransactionOptions, type Unit } from './managed-transaction';
-import { writeMatching, type MatchingWrite } from './matching-writes';
-import { dataSourceOf, scopeOf, type TransactionScope } from './transactions';
-import { watchCommit } from './watched-commit';
+} from './writes/large-writes';
+import {
+  ManagedTransaction,
+  type TypeOrmTransactionOptions,
+  type Unit,
+} from './transactions/managed-transaction';
+import { writeMatching, type MatchingWrite } from './writes/matching-writes';
+import { dataSourceOf, scopeOf, type TransactionScope } from './transactions/transactions';
+import { watchCommit } from './transactions/watched-commit';
 
 type Work<T> = (manager: EntityManager) => Promise<T>;
 type Target = EntityTarget<ObjectLiteral>;

@@ -32,15 +32,15 @@ import {
 } from '../occ';
 import { asNumbers, type ReadCatalogue } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
-import { ReusedIdentityKeys } from './reused-identity-keys';
-import { clearTable } from './clear-table';
+import { ReusedIdentityKeys } from './writes/reused-identity-keys';
+import { clearTable } from './schema/clear-table';
 import type { DsqlDriverParts } from './dsql-driver-parts';
-import { adaptOverlaps } from './jsonb-array';
-import { MigrationSteps } from './migration-steps';
+import { adaptOverlaps } from './writes/jsonb-array';
+import { MigrationSteps } from './schema/migration-steps';
 import { appendToMessage, withExplanation } from './refusal-explanation';
-import { adaptRowLocks } from './row-locks';
+import { adaptRowLocks } from './writes/row-locks';
 import { adaptRowStream, failedRowStream } from './row-stream';
-import { SchemaQueryRunner } from './schema-query-runner';
+import { SchemaQueryRunner } from './schema/schema-query-runner';
 import {
   closeScope,
   dataSourceOf,
@@ -48,7 +48,7 @@ import {
   scopeOf,
   transactionsOf,
   type TransactionScope,
-} from './transactions';
+} from './transactions/transactions';
 
 type Statement = Parameters<PostgresQueryRunner['query']>;
 

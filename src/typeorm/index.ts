@@ -1,10 +1,10 @@
 export { createDsqlDataSource } from './dsql-data-source';
-export type { TypeOrmTransactionOptions } from './managed-transaction';
-export { inBatches, type TypeOrmBatchesOptions } from './in-batches';
+export type { TypeOrmTransactionOptions } from './transactions/managed-transaction';
+export { inBatches, type TypeOrmBatchesOptions } from './writes/in-batches';
 export type { DsqlDataSourceOptions, DsqlReplicationEndpoint } from './options';
-export { runInTransaction } from './run-in-transaction';
-export { isStaleEntityError, StaleEntityError } from './stale-entity-error';
-export { transactionCounters } from './transactions';
+export { runInTransaction } from './transactions/run-in-transaction';
+export { isStaleEntityError, StaleEntityError } from './transactions/stale-entity-error';
+export { transactionCounters } from './transactions/transactions';
 export * from '../schema/shared-exports';
 export type { DsqlOptions } from '../connection';
 export {

@@ -16,7 +16,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   schema: { imports: ['occ', 'connection', 'sql'], entries: ['index', 'shared-exports'] },
   typeorm: { imports: ['schema', 'occ', 'connection', 'sql'] },
   sequelize: { imports: ['schema', 'occ', 'connection', 'sql'] },
-  check: { imports: ['typeorm', 'sequelize', 'schema', 'sql'], computed: ['load-module'] },
+  check: { imports: ['typeorm', 'sequelize', 'schema', 'sql'], computed: ['sources/load-module'] },
   local: { imports: ['sql'] },
   cli: { imports: ['check', 'local', 'connection', 'sql'] },
 };

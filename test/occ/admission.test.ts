@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Admission } from '../../src/occ/admission';
-import { statementKey } from '../../src/occ/admission-key';
+import { Admission } from '../../src/occ/admission/admission';
+import { statementKey } from '../../src/occ/admission/admission-key';
 import { TransactionRunner, type Attempt, type FirstStatement, type RunOptions } from '../../src/occ';
 
 const READ = 'SELECT value FROM counter WHERE id = $1';

@@ -1,6 +1,6 @@
 import { literal, parseQuery, quotedTable } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
-import type { Ask } from '../catalogue-checks';
+import type { Ask } from '../limits/catalogue-checks';
 import { sleep } from '../real-time';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
 import { BackendError } from '../session/backend-link';

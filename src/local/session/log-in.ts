@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { sessionParameterRefusal } from '../../sql';
 import type { Refusal } from '../../sql';
-import { CONNECTION_REFUSALS } from '../connection-limits';
+import { CONNECTION_REFUSALS } from '../limits/connection-limits';
 import type { PostgresServer } from '../postgres';
 import { TokenRejectedError, verifyToken } from '../token';
 import type { SigningCredentials, TokenAction } from '../token';

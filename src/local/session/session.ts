@@ -2,11 +2,11 @@ import { randomInt } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { parseQuery, positionInQuery } from '../../sql';
 import type { QuerySyntaxError, Refusal, Statement } from '../../sql';
-import { isOver } from '../connection-limits';
+import { isOver } from '../limits/connection-limits';
 import type { FaultInjector } from '../faults';
 import type { Concurrency } from '../concurrency/concurrency';
 import { Participant } from '../concurrency/participant';
-import type { Limits } from '../limits';
+import type { Limits } from '../limits/limits';
 import { clearTimeout, setTimeout, sleep } from '../real-time';
 import type { ConnectionTrace } from '../trace';
 import {

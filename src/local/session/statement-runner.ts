@@ -1,9 +1,9 @@
 import type { Refusal, Statement } from '../../sql';
-import { checkBefore, refusalHolds } from '../catalogue-checks';
-import type { Ask } from '../catalogue-checks';
+import { checkBefore, refusalHolds } from '../limits/catalogue-checks';
+import type { Ask } from '../limits/catalogue-checks';
 import type { CommitEffect, FaultInjector } from '../faults';
-import { exceededSize } from '../limits';
-import type { Limits, Watch } from '../limits';
+import { exceededSize } from '../limits/limits';
+import type { Limits, Watch } from '../limits/limits';
 import type { LoggedStatement, StatementSource } from '../concurrency/logged-statement';
 import type { Participant } from '../concurrency/participant';
 import type { ConnectionTrace } from '../trace';

@@ -1,7 +1,7 @@
 import { MAX_ROWS, refusalOf } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
-import { changedRowsOf, mayExceedSize, writtenBy } from '../written';
-import type { Written } from '../written';
+import { changedRowsOf, mayExceedSize, writtenBy } from '../limits/written';
+import type { Written } from '../limits/written';
 
 /** AWS's troubleshooting skill, 2026-10-01. */
 const MAX_AGE_MS = 300_000;

@@ -1,5 +1,5 @@
 import type { AlterTableStmt, AlterTableType, Constraint, ObjectType } from 'libpg-query';
-import { asNode } from '../parse-tree';
+import { asNode } from '../syntax/parse-tree';
 import { byPattern, GUIDE, LINT, RECORDED, REPORTED, rule, VERIFIED } from './rule';
 import type { Finding, Place, StatementRule } from './rule';
 import { CACHE_ADVICE, cacheSize, isCacheAccepted } from './sequences';

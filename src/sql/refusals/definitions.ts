@@ -1,7 +1,7 @@
 import type { ObjectType } from 'libpg-query';
-import { refusedColumnType } from '../column-types';
-import { bodySources, languageOf } from '../function-body';
-import type { NodeBody } from '../parse-tree';
+import { refusedColumnType } from '../facts/column-types';
+import { bodySources, languageOf } from '../syntax/function-body';
+import type { NodeBody } from '../syntax/parse-tree';
 import { byPattern, GRAMMAR, GUIDE, RECORDED, rule, SKILL, statement, VERIFIED } from './rule';
 import type { Evidence, StatementRule } from './rule';
 

@@ -1,8 +1,8 @@
-import { bodySources } from '../function-body';
-import { walk } from '../parse-tree';
-import type { Visited } from '../parse-tree';
-import type { SourceStatement } from '../source-statement';
-import type { Refusal } from '../statement';
+import { bodySources } from '../syntax/function-body';
+import { walk } from '../syntax/parse-tree';
+import type { Visited } from '../syntax/parse-tree';
+import type { SourceStatement } from '../syntax/source-statement';
+import type { Refusal } from '../syntax/statement';
 import { alterTable } from './alter-table';
 import { definitions } from './definitions';
 import { indexes } from './indexes';

@@ -1,6 +1,6 @@
-import { asNode } from '../parse-tree';
-import type { NodeBody } from '../parse-tree';
-import { tokensOf } from '../scan';
+import { asNode } from '../syntax/parse-tree';
+import type { NodeBody } from '../syntax/parse-tree';
+import { tokensOf } from '../text/scan';
 import { GRAMMAR, GUIDE, RECORDED, REPORTED, rule, SKILL } from './rule';
 import type { Place, StatementRule } from './rule';
 

@@ -1,7 +1,7 @@
-import { geometricType, isGeometricType } from '../column-types';
-import { stringConstant, strings, walk } from '../parse-tree';
-import type { NodeBody } from '../parse-tree';
-import { sessionParameterRefusal } from '../session-parameters';
+import { geometricType, isGeometricType } from '../facts/column-types';
+import { stringConstant, strings, walk } from '../syntax/parse-tree';
+import type { NodeBody } from '../syntax/parse-tree';
+import { sessionParameterRefusal } from '../facts/session-parameters';
 import { byPattern, GRAMMAR, LINT, RECORDED, rule } from './rule';
 import type { StatementRule } from './rule';
 

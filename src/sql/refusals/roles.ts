@@ -1,6 +1,6 @@
 import type { Node, RoleSpec } from 'libpg-query';
-import { asNode } from '../parse-tree';
-import { tokensOf } from '../scan';
+import { asNode } from '../syntax/parse-tree';
+import { tokensOf } from '../text/scan';
 import { GRAMMAR, LINT, rule } from './rule';
 import type { Finding, StatementRule } from './rule';
 

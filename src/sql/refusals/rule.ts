@@ -1,5 +1,5 @@
-import type { NodeBody, NodeName, Visited } from '../parse-tree';
-import type { SourceStatement } from '../source-statement';
+import type { NodeBody, NodeName, Visited } from '../syntax/parse-tree';
+import type { SourceStatement } from '../syntax/source-statement';
 
 /** One thing that DSQL refuses, as data. */
 export interface RefusalRule {

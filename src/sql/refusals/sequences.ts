@@ -1,6 +1,6 @@
 import type { Node } from 'libpg-query';
-import { nonBigintType } from '../column-types';
-import { asNode, optionNamed } from '../parse-tree';
+import { nonBigintType } from '../facts/column-types';
+import { asNode, optionNamed } from '../syntax/parse-tree';
 import { byPattern, GRAMMAR, GUIDE, RECORDED, rule } from './rule';
 import type { StatementRule } from './rule';
 

@@ -1,7 +1,7 @@
 import type { ColumnDef, Constraint } from 'libpg-query';
-import { declaredLength, nonBigintType, refusedColumnType, serialType } from '../column-types';
-import { asNode } from '../parse-tree';
-import type { NodeBody } from '../parse-tree';
+import { declaredLength, nonBigintType, refusedColumnType, serialType } from '../facts/column-types';
+import { asNode } from '../syntax/parse-tree';
+import type { NodeBody } from '../syntax/parse-tree';
 import { byPattern, GRAMMAR, GUIDE, LINT, RECORDED, REPORTED, rule, SKILL } from './rule';
 import type { Place, StatementRule } from './rule';
 import { CACHE_ADVICE, cacheSize, isCacheAccepted } from './sequences';

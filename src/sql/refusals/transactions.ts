@@ -1,6 +1,6 @@
 import type { Node } from 'libpg-query';
-import { asNode, optionNamed, stringConstant } from '../parse-tree';
-import { sessionParameterRefusal } from '../session-parameters';
+import { asNode, optionNamed, stringConstant } from '../syntax/parse-tree';
+import { sessionParameterRefusal } from '../facts/session-parameters';
 import { GRAMMAR, LINT, RECORDED, rule } from './rule';
 import type { StatementRule } from './rule';
 

@@ -1,8 +1,8 @@
-import type { TableName } from '../statement';
+import type { TableName } from '../syntax/statement';
 import type { TranslationContext } from './context';
 import type { Draft } from './draft';
-import { quoted } from '../quoting';
-import { MAX_ROWS } from '../row-limit';
+import { quoted } from '../text/quoting';
+import { MAX_ROWS } from '../facts/row-limit';
 
 /** A table as the text writes it, and as it is called. */
 export interface WrittenTable {

@@ -1,5 +1,5 @@
 import type { RangeVar } from 'libpg-query';
-import type { TableName } from '../statement';
+import type { TableName } from '../syntax/statement';
 
 /** What is known of a database, as far as a translation can use it; everything may be left away. */
 export interface CatalogFacts {

@@ -1,6 +1,6 @@
 import type { ColumnDef, Node, TypeName } from 'libpg-query';
-import { nonBigintType, serialType } from '../column-types';
-import { strings } from '../parse-tree';
+import { nonBigintType, serialType } from '../facts/column-types';
+import { strings } from '../syntax/parse-tree';
 import { columnConstraints } from '../refusals';
 import type { TranslationContext } from './context';
 import { identityCacheEdits, identityColumn } from './identity';

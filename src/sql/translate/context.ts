@@ -1,4 +1,4 @@
-import type { TableName } from '../statement';
+import type { TableName } from '../syntax/statement';
 import type { EnumFacts, KnownCatalog } from './catalog-facts';
 import type { SourceText } from './source-text';
 

@@ -1,5 +1,5 @@
 import type { IndexElem, IndexStmt } from 'libpg-query';
-import { asNode, strings } from '../parse-tree';
+import { asNode, strings } from '../syntax/parse-tree';
 import { tableNameOf } from './catalog-facts';
 import { isByteCollation } from './columns';
 import type { TranslationContext } from './context';

@@ -1,8 +1,8 @@
 import type { ColumnDef, Constraint, Node } from 'libpg-query';
-import { asNode, strings } from '../parse-tree';
-import type { NodeBody } from '../parse-tree';
+import { asNode, strings } from '../syntax/parse-tree';
+import type { NodeBody } from '../syntax/parse-tree';
 import { columnConstraints } from '../refusals';
-import { serialType } from '../column-types';
+import { serialType } from '../facts/column-types';
 import { tableNameOf } from './catalog-facts';
 import type { ColumnFacts, TableFacts } from './catalog-facts';
 import { columnEdits } from './columns';

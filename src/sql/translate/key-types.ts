@@ -1,4 +1,4 @@
-import type { TableName } from '../statement';
+import type { TableName } from '../syntax/statement';
 import type { TranslationContext } from './context';
 import type { SourceText } from './source-text';
 

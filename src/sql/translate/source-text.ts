@@ -1,5 +1,5 @@
-import { tokensOf } from '../scan';
-import type { Token } from '../scan';
+import { tokensOf } from '../text/scan';
+import type { Token } from '../text/scan';
 
 /** A replacement of a range of a text; `start` equal to `end` inserts. */
 export interface Edit {

@@ -1,10 +1,10 @@
 import type { Node } from 'libpg-query';
-import { asNode, stringConstant, strings } from '../parse-tree';
-import type { NodeBody } from '../parse-tree';
-import { quoted } from '../quoting';
+import { asNode, stringConstant, strings } from '../syntax/parse-tree';
+import type { NodeBody } from '../syntax/parse-tree';
+import { quoted } from '../text/quoting';
 import { cacheSize, isCacheAccepted } from '../refusals';
-import { rowLocksIn } from '../row-locks';
-import { sessionParameterRefusal } from '../session-parameters';
+import { rowLocksIn } from '../syntax/row-locks';
+import { sessionParameterRefusal } from '../facts/session-parameters';
 import { deleteInBatches } from './batches';
 import { tableNameOf } from './catalog-facts';
 import type { TranslationContext } from './context';

@@ -1,5 +1,5 @@
-import type { NodeBody } from '../parse-tree';
-import type { Statement } from '../statement';
+import type { NodeBody } from '../syntax/parse-tree';
+import type { Statement } from '../syntax/statement';
 import type { TranslationContext } from './context';
 import type { Draft } from './draft';
 import type { SourceText } from './source-text';

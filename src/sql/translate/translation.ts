@@ -1,4 +1,4 @@
-import type { TableName } from '../statement';
+import type { TableName } from '../syntax/statement';
 
 /**
  * What a translated statement is to its runner:

@@ -1,6 +1,6 @@
 import type { Node, TypeName } from 'libpg-query';
-import { builtinTypeName, displayName } from '../column-types';
-import { asNode } from '../parse-tree';
+import { builtinTypeName, displayName } from '../facts/column-types';
+import { asNode } from '../syntax/parse-tree';
 
 /**
  * The name of a type as `format_type()` gives it for a column of DSQL: `character varying(255)`.

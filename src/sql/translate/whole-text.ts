@@ -1,11 +1,11 @@
 import type { ColumnDef, CreateEnumStmt, FuncCall, TypeName } from 'libpg-query';
-import { parseQuery } from '../parse';
-import { utf16Offsets } from '../read-sources';
-import { asNode, strings, walk } from '../parse-tree';
-import type { NodeBody } from '../parse-tree';
-import { literal } from '../quoting';
-import { tokensOf } from '../scan';
-import type { ParsedQuery, Statement, TableName } from '../statement';
+import { parseQuery } from '../syntax/parse';
+import { utf16Offsets } from '../syntax/read-sources';
+import { asNode, strings, walk } from '../syntax/parse-tree';
+import type { NodeBody } from '../syntax/parse-tree';
+import { literal } from '../text/quoting';
+import { tokensOf } from '../text/scan';
+import type { ParsedQuery, Statement, TableName } from '../syntax/statement';
 import { isSameName, tableNameOf } from './catalog-facts';
 import type { EnumFacts } from './catalog-facts';
 import { afterType } from './columns';

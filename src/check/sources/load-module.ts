@@ -1,0 +1,165 @@
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { createJiti } from 'jiti';
+import { CheckError } from '../check-error';
+
+/** What is used of the compiler of the project at hand. */
+interface TypeScript {
+  transpileModule(source: string, options: object): { readonly outputText: string };
+  readonly ModuleKind: { readonly CommonJS: number };
+  readonly ScriptTarget: { readonly ES2022: number };
+}
+
+/** A module of the project, and what it exports. */
+export interface LoadedModule {
+  readonly file: string;
+  readonly exports: unknown;
+}
+
+/** A decorator at the beginning of a line: entities have them, migrations do not. */
+const DECORATOR = /^[\t ]*@\w/m;
+
+/**
+ * Loads modules of a project as its ORM's own command line would: TypeScript and JavaScript, CommonJS and ES modules,
+ * with the packages that are installed beside them. Nothing is written to disk.
+ */
+export class ModuleLoader {
+  readonly #root: string;
+  readonly #compilers = new Map<string, TypeScript | undefined>();
+  #jiti: Jiti | undefined;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /**
+   * @throws whatever the module throws, and the loader's own errors for what it cannot read
+   * @throws CheckError where the package that loads modules is not installed
+   */
+  async load(file: string): Promise<Readonly<Record<string, unknown>>> {
+    this.#jiti ??= this.#createJiti(await loadJiti());
+    const loaded: unknown = await this.#jiti.import(file);
+    return typeof loaded === 'object' || typeof loaded === 'function'
+      ? ((loaded ?? {}) as Record<string, unknown>)
+      : {};
+  }
+
+  /** The modules that were loaded so far, without those of packages, with what they export. */
+  loadedModules(): LoadedModule[] {
+    return Object.entries(this.#jiti?.cache ?? {}).flatMap(([file, module]) =>
+      !file.includes(`${path.sep}node_modules${path.sep}`)
+        ? [{ file, exports: module.exports as unknown }]
+        : [],
+    );
+  }
+
+  #createJiti({ createJiti }: JitiPackage): Jiti {
+    const from = path.join(this.#root, 'check');
+    const babel = createJiti(from, { fsCache: false });
+    return createJiti(from, {
+      fsCache: false,
+      tsconfigPaths: true,
+      // The doors that this very check knows; a project that only tries it with npx has none.
+      alias: Object.fromEntries(
+        ['typeorm', 'sequelize'].map((door) => [
+          `aurora-dsql-orm/${door}`,
+          path.join(__dirname, '../..', door),
+        ]),
+      ),
+      transform: ({ source, filename = '', ...others }) => ({
+        code: DECORATOR.test(source)
+          ? this.#compileDecorated(source, filename, babel)
+          : babel.transform({ source, filename, ...others }),
+      }),
+    });
+  }
+
+  /**
+   * Babel, which jiti brings, knows nothing of `name!: type` on a decorated property, and leaves types out of the
+   * metadata that entities are read from; TypeScript, which a project with such entities has, does both.
+   */
+  #compileDecorated(source: string, filename: string, babel: Jiti): string {
+    const compiler = this.#compilerFor(filename);
+    if (!compiler) {
+      const declared = source.replace(
+        /^(\s*(?:@.*\)\s*)?(?:(?:public|private|protected|readonly)\s+)*\w+)!(\s*:)/gm,
+        '$1 $2',
+      );
+      return babel.transform({ source: declared, filename, ts: /\.[cm]?tsx?$/.test(filename) });
+    }
+    const compilerOptions = {
+      module: compiler.ModuleKind.CommonJS,
+      target: compiler.ScriptTarget.ES2022,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+      esModuleInterop: true,
+      useDefineForClassFields: false,
+      allowJs: true,
+    };
+    return compiler.transpileModule(source, { fileName: filename, compilerOptions }).outputText;
+  }
+
+  #compilerFor(filename: string): TypeScript | undefined {
+    const folder = path.dirname(filename);
+    if (!this.#compilers.has(folder)) {
+      this.#compilers.set(folder, requireFrom(filename, 'typescript') as TypeScript | undefined);
+    }
+    return this.#compilers.get(folder);
+  }
+}
+
+type Jiti = ReturnType<typeof createJiti>;
+
+interface JitiPackage {
+  readonly createJiti: typeof createJiti;
+}
+
+/** An optional peer: only modules need it, and only while one develops. */
+async function loadJiti(): Promise<JitiPackage> {
+  try {
+    return await import('jiti');
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    throw new CheckError('modules are loaded by the package jiti: npm install --save-dev jiti@^2.7.0');
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
+}
+
+/**
+ * Loads a package as a file of the project would, or as this package does where the project has none.
+ *
+ * @returns `undefined` where it is installed in neither place
+ */
+export function requireFrom(file: string, name: string): unknown {
+  const key = JSON.stringify([path.dirname(file), name]);
+  if (!required.has(key)) required.set(key, requireAnew(file, name));
+  return required.get(key);
+}
+
+/** By folder and name: looking for a package takes as long as running a migration. */
+const required = new Map<string, unknown>();
+
+function requireAnew(file: string, name: string): unknown {
+  for (const from of [file, __filename]) {
+    const require = createRequire(from);
+    try {
+      return require(name) as unknown;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** The text of a file, or nothing where there is none. */
+export function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

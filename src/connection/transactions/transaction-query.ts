@@ -1,0 +1,481 @@
+import timers from 'node:timers';
+import { Query, type QueryResult, type Submittable } from 'pg';
+import { summarizeText, type TextSummary } from '../../sql';
+import { Outbox, type WireConnection } from './outbox';
+import { isServerError, outcomeOf, unreadable, type Commits } from './outcome';
+import { DsqlError } from '../errors';
+import { rememberFields } from './result-fields';
+import { rememberRowsBefore } from './rows-before-error';
+import type { ReportedStatus, Session } from './session';
+import { MessageTooLargeError, NotSentError, TransactionRolledBackError } from './transaction-errors';
+
+type Callback = (error: Error | null | undefined, result?: QueryResult | QueryResult[]) => void;
+
+/** The parts of node-postgres' `Query` that its types leave out. */
+interface HostQuery {
+  readonly text: string;
+  readonly values: readonly unknown[] | undefined;
+  readonly name: string | undefined;
+  readonly rows: number | undefined;
+  queryMode: string | undefined;
+  callback: Callback | undefined;
+  /** Of the statement that is being answered. */
+  readonly _result: QueryResult<Record<string, unknown>>;
+  /** What the client failed with when it read a row. */
+  _canceledDueToError: Error | false;
+  submit(connection: WireConnection): Error | null;
+  handleCommandComplete(message: { text: string }, connection: WireConnection): void;
+  handleError(error: Error, connection: WireConnection): void;
+  handleReadyForQuery(connection: WireConnection): void;
+}
+
+const BaseQuery = Query as unknown as new (config: unknown, values: unknown, callback: unknown) => HostQuery;
+
+/** The longest message that Aurora DSQL reads; it ends the connection of a longer one without a word (AWS, 2026-10-01). */
+const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
+
+/** As they were when this was loaded: the fake clock of an application's test neither strikes a query nor spares it. */
+const { setTimeout, clearTimeout } = timers;
+
+/** A ReadyForQuery that was made here, so that node-postgres goes on as after a round trip. */
+interface LocalReady {
+  readonly status: ReportedStatus;
+  readonly isLocal: true;
+}
+
+/** Whether a ReadyForQuery is one of the server's. */
+export function isServersOwn(ready: { readonly status: ReportedStatus } | LocalReady): boolean {
+  return !('isLocal' in ready);
+}
+
+/**
+ * A query that knows of the transaction around it.
+ *
+ * BEGIN is answered at once and travels with the next statement under one Sync, so that a refused BEGIN skips the
+ * statement, as pgjdbc and Npgsql do it. All messages of a query are written together, or none. An error of the server is
+ * reported when the server has said how it leaves the session.
+ */
+export class TransactionQuery extends BaseQuery {
+  readonly #session: Session;
+  /** What is committed, or may be, by what was written. */
+  #commits: Commits;
+  #progress: 'queued' | 'writing' | 'sent' | 'reported' = 'queued';
+  /** Why it cannot be written. */
+  #unsendable: Error | undefined;
+  /** BEGIN was written before this statement, and its answer has not come. */
+  #leadsWithBegin = false;
+  /** It has a name that the server does not know yet. */
+  #parsesName = false;
+  #isSynced: boolean;
+  #wasRolledBack = false;
+
+  constructor(session: Session, config: unknown, values: unknown, callback: unknown) {
+    super(config, values, callback);
+    this.#session = session;
+    this.#isSynced = this.rows === undefined;
+  }
+
+  /** What its text does. */
+  get summary(): TextSummary {
+    return summarizeText(typeof this.text === 'string' ? this.text : '');
+  }
+
+  override submit(connection: WireConnection): Error | null {
+    if (this.#progress === 'reported')
+      return this.#refuse(new Error('The query had timed out before it was sent.'));
+    const session = this.#session;
+    const { verb } = this.summary;
+    switch (session.phase) {
+      case 'broken':
+        return this.#refuse(this.#notSent());
+      case 'refused':
+        return this.#afterRefusedBegin(connection);
+      case 'idle':
+        if (verb === 'begin') return this.#begin(connection);
+        if (verb === 'commit') {
+          return this.#refuse(session.lostCommit ?? new TransactionRolledBackError('absent'));
+        }
+        // There is nothing to roll back: the server has said so.
+        if (verb === 'rollback') return this.#answer(connection, 'ROLLBACK', 'I');
+        break;
+      case 'begun':
+        if (verb === 'begin') return this.#begin(connection);
+        if (verb !== undefined) return this.#endUnsent(connection, verb === 'commit' ? 'COMMIT' : 'ROLLBACK');
+    }
+    return this.#send(connection);
+  }
+
+  override handleCommandComplete(message: { text: string }, connection: WireConnection): void {
+    if (this.#leadsWithBegin) {
+      this.#session.beginWasAccepted();
+      this.#forgetBegin(connection);
+      return;
+    }
+    if (this.summary.verb === 'commit' && message.text === 'ROLLBACK') this.#wasRolledBack = true;
+    super.handleCommandComplete(message, connection);
+    this.#isSynced = true;
+  }
+
+  /** Called by node-postgres with what the server has reported, with why this could not be sent, and when the connection ends. */
+  override handleError(error: Error, connection: WireConnection): void {
+    switch (this.#progress) {
+      case 'writing':
+        this.#unsendable = error;
+        return;
+      case 'queued':
+        this.#report(error === this.#unsendable ? error : this.#notSent(error), connection);
+        return;
+      case 'sent':
+        if (isServerError(error)) this.#hold(error, connection);
+        else this.#report(this.#outcomeOf(error), connection);
+    }
+  }
+
+  override handleReadyForQuery(connection: WireConnection): void {
+    if (this.#progress === 'reported') return;
+    const { _canceledDueToError: rowError } = this;
+    if (this.#wasRolledBack) this.#report(new TransactionRolledBackError('aborted'), connection);
+    else if (rowError) this.#report(unreadable(rowError, this.#commits), connection);
+    else {
+      this.#progress = 'reported';
+      super.handleReadyForQuery(connection);
+    }
+  }
+
+  /**
+   * The client will not wait any longer. Where it was not sent yet, what comes behind it was meant for another state, and
+   * no part of its transaction may be committed without it.
+   */
+  timeOut(connection: WireConnection): void {
+    if (this.#progress === 'reported') return;
+    const error = new Error('Query read timeout');
+    this.#session.break(error);
+    this.#report(this.#outcomeOf(error), connection);
+  }
+
+  /** A statement that was sent before can be named without its text. */
+  get #hasNameOnly(): boolean {
+    return typeof this.text !== 'string';
+  }
+
+  /** @param error - with what node-postgres has refused it */
+  #notSent(error?: Error): Error {
+    const { verb, mayCommit } = this.summary;
+    const { lostCommit, breakReason } = this.#session;
+    if (mayCommit && lostCommit !== undefined) return lostCommit;
+    const subject = mayCommit ? 'COMMIT' : verb === 'rollback' ? 'ROLLBACK' : 'statement';
+    return new NotSentError(subject, { cause: breakReason ?? error });
+  }
+
+  #outcomeOf(error: Error): Error {
+    const outcome = outcomeOf(error, this.#commits);
+    if (this.#commits === 'COMMIT' && outcome !== error) this.#session.commitWasLost(outcome);
+    return outcome;
+  }
+
+  #begin(connection: WireConnection): null {
+    this.#session.begin(this.text);
+    return this.#answer(connection, 'BEGIN', 'T');
+  }
+
+  #endUnsent(connection: WireConnection, tag: 'COMMIT' | 'ROLLBACK'): null {
+    this.#session.end();
+    return this.#answer(connection, tag, 'I');
+  }
+
+  /** As PostgreSQL answers in a transaction that has failed; the server has none. */
+  #afterRefusedBegin(connection: WireConnection): Error | null {
+    const { verb } = this.summary;
+    if (verb === 'commit' || verb === 'rollback') {
+      return this.#endUnsent(connection, 'ROLLBACK');
+    }
+    return this.#refuse(
+      Object.assign(
+        new Error('current transaction is aborted, commands ignored until end of transaction block'),
+        {
+          code: '25P02',
+          severity: 'ERROR',
+          cause: this.#session.refusal,
+        },
+      ),
+    );
+  }
+
+  #answer(connection: WireConnection, tag: string, status: ReportedStatus): null {
+    this.#progress = 'sent';
+    return answer(connection, tag, status);
+  }
+
+  #refuse(error: Error): Error {
+    this.#unsendable = error;
+    return error;
+  }
+
+  #send(connection: WireConnection): Error | null {
+    const session = this.#session;
+    const { statements, mayCommit, onlyReads } = this.summary;
+    const leadsWithBegin = session.phase === 'begun' && (statements > 0 || this.#hasNameOnly);
+    const outbox = new Outbox(connection);
+    const isKnown = this.#isNameKnown(connection);
+    const refusal = this.#write(outbox.connection, leadsWithBegin) ?? tooLarge(outbox);
+    if (refusal !== undefined || !connection.stream.writable) {
+      if (!isKnown) this.#forgetName(connection);
+      return this.#refuse(refusal ?? this.#notSent());
+    }
+    this.#parsesName = !isKnown;
+    this.#leadsWithBegin = leadsWithBegin;
+    if (mayCommit) this.#commits = 'COMMIT';
+    else if (session.phase === 'idle' && !onlyReads) this.#commits = 'statement';
+    this.#progress = 'sent';
+    if (leadsWithBegin) session.beginWasSent();
+    outbox.send();
+    return null;
+  }
+
+  #write(connection: WireConnection, leadsWithBegin: boolean): Error | undefined {
+    this.#progress = 'writing';
+    try {
+      if (leadsWithBegin) {
+        this.queryMode = 'extended';
+        connection.parse({ text: this.#session.unsentBegin, name: '', types: [] });
+        connection.bind({ portal: '', statement: '', values: [], binary: false });
+        connection.execute({ portal: '', rows: 0 });
+      }
+      return super.submit(connection) ?? this.#unsendable;
+    } finally {
+      this.#progress = 'queued';
+    }
+  }
+
+  /** Keeps an error of the server until it has said how it leaves the session, or the connection has ended. */
+  #hold(error: Error, connection: WireConnection): void {
+    if (this.#leadsWithBegin) {
+      this.#session.beginWasRefused(error);
+      this.#forgetBegin(connection);
+    }
+    if (this.#commits === 'statement') rememberRowsBefore(error, this._result.rows);
+    // What is read page by page has sent no Sync yet, and without one the server does not go on.
+    if (!this.#isSynced) connection.sync();
+    this.#isSynced = true;
+    this.#session.whenReady(() => {
+      this.#report(this.#outcomeOf(error), connection);
+    });
+  }
+
+  #report(error: Error, connection: WireConnection): void {
+    if (this.#progress === 'reported') return;
+    this.#progress = 'reported';
+    // It would hide the error.
+    this._canceledDueToError = false;
+    super.handleError(error, connection);
+  }
+
+  /** node-postgres takes the answer to the Parse of BEGIN for that of this statement, and its name for parsed. */
+  #forgetBegin(connection: WireConnection): void {
+    this.#leadsWithBegin = false;
+    if (this.#parsesName) this.#forgetName(connection);
+  }
+
+  #isNameKnown({ parsedStatements, submittedNamedStatements = {} }: WireConnection): boolean {
+    const { name } = this;
+    return (
+      name !== undefined &&
+      (Object.hasOwn(parsedStatements, name) || Object.hasOwn(submittedNamedStatements, name))
+    );
+  }
+
+  #forgetName({ parsedStatements, submittedNamedStatements = {} }: WireConnection): void {
+    if (this.name === undefined) return;
+    Reflect.deleteProperty(parsedStatements, this.name);
+    Reflect.deleteProperty(submittedNamedStatements, this.name);
+  }
+}
+
+/** Sends BEGIN by itself, before something that it cannot travel with. */
+class LoneBeginQuery extends BaseQuery {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    super('BEGIN', undefined, () => undefined);
+    this.#session = session;
+  }
+
+  override submit(connection: WireConnection): Error | null {
+    const { phase, isInTransaction } = this.#session;
+    if (phase !== 'begun') return answer(connection, 'BEGIN', isInTransaction ? 'T' : 'I');
+    this.#session.beginWasSent();
+    connection.query(this.#session.unsentBegin);
+    return null;
+  }
+
+  override handleCommandComplete(message: { text: string }, connection: WireConnection): void {
+    this.#session.beginWasAccepted();
+    super.handleCommandComplete(message, connection);
+  }
+
+  /** What comes behind it would run outside the transaction, so nothing may come behind it. */
+  override handleError(error: Error, connection: WireConnection): void {
+    this.#session.break(error);
+    super.handleError(error, connection);
+  }
+}
+
+type RunQuery = (query: Submittable, values?: unknown, callback?: unknown) => unknown;
+
+/** What a {@link transactionalQuery} belongs to. */
+interface QueryOwner {
+  readonly session: Session;
+  readonly wire: WireConnection;
+  /** How long a query may take that does not say so itself, in milliseconds. */
+  readonly queryTimeoutMs: number | undefined;
+}
+
+/**
+ * A client's `query` method, for every form in which node-postgres is called.
+ *
+ * @param run - the method as node-postgres has it
+ */
+export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner, run: RunQuery) {
+  /** A BEGIN was queued, and nothing behind it that is sure to carry it: node-postgres may refuse a query. */
+  let mayBeUnsent = false;
+
+  const sendLoneBegin = () => {
+    if (mayBeUnsent) run(new LoneBeginQuery(session) as unknown as Submittable);
+    mayBeUnsent = false;
+  };
+
+  return (config: unknown, values?: unknown, callback?: unknown): unknown => {
+    if (isSubmittable(config)) {
+      sendLoneBegin();
+      return run(watch(session, config), values, callback);
+    }
+    const query = new TransactionQuery(session, config, values, callback);
+    const { verb, statements } = query.summary;
+    if (statements > 1) sendLoneBegin();
+    if (verb !== undefined) mayBeUnsent = verb === 'begin';
+    const { query_timeout: timeoutMs = queryTimeoutMs } = (config ?? {}) as {
+      readonly query_timeout?: number;
+    };
+    const start = (done: Callback): void => {
+      const timer = timeoutMs
+        ? setTimeout(() => {
+            query.timeOut(wire);
+          }, timeoutMs)
+        : undefined;
+      query.callback = (error, result) => {
+        clearTimeout(timer);
+        if (!error) rememberFields(result);
+        done(error, result);
+      };
+      run(query as unknown as Submittable);
+    };
+    if (query.callback === undefined) return promised(start);
+    start(query.callback);
+    return undefined;
+  };
+}
+
+/** Whether node-postgres takes it for a query that sends itself, such as a cursor. */
+export function isSubmittable(config: unknown): config is Submittable {
+  return typeof (config as Partial<Submittable> | undefined)?.submit === 'function';
+}
+
+/** The parts of a cursor, a stream or a COPY that are looked at here. */
+interface WatchedQuery {
+  readonly text?: unknown;
+  /** Of a stream. */
+  readonly cursor?: { readonly text?: unknown };
+  submit(connection: WireConnection): unknown;
+  handleCommandComplete?(...message: unknown[]): void;
+  handleError(error: Error, connection: WireConnection): void;
+  /** Of a stream. */
+  destroy?(error: Error): void;
+  /** Of a cursor that is being read. */
+  _cb?: ((error: Error) => void) | null;
+}
+
+/**
+ * Sees to it that a query that sends itself reports an unknown outcome, too, and that it ends: pg-cursor takes no notice of
+ * an error behind the last row, where an autocommit statement is committed, and closes at ReadyForQuery alone, which a
+ * lost connection never brings.
+ *
+ * @returns the same object: its owner listens to it
+ */
+function watch(session: Session, query: Submittable): Submittable {
+  const watched = query as unknown as WatchedQuery;
+  const text = watched.text ?? watched.cursor?.text;
+  const { mayCommit, onlyReads, controlsTransaction } = summarizeText(typeof text === 'string' ? text : '');
+  const submit = watched.submit.bind(watched);
+  const handleError = watched.handleError.bind(watched);
+  const handleCommandComplete = watched.handleCommandComplete?.bind(watched);
+  let commits: Commits;
+  let isSent = false;
+  let isComplete = false;
+  watched.submit = (connection) => {
+    if (controlsTransaction) {
+      return new DsqlError('Transaction control was not sent: pass its text to query(), not a query object.');
+    }
+    if (session.phase === 'broken') return new NotSentError('statement', { cause: session.breakReason });
+    if (session.phase === 'idle' && !onlyReads) commits = mayCommit ? 'COMMIT' : 'statement';
+    isSent = true;
+    return submit(connection);
+  };
+  watched.handleCommandComplete = (...message) => {
+    isComplete = true;
+    handleCommandComplete?.(...message);
+  };
+  watched.handleError = (error, connection) => {
+    const outcome = outcomeOf(error, commits);
+    handleError(outcome, connection);
+    if (isComplete) failAfterLastRow(watched, outcome);
+    if (!isSent) return;
+    session.whenReady(() => {
+      if (session.phase === 'broken') sayReady(connection, 'I');
+    });
+  };
+  return query;
+}
+
+function failAfterLastRow(query: WatchedQuery, error: Error): void {
+  if (query.destroy !== undefined) {
+    query.destroy(error);
+    return;
+  }
+  const { _cb: report } = query;
+  query._cb = null;
+  report?.(error);
+}
+
+async function promised(start: (done: Callback) => void): Promise<unknown> {
+  try {
+    return await new Promise((resolve, reject) => {
+      start((error, result) => {
+        if (error) reject(error);
+        else resolve(result);
+      });
+    });
+  } catch (error) {
+    // As node-postgres does: the stack should lead to the caller and not to the socket.
+    if (error instanceof Error) Error.captureStackTrace(error);
+    throw error;
+  }
+}
+
+/** Answers where the server's answers come in, and not before node-postgres has noted that the query is under way. */
+function answer(connection: WireConnection, tag: string, status: ReportedStatus): null {
+  process.nextTick(() => {
+    connection.emit('commandComplete', { text: tag });
+    sayReady(connection, status);
+  });
+  return null;
+}
+
+function sayReady(connection: WireConnection, status: ReportedStatus): void {
+  connection.emit('readyForQuery', { status, isLocal: true } satisfies LocalReady);
+}
+
+function tooLarge({ longestMessageBytes }: Outbox): Error | undefined {
+  return longestMessageBytes > MAX_MESSAGE_BYTES
+    ? new MessageTooLargeError(longestMessageBytes, MAX_MESSAGE_BYTES)
+    : undefined;
+}

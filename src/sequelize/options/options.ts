@@ -1,0 +1,195 @@
+import { Transaction, type Options } from 'sequelize';
+import * as pg from 'pg';
+import {
+  checkDsqlOptions,
+  ConfigurationError,
+  driverOptionNames,
+  resolveConnection,
+  unknownOption,
+  withTrustRoots,
+  type DriverOptions,
+  type ResolvedConnection,
+} from '../../connection';
+import type { ResolvedTransactionDefaults } from '../../occ';
+import { splitOrmOptions, type DsqlOrmOptions, type ResolvedMapping } from '../../schema';
+import { checkRetryOption } from '../transactions/retry-option';
+
+/** Options of Sequelize's PostgreSQL dialect that have no meaning on Aurora DSQL, and what to do instead. */
+const refusedOptions = {
+  password: 'A token is signed for each connection instead; see dsql.credentials and dsql.profile.',
+  native: 'The tokens and the verified TLS live in the JavaScript client; remove it.',
+  dialectModule: 'This package brings its own client, built on node-postgres.',
+  dialectModulePath: 'This package brings its own client, built on node-postgres.',
+  clientMinMessages: 'Aurora DSQL refuses SET client_min_messages, so it is never sent.',
+} as const;
+
+type RefusedOption = keyof typeof refusedOptions;
+
+/**
+ * Sequelize's options, and what is Aurora DSQL's own in `dsql`.
+ *
+ * @typeParam HostOptions - the options of the class that is made to reach Aurora DSQL
+ */
+export type DsqlSequelizeOptions<HostOptions extends Options = Options> = Omit<
+  HostOptions,
+  'dialect' | RefusedOption
+> & {
+  readonly dialect?: 'postgres' | undefined;
+  readonly dsql?: DsqlOrmOptions | undefined;
+};
+
+/** {@link DsqlSequelizeOptions}, checked: what Sequelize is told, and how each of its endpoints is reached. */
+export interface ResolvedSequelizeOptions {
+  readonly hostOptions: Options;
+  readonly connectionOf: (endpoint: SequelizeEndpoint) => ResolvedConnection;
+  /** How the database is reached, whichever endpoint it is: all of them are the same database. */
+  readonly primary: ResolvedConnection;
+  readonly driverOptions: DriverOptions;
+  readonly transactions: ResolvedTransactionDefaults;
+  readonly mapping: ResolvedMapping;
+}
+
+/** An endpoint as Sequelize describes it: its own options, or a member of `replication`. */
+export interface SequelizeEndpoint {
+  readonly host?: string | undefined;
+  readonly port?: number | string | undefined;
+  readonly username?: string | undefined;
+  readonly database?: string | undefined;
+}
+
+/** Sequelize says this where nobody named a host. */
+export const DEFAULT_HOST = 'localhost';
+
+/** Of `dialectOptions`, what this package reads or passes to the client. */
+const dialectOptionNames: ReadonlySet<string> = new Set<string>([
+  ...driverOptionNames.filter((name) => name !== 'types'),
+  'ssl',
+  'application_name',
+  'clientMinMessages',
+  'prependSearchPath',
+]);
+
+/**
+ * Checks the options before anything is sent.
+ *
+ * @param options - left untouched
+ * @param url - the connection string, where the caller gives one as Sequelize's first argument
+ * @throws ConfigurationError naming the first option that cannot be
+ */
+export function resolveSequelizeOptions(
+  options: DsqlSequelizeOptions,
+  url?: string,
+): ResolvedSequelizeOptions {
+  const { dsql: ormOptions = {}, ssl, dialectOptions = {}, ...given } = options;
+  const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions);
+  checkDsqlOptions(dsql);
+  checkHostOptions(given);
+  const dialect = dialectOptions as Partial<Record<string, unknown>>;
+  checkDialectOptions(dialect);
+  const ca = withTrustRoots(withTrustRoots(dsql.ca, 'ssl', ssl), 'dialectOptions.ssl', dialect.ssl);
+  const applicationName = dialect.application_name;
+
+  const resolve = (endpoint: SequelizeEndpoint) =>
+    resolveConnection(
+      {
+        ...dsql,
+        ormPrefix: dsql.ormPrefix ?? (typeof applicationName === 'string' ? applicationName : undefined),
+        connectionString: url,
+        host: endpoint.host === DEFAULT_HOST ? undefined : endpoint.host,
+        port: endpoint.port === undefined ? undefined : Number(endpoint.port),
+        user: endpoint.username,
+        database: endpoint.database,
+        schema: given.schema,
+        ca,
+      },
+      'sequelize',
+    );
+  const connectionOf = rememberEndpoints(resolve);
+
+  const { replication } = given;
+  const own: SequelizeEndpoint = {
+    host: given.host,
+    port: given.port,
+    username: given.username,
+    database: given.database,
+  };
+  const endpoints = replication
+    ? [replication.write, replication.read].flat().map((endpoint) => ({ ...own, ...endpoint }))
+    : [own];
+  const [first] = endpoints.map((endpoint) => connectionOf(endpoint));
+  const primary = first ?? connectionOf(own);
+
+  return {
+    transactions,
+    mapping,
+    connectionOf: (endpoint) => (replication ? connectionOf(endpoint) : primary),
+    primary,
+    driverOptions: Object.fromEntries(
+      driverOptionNames.flatMap((name) => (dialect[name] === undefined ? [] : [[name, dialect[name]]])),
+    ),
+    hostOptions: {
+      ...given,
+      pool: { max: 10, idle: 600_000, ...given.pool },
+      dialect: 'postgres',
+      dialectModule: pg,
+      dialectOptions: { ...dialectOptions },
+      host: primary.host,
+      port: primary.port,
+      username: primary.user,
+      database: primary.database,
+    },
+  };
+}
+
+function checkHostOptions(options: object): void {
+  const given = options as Partial<Record<string, unknown>>;
+  for (const [name, instead] of Object.entries(refusedOptions)) {
+    const value = given[name];
+    // `sequelize-cli init` writes `"password": null`; the options of another instance of ours have its client.
+    if (value !== undefined && value !== null && value !== false && value !== pg) {
+      throw new ConfigurationError(name, `cannot be used. ${instead}`);
+    }
+  }
+  if (given.dialect !== undefined && given.dialect !== 'postgres') {
+    throw new ConfigurationError('dialect', 'must be "postgres" or left out.');
+  }
+  if (given.standardConformingStrings === false) {
+    throw new ConfigurationError(
+      'standardConformingStrings',
+      'cannot be false: Aurora DSQL reads strings by the standard, and refuses the SET.',
+    );
+  }
+  checkRetryOption(given.retry);
+  checkRetryOption((given.query as { readonly retry?: unknown } | undefined)?.retry, 'query.retry');
+  const isolationLevel = given.isolationLevel ?? undefined;
+  if (isolationLevel !== undefined && isolationLevel !== Transaction.ISOLATION_LEVELS.REPEATABLE_READ) {
+    throw new ConfigurationError(
+      'isolationLevel',
+      `cannot be ${JSON.stringify(isolationLevel)}: every transaction on Aurora DSQL is REPEATABLE READ.`,
+    );
+  }
+}
+
+function checkDialectOptions(dialectOptions: object): void {
+  for (const name of Object.keys(dialectOptions)) {
+    if (!dialectOptionNames.has(name)) {
+      throw unknownOption(`dialectOptions.${name}`);
+    }
+  }
+}
+
+/** One resolved connection for each endpoint, so that its credentials are resolved once for all its connections. */
+function rememberEndpoints(
+  resolve: (endpoint: SequelizeEndpoint) => ResolvedConnection,
+): (endpoint: SequelizeEndpoint) => ResolvedConnection {
+  const resolved = new Map<string, ResolvedConnection>();
+  return (endpoint) => {
+    const key = JSON.stringify([endpoint.host, endpoint.port, endpoint.username, endpoint.database]);
+    let connection = resolved.get(key);
+    if (connection === undefined) {
+      connection = resolve(endpoint);
+      resolved.set(key, connection);
+    }
+    return connection;
+  };
+}

@@ -1,0 +1,450 @@
+import {
+  DatabaseError,
+  DataTypes,
+  Deferrable,
+  QueryTypes,
+  type Model,
+  type ModelStatic,
+  type Sequelize,
+} from 'sequelize';
+import { truncationOrder, type CatalogTable, type ResolvedMapping } from '../../schema';
+import type { TableName } from '../../sql';
+import { AddedColumn, isUnfinished } from './added-column';
+import { BulkQueryInterface } from '../writes/bulk-query-interface';
+import { ColumnChange } from './column-change';
+import { enumValues, isWholeNumber, modelOf, type ColumnAttribute } from './column-types';
+import { describeTable, type DescribedColumn } from './describe-table';
+import type { DsqlQueryGenerator } from '../dsql-query-generator';
+import { nameOf, type NewTable, type TableIdentifier } from './dsql-schema-generator';
+import { arrayText, enumCheckName, enumCheckOf, withNewValues } from './enum-checks';
+import { RecreatedColumn } from './recreated-column';
+import { SchemaChanges } from './schema-changes';
+
+/** Options of a method of the query interface, as far as they are looked at here. */
+interface CallOptions extends NewTable {
+  readonly schema?: string | undefined;
+  readonly alter?: unknown;
+  readonly force?: boolean | undefined;
+  readonly cascade?: boolean | undefined;
+  readonly truncate?: boolean | undefined;
+  readonly restartIdentity?: boolean | undefined;
+}
+
+type Attributes = Readonly<Record<string, unknown>>;
+
+/** A model, as far as a change of its table needs it. */
+type TableModel = ModelStatic<Model> & {
+  readonly _schema?: string;
+  readonly uniqueKeys?: NewTable['uniqueKeys'];
+};
+
+/**
+ * Sequelize's PostgreSQL query interface, on Aurora DSQL.
+ *
+ * What Sequelize writes goes through {@link SchemaChanges} on its way to the database. Here is what Sequelize itself has to
+ * do in another way: enums are texts with a CHECK, a column is changed only in what is different, and tables are described
+ * by `pg_catalog`.
+ */
+export class DsqlQueryInterface extends BulkQueryInterface {
+  declare readonly queryGenerator: DsqlQueryGenerator;
+  /** What carries out the changes of this instance. */
+  readonly changes: SchemaChanges;
+  readonly #mapping: ResolvedMapping;
+
+  constructor(sequelize: Sequelize, queryGenerator: DsqlQueryGenerator, mapping: ResolvedMapping) {
+    super(sequelize, queryGenerator, mapping);
+    this.changes = new SchemaChanges(sequelize, mapping);
+    this.#mapping = mapping;
+  }
+
+  /** @throws UnsupportedFeatureError before anything is sent, for a type that Aurora DSQL cannot store */
+  override async createTable(
+    tableName: TableIdentifier,
+    attributes: Attributes,
+    options: CallOptions = {},
+    model?: TableModel,
+  ): Promise<void> {
+    const schema = model?._schema ?? options.schema;
+    const table =
+      (typeof tableName === 'string' || tableName.schema === undefined) && schema !== undefined
+        ? this.queryGenerator.addSchema({ tableName: nameOf(tableName), _schema: schema })
+        : tableName;
+    const normalized = Object.fromEntries(
+      Object.entries(attributes).map(([key, attribute]) => [
+        key,
+        this.sequelize.normalizeAttribute(attribute),
+      ]),
+    );
+    const columns = await this.#followDatabase(table, normalized, options);
+    const sql = this.queryGenerator.createTableStatements(table, columns, {
+      ...options,
+      uniqueKeys: options.uniqueKeys ?? model?.uniqueKeys,
+    });
+    await this.#query(sql, options);
+  }
+
+  /** Without the types of enums, which Aurora DSQL has not. */
+  override async dropTable(tableName: TableIdentifier, options: CallOptions = {}): Promise<void> {
+    const { cascade = false, force = false } = options;
+    const sql = this.queryGenerator.dropTableQuery(tableName, { cascade: cascade || force });
+    await this.#query(sql, options);
+  }
+
+  /** One after the other: changes of the schema that run at the same time conflict. */
+  override async dropAllSchemas(options: CallOptions = {}): Promise<void> {
+    for (const schema of await this.showAllSchemas(options)) await this.dropSchema(schema, options);
+  }
+
+  /**
+   * Adds a column, or finishes the same call where that was interrupted: see {@link AddedColumn}.
+   *
+   * @throws UnsupportedFeatureError before anything is sent, for a type that Aurora DSQL cannot store
+   */
+  override async addColumn(
+    table: TableIdentifier,
+    key: string,
+    attribute: unknown,
+    options: CallOptions = {},
+  ): Promise<void> {
+    if (!table || !key || !attribute) return super.addColumn(table, key, attribute, options);
+    const { schema, tableName: name } = this.queryGenerator.extractTableDetails(table);
+    const [known] = await this.changes.readTables([{ schema, name }], { ...options, logging: false });
+    const column = await this.#addedColumn(table, key, attribute, known, options);
+    await this.sequelize.query(column.text, this.changes.adding(column, options));
+  }
+
+  async #addedColumn(
+    table: TableIdentifier,
+    key: string,
+    given: unknown,
+    known: CatalogTable | undefined,
+    options: CallOptions,
+  ): Promise<AddedColumn> {
+    const normalized = this.sequelize.normalizeAttribute(given);
+    const { [key]: attribute = normalized } = await this.#followDatabase(
+      table,
+      { [key]: normalized },
+      options,
+    );
+    const details = this.queryGenerator.extractTableDetails(table);
+    const toAdd = {
+      table: details.tableName,
+      column: key,
+      alterTable: `ALTER TABLE ${this.queryGenerator.quoteTable(details)}`,
+      quotedColumn: this.quoteIdentifier(key),
+      text: this.queryGenerator.addColumnQuery(table, key, attribute),
+      repeatableText: this.queryGenerator.addColumnQuery(table, key, attribute, true),
+    };
+    return new AddedColumn(toAdd, known);
+  }
+
+  /**
+   * Changes a column in what is different from what it is; where `addColumn` was interrupted that was to make it so, it is
+   * finished.
+   *
+   * @throws UnsupportedFeatureError before anything is sent, for another type: unless there is no value in the column, or
+   *   `dsql: { destructive: true }` allows to lose them
+   */
+  override async changeColumn(
+    table: TableIdentifier,
+    name: string,
+    given: unknown,
+    options: CallOptions = {},
+  ): Promise<void> {
+    const known = await this.#table(table, options);
+    const column = known.columns.find((each) => each.name === name);
+    if (column === undefined) {
+      throw new Error(`Table ${nameOf(table)} doesn't have the column ${name}`);
+    }
+    if (isUnfinished(known, name) && (await this.#addedColumn(table, name, given, known, options)).isBegun) {
+      return this.addColumn(table, name, given, options);
+    }
+    const normalized = this.normalizeAttribute(given);
+    const isBigint = column.type === 'bigint';
+    const followed = isBigint ? await this.#followDatabase(table, { [name]: normalized }, options) : {};
+    const { [name]: attribute = normalized } = followed;
+    const change = new ColumnChange(this.queryGenerator, known, column, { ...attribute, field: name });
+    const ofType = change.ofType;
+    const { statements, refusals } =
+      ofType === undefined ? NO_CHANGE : await this.changes.plan(ofType, [known]);
+    if (refusals.length > 0) {
+      const recreated = new RecreatedColumn(this.sequelize, this.queryGenerator, known, column, attribute);
+      const written = this.changes.writtenBySequelize(options);
+      await recreated.recreate(refusals, this.#mapping.destructive, written, () =>
+        this.addColumn(table, name, attribute, options),
+      );
+      return;
+    }
+    const isSame = async (one: string, other: string) => {
+      const [row] = await this.sequelize.query<{ readonly same: boolean }>(
+        `SELECT ${one} IS NOT DISTINCT FROM ${other} AS same`,
+        { ...options, type: QueryTypes.SELECT, raw: true },
+      );
+      return row?.same === true;
+    };
+    const texts = [...statements.map(({ sql }) => `${sql};`), ...(await change.statements(isSame))];
+    if (texts.length > 0) await this.#query(texts.join(' '), options);
+  }
+
+  override addIndex(
+    table: unknown,
+    fields: unknown,
+    options?: object | null,
+    rawName?: unknown,
+  ): Promise<void> {
+    return Array.isArray(fields)
+      ? super.addIndex(table, fields, this.changes.writtenBySequelize(options), rawName)
+      : super.addIndex(table, this.changes.writtenBySequelize(fields as object), options);
+  }
+
+  /** As on PostgreSQL, and whether the column counts by itself; NOT NULL also where a validated CHECK says so. */
+  override async describeTable(
+    tableName: TableIdentifier,
+    options?: CallOptions | string | null,
+  ): Promise<Record<string, DescribedColumn>> {
+    const given = typeof options === 'string' ? { schema: options } : (options ?? {});
+    return describeTable(await this.#table(tableName, given));
+  }
+
+  /** Of an index that is being built or could not be built, `valid` is false. */
+  override async showIndex(tableName: TableIdentifier, options: CallOptions = {}): Promise<object[]> {
+    const table = await this.#find(tableName, options);
+    // `sync` is to build what is not built.
+    const shown = (table?.indexes ?? []).filter(({ valid }) => valid || !this.changes.isTogether(options));
+    return shown.map(({ name, primary, unique, valid, indkey, definition, keys }) => ({
+      name,
+      primary,
+      unique,
+      valid,
+      indkey,
+      definition,
+      fields: keys.flatMap(({ column, descending }) =>
+        column === null
+          ? []
+          : [
+              {
+                attribute: column,
+                collate: undefined,
+                order: descending ? 'DESC' : undefined,
+                length: undefined,
+              },
+            ],
+      ),
+    }));
+  }
+
+  override async getForeignKeyReferencesForTable(
+    tableName: TableIdentifier,
+    options: CallOptions = {},
+  ): Promise<object[]> {
+    // `sync({ alter })` asks in order to make each of them anew; `changeColumn` changes what is different.
+    if (Boolean(options.alter) && options.force !== true && this.changes.isTogether(options)) return [];
+    const table = await this.#find(tableName, options);
+    if (table === undefined) return [];
+    const catalog = this.sequelize.config.database;
+    return table.constraints.flatMap(({ name, columns, target, deferrable, deferred }) =>
+      target === null
+        ? []
+        : columns.map((columnName, at) => ({
+            constraintName: name,
+            constraintSchema: table.schema,
+            constraintCatalog: catalog,
+            tableName: table.name,
+            tableSchema: table.schema,
+            tableCatalog: catalog,
+            columnName,
+            referencedTableSchema: target.schema,
+            referencedTableCatalog: catalog,
+            referencedTableName: target.name,
+            referencedColumnName: target.columns[at],
+            deferrable: !deferrable
+              ? Deferrable.NOT
+              : deferred
+                ? Deferrable.INITIALLY_DEFERRED
+                : Deferrable.INITIALLY_IMMEDIATE,
+          })),
+    );
+  }
+
+  /** Adds to the enums of a table what the model has more than they. */
+  override async ensureEnums(
+    tableName: TableIdentifier,
+    attributes: Readonly<Record<string, ColumnAttribute>>,
+    options: CallOptions = {},
+    model?: TableModel,
+  ): Promise<void> {
+    const enums = Object.entries(attributes).flatMap(([key, attribute]) => {
+      const values = enumValues(attribute);
+      return values === undefined ? [] : [{ column: attribute.field ?? key, attribute, values }];
+    });
+    if (enums.length === 0 || model === undefined) return;
+    const table = await this.#find(tableName, options);
+    if (table === undefined) return;
+    const statements = enums.flatMap(({ column, attribute, values }) => {
+      const check = enumCheckOf(table, column);
+      const extended = check && withNewValues(check.values, values);
+      if (check === undefined || extended === undefined) return [];
+      return this.queryGenerator.replaceEnumCheck(table, check.name, attribute, column, extended);
+    });
+    if (statements.length > 0) await this.#query(statements.join(' '), options);
+  }
+
+  /** The enums of a schema: the columns with a CHECK that holds their values, by the names that PostgreSQL's types have. */
+  override async pgListEnums(
+    tableName?: TableIdentifier | null,
+    options: CallOptions = {},
+  ): Promise<{ enum_name: string; enum_value: string }[]> {
+    const { schema } = this.queryGenerator.extractTableDetails(tableName ?? undefined, options);
+    const tables = await this.changes.readTablesWhere(
+      `n.nspname = ${this.queryGenerator.escape(schema)}`,
+      options,
+    );
+    return tables.flatMap(enumsOf);
+  }
+
+  /**
+   * There is nothing to be dropped: the values of an enum are in the CHECK of its column, and gone with the column.
+   *
+   * @throws DatabaseError for the enum of a column that is there, as on PostgreSQL
+   */
+  override async dropEnum(enumName: string, options: CallOptions = {}): Promise<void> {
+    const enums = await this.pgListEnums(null, options);
+    if (enums.every(({ enum_name: name }) => name !== enumName)) return;
+    const sql = `DROP TYPE IF EXISTS ${this.quoteIdentifier(enumName)}`;
+    const message = `cannot drop type ${enumName} because other objects depend on it`;
+    throw new DatabaseError(Object.assign(new Error(message), { code: '2BP01', sql, parameters: {} }));
+  }
+
+  /** There is nothing to be dropped: the values of an enum are in the CHECK of its column. */
+  override dropAllEnums(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** TRUNCATE becomes DELETE in batches; with `cascade`, of the tables that refer to this one first. */
+  override async bulkDelete(
+    tableName: TableIdentifier,
+    where: object | null | undefined,
+    options: CallOptions = {},
+    model?: Parameters<BulkQueryInterface['bulkDelete']>[3],
+  ): Promise<unknown> {
+    if (options.truncate !== true) return super.bulkDelete(tableName, where, options, model);
+    const { schema, tableName: name } = this.queryGenerator.extractTableDetails(tableName, options);
+    const order = await truncationOrder({ schema, name }, options.cascade === true, (sql) =>
+      this.changes.select(sql, options),
+    );
+    for (const table of order) {
+      const truncate = this.queryGenerator.truncateTableQuery(
+        { tableName: table.name, schema: table.schema },
+        { restartIdentity: options.restartIdentity },
+      );
+      await this.#query(`${truncate};`, { ...options, type: QueryTypes.RAW });
+    }
+    return 0;
+  }
+
+  async #query(sql: string, options: object): Promise<void> {
+    await this.sequelize.query(sql, this.changes.writtenBySequelize(options));
+  }
+
+  async #table(tableName: TableIdentifier, options: CallOptions): Promise<CatalogTable> {
+    const table = await this.#find(tableName, options);
+    if (table !== undefined) return table;
+    throw new Error(
+      `No description found for "${nameOf(tableName)}" table. Check the table name and schema; remember, they _are_ case sensitive.`,
+    );
+  }
+
+  /** A table by its name: where none is said, in the schema of the options, or `public`. */
+  async #find(tableName: TableIdentifier, options: CallOptions): Promise<CatalogTable | undefined> {
+    const { schema, tableName: name } = this.queryGenerator.extractTableDetails(tableName, options);
+    return (await this.changes.readTables([{ schema, name }], options))[0];
+  }
+
+  /** Makes columns bigint that refer to a bigint of a table without a model, as in a migration. */
+  async #followDatabase(
+    table: TableIdentifier,
+    attributes: Readonly<Record<string, ColumnAttribute>>,
+    options: CallOptions,
+  ): Promise<Readonly<Record<string, ColumnAttribute>>> {
+    const { schema: ownSchema } = this.queryGenerator.extractTableDetails(table, options);
+    const referring = Object.entries(attributes).flatMap(([key, attribute]): Referring[] => {
+      const { model, key: column = 'id' } = attribute.references ?? {};
+      if (model === undefined || !isWholeNumber(attribute.type)) return [];
+      const { schema, tableName } = this.queryGenerator.extractTableDetails(model, { schema: ownSchema });
+      if (tableName === nameOf(table)) {
+        const own = Object.entries(attributes).find(([name, each]) => (each.field ?? name) === column)?.[1];
+        if (own?.autoIncrement === true) return [{ key, attribute, target: undefined }];
+      }
+      if (modelOf(this.sequelize, model) !== undefined) return [];
+      return [{ key, attribute, target: { schema, name: tableName, column } }];
+    });
+    if (referring.length === 0) return attributes;
+    const targets = referring.flatMap(({ target }) => target ?? []);
+    const tables = await this.changes.readTables(targets, options);
+    const widened = referring.filter(
+      ({ target }) =>
+        target === undefined ||
+        tables
+          .find(({ schema, name }) => schema === target.schema && name === target.name)
+          ?.columns.find(({ name }) => name === target.column)?.type === 'bigint',
+    );
+    const bigint = new DataTypes.BIGINT();
+    return {
+      ...attributes,
+      ...Object.fromEntries(widened.map(({ key, attribute }) => [key, { ...attribute, type: bigint }])),
+    };
+  }
+}
+
+/** The other methods that send what Sequelize itself writes, and where their options are among the arguments. */
+const OPTIONS_AT = {
+  createDatabase: 1,
+  dropDatabase: 1,
+  createSchema: 1,
+  dropSchema: 1,
+  renameTable: 2,
+  removeColumn: 2,
+  renameColumn: 3,
+  removeIndex: 2,
+  addConstraint: 1,
+  removeConstraint: 2,
+  createTrigger: 7,
+  dropTrigger: 2,
+  renameTrigger: 3,
+  createFunction: 6,
+  dropFunction: 2,
+  renameFunction: 3,
+} as const;
+
+type HostMethod = (this: BulkQueryInterface, ...args: unknown[]) => Promise<unknown>;
+
+for (const [name, at] of Object.entries(OPTIONS_AT)) {
+  const inherited = Reflect.get(BulkQueryInterface.prototype, name) as HostMethod;
+  Object.defineProperty(DsqlQueryInterface.prototype, name, {
+    configurable: true,
+    writable: true,
+    value(this: DsqlQueryInterface, ...args: unknown[]): Promise<unknown> {
+      const given = Array.from({ length: Math.max(at + 1, args.length) }, (_, index) => args[index]);
+      given[at] = this.changes.writtenBySequelize(given[at] as object | undefined);
+      return inherited.apply(this, given);
+    },
+  });
+}
+
+/** A column that refers to one of which no model is known; without `target`, it is bigint for certain. */
+interface Referring {
+  readonly key: string;
+  readonly attribute: ColumnAttribute;
+  readonly target: (TableName & { readonly column: string }) | undefined;
+}
+
+const NO_CHANGE = { statements: [], refusals: [] } as const;
+
+function enumsOf(table: CatalogTable): { enum_name: string; enum_value: string }[] {
+  return table.columns.flatMap(({ name }) => {
+    const check = enumCheckOf(table, name);
+    return check === undefined
+      ? []
+      : [{ enum_name: enumCheckName(table.name, name), enum_value: arrayText(check.values) }];
+  });
+}

@@ -1,0 +1,78 @@
+import type { CatalogTable } from '../../schema';
+
+/** The longest name in bytes; PostgreSQL cuts longer ones off. */
+const MAX_NAME_BYTES = 63;
+
+/** The name of the CHECK that holds the values of an enum: what Sequelize calls the type on PostgreSQL. */
+export function enumCheckName(table: string, column: string): string {
+  return Buffer.from(`enum_${table}_${column}`)
+    .subarray(0, MAX_NAME_BYTES)
+    .toString()
+    .replace(/\uFFFD$/, '');
+}
+
+/**
+ * The CHECK that holds the values of an enum.
+ *
+ * @param column - the column, quoted
+ * @param values - the values, as SQL
+ */
+export function enumCheck(column: string, values: readonly string[]): string {
+  return `CHECK (${column} IN (${values.join(', ')}))`;
+}
+
+const LITERAL = /E?'(?:[^']|'')*'/g;
+
+/** How PostgreSQL shows `CHECK (column IN (…))` of a text, with `?` for each value. */
+const SHOWN_ENUM =
+  /^CHECK \(\(\(?(?:"(?:[^"]|"")+"|[^\s"()]+)\)?(?:::text)? = (?:\?::(?:text|character varying)(?:::text)?|\(\?::character varying\)::text|ANY \(\(?ARRAY\[(?:\(?\?::(?:text|character varying)\)?(?:::text)?(?:, )?)+\]\)?(?:::text\[\])?\))\)\)(?: NOT VALID)?$/;
+
+/**
+ * Reads the values of an enum from the CHECK that holds them.
+ *
+ * @param definition - as `pg_get_constraintdef()` gives it
+ * @returns nothing for a CHECK that is about something else
+ */
+function enumValuesOf(definition: string): readonly string[] | undefined {
+  if (!SHOWN_ENUM.test(definition.replace(LITERAL, '?'))) return undefined;
+  return (definition.match(LITERAL) ?? []).map((literal) => {
+    const text = literal.replace(/^E?'|'$/g, '').replaceAll("''", "'");
+    return literal.startsWith('E') ? text.replaceAll('\\\\', '\\') : text;
+  });
+}
+
+/** The CHECK that holds the values of an enum, and the values. */
+export function enumCheckOf(
+  { constraints }: CatalogTable,
+  column: string,
+): { readonly name: string; readonly values: readonly string[] } | undefined {
+  for (const { name, type, columns, definition } of constraints) {
+    if (type !== 'c' || columns.length !== 1 || columns[0] !== column) continue;
+    const values = enumValuesOf(definition);
+    if (values !== undefined) return { name, values };
+  }
+  return undefined;
+}
+
+/**
+ * The values of an enum that has some already, and shall have others: none is lost, as with `ALTER TYPE … ADD VALUE`.
+ *
+ * @returns nothing when there is none to be added
+ */
+export function withNewValues(
+  present: readonly string[],
+  wanted: readonly string[],
+): readonly string[] | undefined {
+  if (wanted.every((value) => present.includes(value))) return undefined;
+  return [...wanted, ...present.filter((value) => !wanted.includes(value))];
+}
+
+/** A list of texts as PostgreSQL writes an array. */
+export function arrayText(values: readonly string[]): string {
+  const elements = values.map((value) =>
+    value === '' || /[\s{}",\\]/.test(value) || /^null$/i.test(value)
+      ? `"${value.replace(/["\\]/g, '\\$&')}"`
+      : value,
+  );
+  return `{${elements.join(',')}}`;
+}

@@ -1,0 +1,121 @@
+import { QueryTypes } from 'sequelize';
+import type { QueryResult } from 'pg';
+import type { Transaction } from 'sequelize/lib/transaction';
+import {
+  AfterCommitError,
+  isCommitOutcomeUnknownError,
+  isDsqlError,
+  isServerError,
+  TransactionRolledBackError,
+} from '../../connection';
+import { findInChain, type TransactionOutcome } from '../../occ';
+
+/** How far a COMMIT has come. Query hooks run before and after, and may fail there. */
+export interface CommitProgress {
+  state: 'unsent' | 'sent' | 'done';
+}
+
+/** What became of a COMMIT, told from the error that the client of the transaction has reported. */
+export type ReadCommitError = (error: Error) => Error;
+
+const outcomes = { commit: 'committed', rollback: 'rolled back', unknown: 'unknown' } as const;
+
+/** How a transaction has ended, as far as is known. */
+export function outcomeOf({ finished }: Transaction): TransactionOutcome {
+  return finished && outcomes[finished];
+}
+
+/**
+ * Sends COMMIT once, and leaves a transaction and its connection in the state that they are really in: the stock method
+ * calls a transaction committed whose COMMIT failed, and throws every such connection away.
+ *
+ * @param transaction - one of the host's or of this package
+ * @param progress - kept up by {@link DsqlQuery}; where the host's own query is in use, a COMMIT counts as sent at once
+ * @param readError - a client of ours reports what it has found out; what one of node-postgres' own reports is read here
+ * @returns what a query hook threw after the COMMIT, if one did
+ * @throws CommitOutcomeUnknownError when the answer was lost
+ * @throws TransactionRolledBackError when the answer was ROLLBACK
+ */
+export async function commitTransaction(
+  transaction: Transaction,
+  progress: CommitProgress,
+  readError: ReadCommitError = (error) => error,
+): Promise<{ readonly thrown: unknown } | undefined> {
+  if (transaction.finished !== undefined) {
+    throw new Error(
+      `Transaction cannot be committed because it has been finished with state: ${transaction.finished}`,
+    );
+  }
+  transaction.finished = 'commit';
+  let result: QueryResult | undefined;
+  try {
+    const options = {
+      ...transaction.options,
+      type: QueryTypes.RAW,
+      raw: true,
+      transaction,
+      supportsSearchPath: false,
+      completesTransaction: true,
+      // A second COMMIT would find no transaction, and succeed.
+      retry: { max: 1 },
+      commitProgress: progress,
+    };
+    [, result] = (await transaction.sequelize.query('COMMIT;', options)) as [unknown, QueryResult];
+  } catch (error) {
+    return await afterFailure(transaction, progress, error, readError);
+  }
+  transaction.cleanup();
+  if (result.command === 'ROLLBACK') {
+    transaction.finished = 'rollback';
+    throw new TransactionRolledBackError('aborted');
+  }
+  return undefined;
+}
+
+async function afterFailure(
+  transaction: Transaction,
+  { state }: CommitProgress,
+  error: unknown,
+  readError: ReadCommitError,
+): Promise<{ readonly thrown: unknown }> {
+  if (state === 'done') {
+    transaction.cleanup();
+    return { thrown: error };
+  }
+  const reported = findInChain(error, isDriverError) as Error | undefined;
+  const outcome = state === 'unsent' || reported === undefined ? undefined : readError(reported);
+  const isUnknown = isCommitOutcomeUnknownError(outcome);
+  transaction.finished = isUnknown ? 'unknown' : 'rollback';
+  // The transaction is over on the server where that has reported it; else the connection must not be used again.
+  if (isServerError(reported) && !isUnknown) transaction.cleanup();
+  else await endConnection(transaction);
+  throw outcome === undefined || outcome === reported ? (findInChain(error, isDsqlError) ?? error) : outcome;
+}
+
+/** What Sequelize has wrapped: it says so of its own errors by their `parent`. */
+function isDriverError(error: object): boolean {
+  return error instanceof Error && !('parent' in error);
+}
+
+/** Whatever goes wrong here is not the error to report. */
+export async function endConnection(transaction: Transaction): Promise<void> {
+  await transaction.forceCleanup().catch(() => undefined);
+}
+
+/**
+ * Runs the `afterCommit` hooks of a transaction that was committed.
+ *
+ * @param late - what a query hook threw after the COMMIT
+ * @throws AfterCommitError when one of them fails, or `late` did
+ */
+export async function runAfterCommitHooks(
+  transaction: Transaction,
+  late: { readonly thrown: unknown } | undefined,
+): Promise<void> {
+  try {
+    for (const hook of transaction._afterCommitHooks) await hook.call(transaction, transaction);
+    if (late !== undefined) throw late.thrown;
+  } catch (cause) {
+    throw new AfterCommitError({ cause });
+  }
+}

@@ -1,0 +1,251 @@
+import type { Model, Sequelize } from 'sequelize';
+import { Transaction } from 'sequelize/lib/transaction';
+import type { Client } from 'pg';
+import { DsqlClient, isNotSentError, TransactionRolledBackError } from '../../connection';
+import {
+  findInChain,
+  FirstFailure,
+  isOccConflict,
+  type Admit,
+  type FirstStatement,
+  type TouchedInstances,
+} from '../../occ';
+import { summarizeText } from '../../sql';
+import { commitTransaction, endConnection, runAfterCommitHooks } from './commit-transaction';
+import { modelMemory } from './model-memory';
+
+/** Why a transaction must not be committed although nothing in it has failed on the server. */
+interface RollbackOnly {
+  /** What failed, if something did. */
+  readonly error?: unknown;
+}
+
+/**
+ * Sequelize's `Transaction`, on Aurora DSQL.
+ *
+ * One that has a parent has joined it: there are no savepoints, so it begins and ends nothing on the server. If it fails,
+ * so does its parent.
+ */
+export class DsqlTransaction extends Transaction {
+  /** Of this transaction and all that have joined it. */
+  readonly touched: TouchedInstances<Model>;
+  /** Whether this package runs the transaction, and sees to what a failure leaves in memory. */
+  readonly #isManaged: boolean;
+  readonly #firstFailure = new FirstFailure();
+  #rollbackOnly: RollbackOnly | undefined;
+  readonly #admit: Admit | undefined;
+  /** The wait for {@link DsqlTransaction.#admit}, once it has begun. */
+  #admission: Promise<void> | undefined;
+  #connection: Client | undefined;
+  #commitHasFailed = false;
+  #isUsed = false;
+  /** What a query hook threw after COMMIT was answered. */
+  #late: { readonly thrown: unknown } | undefined;
+  #hasWritten = false;
+  #hasChangedSchema = false;
+
+  /** @param admit - asked before the first statement, where the number of transactions in flight is limited */
+  constructor(sequelize: Sequelize, options: object, isManaged: boolean, admit?: Admit) {
+    super(sequelize, options);
+    this.#isManaged = isManaged;
+    this.#admit = admit;
+    this.touched = this.root === this ? modelMemory.watch() : this.root.touched;
+  }
+
+  /** The transaction on the server. */
+  get root(): DsqlTransaction {
+    return this.parent instanceof DsqlTransaction ? this.parent.root : this;
+  }
+
+  /** All that have joined a transaction use its connection, also when that is another one than at first. */
+  override get connection(): Client | undefined {
+    return this.root.#connection;
+  }
+
+  override set connection(connection: Client | undefined) {
+    if (!this.#hasJoined) this.#connection = connection;
+  }
+
+  get #hasJoined(): boolean {
+    return this.root !== this;
+  }
+
+  /** Whether a statement was run in it. */
+  get isUsed(): boolean {
+    return this.root.#isUsed;
+  }
+
+  /** Whether a statement in it has written rows. */
+  get hasWritten(): boolean {
+    return this.root.#hasWritten;
+  }
+
+  /** Whether a statement in it has changed the schema. */
+  get hasChangedSchema(): boolean {
+    return this.root.#hasChangedSchema;
+  }
+
+  override async begin(): Promise<void> {
+    if (!this.#hasJoined) await super.begin();
+  }
+
+  /**
+   * @throws CommitOutcomeUnknownError when the answer was lost
+   * @throws TransactionRolledBackError when the transaction could not be committed, because something in it had failed and
+   *   that error was caught
+   * @throws AfterCommitError when it was committed, and an `afterCommit` hook failed
+   */
+  override async commit(): Promise<void> {
+    await this.commitOnly();
+    if (!this.#hasJoined) await this.complete();
+  }
+
+  /** {@link DsqlTransaction.commit} without the `afterCommit` hooks. */
+  async commitOnly(): Promise<void> {
+    if (this.#hasJoined) {
+      this.#expectUnfinished('committed');
+      this.finished = 'commit';
+      return;
+    }
+    try {
+      if (this.#rollbackOnly !== undefined && this.finished === undefined) {
+        await this.#rollBack().catch(() => undefined);
+        const { error } = this.#rollbackOnly;
+        throw isOccConflict(error) ? error : new TransactionRolledBackError('joined', { cause: error });
+      }
+      this.#late = await commitTransaction(this, { state: 'unsent' });
+    } catch (error) {
+      this.#commitHasFailed = true;
+      const reason = this.reasonOf(error);
+      if (!this.#isManaged && this.finished !== 'commit') this.touched.abandon(reason);
+      throw reason;
+    } finally {
+      this.#finishJoined();
+    }
+  }
+
+  /**
+   * The transaction is known to be committed: runs the `afterCommit` hooks.
+   *
+   * @throws AfterCommitError when one of them fails, or a query hook did after COMMIT
+   */
+  async complete(): Promise<void> {
+    this.finished = 'commit';
+    this.touched.forget();
+    await runAfterCommitHooks(this, this.#late);
+  }
+
+  /** Rolls the transaction back. After a COMMIT that failed there is nothing to do: that error is the one to report. */
+  override async rollback(): Promise<void> {
+    if (this.root.#commitHasFailed) return;
+    this.#expectUnfinished('rolled back');
+    if (this.#hasJoined) {
+      this.finished = 'rollback';
+      this.markRollbackOnly({});
+      return;
+    }
+    await this.#rollBack();
+    // Who rolls back because of a conflict is going to try again, with the same instances.
+    if (this.#isManaged) return;
+    if (this.#firstFailure.conflict !== undefined) this.touched.abandon(this.#firstFailure.conflict);
+    else this.touched.forget();
+  }
+
+  /** Runs `hook` after the commit of the transaction on the server; never if that fails. */
+  override afterCommit(hook: (transaction: this) => void | Promise<void>): void {
+    if (!this.#hasJoined || typeof hook !== 'function') super.afterCommit(hook);
+    else this.root.afterCommit(() => hook(this));
+  }
+
+  /** From now on the transaction cannot be committed, because work that had joined it has failed. */
+  markRollbackOnly(reason: RollbackOnly): void {
+    this.root.#rollbackOnly ??= reason;
+  }
+
+  /** A statement is about to be run in the transaction: the first one may have to wait until there is room for it. */
+  async enter(statement: FirstStatement, instance: Model | null | undefined): Promise<void> {
+    const { root } = this;
+    if (instance) this.touched.add(instance);
+    const { verb, writesRows, changesSchema } = summarizeText(statement.text);
+    if (verb !== undefined) return;
+    // What was sent past Sequelize, through the connection, must not be given back with it.
+    const { connection } = root;
+    const mayWait =
+      root.#admission !== undefined || !(connection instanceof DsqlClient) || connection.hasUnsentBegin;
+    if (root.#admit !== undefined && mayWait) {
+      await (root.#admission ??= root.#awaitAdmission(root.#admit, statement));
+    }
+    root.#isUsed = true;
+    root.#hasWritten ||= writesRows;
+    root.#hasChangedSchema ||= changesSchema;
+  }
+
+  /** A statement has failed in the transaction. */
+  noteFailure(error: unknown): void {
+    this.root.#firstFailure.note(error);
+  }
+
+  /** What really ended the transaction, where a later error came of an earlier one that was caught. */
+  reasonOf(error: unknown): unknown {
+    return this.root.#firstFailure.reasonOf(error);
+  }
+
+  /** The connection is not held meanwhile: those that are admitted may wait for one. */
+  async #awaitAdmission(admit: Admit, statement: FirstStatement): Promise<void> {
+    const { connectionManager } = this.sequelize;
+    const hasWaited = await admit(statement, () => {
+      const { connection } = this;
+      this.connection = undefined;
+      if (connection !== undefined)
+        connectionManager.releaseConnection(Object.assign(connection, { uuid: undefined }));
+      return Promise.resolve();
+    });
+    if (!hasWaited) return;
+    if (this.finished !== undefined) {
+      throw new Error(
+        'A statement was not sent, because its transaction had ended: a promise was not awaited.',
+      );
+    }
+    const options: object = { uuid: this.id };
+    const connection = (await connectionManager.getConnection(options as never)) as Client;
+    this.connection = Object.assign(connection, { uuid: this.id });
+    await this.begin();
+  }
+
+  async #rollBack(): Promise<void> {
+    if (this.connection === undefined && this.#admission !== undefined) {
+      // It was given back while the first statement waited, and nothing was sent.
+      this.finished = 'rollback';
+      this._clearCls();
+      return;
+    }
+    if (this.connection === undefined) {
+      throw new Error('Transaction cannot be rolled back because it never started');
+    }
+    try {
+      await this.sequelize.getQueryInterface().rollbackTransaction(this, this.options);
+      this.cleanup();
+    } catch (error) {
+      await endConnection(this);
+      // The server rolls back what has lost its connection.
+      if (findInChain(error, isNotSentError) === undefined) throw error;
+    } finally {
+      this.#finishJoined();
+    }
+  }
+
+  /** Their connection is another's now. */
+  #finishJoined(): void {
+    for (const joined of this.savepoints) {
+      joined.finished ??= this.finished;
+      if (joined instanceof DsqlTransaction) joined.#finishJoined();
+    }
+  }
+
+  #expectUnfinished(verb: string): void {
+    if (this.finished === undefined) return;
+    throw new Error(
+      `Transaction cannot be ${verb} because it has been finished with state: ${this.finished}`,
+    );
+  }
+}

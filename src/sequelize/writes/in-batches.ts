@@ -1,0 +1,43 @@
+import type { Sequelize, Transaction } from 'sequelize';
+import { inBatches as writeInBatches, type BatchesOptions, type RowRange } from '../../occ';
+import { runInTransaction } from '../transactions/run-in-transaction';
+import { checkOptionNames, type SequelizeTransactionOptions } from '../transactions/transaction-options';
+
+/** How rows are written in several transactions, and how each of these is run. */
+export interface SequelizeBatchesOptions
+  extends BatchesOptions, Omit<SequelizeTransactionOptions, 'transaction' | 'restore'> {}
+
+/**
+ * Writes rows in batches of at most 3,000, each in a transaction of its own that is run again when it conflicts. Each
+ * batch is all or nothing, the whole is not: a failure tells what is left, to go on with.
+ *
+ * @param sequelize - one of ours, or any other whose dialect is PostgreSQL's
+ * @param work - writes one batch in `transaction`; it runs once per attempt
+ * @returns what `work` returned for each batch, in the order of the rows
+ * @throws BatchesError when a batch failed or the signal was aborted, after the batches under way have ended
+ * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ *
+ * @example
+ * ```ts
+ * await inBatches(sequelize, rows, { concurrency: 4 }, (batch, transaction) =>
+ *   Reading.bulkCreate([...batch], { transaction }),
+ * );
+ * ```
+ */
+export async function inBatches<Row, Result>(
+  sequelize: Sequelize,
+  rows: readonly Row[],
+  options: SequelizeBatchesOptions,
+  work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<Result>,
+): Promise<Result[]> {
+  const { batchSize, concurrency, onProgress, remaining, ...others } = options;
+  checkOptionNames(others);
+  // Batches of one caller are of one kind, and of another kind than those of others.
+  const transactionOptions = { label: work.toString(), ...others };
+  return writeInBatches(
+    rows,
+    { batchSize, concurrency, onProgress, remaining, signal: options.signal },
+    (batch, range) =>
+      runInTransaction(sequelize, (transaction) => work(batch, transaction, range), transactionOptions),
+  );
+}

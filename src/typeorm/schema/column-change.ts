@@ -1,0 +1,85 @@
+import type { TableColumn } from 'typeorm';
+import type { UnsupportedChange } from '../../schema';
+
+/** Whether a column has an enum type, which Aurora DSQL keeps as text with a CHECK. */
+export function isEnum({ type }: { readonly type: unknown }): boolean {
+  return type === 'enum' || type === 'simple-enum';
+}
+
+/** Whether a column that was read from the database is an identity column. */
+export function isIdentity({ isGenerated, generatedIdentity }: TableColumn): boolean {
+  return isGenerated && generatedIdentity !== undefined;
+}
+
+/**
+ * A column before and after a change, as they are stored: an enum is a text, and a text that becomes an enum stays what
+ * it is.
+ *
+ * @param storedType - what the column is in the database, if it is an enum to TypeORM
+ */
+export function storedForms(
+  oldColumn: TableColumn,
+  newColumn: TableColumn,
+  storedType = 'text',
+): { readonly before: TableColumn; readonly after: TableColumn } {
+  const before = stored(oldColumn, storedType);
+  const after = stored(newColumn, 'text');
+  if (isEnum(newColumn) && !newColumn.isArray && /^(?:text|character varying)$/.test(before.type)) {
+    after.type = before.type;
+    after.length = before.length;
+  }
+  return { before, after };
+}
+
+function stored(column: TableColumn, type: string): TableColumn {
+  const form = column.clone();
+  if (!isEnum(column) || column.isArray) return form;
+  form.type = type;
+  form.enum = undefined;
+  form.enumName = undefined;
+  return form;
+}
+
+/** What of a column can only be had by dropping it and adding another one, as `was` and `is`. */
+export function newForms(
+  before: TableColumn,
+  after: TableColumn,
+): { readonly was: string; readonly is: string } | undefined {
+  const differs =
+    typeOf(before) !== typeOf(after) ||
+    before.collation !== after.collation ||
+    before.generatedType !== after.generatedType ||
+    (after.generatedType === 'STORED' && before.asExpression !== after.asExpression);
+  return differs ? { was: formOf(before), is: formOf(after) } : undefined;
+}
+
+function typeOf({ type, length, precision, scale, isArray }: TableColumn): string {
+  const modifiers = [length, precision, scale].filter(
+    (modifier) => modifier !== undefined && modifier !== null && modifier !== '',
+  );
+  return `${type}${modifiers.length > 0 ? `(${modifiers.join(',')})` : ''}${isArray ? '[]' : ''}`;
+}
+
+function formOf(column: TableColumn): string {
+  const { collation, generatedType, asExpression } = column;
+  return [
+    typeOf(column),
+    collation === undefined ? '' : `COLLATE ${collation}`,
+    generatedType === undefined ? '' : `GENERATED ALWAYS AS (${asExpression ?? ''})`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+/** Why a column stays as it is, and how it can be changed by hand. */
+export function refusedChange(
+  table: string,
+  column: string,
+  { was, is }: { readonly was: string; readonly is: string },
+): UnsupportedChange {
+  return {
+    what: `a change of the column ${table}.${column} from ${was} to ${is}`,
+    why: 'There is no ALTER COLUMN … TYPE; the column would have to be dropped with all its values, and added anew.',
+    instead: `To keep the values: add a column of the new type, copy them in batches with UPDATE, drop the old column and rename the new one. To lose them: dsql: { destructive: true }.`,
+  };
+}

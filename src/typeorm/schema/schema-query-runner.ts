@@ -1,0 +1,382 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EntityMetadata, Table, TableColumn } from 'typeorm';
+import { Query } from 'typeorm/driver/Query.js';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
+import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
+import {
+  SchemaRunner,
+  unsupportedChanges,
+  type ResolvedMapping,
+  type SchemaProgress,
+  type UnsupportedChange,
+} from '../../schema';
+import { defaultName, literal, type EnumFacts, type TableFacts } from '../../sql';
+import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
+import { SchemaQuery, translateDownQueries, translateQueries } from './schema-query';
+import { schemaSession } from './schema-session';
+import {
+  completeTable,
+  enumCheckOf,
+  notNullCheckOf,
+  pathKey,
+  readTableDetails,
+  unvalidatedConstraints,
+  type TableDetails,
+  type TablePath,
+} from './table-details';
+import { dataSourceOf } from '../transactions/transactions';
+
+/** What names a table to TypeORM. */
+export type TableTarget = Parameters<PostgresDriver['parseTableName']>[0];
+
+/** A driver that says how PostgreSQL is mapped to what Aurora DSQL has. */
+export type MappedDriver = PostgresDriver & { readonly mapping: ResolvedMapping };
+
+/** A change of the schema that is being put together. */
+interface Plan {
+  readonly queryRunner: SchemaQueryRunner;
+  readonly queries: SchemaQuery[];
+  readonly unsupported: UnsupportedChange[];
+}
+
+/** The change that some work belongs to: others may be put together at the same time, also for one query runner. */
+const plans = new AsyncLocalStorage<Plan>();
+
+const NO_DETAILS: TableDetails = { constraints: [], indexes: [] };
+
+/**
+ * What of TypeORM's PostgreSQL query runner concerns the schema, on Aurora DSQL: its DDL goes through the translation in
+ * one place, whether it is sent or written into a migration, and tables are read back as PostgreSQL would show them.
+ */
+export abstract class SchemaQueryRunner extends PostgresQueryRunner {
+  declare driver: MappedDriver;
+  readonly #details = new Map<string, TableDetails>();
+
+  /**
+   * Puts together all changes of the schema that some work asks for, and then carries them out: jobs run at the same
+   * time where they are independent, and all have ended when this is done.
+   *
+   * @throws UnsupportedFeatureError with everything that Aurora DSQL does not do; then nothing was sent
+   * @throws SchemaJobError when an index was not built or rows violate a constraint
+   */
+  async asOneChange(work: () => Promise<unknown>): Promise<void> {
+    if (this.#plan !== undefined) {
+      await work();
+      return;
+    }
+    const plan: Plan = { queryRunner: this, queries: [], unsupported: [] };
+    await plans.run(plan, work);
+    if (plan.unsupported.length > 0) throw unsupportedChanges(plan.unsupported);
+    await this.#carryOut(plan.queries);
+  }
+
+  get #plan(): Plan | undefined {
+    const plan = plans.getStore();
+    return plan?.queryRunner === this ? plan : undefined;
+  }
+
+  /** The same for whatever names the same table. */
+  keyOf(target: TableTarget): string {
+    return pathKey(this.#pathOf(target));
+  }
+
+  /**
+   * The constraints of a loaded table that its entity wants, and whose rows were never all found to keep to them, because
+   * a job failed or was not waited for.
+   */
+  unvalidatedConstraints(table: Table, metadata: EntityMetadata): readonly string[] {
+    const details = this.#details.get(this.keyOf(table)) ?? NO_DETAILS;
+    return unvalidatedConstraints(details, metadata);
+  }
+
+  /** What a column of a loaded table is in the database, if it is an enum to TypeORM. */
+  enumTypeOf(table: Table, column: string): string | undefined {
+    return enumCheckOf(this.#details.get(this.keyOf(table)) ?? NO_DETAILS, column)?.type;
+  }
+
+  /** Has the rows of a table checked against a constraint that was added without. */
+  async validateConstraint(table: Table, name: string): Promise<void> {
+    await this.executeQueries(
+      new Query(`ALTER TABLE ${this.escapePath(table)} VALIDATE CONSTRAINT "${name}"`),
+      [],
+    );
+  }
+
+  /** Carries out the changes that were put into memory, with their jobs and batches. */
+  override async executeMemoryUpSql(): Promise<void> {
+    await this.#carryOut(this.sqlInMemory.upQueries);
+  }
+
+  /** The same for what undoes them; the last is undone first. */
+  override async executeMemoryDownSql(): Promise<void> {
+    await this.#carryOut(this.sqlInMemory.downQueries.reverse());
+  }
+
+  /** Translates what TypeORM would send to PostgreSQL, keeps it for `migration:generate`, and carries it out. */
+  protected override async executeQueries(up: Query | Query[], down: Query | Query[]): Promise<void> {
+    const upQueries = [up].flat();
+    const downQueries = [down].flat();
+    if (upQueries.length === 0) return;
+    await this.asOneChange(async () => {
+      const options = await this.#translationOf([...upQueries, ...downQueries]);
+      const { queries, unsupported } = await translateQueries(upQueries, options);
+      const enums = this.loadedTables.flatMap((table) => this.#enumsOf(table));
+      const catalog = { ...options.catalog, enums };
+      this.sqlInMemory.upQueries.push(...queries);
+      this.sqlInMemory.downQueries.push(
+        ...(await translateDownQueries(downQueries, { ...options, catalog })),
+      );
+      this.#plan?.unsupported.push(...unsupported);
+      if (!this.sqlMemoryMode) this.#plan?.queries.push(...queries);
+    });
+  }
+
+  /** Reads tables as PostgreSQL would show them. */
+  protected override async loadTables(tableNames?: string[]): Promise<Table[]> {
+    const tables = await super.loadTables(tableNames);
+    if (tables.length === 0) return tables;
+    const details = await readTableDetails(
+      schemaSession(this),
+      tables.map((table) => this.#pathOf(table)),
+    );
+    const dataSource = dataSourceOf(this);
+    for (const table of tables) {
+      const path = this.keyOf(table);
+      const known = details.get(path) ?? NO_DETAILS;
+      this.#details.set(path, known);
+      const metadata = dataSource.entityMetadatas.find(
+        (each) => each.tableType !== 'view' && this.keyOf(each) === path,
+      );
+      completeTable(table, known, metadata);
+    }
+    return tables;
+  }
+
+  /** There are no enum types: their columns are text with a CHECK. */
+  protected override hasEnumType(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  /**
+   * Changes a column.
+   *
+   * @throws UnsupportedFeatureError where the column would have to be dropped, unless `dsql.destructive` allows it
+   */
+  override async changeColumn(
+    tableOrName: Table | string,
+    oldColumnOrName: TableColumn | string,
+    newColumn: TableColumn,
+  ): Promise<void> {
+    const table = InstanceChecker.isTable(tableOrName) ? tableOrName : await this.getCachedTable(tableOrName);
+    const oldColumn = InstanceChecker.isTableColumn(oldColumnOrName)
+      ? oldColumnOrName
+      : table.findColumnByName(oldColumnOrName);
+    // The host says that there is no such column.
+    if (oldColumn === undefined) return super.changeColumn(table, oldColumnOrName, newColumn);
+    await this.asOneChange(async () => {
+      const { before, after } = storedForms(oldColumn, newColumn, await this.#storedType(table, oldColumn));
+      const forms = newForms(before, after);
+      if (forms !== undefined) {
+        if (!this.driver.mapping.destructive) {
+          this.#plan?.unsupported.push(refusedChange(table.name, oldColumn.name, forms));
+          return;
+        }
+        await this.dropColumn(table, oldColumn);
+        await this.addColumn(table, newColumn);
+        return;
+      }
+      await this.#changeEnum(table, oldColumn, newColumn);
+      await this.#changeIdentity(table, before, after);
+      await super.changeColumn(table, before, after);
+      oldColumn.name = before.name;
+    });
+  }
+
+  /** Renames a table; there are no enum types to rename with it. */
+  override async renameTable(tableOrName: Table | string, newTableName: string): Promise<void> {
+    const table = InstanceChecker.isTable(tableOrName) ? tableOrName : await this.getCachedTable(tableOrName);
+    const withoutEnums = table.clone();
+    withoutEnums.columns = table.columns.map((column) => storedForms(column, column).before);
+    await super.renameTable(withoutEnums, newTableName);
+  }
+
+  /** Drops all views and tables, each in a transaction of its own. */
+  override async clearDatabase(): Promise<void> {
+    const { entityMetadatas } = dataSourceOf(this);
+    const schemas = new Set(entityMetadatas.flatMap(({ schema }) => schema ?? []));
+    schemas.add(this.driver.options.schema ?? (await this.getCurrentSchema()));
+    const parameters = [...schemas];
+    const list = parameters.map((_, index) => `$${index + 1}`).join(', ');
+    for (const [kind, catalogue, column] of [
+      ['VIEW', 'pg_views', 'viewname'],
+      ['TABLE', 'pg_tables', 'tablename'],
+    ] as const) {
+      const found = (await this.query(
+        `SELECT quote_ident(schemaname) || '.' || quote_ident(${column}) AS name FROM pg_catalog.${catalogue} WHERE schemaname IN (${list})`,
+        parameters,
+      )) as { readonly name: string }[];
+      for (const { name } of found) await this.query(`DROP ${kind} IF EXISTS ${name} CASCADE`);
+    }
+    this.#details.clear();
+  }
+
+  #pathOf(target: TableTarget): TablePath {
+    const { schema, tableName } = this.driver.parseTableName(target);
+    return { schema: schema ?? this.driver.searchSchema ?? 'public', name: tableName };
+  }
+
+  async #storedType(table: Table, column: TableColumn): Promise<string | undefined> {
+    if (!isEnum(column)) return undefined;
+    const path = this.#pathOf(table);
+    const details = (await readTableDetails(schemaSession(this), [path])).get(pathKey(path)) ?? NO_DETAILS;
+    return enumCheckOf(details, column.name)?.type;
+  }
+
+  async #carryOut(queries: readonly Query[]): Promise<void> {
+    if (queries.length === 0) return;
+    this.#details.clear();
+    if (this.isTransactionActive) {
+      // Nothing can be waited for in here: the transaction sees sys.jobs as it was when it began.
+      for (const { query, parameters } of queries) await this.query(query, parameters);
+      return;
+    }
+    const runner = new SchemaRunner(schemaSession(this), {
+      onProgress: (progress) => {
+        this.#tell(progress);
+      },
+    });
+    try {
+      for (const change of queries) {
+        const { query, parameters = [] } = change;
+        if (change instanceof SchemaQuery && parameters.length === 0) await runner.run([change.statement]);
+        else await this.query(query, parameters);
+      }
+    } catch (error) {
+      await runner.settle().catch(() => undefined);
+      throw error;
+    }
+    await runner.settle();
+  }
+
+  #tell(progress: SchemaProgress): void {
+    this.driver.mapping.onSchemaProgress?.(progress);
+    const { logger } = dataSourceOf(this);
+    if (progress.step === 'job started') logger.logSchemaBuild(`started: ${progress.sql}`, this);
+    if (progress.step === 'job ended') {
+      const { sql, elapsedMs, running } = progress;
+      logger.logSchemaBuild(`done after ${Math.round(elapsedMs)} ms, ${running} still running: ${sql}`, this);
+    }
+    if (progress.step === 'batch') logger.logSchemaBuild(`${progress.totalRows} rows: ${progress.sql}`, this);
+  }
+
+  /** How these statements are translated, with what is known of the tables that they name. */
+  async #translationOf(queries: readonly Query[]) {
+    const { capabilities, simplify, identityCache } = this.driver.mapping;
+    const named = this.loadedTables.filter((table) => {
+      const { tableName } = this.driver.parseTableName(table);
+      return queries.some(({ query }) => query.includes(tableName));
+    });
+    const unknown = named
+      .map((table) => this.#pathOf(table))
+      .filter((path) => !this.#details.has(pathKey(path)));
+    if (unknown.length > 0) {
+      const read = await readTableDetails(schemaSession(this), unknown);
+      for (const path of unknown) this.#details.set(pathKey(path), read.get(pathKey(path)) ?? NO_DETAILS);
+    }
+    return {
+      catalog: { tables: named.map((table) => this.#factsOf(table)) },
+      ...(capabilities !== undefined && { capabilities }),
+      simplify,
+      // The order of this table's ids says which migration is undone first.
+      identityCache: queries.some(({ query }) => this.#createsMigrationsTable(query)) ? 1 : identityCache,
+    };
+  }
+
+  #createsMigrationsTable(query: string): boolean {
+    const { migrationsTableName = 'migrations' } = dataSourceOf(this).options;
+    return query.startsWith('CREATE TABLE ') && query.includes(`"${migrationsTableName}" (`);
+  }
+
+  #factsOf(table: Table): TableFacts {
+    const path = this.#pathOf(table);
+    const details = this.#details.get(pathKey(path)) ?? NO_DETAILS;
+    const primaryKeyName = details.constraints.find(({ type }) => type === 'p')?.name;
+    return {
+      ...path,
+      primaryKey: table.primaryColumns.map(({ name }) => name),
+      ...(primaryKeyName !== undefined && { primaryKeyName }),
+      constraints: details.constraints.map(({ name }) => name),
+      columns: table.columns.map((column) => {
+        const notNullCheck = notNullCheckOf(details, column.name)?.name;
+        return {
+          name: column.name,
+          type: isEnum(column) ? 'text' : this.driver.createFullType(column),
+          notNull: !column.isNullable && notNullCheck === undefined,
+          ...(notNullCheck !== undefined && { notNullCheck }),
+          identity: isIdentity(column),
+        };
+      }),
+    };
+  }
+
+  #enumsOf(table: Table): EnumFacts[] {
+    const { schema } = this.driver.parseTableName(table);
+    return table.columns.filter(isEnum).map((column) => ({
+      ...(schema !== undefined && { schema }),
+      name: this.buildEnumName(table, column, false, true),
+      labels: column.enum ?? [],
+    }));
+  }
+
+  /** The CHECK with the new values is there before the one with the old values goes, so no value is let through. */
+  async #changeEnum(table: Table, oldColumn: TableColumn, newColumn: TableColumn): Promise<void> {
+    const was = isEnum(oldColumn) ? (oldColumn.enum ?? []) : [];
+    const is = isEnum(newColumn) ? (newColumn.enum ?? []) : [];
+    if (JSON.stringify(was) === JSON.stringify(is)) return;
+    const path = this.#pathOf(table);
+    const read = await readTableDetails(schemaSession(this), [path]);
+    const details = read.get(pathKey(path)) ?? NO_DETAILS;
+    const taken = details.constraints.map(({ name }) => name);
+    const oldName = enumCheckOf(details, oldColumn.name)?.name;
+    const newName = defaultName(path.name, [oldColumn.name], 'check', (name) => taken.includes(name));
+    const alter = (action: string) => new Query(`ALTER TABLE ${this.escapePath(table)} ${action}`);
+    const add = (name: string, labels: readonly string[]) =>
+      alter(`ADD CONSTRAINT "${name}" CHECK ("${oldColumn.name}" IN (${labels.map(literal).join(', ')}))`);
+    const drop = (name: string) => alter(`DROP CONSTRAINT "${name}"`);
+    await this.executeQueries(
+      [...(is.length > 0 ? [add(newName, is)] : []), ...(oldName !== undefined ? [drop(oldName)] : [])],
+      [...(is.length > 0 ? [drop(newName)] : []), ...(oldName !== undefined ? [add(oldName, was)] : [])],
+    );
+  }
+
+  /** Identities are bigint and were created NOT NULL; a column that is not takes its values from a sequence. */
+  async #mayCountUp(table: Table, column: TableColumn): Promise<boolean> {
+    const { schema, name } = this.#pathOf(table);
+    const [found] = (await this.query(
+      `SELECT a.atttypid = 'int8'::regtype AND a.attnotnull AS may FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND a.attname = $3`,
+      [schema, name, column.name],
+    )) as readonly { readonly may: boolean }[];
+    return found?.may === true;
+  }
+
+  /** An identity is added and dropped as such; TypeORM knows only how a default of a sequence is. */
+  async #changeIdentity(table: Table, before: TableColumn, after: TableColumn): Promise<void> {
+    if (before.isGenerated === after.isGenerated) return;
+    const alter = (action: string) =>
+      new Query(`ALTER TABLE ${this.escapePath(table)} ALTER COLUMN "${before.name}" ${action}`);
+    const add = (column: TableColumn) =>
+      alter(`ADD GENERATED ${column.generatedIdentity ?? 'BY DEFAULT'} AS IDENTITY`);
+    if (isIdentity(before)) {
+      await this.executeQueries(alter('DROP IDENTITY'), add(before));
+    } else if (
+      after.isGenerated &&
+      after.generationStrategy !== 'uuid' &&
+      (await this.#mayCountUp(table, before))
+    ) {
+      await this.executeQueries(add(after), alter('DROP IDENTITY'));
+    } else return;
+    before.isGenerated = after.isGenerated;
+    if (after.generationStrategy !== undefined) before.generationStrategy = after.generationStrategy;
+  }
+}

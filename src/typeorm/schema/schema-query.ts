@@ -1,0 +1,118 @@
+import { Query } from 'typeorm/driver/Query.js';
+import type { TranslationRefusal } from '../../sql';
+import {
+  loadParser,
+  translate,
+  type CatalogFacts,
+  type DsqlStatement,
+  type TranslateOptions,
+} from '../../sql';
+import { refusedStatement, type UnsupportedChange } from '../../schema';
+
+/** Stands behind a statement that is to be run until it touches no row, where only its text is kept: in a migration. */
+const UNTIL_DONE = ' /* until it touches no row */';
+const IS_UNTIL_DONE = /\/\*\s*until it touches no row\s*\*\/\s*;?\s*$/;
+
+/** Whether a statement of a generated migration is to be run again and again, each time in a transaction of its own. */
+export function isUntilDone(sql: string): boolean {
+  return IS_UNTIL_DONE.test(sql);
+}
+
+/** A statement for Aurora DSQL, among those that TypeORM runs or writes into a migration. */
+export class SchemaQuery extends Query {
+  readonly statement: DsqlStatement;
+
+  constructor(statement: DsqlStatement, parameters?: Query['parameters']) {
+    super(isBatched(statement) ? statement.sql + UNTIL_DONE : statement.sql, parameters);
+    this.statement = statement;
+  }
+}
+
+function isBatched({ repeat }: DsqlStatement): boolean {
+  return repeat !== undefined && repeat.key.length > 0;
+}
+
+/** How TypeORM's SQL is translated: the catalogue as it is before, and what the options say. */
+export type QueryTranslation = Omit<TranslateOptions, 'catalog'> & { readonly catalog: CatalogFacts };
+
+/** The translation of TypeORM's statements, in order. */
+export interface TranslatedQueries {
+  readonly queries: readonly SchemaQuery[];
+  readonly unsupported: readonly UnsupportedChange[];
+}
+
+/**
+ * Translates the statements of one change, taken as one text: a type is known to the table that uses it.
+ *
+ * @param queries - PostgreSQL's SQL, in the order in which it is run
+ */
+export async function translateQueries(
+  queries: readonly Query[],
+  options: QueryTranslation,
+): Promise<TranslatedQueries> {
+  await loadParser();
+  const text = joined(queries);
+  const { statements, refusals } = translate(text.sql, options);
+  return {
+    queries: statements.map(
+      (statement) => new SchemaQuery(statement, text.queryAt(statement.start)?.parameters),
+    ),
+    unsupported: refusals.map((refusal) =>
+      refusedStatement(text.queryAt(refusal.start)?.query ?? '', refusal),
+    ),
+  };
+}
+
+/**
+ * Translates the statements that undo a change. What cannot be undone stays as it is, with the reason before it, so that
+ * undoing fails there and not now.
+ *
+ * @param queries - PostgreSQL's SQL, the last to be run first, as TypeORM keeps it
+ * @returns in the same order
+ */
+export async function translateDownQueries(
+  queries: readonly Query[],
+  options: QueryTranslation,
+): Promise<readonly Query[]> {
+  await loadParser();
+  const inOrder = [...queries].reverse();
+  const text = joined(inOrder);
+  const { statements, refusals } = translate(text.sql, options);
+  const refused = new Map<Query, TranslationRefusal>();
+  for (const refusal of refusals) {
+    const query = text.queryAt(refusal.start);
+    if (query !== undefined && !refused.has(query)) refused.set(query, refusal);
+  }
+  const placed = new Map<Query | undefined, Query[]>();
+  for (const statement of statements) {
+    const query = text.queryAt(statement.start);
+    const made = placed.get(query) ?? [];
+    placed.set(query, [...made, new SchemaQuery(statement, query?.parameters)]);
+  }
+  return inOrder
+    .flatMap((query) => {
+      const refusal = refused.get(query);
+      return refusal === undefined ? (placed.get(query) ?? []) : [withReason(query, refusal)];
+    })
+    .reverse();
+}
+
+function withReason({ query, parameters }: Query, { why, instead }: TranslationRefusal): Query {
+  const reason = (instead === undefined ? why : `${why} ${instead}`).replaceAll('*/', '* /');
+  return new Query(`/* ${reason} */ ${query}`, parameters);
+}
+
+/** Statements as one text, in which each can be found again. */
+function joined(queries: readonly Query[]): {
+  readonly sql: string;
+  readonly queryAt: (offset: number) => Query | undefined;
+} {
+  const starts: number[] = [];
+  let sql = '';
+  for (const { query } of queries) {
+    starts.push(sql.length);
+    // On a line of its own, so that a comment at the end of the statement does not hide it.
+    sql += `${query}\n;\n`;
+  }
+  return { sql, queryAt: (offset) => queries[starts.findLastIndex((start) => start <= offset)] };
+}

@@ -1,0 +1,216 @@
+import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
+import {
+  AfterCommitError,
+  isAfterCommitError,
+  isCommitOutcomeUnknownError,
+  isNotSentError,
+} from '../../connection';
+import {
+  findInChain,
+  isOccConflict,
+  resolveTransactionOptions,
+  sqlStateOf,
+  type Attempt,
+  type ResolvedTransactionOptions,
+  type TransactionOptions,
+} from '../../occ';
+import { DsqlQueryRunner } from '../dsql-query-runner';
+import { EntityStates } from './entity-states';
+import { RecordedReads } from '../schema/recorded-reads';
+import { ReusedIdentityKeys } from '../writes/reused-identity-keys';
+import {
+  closeScope,
+  openScope,
+  transactionsOf,
+  type TransactionScope,
+  type Transactions,
+} from './transactions';
+
+/** How a transaction of TypeORM is run. */
+export interface TypeOrmTransactionOptions extends TransactionOptions<EntityManager> {
+  /**
+   * Objects from outside that the callback changes: each attempt finds them as they were when the transaction began.
+   * @defaultValue none
+   */
+  readonly restore?: readonly object[] | undefined;
+}
+
+/** What is done once per attempt. */
+export interface Unit<T> {
+  /** @param manager - its query runner is that of the attempt */
+  readonly once: (manager: EntityManager, attempt: Attempt<T>) => Promise<T>;
+  readonly options: TypeOrmTransactionOptions;
+  /** What a save returns is known before its COMMIT. */
+  readonly entities?: { readonly value: T; readonly target: EntityTarget<ObjectLiteral> | undefined };
+}
+
+/** What an attempt works with. */
+export interface AttemptResources {
+  readonly manager: EntityManager;
+  readonly queryRunner: QueryRunner;
+  readonly release: () => Promise<void>;
+}
+
+/** Where the attempts of a transaction come from. */
+export interface TransactionSource {
+  readonly dataSource: DataSource;
+  /** The query runner that the caller has brought along; nothing where each attempt takes one of its own. */
+  readonly held: QueryRunner | undefined;
+  readonly take: (attemptNumber: number) => AttemptResources;
+}
+
+/** A transaction of TypeORM that is run until it is committed: what its attempts share. */
+export class ManagedTransaction<T> {
+  readonly #unit: Unit<T>;
+  readonly #source: TransactionSource;
+  readonly #transactions: Transactions;
+  readonly #options: ResolvedTransactionOptions<EntityManager>;
+  readonly #states: EntityStates;
+  readonly #keys: ReusedIdentityKeys;
+  readonly #reads: RecordedReads | undefined;
+  readonly #markerOf = new Map<number, string>();
+  #last: Attempt<T> | undefined;
+  #dataOfLast: ObjectLiteral | undefined;
+  /** The outcome was unknown at first, and is known to be a success. */
+  #isFoundCommitted = false;
+
+  /** @throws ConfigurationError naming the first option that cannot be */
+  constructor(unit: Unit<T>, source: TransactionSource) {
+    const { dataSource } = source;
+    const { restore = [], ...own } = unit.options;
+    this.#unit = unit;
+    this.#source = source;
+    this.#transactions = transactionsOf(dataSource);
+    this.#options = resolveTransactionOptions(own, this.#transactions.defaults);
+    this.#states = new EntityStates(dataSource);
+    this.#states.rememberGiven(restore);
+    if (unit.entities !== undefined) this.#states.rememberGiven(unit.entities.value, unit.entities.target);
+    this.#keys = new ReusedIdentityKeys(dataSource);
+    this.#reads = unit.entities === undefined ? undefined : new RecordedReads();
+  }
+
+  /**
+   * Runs the transaction until it is committed.
+   *
+   * @throws what the runner of the data source throws; the caller's objects are then as they were before
+   */
+  async run(): Promise<T> {
+    const { dataSource, held } = this.#source;
+    // A caller who holds a connection must not wait for those who are admitted and wait for one.
+    const run = { ...this.#options.run, ...(held !== undefined && { admission: false }) };
+    try {
+      const value = await this.#transactions.runner.run<T>(
+        {
+          attempt: (attempt) => this.#keys.attempt(() => this.#attempt(attempt)),
+          settle: (attempt) => this.#settle(attempt),
+        },
+        run,
+      );
+      if (this.#isFoundCommitted) await tellOfCommit(dataSource, this.#dataOfLast);
+      return value;
+    } catch (error) {
+      if (mayBeCommitted(error, this.#last)) {
+        if (isCommitOutcomeUnknownError(error)) this.#states.restoreLost();
+      } else {
+        this.#states.restore();
+      }
+      throw error;
+    }
+  }
+
+  async #attempt(attempt: Attempt<T>): Promise<T> {
+    const { once } = this.#unit;
+    const { commitMarkers, run } = this.#options;
+    this.#last = attempt;
+    if (attempt.number > 1) this.#states.restore();
+    this.#states.beginAttempt();
+    this.#reads?.rewind();
+    const { manager, queryRunner, release } = this.#source.take(attempt.number);
+    const scope = this.#scopeOf(attempt, queryRunner);
+    try {
+      if (commitMarkers) scope.marker = await this.#transactions.createMarker(queryRunner);
+      openScope(queryRunner, scope);
+      const value = await once(manager, attempt);
+      const marker = this.#markerOf.get(attempt.number);
+      if (marker !== undefined) this.#transactions.markers.release(marker);
+      return value;
+    } catch (error) {
+      const reported = run.retry === false ? error : firstOf(error, scope);
+      if (!mayBeCommitted(reported, attempt)) this.#states.restore();
+      throw reported;
+    } finally {
+      this.#dataOfLast = queryRunner.data;
+      closeScope(queryRunner);
+      await release();
+    }
+  }
+
+  #scopeOf(attempt: Attempt<T>, queryRunner: QueryRunner): TransactionScope {
+    const { entities } = this.#unit;
+    // What a query runner of another kind sends cannot be seen.
+    const isSeen = queryRunner instanceof DsqlQueryRunner;
+    const scope: TransactionScope = {
+      nested: this.#options.nested,
+      states: this.#states,
+      keys: this.#keys,
+      reads: this.#reads,
+      admit: this.#source.held === undefined && isSeen ? attempt.admit : undefined,
+      isUsed: !isSeen,
+      hasWritten: !isSeen,
+      hasChangedSchema: false,
+      unfinished: 0,
+      beforeCommit: async () => {
+        const { marker, hasWritten, hasChangedSchema } = scope;
+        if (marker !== undefined && hasWritten && !hasChangedSchema) {
+          await this.#transactions.markers.write(marker, (text, values) =>
+            queryRunner.query(text, [...values]),
+          );
+          this.#markerOf.set(attempt.number, marker);
+        }
+        if (entities !== undefined) attempt.returned = { value: entities.value };
+      },
+    };
+    return scope;
+  }
+
+  async #settle({ number }: Attempt<T>): Promise<boolean | undefined> {
+    const { dataSource, held } = this.#source;
+    const marker = this.#markerOf.get(number);
+    const answer = marker === undefined ? undefined : await this.#transactions.wasCommitted(marker, held);
+    const isCommitted = answer ?? (await this.#options.verifyCommitted?.(dataSource.manager));
+    this.#isFoundCommitted = isCommitted === true;
+    return isCommitted;
+  }
+}
+
+/** Of several errors in a transaction the first says what happened; the others follow from it. */
+function firstOf(error: unknown, { firstError }: TransactionScope): unknown {
+  if (firstError === undefined || isOccConflict(error)) return error;
+  const isConsequence =
+    sqlStateOf(error) === '25P02' ||
+    isNotSentError(error) ||
+    /^QueryRunner\w*AlreadyReleasedError$/.test((error as Error).name);
+  return isConsequence || isOccConflict(firstError) ? firstError : error;
+}
+
+/** Whether what an attempt did to the caller's objects may be true. */
+function mayBeCommitted(error: unknown, attempt: Attempt<unknown> | undefined): boolean {
+  if (attempt?.returned === undefined) return false;
+  return (
+    findInChain(error, (inner) => isAfterCommitError(inner) || isCommitOutcomeUnknownError(inner)) !==
+    undefined
+  );
+}
+
+/** The query runner whose COMMIT was not answered could not tell its subscribers. */
+async function tellOfCommit(dataSource: DataSource, data: ObjectLiteral | undefined): Promise<void> {
+  const queryRunner = dataSource.createQueryRunner();
+  try {
+    Object.assign(queryRunner.data, data);
+    await queryRunner.broadcaster.broadcast('AfterTransactionCommit');
+  } catch (error) {
+    throw new AfterCommitError({ cause: error });
+  } finally {
+    await queryRunner.release();
+  }
+}

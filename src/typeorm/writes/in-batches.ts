@@ -1,0 +1,45 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import {
+  inBatches as writeInBatches,
+  resolveTransactionOptions,
+  type BatchesOptions,
+  type RowRange,
+} from '../../occ';
+import type { TypeOrmTransactionOptions } from '../transactions/managed-transaction';
+import { runInTransaction } from '../transactions/run-in-transaction';
+
+/** How rows are written in several transactions, and how each of these is run. */
+export interface TypeOrmBatchesOptions extends BatchesOptions, Omit<TypeOrmTransactionOptions, 'restore'> {}
+
+/**
+ * Writes rows in batches of at most 3,000, each in a transaction of its own that is run again when it conflicts. Each
+ * batch is all or nothing, the whole is not: a failure tells what is left, to go on with.
+ *
+ * @param dataSource - one of ours, or any other of PostgreSQL's kind
+ * @param work - writes one batch with `manager`; it runs once per attempt
+ * @returns what `work` returned for each batch, in the order of the rows
+ * @throws BatchesError when a batch failed or the signal was aborted, after the batches under way have ended
+ * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ *
+ * @example
+ * ```ts
+ * await inBatches(dataSource, rows, { concurrency: 4 }, (batch, manager) => manager.insert(Reading, [...batch]));
+ * ```
+ */
+export async function inBatches<Row, Result>(
+  dataSource: DataSource,
+  rows: readonly Row[],
+  options: TypeOrmBatchesOptions,
+  work: (batch: readonly Row[], manager: EntityManager, range: RowRange) => Promise<Result>,
+): Promise<Result[]> {
+  const { batchSize, concurrency, onProgress, remaining, ...others } = options;
+  // Batches of one caller are of one kind, and of another kind than those of others.
+  const transactionOptions = { label: work.toString(), ...others };
+  resolveTransactionOptions<EntityManager>(transactionOptions);
+  return writeInBatches(
+    rows,
+    { batchSize, concurrency, onProgress, remaining, signal: options.signal },
+    (batch, range) =>
+      runInTransaction(dataSource, (manager) => work(batch, manager, range), transactionOptions),
+  );
+}

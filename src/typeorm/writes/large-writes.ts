@@ -1,0 +1,255 @@
+import {
+  InsertResult,
+  type DataSource,
+  type EntityMetadata,
+  type EntityTarget,
+  type ObjectLiteral,
+} from 'typeorm';
+import {
+  BatchesError,
+  findInChain,
+  inBatches,
+  isBatchesError,
+  MAX_TRANSACTION_ROWS,
+  sqlStateOf,
+  tooManyRows,
+  UnsupportedFeatureError,
+  type RowRange,
+} from '../../occ';
+
+type Relation = EntityMetadata['relations'][number];
+
+/** A method of the entity manager that writes entities. */
+export type PersistMethod = 'save' | 'remove' | 'softRemove' | 'recover';
+
+/** How a list is written in several transactions. */
+export interface Split {
+  /** How many of its rows are likely to fit into one of them. */
+  readonly batchSize: number;
+  /** How many of them may run at the same time. */
+  readonly concurrency: number;
+  /** @throws UnsupportedFeatureError when the parts depend on each other */
+  readonly check?: () => void;
+}
+
+/** A write of a list that the host does in one transaction. */
+export interface ListWrite<Row, Result> {
+  readonly rows: readonly Row[];
+  /** How many rows of tables are certain to be written. */
+  readonly certain: number;
+  /** Absent where it may not be split. */
+  readonly split: Split | undefined;
+  /** Writes rows in one transaction. */
+  readonly write: (rows: readonly Row[]) => Promise<Result>;
+}
+
+/** The most parameters that a statement can have in PostgreSQL's protocol. */
+const MAX_PARAMETERS = 65_535;
+
+/**
+ * Writes a list in one transaction, or in several where it is too much for one and may be split.
+ *
+ * @returns what was returned for each part, in the order of the list
+ * @throws UnsupportedFeatureError before anything is sent, when more rows than a transaction may change are certain to be
+ *   written, and it may not be split
+ * @throws BatchesError when some parts were written and one was not
+ */
+export async function writeList<Row, Result>({
+  rows,
+  certain,
+  split,
+  write,
+}: ListWrite<Row, Result>): Promise<readonly Result[]> {
+  if (split === undefined && certain > MAX_TRANSACTION_ROWS) throw tooManyRows(certain);
+  if (split === undefined || rows.length <= split.batchSize) {
+    try {
+      return [await write(rows)];
+    } catch (error) {
+      if (split === undefined || rows.length < 2 || !isTransactionLimit(error)) throw error;
+    }
+  }
+  split.check?.();
+  return writeParts(rows, split, write);
+}
+
+/**
+ * Writes rows in several transactions, and in smaller ones when these turn out to be too large: what cascades on the
+ * server bring with them, and how large rows are, only shows when they are written.
+ *
+ * @throws BatchesError when some rows were written and some were not
+ */
+export async function writeParts<Row, Result>(
+  rows: readonly Row[],
+  { batchSize, concurrency }: Split,
+  write: ListWrite<Row, Result>['write'],
+): Promise<readonly Result[]> {
+  const results = new Map<number, Result>();
+  const done: RowRange[] = [];
+  let remaining: readonly RowRange[] = [{ from: 0, to: rows.length }];
+  for (let size = Math.min(batchSize, Math.ceil(rows.length / 2)); ; size = Math.ceil(size / 2)) {
+    try {
+      await inBatches(rows, { batchSize: size, concurrency, remaining }, async (batch, range) => {
+        results.set(range.from, await write(batch));
+      });
+      return [...results].sort(([one], [other]) => one - other).map(([, result]) => result);
+    } catch (error) {
+      if (!isBatchesError(error)) throw error;
+      done.push(...error.done);
+      ({ remaining } = error);
+      if (size > 1 && error.unknown.length === 0 && isTransactionLimit(error.cause)) continue;
+      const { unknown, cause } = error;
+      throw new BatchesError(done, remaining, unknown, { cause });
+    }
+  }
+}
+
+/** Whether a transaction was too large, and not a single row of it. Nothing of it was done. */
+export function isTransactionLimit(error: unknown): boolean {
+  return (
+    sqlStateOf(error) === '54000' &&
+    findInChain(error, ({ message }: { message?: unknown }) => /\btransaction\b/.test(String(message))) !==
+      undefined
+  );
+}
+
+/** How many entities of a list are certain to be written: of those with an id `save` may find nothing to write. */
+export function certainRows(
+  method: PersistMethod,
+  entities: readonly unknown[],
+  metadataOf: (entity: object) => EntityMetadata | undefined,
+): number {
+  if (entities.length <= MAX_TRANSACTION_ROWS || method !== 'save') return entities.length;
+  const isNew = (entity: unknown) =>
+    typeof entity === 'object' && entity !== null && metadataOf(entity)?.hasId(entity) === false;
+  return entities.filter(isNew).length;
+}
+
+/**
+ * Looks at a list of entities, and at what their cascades reach, before it is split.
+ *
+ * @param chunk - how many the caller wants in one transaction at most
+ * @param concurrency - how many transactions may run at the same time where none has to wait for what another one brings
+ */
+export function splitOf(
+  method: PersistMethod,
+  entities: readonly unknown[],
+  metadataOf: (entity: object) => EntityMetadata | undefined,
+  {
+    chunk = MAX_TRANSACTION_ROWS,
+    concurrency,
+  }: { readonly chunk?: number | undefined; readonly concurrency: number },
+): Split {
+  const written = new Set<object>();
+  const referred = new Set<object>();
+  let mostRows = 1;
+  let batchSize = Math.min(chunk, MAX_TRANSACTION_ROWS);
+  let areIndependent = true;
+  for (const entity of entities) {
+    const metadata = isObject(entity) ? metadataOf(entity) : undefined;
+    if (!isObject(entity) || metadata === undefined) continue;
+    const reach: Reach = { reached: new Set([entity]), referred, joinRows: 0 };
+    visit(method, entity, metadata, reach);
+    for (const reached of reach.reached) written.add(reached);
+    mostRows = Math.max(mostRows, reach.reached.size + reach.joinRows);
+    batchSize = Math.min(batchSize, rowsPerStatement(metadata));
+    areIndependent &&= reach.reached.size === 1 && isUnordered(metadata);
+  }
+  const fitting = Math.floor(MAX_TRANSACTION_ROWS / mostRows);
+  return {
+    batchSize: Math.max(1, Math.min(batchSize, fitting)),
+    concurrency: areIndependent ? concurrency : 1,
+    check: () => {
+      for (const entity of referred) {
+        if (!written.has(entity) || metadataOf(entity)?.hasId(entity) !== false) continue;
+        throw new UnsupportedFeatureError(
+          'a write of so many entities that refer to each other',
+          `They are written in several transactions, and some refer to a new ${entity.constructor.name} that another one of these would create, for which TypeORM would write NULL. Save those first.`,
+        );
+      }
+    },
+  };
+}
+
+/** What a write of one entity touches. */
+interface Reach {
+  /** The entity, and what its cascades reach. */
+  readonly reached: Set<object>;
+  /** What it refers to without a cascade. */
+  readonly referred: Set<object>;
+  /** Rows of the tables between two sides of a many-to-many relation. */
+  joinRows: number;
+}
+
+function visit(method: PersistMethod, entity: object, metadata: EntityMetadata, reach: Reach): void {
+  for (const relation of metadata.findInheritanceMetadata(entity).relations) {
+    for (const related of relatedBy(relation, entity)) {
+      if (relation.isManyToMany) reach.joinRows++;
+      if (!isCascade(method, relation)) reach.referred.add(related);
+      else if (!reach.reached.has(related)) {
+        reach.reached.add(related);
+        visit(method, related, relation.inverseEntityMetadata, reach);
+      }
+    }
+  }
+}
+
+/** What has been loaded or set; a lazy relation is not loaded for it. */
+function relatedBy(relation: Relation, entity: object): readonly object[] {
+  const name = relation.isLazy ? `__${relation.propertyName}__` : relation.propertyName;
+  const owner = relation.embeddedMetadata?.propertyPath
+    .split('.')
+    .reduce<unknown>((value, key) => (isObject(value) ? Reflect.get(value, key) : undefined), entity);
+  const holder = relation.embeddedMetadata === undefined ? entity : owner;
+  const value: unknown = isObject(holder) ? Object.getOwnPropertyDescriptor(holder, name)?.value : undefined;
+  return (Array.isArray(value) ? (value as unknown[]) : [value]).filter(isObject);
+}
+
+function isCascade(method: PersistMethod, relation: Relation): boolean {
+  if (method === 'save') return relation.isCascadeInsert || relation.isCascadeUpdate;
+  if (method === 'remove') return relation.isCascadeRemove;
+  return method === 'softRemove' ? relation.isCascadeSoftRemove : relation.isCascadeRecover;
+}
+
+/** Whether the database gives out no numbers, which are in the order of the list where it is written in that order. */
+export function isUnordered({ generatedColumns }: EntityMetadata): boolean {
+  return generatedColumns.every(
+    ({ generationStrategy }) => generationStrategy === 'uuid' || generationStrategy === 'rowid',
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** How many rows a statement can insert. */
+export function rowsPerStatement(metadata: EntityMetadata): number {
+  return Math.max(1, Math.min(MAX_TRANSACTION_ROWS, Math.floor(MAX_PARAMETERS / metadata.columns.length)));
+}
+
+/** One result of several. */
+export function joinInsertResults(results: readonly InsertResult[]): InsertResult {
+  const [only] = results;
+  if (only !== undefined && results.length === 1) return only;
+  const joined = new InsertResult();
+  joined.identifiers = results.flatMap(({ identifiers }) => identifiers);
+  joined.generatedMaps = results.flatMap(({ generatedMaps }) => generatedMaps);
+  joined.raw = results.flatMap(({ raw }) => raw as unknown);
+  return joined;
+}
+
+/** Half of the connections of a data source: what runs inside a transaction may need another one. */
+export function connectionsFor(dataSource: DataSource): number {
+  const { poolSize, extra } = dataSource.options as { poolSize?: number; extra?: { max?: number } };
+  return Math.max(1, Math.floor((extra?.max ?? poolSize ?? 10) / 2));
+}
+
+/** The metadata of what the caller hands over. */
+export function metadataIn(
+  dataSource: DataSource,
+  target: EntityTarget<ObjectLiteral> | undefined,
+): (entity: object) => EntityMetadata | undefined {
+  return (entity) => {
+    const named = target ?? entity.constructor;
+    return dataSource.hasMetadata(named) ? dataSource.getMetadata(named) : undefined;
+  };
+}
