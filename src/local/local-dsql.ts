@@ -12,6 +12,7 @@ import { Concurrency } from './concurrency/concurrency';
 import { launchPostgres } from './postgres';
 import { LOOPBACK, ProxyServer } from './proxy-server';
 import { realTime } from './real-time';
+import { CatalogueReader } from './concurrency/catalogue-reader';
 import { Superuser } from './superuser';
 import { issueCertificates } from './tls/certificates';
 import { signToken } from './token';
@@ -208,8 +209,10 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
     writeFileSync(caFile, ca);
     const faults = new FaultInjector(() => proxy.endSessions(), clock);
     const trace = new Tracer();
-    // While a job is being worked on, whoever waits for a lock must not wait for it, too.
+    // Jobs and readers of the catalogue may wait for a lock; what looks after locks must not wait for them.
     const [superuser, worker] = await Promise.all([Superuser.connect(postgres), Superuser.connect(postgres)]);
+    const concurrency = new Concurrency(superuser, staleCatalogues);
+    const catalogue = await CatalogueReader.connect(postgres, concurrency.monitor);
     const jobs = new JobRunner({
       superuser: worker,
       clock,
@@ -235,9 +238,9 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         postgres,
       },
       clock,
-      concurrency: new Concurrency(superuser, staleCatalogues),
+      concurrency,
       faults,
-      limits: new Limits(superuser),
+      limits: new Limits(catalogue),
       trace,
       cancelRequests,
       onRefused: options.onConnectionRefused,
@@ -254,6 +257,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
         .then(() => {
           superuser.close();
           worker.close();
+          catalogue.close();
           return postgres.stop();
         });
       return stopped;

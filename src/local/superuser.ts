@@ -5,17 +5,33 @@ import { BackendError, BackendLink } from './session/backend-link';
 /** A session of our own with PostgreSQL, for what no client may do or shall notice. Statements run one at a time. */
 export class Superuser {
   readonly #link: BackendLink;
+  /** Hears that a statement has to wait for a lock. */
+  onWaiting: (() => void) | undefined;
 
   private constructor(link: BackendLink) {
     this.#link = link;
+    const ignore = () => undefined;
+    link.listener = { waiting: () => this.onWaiting?.(), notice: ignore, idle: ignore, gone: ignore };
   }
 
-  static async connect(postgres: PostgresServer): Promise<Superuser> {
+  /** @param settings - of PostgreSQL, for this session */
+  static async connect(
+    postgres: PostgresServer,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<Superuser> {
     const parameters = new Map([
       ['user', postgres.superuser],
       ['database', 'postgres'],
+      // That a statement waits for a lock is a message for the log.
+      ['client_min_messages', 'log'],
+      ...Object.entries(settings),
     ]);
     return new Superuser(await BackendLink.open(() => postgres.connect(), parameters));
+  }
+
+  /** PostgreSQL's process of this session. */
+  get processId(): number {
+    return this.#link.processId;
   }
 
   /**

@@ -1,6 +1,6 @@
 import { clearTimeout, elapsedMs, setTimeout } from '../real-time';
 import type { Superuser } from '../superuser';
-import type { Member } from './member';
+import type { Member, Waiter } from './member';
 
 /** How long a statement may wait for a transaction that cannot be displaced, and that its client has left idle. */
 const PATIENCE_MS = 500;
@@ -16,9 +16,9 @@ export class LockMonitor {
   readonly #superuser: Superuser;
   readonly #participants = new Map<number, Member>();
   /** Those whose statement waits; since when for nobody but sessions that are idle and cannot be displaced. */
-  readonly #waiting = new Map<Member, number | undefined>();
+  readonly #waiting = new Map<Waiter, number | undefined>();
   /** Those that were in the way when last looked for but busy, and in whose way. */
-  #busyBlockers = new Map<Member, Member[]>();
+  #busyBlockers = new Map<Member, Waiter[]>();
   /** Those that were in the way when last looked for although they had been displaced. */
   #stillInTheWay = new Set<Member>();
   #looking: Promise<void> | undefined;
@@ -39,19 +39,24 @@ export class LockMonitor {
   }
 
   /** PostgreSQL said that the statement of a session waits for a lock. */
-  waits(participant: Member): void {
-    if (!this.#waiting.has(participant)) this.#waiting.set(participant, undefined);
+  waits(waiter: Waiter): void {
+    if (!this.#waiting.has(waiter)) this.#waiting.set(waiter, undefined);
     this.#look();
   }
 
   /** A session has answered its client; what it has locked stays locked while the client thinks. */
   rests(participant: Member): void {
-    this.#waiting.delete(participant);
+    this.ends(participant);
     if (this.#waiting.size === 0) return;
     for (const waiter of this.#busyBlockers.get(participant) ?? []) {
       if (this.#waiting.has(waiter)) participant.displaceFor(waiter);
     }
     this.#look();
+  }
+
+  /** The statement of a session waits no more. */
+  ends(waiter: Waiter): void {
+    this.#waiting.delete(waiter);
   }
 
   #look(): void {
@@ -69,18 +74,18 @@ export class LockMonitor {
   }
 
   async #displaceBlockers(): Promise<void> {
-    const pids = [...this.#waiting.keys()].map(({ processId }) => processId);
+    const waiters = new Map([...this.#waiting.keys()].map((waiter) => [waiter.processId, waiter]));
     const rows = await this.#superuser.query(
       'SELECT waiting, unnest(pg_catalog.pg_blocking_pids(waiting)) FROM unnest($1::integer[]) AS waiting',
-      [`{${pids.join()}}`],
+      [`{${[...waiters.keys()].join()}}`],
     );
     const known = this.#stillInTheWay;
     this.#stillInTheWay = new Set();
     this.#busyBlockers = new Map();
-    const stuck = new Set<Member>();
+    const stuck = new Set<Waiter>();
     let delayMs = PATIENCE_MS;
     for (const [waiting, blocking] of rows) {
-      const waiter = this.#participants.get(Number(waiting));
+      const waiter = waiters.get(Number(waiting));
       const blocker = this.#participants.get(Number(blocking));
       if (!waiter || !blocker || waiter === blocker) continue;
       switch (blocker.displaceFor(waiter)) {
@@ -103,7 +108,7 @@ export class LockMonitor {
     for (const [waiter, since] of this.#waiting) {
       const stuckSince = stuck.has(waiter) ? (since ?? elapsedMs()) : undefined;
       this.#waiting.set(waiter, stuckSince);
-      if (stuckSince !== undefined && elapsedMs() - stuckSince >= PATIENCE_MS) waiter.concede();
+      if (stuckSince !== undefined && elapsedMs() - stuckSince >= PATIENCE_MS) waiter.concede?.();
     }
     this.#lookLater(delayMs);
   }

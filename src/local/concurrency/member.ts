@@ -1,13 +1,19 @@
 import type { OpenTransaction } from './open-transaction';
 import type { ChangedRelation } from './schema-changes';
 
-/** A session, as those see it who look after all of them. */
-export interface Member {
+/** A session whose statements may wait for a lock. */
+export interface Waiter {
   /** Of its PostgreSQL backend. */
   readonly processId: number;
   readonly transaction: OpenTransaction | undefined;
+  /** Makes the statement that waits fail: what it waits for cannot be displaced. */
+  concede?(): void;
+}
+
+/** A session, as those see it who look after all of them. */
+export interface Member extends Waiter {
   /** Gives up the locks of the transaction, if the session has it idle, for another whose statement waits for them. */
-  displaceFor(waiter: Member): 'displaced' | 'was displaced' | 'busy' | 'cannot be displaced';
+  displaceFor(waiter: Waiter): 'displaced' | 'was displaced' | 'busy' | 'cannot be displaced';
   /** Gives up what a transaction keeps that was displaced or has failed. */
   beginAnew(): void;
   /**
@@ -16,8 +22,6 @@ export interface Member {
    * @returns when that is done, `undefined` while the session is busy
    */
   leavePrivate(): Promise<void> | undefined;
-  /** Makes the statement that waits fail: what it waits for cannot be displaced. */
-  concede(): void;
   /** What the session has read of these relations in the catalogue is old. */
   catalogueChanged(relations: readonly ChangedRelation[]): void;
 }

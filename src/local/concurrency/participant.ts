@@ -9,7 +9,7 @@ import { bind, close, execute, parse, textValues } from '../wire/client-messages
 import type { Message } from '../wire/message-buffer';
 import { count } from '../wire/server-messages';
 import type { Concurrency, SharedRow } from './concurrency';
-import type { Member } from './member';
+import type { Member, Waiter } from './member';
 import { effectsOf } from './effects';
 import type { Effects } from './effects';
 import { restoreGeneratedKeys } from './generated-keys';
@@ -364,7 +364,7 @@ export class Participant implements Member {
   }
 
   /** Gives up the locks of the transaction, if the session has it idle, for another whose statement waits for them. */
-  displaceFor(waiter: Member): 'displaced' | 'was displaced' | 'busy' | 'cannot be displaced' {
+  displaceFor(waiter: Waiter): 'displaced' | 'was displaced' | 'busy' | 'cannot be displaced' {
     const transaction = this.#transaction;
     if (this.#link.isBusy) return this.#link.awaitsClient ? 'cannot be displaced' : 'busy';
     if (!transaction) return 'cannot be displaced';

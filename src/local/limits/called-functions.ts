@@ -1,6 +1,7 @@
 import { bodyStatements, isExecuted, parseQuery, refusalOf, strings, walk } from '../../sql';
 import type { NodeBody, Refusal, Statement } from '../../sql';
-import type { Superuser } from '../superuser';
+import type { CatalogueReader } from '../concurrency/catalogue-reader';
+import { BackendError } from '../session/backend-link';
 
 /** What a name stands for: a function, a view, a table that is written, a domain. */
 type Kind = 'function' | 'relation' | 'table' | 'type';
@@ -16,20 +17,24 @@ interface Use {
 type Writes = ReadonlyMap<string, readonly Statement[]>;
 
 const NONE: Writes = new Map();
+const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
  * What statements do by way of the SQL functions that they call, also those in views, defaults and checks: so the limits
  * and rules of a transaction hold inside of functions. Names are compared without their schemas and arguments.
  */
 export class CalledFunctions {
-  readonly #superuser: Superuser;
-  /** Absent when it has to be read anew. Nothing is there before somebody makes a function. */
-  #uses: readonly Use[] | undefined = [];
+  readonly #reader: CatalogueReader;
+  /** Nothing is there before somebody makes a function. */
+  #uses: readonly Use[] = [];
+  /** Definitions have changed since they were read. */
+  #isOld = false;
+  #loading: Promise<void> | undefined;
   #writes = NONE;
   #resolved = new WeakMap<Statement, Statement>();
 
-  constructor(superuser: Superuser) {
-    this.#superuser = superuser;
+  constructor(reader: CatalogueReader) {
+    this.#reader = reader;
   }
 
   /**
@@ -39,7 +44,7 @@ export class CalledFunctions {
    */
   forget(functions: boolean): void {
     // Without functions that write, nothing else matters.
-    if (functions || this.#writes.size > 0) this.#uses = undefined;
+    if (functions || this.#writes.size > 0) this.#isOld = true;
   }
 
   /**
@@ -48,7 +53,11 @@ export class CalledFunctions {
    * @param created - the CREATE FUNCTIONs of its own transaction, which nobody else sees
    */
   resolve(statement: Statement, created: readonly Statement[]): Statement | Promise<Statement> {
-    if (!this.#uses) return this.#load().then(() => this.resolve(statement, created));
+    if (this.#isOld || this.#loading) return this.#loaded().then(() => this.#resolve(statement, created));
+    return this.#resolve(statement, created);
+  }
+
+  #resolve(statement: Statement, created: readonly Statement[]): Statement {
     const writes = created.length > 0 ? writesOf([...this.#uses, ...created.map(functionUse)]) : this.#writes;
     if (writes.size === 0 || !mayCall(statement)) return statement;
     const known = created.length > 0 ? undefined : this.#resolved.get(statement);
@@ -58,8 +67,28 @@ export class CalledFunctions {
     return resolved;
   }
 
+  /** Reads what is old, after what is being read: that may have begun before the last change. */
+  #loaded(): Promise<void> {
+    const loading = (this.#loading ?? Promise.resolve())
+      .then(() => (this.#isOld ? this.#load() : undefined))
+      .finally(() => {
+        if (this.#loading === loading) this.#loading = undefined;
+      });
+    this.#loading = loading;
+    return loading;
+  }
+
   async #load(): Promise<void> {
-    const rows = await this.#superuser.query('SELECT kind, name, text FROM pg_dsql_local.function_uses()');
+    let rows: readonly (string | null)[][];
+    this.#isOld = false;
+    try {
+      rows = await this.#reader.query('SELECT kind, name, text FROM pg_dsql_local.function_uses()');
+    } catch (error) {
+      this.#isOld = true;
+      // The change of a session that is busy is in the way, maybe of the one that asks: what was read before holds.
+      if (error instanceof BackendError && error.sqlstate === LOCK_NOT_AVAILABLE) return;
+      throw error;
+    }
     this.#uses = rows.map(([kind, name, text]) => {
       const { statements } = parseQuery(text ?? '');
       const [statement] = statements;

@@ -2,7 +2,7 @@ import { quotedTable, refusalOf } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
 import type { Ask } from './catalogue-checks';
 import { CalledFunctions } from './called-functions';
-import type { Superuser } from '../superuser';
+import type { CatalogueReader } from '../concurrency/catalogue-reader';
 import { changedRowsOf, FEWEST_ROWS_OVER_LIMIT, mayOutgrowInput } from './written';
 
 /** What comes of a look at an executed statement. */
@@ -30,14 +30,14 @@ const SMALL_BYTES = 1024;
 const WITH = /\bwith\b/i;
 /** The limits of a cluster on what statements change and define; those that only PostgreSQL can measure. */
 export class Limits {
-  readonly #superuser: Superuser;
+  readonly #reader: CatalogueReader;
   /** What statements do by way of functions. */
   readonly functions: CalledFunctions;
   #cascading: Promise<ReadonlySet<string>> | undefined;
 
-  constructor(superuser: Superuser) {
-    this.#superuser = superuser;
-    this.functions = new CalledFunctions(superuser);
+  constructor(reader: CatalogueReader) {
+    this.#reader = reader;
+    this.functions = new CalledFunctions(reader);
   }
 
   /** The definitions of tables have changed. */
@@ -91,7 +91,7 @@ export class Limits {
   }
 
   async #cascadingTables(): Promise<ReadonlySet<string>> {
-    const rows = await this.#superuser.query('SELECT pg_dsql_local.cascading_tables()');
+    const rows = await this.#reader.query('SELECT pg_dsql_local.cascading_tables()');
     return new Set(rows.map(([table]) => table ?? ''));
   }
 }
