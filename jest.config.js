@@ -6,7 +6,7 @@ const needLocalDsql = [
   '/test/local/',
   '/test/cli/',
   '/test/sql/translate',
-  '/test/connection/(client|client-faults|host-contract|outcome|secrets|sleeping-cluster|transactions)\\.test',
+  '/test/connection/(addresses-and-tokens|client|client-faults|host-contract|outcome|secrets|sleeping-cluster|transactions)\\.test',
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(nested-transactions|reused-identity-keys|command-line|connections|example|large-writes|transactions|no-lost-writes/)',

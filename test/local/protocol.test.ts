@@ -200,6 +200,24 @@ describe('the protocol of the local DSQL', () => {
     });
   });
 
+  it('knows no parameter in a simple query', async () => {
+    await withRaw(async (raw) => {
+      raw.query('SELECT $1');
+      const error = (await raw.until('Z')).find(({ type }) => type === 'E');
+      const fields = readFields(error?.body ?? Buffer.alloc(0));
+      expect([fields.get('C'), fields.get('M')]).toEqual(['42P02', 'there is no parameter $1']);
+    });
+  });
+
+  it('plans a statement with parameters in a simple query', async () => {
+    await withRaw(async (raw) => {
+      raw.query('EXPLAIN (GENERIC_PLAN) SELECT * FROM sys.jobs WHERE job_id = $1');
+      const answers = await raw.answers();
+      expect(answers.at(-1)).toBe('Z:I');
+      expect(answers.filter((answer) => answer.startsWith('D:')).join()).toContain('$1');
+    });
+  });
+
   it('answers an empty query', async () => {
     await withRaw(async (raw) => {
       raw.query(' ; -- nothing');
