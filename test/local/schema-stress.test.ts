@@ -1,10 +1,10 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client } from 'pg';
+import { byForm } from '../form';
 import { connect } from './local-client';
 
-/** How many rounds there are; the long form has 2,000. */
-const ROUNDS = Number(process.env.SCHEMA_STRESS_ROUNDS ?? 100);
+const ROUNDS = byForm({ short: 100, long: 400, soak: 2_000 });
 const SEED = Number(process.env.SCHEMA_STRESS_SEED ?? 20261001);
 const SESSIONS = 8;
 /** No statement of these takes so long, unless it waits for another session. */
