@@ -12,7 +12,7 @@ export type {
   Sleep,
   StatementFault,
   StatementMatch,
-} from './faults';
+} from './faults/faults';
 export { startLocalDsql } from './local-dsql';
 export type { LocalCredentials, LocalDsql, LocalDsqlEnvironment, LocalDsqlOptions } from './local-dsql';
 export { PostgresUnavailableError } from './postgres';
