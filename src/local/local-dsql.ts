@@ -19,7 +19,7 @@ import { signToken } from './token';
 import { Tracer } from './trace';
 import type { Trace } from './trace';
 
-/** How a local DSQL is to be; every field is optional. */
+/** Options of a local DSQL; all are optional. */
 export interface LocalDsqlOptions {
   /**
    * The port to listen on, 0 to 65,535; 0 takes a free one.
@@ -27,7 +27,7 @@ export interface LocalDsqlOptions {
    */
   readonly port?: number | undefined;
   /**
-   * The AWS region the cluster pretends to be in: part of its host name, and what tokens must be signed for.
+   * The AWS region of the cluster: part of its host name, and what tokens must be signed for.
    * @defaultValue `us-east-1`
    */
   readonly region?: string | undefined;
@@ -37,14 +37,14 @@ export interface LocalDsqlOptions {
    */
   readonly clusterId?: string | undefined;
   /**
-   * The time by which tokens expire, transactions and connections age, new connections are counted and asynchronous jobs
-   * take their time. A test moves it instead of waiting; while it stands still, 1,000 connections are let in.
-   * @defaultValue the system's time, and for tokens that of `Date`, which a test may have faked for those who sign, too
+   * The clock for the age of tokens, transactions and connections, the rate of new connections, and asynchronous jobs.
+   * A test moves it instead of waiting. While it does not move, 1,000 connections can be opened.
+   * @defaultValue the system's time; for tokens that of `Date`, because a test that fakes `Date` also signs by it
    */
   readonly clock?: (() => Date) | undefined;
   /**
-   * How many connections there may be at a time, 1 to 10,000. A cluster takes 10,000; here each of them has a process of
-   * PostgreSQL, and room for 10,000 alone takes 300 MB.
+   * How many connections may be open at a time, 1 to 10,000. A cluster takes 10,000; here each is a process of
+   * PostgreSQL, and room for 10,000 takes 300 MB by itself.
    * @defaultValue 1000
    */
   readonly maxConnections?: number | undefined;
@@ -60,9 +60,9 @@ export interface LocalDsqlOptions {
    */
   readonly requireSni?: boolean | undefined;
   /**
-   * Whether a session keeps the catalogue that it has read, so that its next statement against a table that another
-   * session has changed, by DDL, GRANT or REVOKE, fails with 40001 `(OC001)`, once, however long ago that was. If not,
-   * it takes the catalogue as it finds it, and only a transaction meets OC001, over what is changed while it is open.
+   * Whether a session keeps the catalogue that it has read. When another session has changed a table by DDL, GRANT or
+   * REVOKE, however long ago, its next statement against that table then fails once with 40001 `(OC001)`. With `false`,
+   * only transactions get OC001, for what is changed while they are open.
    * @defaultValue true
    */
   readonly staleCatalogues?: boolean | undefined;
@@ -73,13 +73,13 @@ export interface LocalDsqlOptions {
    */
   readonly cancelRequests?: boolean | undefined;
   /**
-   * Hears why a connection was refused; a client is told no more of it than DSQL tells. `cause` holds the exact reason
+   * Called with why a connection was refused; the client is told only what DSQL tells. `cause` holds the exact reason
    * where there is one.
    */
   readonly onConnectionRefused?: ((error: Error) => void) | undefined;
 }
 
-/** An access key, worth something to one local DSQL and nowhere else. */
+/** An access key, valid for one local DSQL and nowhere else. */
 export interface LocalCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -105,7 +105,7 @@ export interface LocalDsqlEnvironment extends Record<string, string> {
 
 /** A running local DSQL. */
 export interface LocalDsql extends AsyncDisposable {
-  /** The cluster's name, `<id>.dsql.<region>.on.aws`: for TLS and tokens. It does not resolve; dial `hostaddr`. */
+  /** The cluster's name, `<id>.dsql.<region>.on.aws`, for TLS and tokens. It does not resolve: dial `hostaddr`. */
   readonly host: string;
   /** The address to dial, `127.0.0.1`. */
   readonly hostaddr: string;
@@ -114,15 +114,15 @@ export interface LocalDsql extends AsyncDisposable {
   readonly clusterId: string;
   /** The certificate to trust, in PEM. */
   readonly ca: string;
-  /** A file with `ca`, gone after {@link LocalDsql.stop}. */
+  /** A file with `ca`, removed by {@link LocalDsql.stop}. */
   readonly caFile: string;
   /** Credentials of the IAM role `roleArn`; those of other roles come from {@link LocalDsql.assumeRole}. */
   readonly credentials: LocalCredentials;
-  /** What to write in `AWS IAM GRANT … TO`, so that `credentials` may connect as another database role than `admin`. */
+  /** Name it in `AWS IAM GRANT … TO`, so that `credentials` may connect as a database role other than `admin`. */
   readonly roleArn: string;
   /**
-   * Gives credentials of an IAM role: any that it is asked for. Each may connect as `admin`, and as the database roles
-   * that were granted to it with `AWS IAM GRANT`.
+   * Returns credentials of any IAM role. They may connect as `admin`, and as the database roles that were granted to
+   * that role with `AWS IAM GRANT`.
    *
    * @param arn - such as `arn:aws:iam::123456789012:role/billing`
    * @throws RangeError when it does not look like an IAM ARN
@@ -133,12 +133,12 @@ export interface LocalDsql extends AsyncDisposable {
   /** Records what clients do. */
   readonly trace: Trace;
   /**
-   * Makes the environment for a client.
+   * Returns the environment variables for a client.
    *
    * @param user - the role to connect as, `admin` unless given
    */
   env(user?: string): Promise<LocalDsqlEnvironment>;
-  /** Ends every connection and the server and removes everything it made. Idempotent. */
+  /** Ends every connection and the server, and removes all files. Idempotent. */
   stop(): Promise<void>;
 }
 
@@ -147,7 +147,7 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const TOKEN_LIFETIME_SECS = 604_800;
 const ROLE_ARN = 'arn:aws:iam::123456789012:role/local';
 const IAM_ARN = /^arn:aws[a-z-]*:iam::\d{12}:(role|user)\/./;
-/** For our own sessions with PostgreSQL, beside those of clients. */
+/** For our own sessions with PostgreSQL, besides those of clients. */
 const SPARE_CONNECTIONS = 20;
 
 /**
@@ -160,13 +160,13 @@ const SPARE_CONNECTIONS = 20;
  * const client = new DsqlClient({ host: local.host, hostaddr: local.hostaddr, port: local.port, ca: local.ca, credentials: local.credentials });
  * await local.stop();
  * ```
- * @throws RangeError for an impossible option, PostgresUnavailableError when there is no PostgreSQL to run
+ * @throws RangeError for an invalid option, PostgresUnavailableError when there is no PostgreSQL to run
  */
 export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<LocalDsql> {
   const { port = 0, region = 'us-east-1', clusterId = randomClusterId(), requireSni = true } = options;
   const { clock = realTime, maxConnections = 1000, jobDurationMs = 0 } = options;
   const { staleCatalogues = true, cancelRequests = false } = options;
-  // Whoever signs a token in this process does it by `Date`, which a test may have faked.
+  // Tokens are signed in this process by `Date`, which a test may have faked.
   const tokenClock = options.clock ?? (() => new Date());
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`port: expected an integer from 0 to 65535, got ${port}`);
