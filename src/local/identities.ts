@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { randomCharacters } from './options';
 
-/** An access key, worth something to one local DSQL and nowhere else. */
+/** An access key, valid for one local DSQL and nowhere else. */
 export interface LocalCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
