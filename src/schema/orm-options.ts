@@ -7,6 +7,16 @@ import {
 import type { CapabilityOverrides, Simplifications } from '../sql';
 import type { SchemaProgress } from './schema-runner';
 
+/** What is done with the raw SQL of migrations. */
+export interface MigrationOptions {
+  /**
+   * Whether it is translated when it is run, as it is written for PostgreSQL: each statement that Aurora DSQL refuses is
+   * replaced by those that do the same, and what comes of it is in the log. Aurora DSQL's own SQL is sent as it is.
+   * @defaultValue `true`
+   */
+  readonly translate?: boolean | undefined;
+}
+
 /** How an ORM's idea of PostgreSQL is mapped to what Aurora DSQL has. */
 export interface MappingOptions {
   /**
@@ -35,6 +45,8 @@ export interface MappingOptions {
   readonly simplify?: Simplifications | undefined;
   /** Rows of the capability table by their ids, where the cluster at hand differs from what was known at the release. */
   readonly capabilities?: CapabilityOverrides | undefined;
+  /** What is done with the raw SQL of migrations. */
+  readonly migrations?: MigrationOptions | undefined;
   /** Told of every step of a change of the schema. */
   readonly onSchemaProgress?: ((progress: SchemaProgress) => void) | undefined;
 }
@@ -49,6 +61,7 @@ export interface ResolvedMapping extends MappingOptions {
   readonly destructive: boolean;
   readonly identityCache: number;
   readonly simplify: Simplifications;
+  readonly migrations: { readonly translate: boolean };
 }
 
 /**
@@ -68,6 +81,7 @@ export function splitOrmOptions({
   identityCache = 1,
   simplify = {},
   capabilities,
+  migrations = {},
   onSchemaProgress,
   ...connection
 }: DsqlOrmOptions): {
@@ -95,6 +109,14 @@ export function splitOrmOptions({
       throw new ConfigurationError(`dsql.simplify.${name}`, `must be true or false, got ${String(value)}.`);
     }
   }
+  const { translate = true, ...unknownOfMigrations } = migrations;
+  for (const name of Object.keys(unknownOfMigrations)) throw unknownOption(`dsql.migrations.${name}`);
+  if (typeof (translate as unknown) !== 'boolean') {
+    throw new ConfigurationError(
+      'dsql.migrations.translate',
+      `must be true or false, got ${String(translate)}.`,
+    );
+  }
   return {
     connection,
     transactions: resolveTransactionDefaults({ retry, nested, commitMarkers }),
@@ -105,6 +127,7 @@ export function splitOrmOptions({
       identityCache,
       simplify: Object.freeze({ ...simplify }),
       capabilities: capabilities && Object.freeze({ ...capabilities }),
+      migrations: Object.freeze({ translate }),
       onSchemaProgress,
     }),
   };

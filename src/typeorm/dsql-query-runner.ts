@@ -7,6 +7,7 @@ import {
 } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
+import { QueryResult } from 'typeorm/query-runner/QueryResult.js';
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
 import type { BroadcasterResult } from 'typeorm/subscriber/BroadcasterResult.js';
 import {
@@ -30,13 +31,13 @@ import {
   type Attempt,
   type StatementTransaction,
 } from '../occ';
-import { asNumbers, type ReadCatalogue } from '../schema';
+import { asNumbers, EnumTypes, type ReadCatalogue } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
 import { ReusedIdentityKeys } from './writes/reused-identity-keys';
 import { clearTable } from './schema/clear-table';
 import type { DsqlDriverParts } from './dsql-driver-parts';
 import { adaptOverlaps } from './writes/jsonb-array';
-import { MigrationSteps } from './schema/migration-steps';
+import { MigrationSteps, type MigrationSession } from './schema/migration-steps';
 import { appendToMessage, withExplanation } from './refusal-explanation';
 import { adaptRowLocks } from './writes/row-locks';
 import { adaptRowStream, failedRowStream } from './row-stream';
@@ -72,6 +73,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   /** Transactions that were refused inside this one and whose rollback has not been asked for. */
   #refused = 0;
   #migration: MigrationSteps | undefined;
+  /** Of the migrations that are run on it. */
+  readonly #enums = new EnumTypes();
   #isMigrating = false;
   /** How many use the connection: attempts of statements that stand alone, and streams until the end. */
   #users = 0;
@@ -203,8 +206,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     const statement: Statement = [this.#adapt(text, rest[0]), ...rest];
     const reads = this.isTransactionActive ? undefined : scopeOf(this)?.reads;
     if (reads !== undefined) return reads.answer(statement, () => this.#run(statement));
-    const send = () => this.#run(statement);
-    return this.#migration === undefined ? send() : this.#migration.run(statement[0], send);
+    if (this.#migration === undefined) return this.#run(statement);
+    const [sql, parameters, useStructuredResult] = statement;
+    const hasParameters = Array.isArray(parameters) && parameters.length > 0;
+    const send = (sent: string) => this.#run([sent, parameters, useStructuredResult]);
+    const result = await this.#migration.run(sql, hasParameters, send);
+    return result ?? (useStructuredResult === true ? new QueryResult() : []);
   }
 
   /**
@@ -258,16 +265,23 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
    */
   async carryOutMigration(name: string, work: () => Promise<void>): Promise<void> {
     const isActive = () => this.isTransactionActive;
-    const steps = new MigrationSteps(name, {
+    const { logger } = dataSourceOf(this);
+    const session: MigrationSession = {
       get isInTransaction() {
         return isActive();
       },
       send: (sql) => this.#run([sql, undefined, true]),
       outsideTransaction: (outside) => this.#outsideTransaction(outside),
+      read: async (sql) => (await this.#readCatalogue(sql)).rows,
       warn: (message) => {
-        dataSourceOf(this).logger.log('warn', message, this);
+        logger.log('warn', message, this);
       },
-    });
+      log: (message) => {
+        logger.logSchemaBuild(message, this);
+      },
+    };
+    const { mapping } = this.driver;
+    const steps = new MigrationSteps(name, session, { mapping, enums: this.#enums });
     this.#migration = steps;
     try {
       await work();

@@ -1,7 +1,7 @@
 export { tableNameOf } from './catalog-facts';
 export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalog-facts';
 export { sortsByBytes } from './columns';
-export { defaultName } from './object-names';
+export { defaultName, enumCheckName, isEnumCheckOf } from './object-names';
 export type { Simplifications } from './context';
 export { translate } from './translate';
 export type { TranslateOptions } from './translate';

@@ -3,12 +3,13 @@ import { parseQuery } from '../syntax/parse';
 import { utf16Offsets } from '../syntax/read-sources';
 import { asNode, strings, walk } from '../syntax/parse-tree';
 import type { NodeBody } from '../syntax/parse-tree';
-import { literal } from '../text/quoting';
+import { literal, quoted } from '../text/quoting';
 import { tokensOf } from '../text/scan';
 import type { ParsedQuery, Statement, TableName } from '../syntax/statement';
 import { isSameName, tableNameOf } from './catalog-facts';
 import type { EnumFacts } from './catalog-facts';
 import { afterType } from './columns';
+import { defaultName, enumCheckName } from './object-names';
 import { applyEdits, offsetBefore, SourceText } from './source-text';
 import type { Edit } from './source-text';
 
@@ -239,7 +240,7 @@ function enumEdits(
       const from = source.indexAt(source.at(type.location));
       const to = afterType(source, from, type);
       const column = type.arrayBounds ? undefined : columns.get(type);
-      const check = column ? ` ${checkOf(source.cut(from - 1, from), known)}` : '';
+      const check = column ? ` ${checkOf(statement, column, source.cut(from - 1, from), known)}` : '';
       edits.push({ start: source.at(type.location), end: source.endBefore(to), text: `text${check}` });
       return true;
     });
@@ -247,7 +248,15 @@ function enumEdits(
   return edits;
 }
 
-function checkOf(column: string, { labels }: EnumFacts): string {
-  const values = labels.map(literal).join(', ');
-  return `CHECK (${column} IN (${values}))`;
+function checkOf(
+  { tree }: Statement,
+  { colname = '' }: ColumnDef,
+  written: string,
+  { name: type, labels }: EnumFacts,
+): string {
+  const { name: table } = tableNameOf((tree as NodeBody<'CreateStmt'>).relation);
+  const name = enumCheckName(type, table, colname);
+  // The name that it gets anyway.
+  const named = name === defaultName(table, [colname], 'check') ? '' : `CONSTRAINT ${quoted(name)} `;
+  return `${named}CHECK (${written} IN (${labels.map(literal).join(', ')}))`;
 }
