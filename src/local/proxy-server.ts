@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
-import type { FaultInjector } from './faults';
+import type { FaultInjector } from './faults/fault-injector';
 import type { Limits } from './limits/limits';
 import type { Concurrency } from './concurrency/concurrency';
 import { clearInterval, clearTimeout, setInterval, setTimeout } from './real-time';

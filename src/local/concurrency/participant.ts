@@ -1,23 +1,38 @@
-import { literal, parseQuery, quotedTable } from '../../sql';
-import type { Refusal, Statement, TableName } from '../../sql';
+import { literal, parseQuery } from '../../sql';
+import type { Refusal, Statement } from '../../sql';
 import type { Ask } from '../limits/catalogue-checks';
 import { sleep } from '../real-time';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
 import { BackendError } from '../session/backend-link';
 import type { BackendLink, Outcome, Step } from '../session/backend-link';
-import { bind, close, execute, parse, textValues } from '../wire/client-messages';
+import { textValues } from '../wire/client-messages';
 import type { Message } from '../wire/message-buffer';
 import { count } from '../wire/server-messages';
-import type { Concurrency, SharedRow } from './concurrency';
+import type { Concurrency } from './concurrency';
 import type { Member, Waiter } from './member';
 import { effectsOf } from './effects';
 import type { Effects } from './effects';
-import { restoreGeneratedKeys } from './generated-keys';
-import { rerun, sameAnswer } from './logged-statement';
+import {
+  CANCELLED,
+  DEADLOCK,
+  DOUBTFUL,
+  fieldsOf,
+  ifNotExists,
+  isCatalogueConflict,
+  SCHEMA_ERROR,
+  TAKEN,
+} from './error-fields';
+import type { ErrorFields } from './error-fields';
+import { rerun } from './logged-statement';
 import type { LoggedStatement, OwnWork } from './logged-statement';
+import { Judge } from './judge';
 import { OpenTransaction } from './open-transaction';
-import { meansOneOf, relationsChangedBy, relationsUsedBy } from './schema-changes';
+import { PrivateTables } from './private-tables';
+import { DIFFERENT, Replay, tellsInsertedRows } from './replay';
+import { Savepoint } from './savepoint';
+import { relationsChangedBy } from './schema-changes';
 import type { ChangedRelation } from './schema-changes';
+import { StaleCatalogue } from './stale-catalogue';
 
 /** What a participant must know of its session. */
 export interface ParticipantSession {
@@ -32,35 +47,10 @@ export interface ParticipantSession {
 export type StatementAnswer =
   { readonly messages: readonly Message[]; readonly error?: undefined } | { readonly error: ErrorFields };
 
-type ErrorFields = ReadonlyMap<string, string>;
-
-/** A relation that others have changed, for the first and for the last time. */
-interface StaleRelation extends ChangedRelation {
-  readonly first: number;
-  readonly last: number;
-}
-
-/**
- * Errors that may be due to what a transaction's snapshot does not show: a snapshot that is too old, a unique key, a
- * foreign key.
- */
-const DOUBTFUL: ReadonlySet<string> = new Set(['40001', '23505', '23503']);
-/** Syntax errors and violations of access rules: names that do not exist, privileges that are missing. */
-const SCHEMA_ERROR = /^(?:42|3F)/;
-/** The name of a new object is taken. */
-const TAKEN: ReadonlySet<string> = new Set(['42P07', '42710', '42P06']);
-const DEADLOCK = '40P01';
-const CANCELLED = '57014';
-/** What stands for an SQLSTATE when a statement that is executed again is answered otherwise. */
-const DIFFERENT = 'different';
 const MAX_ATTEMPTS = 10;
 
 /** Statements whose effect is no part of the transaction, or that have none. */
 const LASTING: ReadonlySet<string> = new Set(['DeallocateStmt', 'DiscardStmt', 'VariableShowStmt']);
-
-const SAVEPOINT = 'dsql$savepoint';
-const ROLLBACK_TO = 'dsql$rollback';
-const PORTAL = 'dsql$control';
 
 /**
  * One session's part in optimistic concurrency control: "displace and replay".
@@ -97,25 +87,30 @@ export class Participant implements Member {
   readonly #ask: Ask = (sql, parameters) => this.#link.hidden(sql, parameters);
   readonly #session: ParticipantSession;
   #transaction: OpenTransaction | undefined;
-  /** PostgreSQL knows the statements for the savepoint. */
-  #isPrepared = false;
   /** We have cancelled the statement that runs, so that it stops waiting; resolves when that cannot hit another. */
   #conceding: Promise<void> | undefined;
-  /** Which of the rows that others had locked FOR KEY SHARE were there before the statement that runs. */
-  #sharedRowsBefore: ReadonlyMap<SharedRow, boolean> = new Map();
-  /** The statement that runs has had to wait for a lock. */
-  #hasWaited = false;
+  readonly #judge: Judge;
+  readonly #replay: Replay;
+  readonly #privateTables: PrivateTables;
   #committing: ((committed: boolean) => void) | undefined;
-  /**
-   * What other sessions have changed since this one has last read the catalogue, by `schema.name`, and in which versions
-   * of the catalogue.
-   */
-  readonly #stale = new Map<string, StaleRelation>();
+  readonly #stale: StaleCatalogue;
+  readonly #savepoint: Savepoint;
 
   constructor(concurrency: Concurrency, session: ParticipantSession) {
     this.#concurrency = concurrency;
     this.#session = session;
     this.#link = session.link;
+    this.#stale = new StaleCatalogue(this.#ask);
+    this.#savepoint = new Savepoint(this.#link);
+    this.#judge = new Judge(concurrency, this.#link);
+    this.#replay = new Replay(concurrency, this.#link, this.#judge);
+    this.#privateTables = new PrivateTables({
+      link: this.#link,
+      replay: this.#replay,
+      room: concurrency.privateRoom,
+      occupant: this,
+      rollBack: () => this.#rollBack(),
+    });
     concurrency.join(this);
   }
 
@@ -155,7 +150,7 @@ export class Participant implements Member {
     const transaction = this.#transaction;
     // What an implicit transaction has written before would be left out.
     if (transaction.hasWritten) return [];
-    return this.#control(SAVEPOINT, () => {
+    return this.#savepoint.set(() => {
       transaction.hasSavepoint = true;
     });
   }
@@ -178,14 +173,14 @@ export class Participant implements Member {
    */
   async meetsStaleCatalogue(statement: Statement): Promise<boolean> {
     const version = this.#transaction?.catalogueVersion ?? this.#concurrency.catalogueVersion;
-    if (!(await this.#uses([statement], ({ first }) => first <= version))) return false;
-    this.#stale.clear();
+    if (!(await this.#stale.isUsedBy([statement], ({ first }) => first <= version))) return false;
+    this.#stale.readAnew();
     return true;
   }
 
   /** The client has executed DEALLOCATE ALL, which reaches our statements too. */
   forgetPrepared(): void {
-    this.#isPrepared = false;
+    this.#savepoint.forgetPrepared();
   }
 
   /** A statement was executed whose answer need not be verified. */
@@ -235,11 +230,11 @@ export class Participant implements Member {
     const { verdict: before } = transaction;
     if (before && what === 'for commit') return;
     if (!transaction.isLost && (!before || before === SCHEMA_CONFLICT)) {
-      await this.#replay(transaction);
+      await this.#putBack(transaction);
       if (this.#isInPlace) return;
     }
     if (transaction.isLost || what === 'for commit') return;
-    await this.#enterPrivate(transaction, []);
+    await this.#privateTables.enter(transaction, []);
   }
 
   /** To be called before a DDL statement that no transaction has failed before. */
@@ -250,15 +245,7 @@ export class Participant implements Member {
 
   /** To be called before a statement that writes, which is sent to PostgreSQL only then. */
   async foresee(statement: Statement): Promise<void> {
-    const transaction = this.#transaction;
-    this.#sharedRowsBefore = new Map();
-    this.#hasWaited = false;
-    if (!transaction?.hasSavepoint || !this.#concurrency.isContended(transaction)) return;
-    if (transaction.whereabouts === 'private' || !mayRemove(effectsOf(statement))) return;
-    const shared = this.#concurrency.sharedRowsUnseenBy(transaction);
-    if (shared.length === 0) return;
-    const rows = await this.#sharedRows(shared);
-    this.#sharedRowsBefore = new Map(shared.map((row, index) => [row, rows[index]?.present ?? false]));
+    await this.#judge.foresee(this.#transaction, statement);
   }
 
   /**
@@ -297,7 +284,7 @@ export class Participant implements Member {
     if (transaction.verdict) return this.#conflict(transaction.verdict);
     if (!transaction.hasWritten) {
       const read = transaction.log.map(({ statement }) => statement);
-      const isOld = await this.#uses(read, ({ last }) => last > transaction.catalogueVersion);
+      const isOld = await this.#stale.isUsedBy(read, ({ last }) => last > transaction.catalogueVersion);
       return isOld && transaction.hasSavepoint ? this.#conflict(SCHEMA_CONFLICT) : undefined;
     }
     const isOutdated = transaction.catalogueVersion !== this.#concurrency.catalogueVersion;
@@ -310,24 +297,9 @@ export class Participant implements Member {
       const [row] = await this.#link.hidden('SELECT pg_catalog.pg_current_xact_id_if_assigned()');
       transaction.leavesCatalogue = row?.[0] === null;
     }
-    const sharedRows = await this.#settleLocks(transaction);
+    const sharedRows = await this.#judge.settleLocks(transaction);
     this.#committing = this.#concurrency.committing(this, transaction, effectsOfLog(transaction), sharedRows);
     return undefined;
-  }
-
-  /** Whether statements use one of the relations that others have changed, of those that matter. */
-  async #uses(
-    statements: readonly Statement[],
-    matters: (relation: StaleRelation) => boolean,
-  ): Promise<boolean> {
-    if (this.#stale.size === 0) return false;
-    const used = statements.flatMap(relationsUsedBy);
-    const changed = [...this.#stale.values()].filter(matters);
-    const isUsedAs = (schema: string | undefined, name: string) =>
-      used.some((each) => each.schema === schema && each.name === name);
-    if (changed.some(({ schema, name }) => isUsedAs(schema, name))) return true;
-    const byName = changed.filter(({ name }) => isUsedAs(undefined, name));
-    return byName.length > 0 && meansOneOf(byName, this.#ask);
   }
 
   #refuse(refusal: Refusal): { readonly error: ErrorFields } {
@@ -336,7 +308,7 @@ export class Participant implements Member {
 
   /** What the client is told; with OC001 the session reads the catalogue anew. */
   #conflict(refusal: Refusal): ErrorFields {
-    if (refusal === SCHEMA_CONFLICT) this.#stale.clear();
+    if (refusal === SCHEMA_CONFLICT) this.#stale.readAnew();
     return fieldsOf(refusal);
   }
 
@@ -344,16 +316,12 @@ export class Participant implements Member {
 
   /** Another session has changed relations. */
   catalogueChanged(relations: readonly ChangedRelation[]): void {
-    const last = this.#concurrency.catalogueVersion;
-    for (const relation of relations) {
-      const key = `${relation.schema}.${relation.name}`;
-      this.#stale.set(key, { ...relation, first: this.#stale.get(key)?.first ?? last, last });
-    }
+    this.#stale.changed(relations, this.#concurrency.catalogueVersion);
   }
 
   /** PostgreSQL said that the statement that runs waits for a lock. */
   waits(): void {
-    this.#hasWaited = true;
+    this.#judge.waits();
     this.#concurrency.monitor.waits(this);
   }
 
@@ -444,7 +412,7 @@ export class Participant implements Member {
       transaction.isLost = true;
       transaction.verdict ??= SCHEMA_CONFLICT;
     }
-    await this.#link.hiddenExchange(this.#control(SAVEPOINT), 'sync');
+    await this.#link.hiddenExchange(this.#savepoint.set(), 'sync');
   }
 
   /** Whether a statement may have failed because the schema is not any more what the transaction's snapshot shows. */
@@ -499,10 +467,10 @@ export class Participant implements Member {
       await sleep(Math.random() * attempt);
       if (transaction.whereabouts === 'private') return this.#inPrivate(transaction, statement);
       if (transaction.hasSavepoint) {
-        await this.#replay(transaction);
+        await this.#putBack(transaction);
         if (transaction.verdict) return this.#inPrivate(transaction, statement);
       } else {
-        const failed = await this.#rerunLog(transaction, 'in place', false);
+        const failed = await this.#replay.run(transaction, 'in place', false);
         if (failed === DEADLOCK) continue;
         if (failed) return this.#refuse(DATA_CONFLICT);
       }
@@ -518,7 +486,7 @@ export class Participant implements Member {
 
   /** Makes sure that a statement which PostgreSQL has executed was answered from the transaction's snapshot alone. */
   async #check(transaction: OpenTransaction, statement: LoggedStatement): Promise<StatementAnswer> {
-    switch (await this.#judge(transaction, statement)) {
+    switch (await this.#judge.judge(transaction, statement)) {
       case 'unclear':
         return this.#inPrivate(transaction, statement);
       case 'conflict':
@@ -528,75 +496,14 @@ export class Participant implements Member {
   }
 
   /**
-   * Looks for conflicts that PostgreSQL does not see: with locks that were let go, and with keys that are gone in the
-   * data that it checks keys against, but not in the snapshot. `unclear` is a statement of which the snapshot alone
-   * might have made something else.
-   */
-  async #judge(
-    transaction: OpenTransaction,
-    { statement }: LoggedStatement,
-  ): Promise<'fine' | 'conflict' | 'unclear'> {
-    if (transaction.whereabouts === 'private' || !transaction.hasSavepoint) return 'fine';
-    if (!this.#concurrency.isContended(transaction)) return 'fine';
-    const effects = effectsOf(statement);
-    if (await this.#meetsSharedRow(transaction, statement, effects)) return 'conflict';
-    const setsKey = await this.#concurrency.anyKey(effects.sets);
-    const needsFreeKey = effects.inserts || setsKey;
-    const needsNoReference = effects.deletes || setsKey;
-    if (!needsFreeKey && !needsNoReference) return 'fine';
-    // Keys that others have taken away may have helped it.
-    if (!(await this.#concurrency.keysGoneUnseenBy(transaction))) return 'fine';
-    const { targets } = statement;
-    const [row] = await this.#link.hidden(
-      `SELECT pg_dsql_local.disagreement(${tableList(targets)}, ${needsFreeKey}, ${needsNoReference})`,
-      targets.map(quotedTable),
-    );
-    const disagreement = row?.[0];
-    if (!disagreement) return 'fine';
-    return disagreement === 'duplicate' && !effects.upserts ? 'conflict' : 'unclear';
-  }
-
-  /** Whether a statement has locked or taken away a row that another transaction had locked FOR KEY SHARE and let go. */
-  async #meetsSharedRow(
-    transaction: OpenTransaction,
-    { locking }: Statement,
-    effects: Effects,
-  ): Promise<boolean> {
-    const removes = mayRemove(effects);
-    if (!removes && locking !== 'update') return false;
-    const shared = this.#concurrency.sharedRowsUnseenBy(transaction);
-    if (shared.length === 0) return false;
-    const rows = await this.#sharedRows(shared);
-    return shared.some((row, index) => {
-      const { present, locked } = rows[index] ?? { present: true, locked: false };
-      if (locking === 'update' && locked) return true;
-      // One that was let go meanwhile was in the way, or is of no concern.
-      return removes && !present && (this.#sharedRowsBefore.get(row) ?? this.#hasWaited);
-    });
-  }
-
-  async #sharedRows(
-    shared: readonly SharedRow[],
-  ): Promise<{ readonly present: boolean; readonly locked: boolean }[]> {
-    const rows = await this.#link.hidden(
-      'SELECT present, locked FROM pg_dsql_local.shared_rows($1::oid[], $2::text[])',
-      [
-        arrayLiteral(shared.map(({ relation }) => relation)),
-        arrayLiteral(shared.map(({ condition }) => condition)),
-      ],
-    );
-    return rows.map(([present, locked]) => ({ present: present === 't', locked: locked === 't' }));
-  }
-
-  /**
    * Executes the log again, in place.
    *
    * @returns whether it succeeded; else the transaction has lost and stays displaced
    */
-  async #replay(transaction: OpenTransaction): Promise<void> {
+  async #putBack(transaction: OpenTransaction): Promise<void> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       // That numbers of sequences must be restored is found out by the first attempt.
-      const failure = await this.#rerunLog(transaction, 'in place', attempt > 1);
+      const failure = await this.#replay.run(transaction, 'in place', attempt > 1);
       await this.#concession();
       if (!failure) {
         transaction.whereabouts = 'in place';
@@ -612,70 +519,9 @@ export class Participant implements Member {
     transaction.verdict ??= transaction.hasDdl ? SCHEMA_CONFLICT : DATA_CONFLICT;
   }
 
-  /**
-   * Executes the log again; in place, every answer must be what it was.
-   *
-   * @param restoresKeys - whether numbers that came from a sequence are replaced by those that were told
-   * @returns why it failed: an SQLSTATE or `different`
-   */
-  async #rerunLog(
-    transaction: OpenTransaction,
-    where: 'in place' | 'private',
-    restoresKeys: boolean,
-  ): Promise<string | undefined> {
-    const log = transaction.log.filter(
-      ({ statement }) => statement.kind !== 'read' || effectsOf(statement).callsFunction,
-    );
-    const inPlace = where === 'in place';
-    const isContended =
-      inPlace &&
-      (this.#concurrency.sharedRowsUnseenBy(transaction).length > 0 ||
-        (await this.#concurrency.keysGoneUnseenBy(transaction)));
-    // One by one only where something has to be done in between.
-    const stepwise =
-      isContended || log.some((logged) => logged.own ?? (restoresKeys && tellsInsertedRows(logged)));
-    const groups = stepwise ? log.map((statement) => [statement]) : [log];
-    for (const group of groups) {
-      if (isContended) for (const statement of group) await this.foresee(statement.statement);
-      const failure = await this.#rerunGroup(group, inPlace, restoresKeys);
-      if (failure !== undefined) return failure;
-      if (!isContended) continue;
-      for (const statement of group) {
-        if ((await this.#judge(transaction, statement)) !== 'fine') return DIFFERENT;
-      }
-    }
-    return undefined;
-  }
-
-  async #rerunGroup(
-    group: readonly LoggedStatement[],
-    inPlace: boolean,
-    restoresKeys: boolean,
-  ): Promise<string | undefined> {
-    const executed = group.filter(({ own }) => !own?.statement.replaces);
-    const reruns = await rerun(this.#link, executed);
-    try {
-      for (const [index, logged] of executed.entries()) {
-        const again = reruns[index];
-        if (!again) return DIFFERENT;
-        if (again.outcome.error) return again.outcome.error.get('C') ?? DIFFERENT;
-        if (!logged.answer || sameAnswer(logged.answer, again.messages)) continue;
-        if (restoresKeys && (await restoreGeneratedKeys(this.#link, logged, again))) continue;
-        if (inPlace) return DIFFERENT;
-      }
-      for (const { own } of group) {
-        if (own && (await own.statement.run(this.#link)) !== own.jobId) return DIFFERENT;
-      }
-    } catch (error) {
-      if (!(error instanceof BackendError)) throw error;
-      return error.sqlstate;
-    }
-    return undefined;
-  }
-
   /** Executes a statement in private, where its answer is true; the transaction has lost if it succeeds. */
   async #inPrivate(transaction: OpenTransaction, statement: LoggedStatement): Promise<StatementAnswer> {
-    if (!(await this.#enterPrivate(transaction, [statement]))) return this.#lose(transaction);
+    if (!(await this.#privateTables.enter(transaction, [statement]))) return this.#lose(transaction);
     const [again] = await rerun(this.#link, [statement]);
     const error = again?.outcome.error;
     if (error) return this.#widen(transaction, statement, error);
@@ -690,53 +536,12 @@ export class Participant implements Member {
     error: ErrorFields,
   ): Promise<StatementAnswer> {
     if (error.get('C') !== '40001') return { error };
-    if (!(await this.#enterPrivate(transaction, 'every table'))) return this.#lose(transaction);
+    if (!(await this.#privateTables.enter(transaction, 'every table'))) return this.#lose(transaction);
     const [again] = await rerun(this.#link, [statement]);
     if (again?.outcome.error?.get('C') === '40001') return this.#lose(transaction);
     if (again?.outcome.error) return { error: again.outcome.error };
     transaction.verdict ??= DATA_CONFLICT;
     return { messages: again?.messages ?? [] };
-  }
-
-  /** Gives the transaction tables of its own and executes its log there; false when that is not possible. */
-  async #enterPrivate(
-    transaction: OpenTransaction,
-    what: readonly LoggedStatement[] | 'every table',
-  ): Promise<boolean> {
-    let targets = what === 'every table' ? undefined : distinctTargets([...transaction.log, ...what]);
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      await this.#rollBack();
-      await this.#concurrency.privateRoom.enter(this);
-      let failure: string | undefined;
-      try {
-        if (!targets) await this.#link.hidden('SELECT pg_dsql_local.privatize(NULL)');
-        else if (targets.length > 0) {
-          const names = targets.map(quotedTable);
-          await this.#link.hidden(`SELECT pg_dsql_local.privatize(${tableList(targets)})`, names);
-        }
-        failure = await this.#rerunLog(transaction, 'private', true);
-      } catch (error) {
-        if (!(error instanceof BackendError)) {
-          this.#concurrency.privateRoom.left(this);
-          throw error;
-        }
-        failure = error.sqlstate;
-      }
-      if (failure === undefined) {
-        transaction.whereabouts = 'private';
-        return true;
-      }
-      // A function or a search_path of its own may have led it to other tables than its text says.
-      if (failure === '40001' && targets) targets = undefined;
-      else if (failure !== DEADLOCK) break;
-      await sleep(Math.random() * (attempt - 1));
-    }
-    await this.#rollBack();
-    this.#concurrency.privateRoom.left(this);
-    transaction.whereabouts = 'displaced';
-    transaction.isLost = true;
-    transaction.verdict ??= transaction.hasDdl ? SCHEMA_CONFLICT : DATA_CONFLICT;
-    return false;
   }
 
   async #lose(transaction: OpenTransaction): Promise<StatementAnswer> {
@@ -762,105 +567,16 @@ export class Participant implements Member {
     return (await this.#resolve(transaction, logged, checked.outcome.error)).error;
   }
 
-  /**
-   * Leaves traces of the transaction's row locks for those that are open now; without any, nobody will ever ask.
-   *
-   * @returns the rows locked FOR KEY SHARE
-   */
-  async #settleLocks(transaction: OpenTransaction): Promise<SharedRow[]> {
-    if (!this.#concurrency.othersOpen(transaction)) return [];
-    const written = transaction.log.filter(({ statement }) => statement.targets.length > 0);
-    const locking = written.some(({ statement }) => statement.locking);
-    const targets = distinctTargets(written);
-    if (!locking && !(await this.#concurrency.anyForeignKey(targets))) return [];
-    const forUpdate = written.some(({ statement }) => statement.locking === 'update');
-    const rows = await this.#link.hidden('SELECT relation, condition FROM pg_dsql_local.settle_locks($1)', [
-      forUpdate ? 't' : 'f',
-    ]);
-    return rows.map(([relation, condition]) => ({ relation: relation ?? '', condition: condition ?? '' }));
-  }
-
   /** Rolls back to the savepoint, or all of an implicit transaction, and leaves PostgreSQL ready for a statement. */
   async #rollBack(): Promise<void> {
     if (this.#link.skipping) await this.#link.hiddenExchange([], 'sync');
-    if (this.#transaction?.hasSavepoint) await this.#link.hiddenExchange(this.#control(ROLLBACK_TO), 'sync');
+    if (this.#transaction?.hasSavepoint) await this.#savepoint.rollBack();
     this.#session.onPortalsGone();
   }
-
-  /** The messages that execute one of our statements; `onDone` hears that it was. */
-  #control(name: string, onDone?: () => void): Step[] {
-    const prepare = this.#isPrepared
-      ? []
-      : [
-          ...prepared(SAVEPOINT, 'SAVEPOINT dsql'),
-          ...prepared(ROLLBACK_TO, 'ROLLBACK TO SAVEPOINT dsql', () => {
-            this.#isPrepared = true;
-          }),
-        ];
-    return [
-      ...prepare,
-      { bytes: bind(PORTAL, name), ends: '2' },
-      { bytes: execute(PORTAL), ends: 'C', ...(onDone && { receive: onDone }) },
-      { bytes: close('P', PORTAL), ends: '3' },
-    ];
-  }
-}
-
-function prepared(name: string, sql: string, onDone?: () => void): Step[] {
-  return [
-    { bytes: close('S', name), ends: '3' },
-    { bytes: parse(name, Buffer.from(sql)), ends: '1', ...(onDone && { receive: onDone }) },
-  ];
-}
-
-function fieldsOf({ sqlstate, message }: Refusal): ErrorFields {
-  return new Map([
-    ['S', 'ERROR'],
-    ['V', 'ERROR'],
-    ['C', sqlstate],
-    ['M', message],
-  ]);
-}
-
-/** Whether a DDL statement failed because of one that was committed at the same time. */
-function isCatalogueConflict(error: ErrorFields): boolean {
-  const code = error.get('C');
-  if (code === '40001' || code === DEADLOCK || code === CANCELLED) return true;
-  if (code === '23505') return error.get('s') === 'pg_catalog' || error.get('s') === 'pg_dsql_local';
-  return code === 'XX000' && /^tuple (concurrently|already)/.test(error.get('M') ?? '');
-}
-
-/** Whether a statement that found a name taken was not to mind: it was taken at the same time. */
-function ifNotExists({ tree }: Statement): boolean {
-  return (tree as { readonly if_not_exists?: boolean }).if_not_exists === true;
-}
-
-/** Whether an INSERT has told its client what it inserted, such as numbers from a sequence. */
-function tellsInsertedRows({ statement, answer = [] }: LoggedStatement): boolean {
-  return answer.some(({ type }) => type === 'D') && effectsOf(statement).inserts;
-}
-
-/** Whether a statement may take a row away from under its key. */
-function mayRemove({ deletes, sets }: Effects): boolean {
-  return deletes || sets.size > 0;
 }
 
 function effectsOfLog({ log }: OpenTransaction): Effects[] {
   return log
     .filter(({ statement }) => statement.targets.length > 0)
     .map(({ statement }) => effectsOf(statement));
-}
-
-function distinctTargets(statements: readonly LoggedStatement[]): TableName[] {
-  const targets = statements.flatMap(({ statement }) => statement.targets);
-  return [...new Map(targets.map((target) => [quotedTable(target), target])).values()];
-}
-
-/** An array of the OIDs of tables whose names are the parameters, found as the client's statements find them. */
-function tableList(targets: readonly TableName[]): string {
-  return `ARRAY[${targets.map((_, index) => `pg_catalog.to_regclass($${index + 1})`).join()}]::oid[]`;
-}
-
-function arrayLiteral(values: readonly string[]): string {
-  return `{${values.map((value) => `"${value.replace(/["\\]/g, '\\$&')}"`).join()}}`;
 }

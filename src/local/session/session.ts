@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { parseQuery, positionInQuery } from '../../sql';
 import type { QuerySyntaxError, Refusal, Statement } from '../../sql';
 import { isOver } from '../limits/connection-limits';
-import type { FaultInjector } from '../faults';
+import type { FaultInjector } from '../faults/fault-injector';
 import type { Concurrency } from '../concurrency/concurrency';
 import { Participant } from '../concurrency/participant';
 import type { Limits } from '../limits/limits';

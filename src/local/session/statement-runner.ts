@@ -1,7 +1,7 @@
 import type { Refusal, Statement } from '../../sql';
 import { checkBefore, refusalHolds } from '../limits/catalogue-checks';
 import type { Ask } from '../limits/catalogue-checks';
-import type { CommitEffect, FaultInjector } from '../faults';
+import type { CommitEffect, FaultInjector } from '../faults/fault-injector';
 import { exceededSize } from '../limits/limits';
 import type { Limits, Watch } from '../limits/limits';
 import type { LoggedStatement, StatementSource } from '../concurrency/logged-statement';

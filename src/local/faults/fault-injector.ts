@@ -1,0 +1,205 @@
+import type { Refusal, Statement, TableName } from '../../sql';
+import { CONNECTION_REFUSALS } from '../limits/connection-limits';
+import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
+import type {
+  CommitFault,
+  ConnectionFault,
+  CutFault,
+  Fault,
+  Faults,
+  IndexBuildFault,
+  Sleep,
+  StatementFault,
+  StatementMatch,
+} from './faults';
+import { FaultList } from './placed-fault';
+import { Slumber } from './slumber';
+
+/** What a session does where a fault strikes: it closes at once, or answers this. */
+export type FaultEffect = 'cut' | Refusal;
+
+/** What happens to a commit that a fault strikes. */
+export interface CommitEffect {
+  /** Whether it is done first. */
+  readonly committed: boolean;
+  readonly effect: FaultEffect;
+}
+
+/** A transaction that is about to be committed. */
+export interface CommitSubject {
+  /** The tables that its statements wrote or locked. */
+  readonly tables: readonly TableName[];
+}
+
+const REFUSALS: Readonly<Record<CommitFault['error'], Refusal>> = {
+  OC000: DATA_CONFLICT,
+  OC001: SCHEMA_CONFLICT,
+  // AWS user guide, "Troubleshooting", 2026-09-15.
+  XX000: { rule: 'server unavailable', sqlstate: 'XX000', message: 'server unavailable' },
+};
+
+/** AWS's skill "Troubleshooting in DSQL", observed 2026-10-01; the SQLSTATE is PostgreSQL's for a server that starts. */
+const WAKING_UP: Refusal = {
+  rule: 'waking up',
+  sqlstate: '57P03',
+  message: 'unable to accept connection, waking up cluster, please retry later',
+};
+
+const DUPLICATE_KEY = 'Found duplicate key while validating index for UCVs';
+
+/** {@link Faults}, with what the parts of the local DSQL ask of it where something can fail. */
+export class FaultInjector implements Faults {
+  readonly #statements = new FaultList<Statement, FaultEffect>();
+  readonly #commits = new FaultList<CommitSubject, CommitEffect>();
+  readonly #connections = new FaultList<string, Refusal>();
+  readonly #indexBuilds = new FaultList<string, string>();
+  readonly #slumbers = new Set<Slumber>();
+  readonly #delays = new Set<Fault & { readonly ms: number; fired: number }>();
+  readonly #endConnections: () => number;
+  readonly #clock: () => Date;
+
+  /**
+   * @param endConnections - ends every connection and says how many there were
+   * @param clock - the time by which a cluster wakes up
+   */
+  constructor(endConnections: () => number, clock: () => Date) {
+    this.#endConnections = endConnections;
+    this.#clock = clock;
+  }
+
+  failCommit({ error, committed = false, table, ...timing }: CommitFault): Fault {
+    if (committed && error !== 'XX000') {
+      throw new RangeError(
+        `committed: a commit that was done is never answered with ${error}, only with XX000`,
+      );
+    }
+    const applies = (commit: CommitSubject) =>
+      (error !== 'OC000' || commit.tables.length > 0) && touches(commit.tables, table);
+    return this.#commits.add(applies, { committed, effect: faultRefusal(error) }, timing);
+  }
+
+  failStatement({ error, text, kind, table, ...timing }: StatementFault): Fault {
+    return this.#statements.add(statementFilter({ text, kind, table }), faultRefusal(error), timing);
+  }
+
+  cutConnection(fault: CutFault): Fault {
+    if (fault.at === 'statement') return this.#statements.add(statementFilter(fault), 'cut', fault);
+    const { table } = fault;
+    const at: string = fault.at; // not every caller is checked by TypeScript
+    if (at !== 'before commit' && at !== 'after commit') {
+      throw new RangeError(
+        `at: expected statement, before commit or after commit, got ${JSON.stringify(at)}`,
+      );
+    }
+    const effect: CommitEffect = { committed: at === 'after commit', effect: 'cut' };
+    return this.#commits.add(({ tables }) => touches(tables, table), effect, fault);
+  }
+
+  refuseConnections({ error, user, ...timing }: ConnectionFault): Fault {
+    if (!Object.hasOwn(CONNECTION_REFUSALS, error)) {
+      throw new RangeError(`error: expected 53300 or 53400, got ${JSON.stringify(error)}`);
+    }
+    const applies = (connecting: string) => user === undefined || user === connecting;
+    return this.#connections.add(applies, CONNECTION_REFUSALS[error], timing);
+  }
+
+  sleep(sleep: Sleep = {}): Fault {
+    const slumber = new Slumber(sleep, this.#clock, (each) => this.#slumbers.delete(each));
+    this.#slumbers.add(slumber);
+    return slumber;
+  }
+
+  endConnections(): number {
+    return this.#endConnections();
+  }
+
+  failIndexBuild({ table, details = DUPLICATE_KEY, ...timing }: IndexBuildFault = {}): Fault {
+    const applies = (built: string) => table === undefined || built === table || built.endsWith(`.${table}`);
+    return this.#indexBuilds.add(applies, details, timing);
+  }
+
+  addLatency(ms: number): Fault {
+    if (!Number.isFinite(ms) || ms < 0) throw new RangeError(`ms: expected a number from 0, got ${ms}`);
+    const delay = { ms, fired: 0, remove: () => void this.#delays.delete(delay) };
+    this.#delays.add(delay);
+    return delay;
+  }
+
+  clear(): void {
+    this.#statements.clear();
+    this.#commits.clear();
+    this.#connections.clear();
+    this.#slumbers.clear();
+    this.#indexBuilds.clear();
+    this.#delays.clear();
+  }
+
+  /** A statement is about to be run. */
+  beforeStatement(statement: Statement): FaultEffect | undefined {
+    return this.#statements.strike(statement);
+  }
+
+  /** Whether {@link FaultInjector.atCommit} has to be asked. */
+  get watchesCommits(): boolean {
+    return !this.#commits.isEmpty;
+  }
+
+  /** A transaction is about to be committed. */
+  atCommit(commit: CommitSubject): CommitEffect | undefined {
+    return this.#commits.strike(commit);
+  }
+
+  /** A client wants to log in. */
+  atConnection(user: string): Refusal | undefined {
+    for (const slumber of this.#slumbers) if (slumber.refusesConnection()) return WAKING_UP;
+    return this.#connections.strike(user);
+  }
+
+  /** A client sends the first statement of its connection. */
+  atFirstStatement(): Refusal | undefined {
+    for (const slumber of this.#slumbers) if (slumber.refusesQuery()) return WAKING_UP;
+    return undefined;
+  }
+
+  /**
+   * An index is to be built on `table`, given as `schema.name`.
+   *
+   * @returns why it fails
+   */
+  atIndexBuild(table: string): string | undefined {
+    return this.#indexBuilds.strike(table);
+  }
+
+  /** A round trip is about to be served; returns how many milliseconds later. */
+  atRoundTrip(): number {
+    let ms = 0;
+    for (const delay of this.#delays) {
+      delay.fired++;
+      ms += delay.ms;
+    }
+    return ms;
+  }
+}
+
+function faultRefusal(error: CommitFault['error']): Refusal {
+  if (!Object.hasOwn(REFUSALS, error)) {
+    throw new RangeError(`error: expected OC000, OC001 or XX000, got ${JSON.stringify(error)}`);
+  }
+  return REFUSALS[error];
+}
+
+function statementFilter({ text, kind, table }: StatementMatch): (statement: Statement) => boolean {
+  const pattern =
+    typeof text === 'object' ? new RegExp(text.source, text.flags.replace(/[gy]/g, '')) : undefined;
+  return (statement) =>
+    (kind === undefined || statement.kind === kind) &&
+    (table === undefined || touches(statement.targets, table)) &&
+    (typeof text !== 'string' || statement.text.includes(text)) &&
+    (!pattern || pattern.test(statement.text));
+}
+
+/** Whether a table is among those that statements name; without a schema it may be of any. */
+function touches(tables: readonly TableName[], wanted: string | undefined): boolean {
+  if (wanted === undefined) return true;
+  return tables.some(({ schema, name }) => name === wanted || `${schema ?? ''}.${name}` === wanted);
+}

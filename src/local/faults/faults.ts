@@ -1,0 +1,182 @@
+import type { StatementKind } from '../../sql';
+
+/** Which of the events that a fault applies to it really strikes. */
+export interface FaultTiming {
+  /**
+   * The first of them to strike, counted from 1 since the fault was added.
+   * @defaultValue 1
+   */
+  readonly nth?: number | undefined;
+  /**
+   * How often to strike before the fault is used up; `Infinity` for as long as it is there.
+   * @defaultValue 1, with `share` no limit
+   */
+  readonly times?: number | undefined;
+  /**
+   * The share of them to strike, above 0 and up to 1. Which ones follows from `seed` alone.
+   * @defaultValue 1
+   */
+  readonly share?: number | undefined;
+  /**
+   * An integer that decides which ones `share` picks.
+   * @defaultValue 1
+   */
+  readonly seed?: number | undefined;
+}
+
+/** Which statements a fault applies to: those that everything given holds for. */
+export interface StatementMatch {
+  /** A part of the statement's text, or a pattern of it. */
+  readonly text?: string | RegExp | undefined;
+  /** What the statement does, as `read`, `write`, `ddl`, `begin`… */
+  readonly kind?: StatementKind | undefined;
+  /** A table that it writes or locks, as `accounts`, or `bank.accounts` where statements name the schema, too. */
+  readonly table?: string | undefined;
+}
+
+/** Which commits a fault applies to. */
+export interface CommitMatch {
+  /**
+   * A table that the transaction wrote or locked, as `accounts`, or `bank.accounts` where its statements name the schema,
+   * too.
+   */
+  readonly table?: string | undefined;
+}
+
+/** How a commit fails. */
+export interface CommitFault extends FaultTiming, CommitMatch {
+  /**
+   * What the client is told: 40001 with `(OC000)`, as after a conflict of data; 40001 with `(OC001)`, as after a change
+   * of the schema; or XX000 `server unavailable`. A transaction that wrote and locked nothing never meets OC000.
+   */
+  readonly error: 'OC000' | 'OC001' | 'XX000';
+  /**
+   * With XX000 alone, which leaves the client in doubt: whether the transaction was committed all the same.
+   * @defaultValue false
+   */
+  readonly committed?: boolean | undefined;
+}
+
+/** How a statement fails. */
+export interface StatementFault extends FaultTiming, StatementMatch {
+  /** 40001 with `(OC000)` or `(OC001)`, or XX000 `server unavailable`. */
+  readonly error: 'OC000' | 'OC001' | 'XX000';
+}
+
+/** Where a connection is cut, without a word, as by a network that is gone. */
+export type CutFault = FaultTiming &
+  (
+    | (StatementMatch & {
+        /** The statement has not been run; its transaction is rolled back. */
+        readonly at: 'statement';
+      })
+    | (CommitMatch & {
+        /** The transaction is rolled back, or was committed and the client is not told. */
+        readonly at: 'before commit' | 'after commit';
+      })
+  );
+
+/** How a connection is refused. */
+export interface ConnectionFault extends FaultTiming {
+  /** 53300, too many connections; or 53400, too many new ones in a second. */
+  readonly error: '53300' | '53400';
+  /** The role that wants to connect; every one if it is absent. */
+  readonly user?: string | undefined;
+}
+
+/** How a cluster sleeps, and wakes up. */
+export interface Sleep {
+  /**
+   * How many connections are refused before it is awake, if nothing else lasts longer; the first of them wakes it up.
+   * @defaultValue 1
+   */
+  readonly connections?: number | undefined;
+  /**
+   * How long it takes to wake up, from the first connection on, in milliseconds by `clock`: until then every connection
+   * is refused.
+   * @defaultValue 0
+   */
+  readonly durationMs?: number | undefined;
+  /**
+   * How many of the connections that it takes then have their first query refused, which ends them.
+   * @defaultValue 0
+   */
+  readonly queries?: number | undefined;
+}
+
+/** How the build of an asynchronous index fails. */
+export interface IndexBuildFault extends FaultTiming {
+  /** The table it is on, as `accounts` or `bank.accounts`; every one if it is absent. */
+  readonly table?: string | undefined;
+  /**
+   * What `sys.jobs` says of it.
+   * @defaultValue `Found duplicate key while validating index for UCVs`, as recorded from a cluster, 2026-09
+   */
+  readonly details?: string | undefined;
+}
+
+/** A fault that is in place. */
+export interface Fault {
+  /** How often it has struck. */
+  readonly fired: number;
+  /** Takes it away; what it struck stays as it is. Idempotent. */
+  remove(): void;
+}
+
+/**
+ * Makes the local DSQL fail on demand, in the ways a cluster does. Any number of faults may be in place; of several that
+ * apply to one event the one that was added first strikes.
+ *
+ * Every commit counts: COMMIT, and the end of a statement outside of a transaction block, where the fault is the
+ * statement's. What fails for a reason of its own before is no event.
+ */
+export interface Faults {
+  /**
+   * Makes a commit fail.
+   *
+   * @throws RangeError for an impossible option
+   */
+  failCommit(fault: CommitFault): Fault;
+  /**
+   * Makes a statement fail before it is run; a transaction block is aborted by it.
+   *
+   * @throws RangeError for an impossible option
+   */
+  failStatement(fault: StatementFault): Fault;
+  /**
+   * Cuts a connection.
+   *
+   * @throws RangeError for an impossible option
+   */
+  cutConnection(fault: CutFault): Fault;
+  /**
+   * Refuses a connection, before its token is asked for.
+   *
+   * @throws RangeError for an impossible option
+   */
+  refuseConnections(fault: ConnectionFault): Fault;
+  /**
+   * Puts the cluster to sleep, as one is that nobody has used for a while: it refuses connections, and says that it is
+   * waking up. Connections that are open stay open.
+   *
+   * @throws RangeError for an impossible option
+   */
+  sleep(sleep?: Sleep): Fault;
+  /** Ends every connection at once, as a cluster does when one is 60 minutes old; returns how many there were. */
+  endConnections(): number;
+  /**
+   * Makes the build of an asynchronous index fail.
+   *
+   * @throws RangeError for an impossible option
+   */
+  failIndexBuild(fault?: IndexBuildFault): Fault;
+  /**
+   * Makes every round trip of every session last longer; several add up.
+   *
+   * @param ms - milliseconds, 0 or more
+   * @throws RangeError for anything else
+   */
+  addLatency(ms: number): Fault;
+  /** Takes every fault away. */
+  clear(): void;
+}
