@@ -1,3 +1,4 @@
+export { callPlace } from './call-place';
 export {
   isNotNull,
   isOneOf,
@@ -17,7 +18,17 @@ export {
   type MappingOptions,
   type ResolvedMapping,
 } from './orm-options';
-export { mayChangeSchema, onlyStatement, planChange, translateChange } from './planned-change';
+export { enumCheckOf } from './enum-checks';
+export { EnumTypes, type ReadTables } from './enum-types';
+export {
+  isTransaction,
+  mayChangeSchema,
+  onlyStatement,
+  planChange,
+  translateChange,
+  type PlannedChange,
+  type Planning,
+} from './planned-change';
 export { withRowLocks, type RowLockOptions } from './row-locks';
 export { reportJobs, type JobViolation, type SchemaJob, type SchemaJobError } from './schema-job-error';
 export {

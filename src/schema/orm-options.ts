@@ -39,6 +39,21 @@ const simplificationNames = Object.keys(simplifications)
   .map((name) => `\`${name}\``)
   .join(', ');
 
+/** What is done with the raw SQL of migrations. */
+const ofMigrations = {
+  translate: { kind: flag(), meaning: 'raw SQL is translated when it is run', defaultValue: true },
+} as const satisfies Record<string, OptionDescriptor>;
+
+/** What is done with the raw SQL of migrations. */
+export interface MigrationOptions {
+  /**
+   * Whether it is translated when it is run, as it is written for PostgreSQL: each statement that Aurora DSQL refuses is
+   * replaced by those that do the same, and what comes of it is in the log. Aurora DSQL's own SQL is sent as it is.
+   * @defaultValue `true`
+   */
+  readonly translate?: boolean | undefined;
+}
+
 /** The options of the mapping; {@link MappingOptions} has the types that follow from them. */
 export const mappingOptions = {
   /**
@@ -95,6 +110,13 @@ export const mappingOptions = {
     meaning: 'rows of the capability table that are different on your cluster',
     otherwise: 'as of the release',
   },
+  /** What is done with the raw SQL of migrations. */
+  migrations: {
+    kind: valueThat<MigrationOptions>(isObject, 'an object'),
+    meaning: 'raw SQL in migrations is translated when it is run, unless `{ translate: false }`',
+    defaultValue: {},
+    otherwise: 'translated',
+  },
   /** Called with every step of a change of the schema. */
   onSchemaProgress: {
     kind: callback<(progress: SchemaProgress) => void>(),
@@ -109,7 +131,9 @@ export type MappingOptions = OptionsOf<typeof mappingOptions>;
 export interface DsqlOrmOptions extends DsqlOptions, TransactionDefaults, MappingOptions {}
 
 /** {@link MappingOptions}, checked and completed. */
-export type ResolvedMapping = ResolvedOptionsOf<typeof mappingOptions>;
+export type ResolvedMapping = Omit<ResolvedOptionsOf<typeof mappingOptions>, 'migrations'> & {
+  readonly migrations: { readonly translate: boolean };
+};
 
 /** What `dsql` says: of the connection as it was given, of the rest checked and completed. */
 export interface SplitOrmOptions {
@@ -129,9 +153,10 @@ export function splitOrmOptions(dsql: DsqlOrmOptions): SplitOrmOptions {
   checkOptionNames(dsql, { ...dsqlOptions, ...transactionDefaults, ...mappingOptions }, 'dsql.');
   const transactions = resolveTransactionDefaults(dsql);
   const mapping = resolveOptions(mappingOptions, dsql, 'dsql.');
-  const { simplify, capabilities } = mapping;
+  const { simplify, capabilities, migrations } = mapping;
   checkOptionNames(simplify, simplifications, 'dsql.simplify.');
   resolveOptions(simplifications, simplify, 'dsql.simplify.');
+  checkOptionNames(migrations, ofMigrations, 'dsql.migrations.');
   const connection = Object.entries(dsql).filter(([name]) => Object.hasOwn(connectionOptions, name));
   return {
     connection: Object.fromEntries(connection),
@@ -139,6 +164,7 @@ export function splitOrmOptions(dsql: DsqlOrmOptions): SplitOrmOptions {
     mapping: Object.freeze({
       ...mapping,
       simplify: Object.freeze({ ...simplify }),
+      migrations: Object.freeze(resolveOptions(ofMigrations, migrations, 'dsql.migrations.')),
       capabilities: capabilities && Object.freeze({ ...capabilities }),
     }),
   };

@@ -1,14 +1,24 @@
+import type { AlterTableCmd } from 'libpg-query';
 import { UnsupportedFeatureError } from '../occ';
+
 import {
+  asNode,
+  createdEnum,
   loadParser,
   parseQuery,
   summarizeText,
+  tableNameOf,
+  tokensOf,
   translate,
   type DsqlStatement,
+  type EnumFacts,
+  type NodeBody,
+  type Statement,
   type TableName,
   type Translation,
 } from '../sql';
-import { factsOf, type CatalogTable } from './catalog-table';
+import { factsOf, isOneOf, type CatalogTable } from './catalog-table';
+import type { EnumTypes, ReadTables } from './enum-types';
 import type { ResolvedMapping } from './orm-options';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 
@@ -20,49 +30,190 @@ export function mayChangeSchema(text: string): boolean {
   return CHANGES.has(summarizeText(text).firstWord);
 }
 
+/** What there is to know for planning a change of the schema. */
+export interface Planning {
+  /** Who has written the text: the ORM, a user, or a user in a migration. */
+  readonly author: 'ORM' | 'user' | 'migration';
+  readonly mapping: ResolvedMapping;
+  /** The enum types of the history that the text belongs to. */
+  readonly enums: EnumTypes;
+  readonly readTables: ReadTables;
+}
+
+/** What is done in the place of a text. */
+export interface PlannedChange {
+  readonly statements: readonly DsqlStatement[];
+  /** What a person should know of it. */
+  readonly notes: readonly string[];
+}
+
 /**
  * Finds out what is to be done with a text that may change the schema, written for PostgreSQL.
  *
- * A user's text that is Aurora DSQL's own SQL already is to be sent as it is, and so is one that Aurora DSQL refuses: it
- * says so itself.
+ * A user's text that is Aurora DSQL's own SQL already is to be sent as it is. So is one that Aurora DSQL refuses, outside
+ * migrations: it says so itself.
  *
- * @param author - who has written it
- * @param readTables - reads what the catalogue says of tables; those that there are not are left out
  * @returns the statements to carry out in its stead
- * @throws UnsupportedFeatureError for a text of the ORM that asks for what Aurora DSQL has not
+ * @throws UnsupportedFeatureError for a text of the ORM or of a migration that asks for what Aurora DSQL lacks
  */
-export async function planChange(
-  text: string,
-  author: 'ORM' | 'user',
-  mapping: ResolvedMapping,
-  readTables: (tables: readonly TableName[]) => Promise<readonly CatalogTable[]>,
-): Promise<'as it is' | readonly DsqlStatement[]> {
+export async function planChange(text: string, planning: Planning): Promise<'as it is' | PlannedChange> {
   await loadParser();
-  const altered = parseQuery(text).statements.flatMap(alteredTables);
-  const { statements, refusals } = await translateChange(text, await readTables(altered), mapping);
-  const [first, ...others] = statements;
-  const isUnchanged = others.length === 0 && first?.sql === text.trim().replace(/;\s*$/, '');
+  const { statements } = parseQuery(text);
+  if (!statements.some(isAboutTypes)) return planText(text, planning);
+  const changes: PlannedChange[] = [];
+  for (const statement of statements) {
+    const { kind } = statement;
+    // What takes the place of a statement about a type is a transaction of its own.
+    if (statements.length > 1 && (kind === 'begin' || kind === 'commit')) continue;
+    const change = await planTypes(text, statement, planning);
+    const planned = change ?? (await planText(textOf(text, statement), planning));
+    if (planned === 'as it is') {
+      if (statement.refusal !== undefined || statements.length === 1) return 'as it is';
+      changes.push({ statements: [asStatement(textOf(text, statement), statement)], notes: [] });
+    } else changes.push(planned);
+  }
+  return together(changes);
+}
+
+function together(changes: readonly PlannedChange[]): PlannedChange {
+  return {
+    statements: changes.flatMap(({ statements }) => statements),
+    notes: changes.flatMap(({ notes }) => notes),
+  };
+}
+
+/** Plans a text without statements about types. */
+async function planText(text: string, planning: Planning): Promise<'as it is' | PlannedChange> {
+  const { author, mapping, enums, readTables } = planning;
+  const parsed = parseQuery(text);
+  const altered = parsed.statements.flatMap(alteredTables);
+  const tables = altered.length === 0 ? [] : await readTables(isOneOf(altered));
+  const named = await enums.namedIn(parsed.statements, readTables);
+  const { statements, refusals, omitted } = await translateChange(text, tables, mapping, named);
   // PostgreSQL's own words are better for what it cannot read.
-  const isUnreadable = refusals.some(({ rule }) => rule === 'syntax-error');
-  if (isUnreadable || (author === 'user' && (isUnchanged || refusals.length > 0))) return 'as it is';
+  if (refusals.some(({ rule }) => rule === 'syntax-error')) return 'as it is';
+  const isUnchanged =
+    omitted.length === 0 &&
+    statements.length === parsed.statements.length &&
+    statements.every(({ sql, start, end }) => sql === text.slice(start, end)) &&
+    (statements.length === 1 || !statements.some(isTransaction));
+  if (author !== 'ORM' && refusals.length === 0 && isUnchanged) return 'as it is';
+  if (author === 'user' && refusals.length > 0) return 'as it is';
   if (refusals.length > 0) {
     throw unsupportedChanges(refusals.map((refusal) => refusedStatement(text, refusal)));
   }
-  return statements;
+  const notes = [...omitted.map(({ why }) => why), ...statements.flatMap((statement) => statement.notes)];
+  return { statements, notes };
 }
+
+/** Whether a statement is a transaction of its own. */
+export function isTransaction({ kind, repeat }: DsqlStatement): boolean {
+  return kind === 'ddl' || kind === 'job' || kind === 'validate' || repeat !== undefined;
+}
+
+// --- enum types -------------------------------------------------------------------------------------------------
+
+function isAboutTypes(statement: Statement): boolean {
+  switch (statement.node) {
+    case 'AlterEnumStmt':
+      return true;
+    case 'RenameStmt':
+      return (statement.tree as NodeBody<'RenameStmt'>).renameType === 'OBJECT_TYPE';
+    case 'DropStmt':
+      return (statement.tree as NodeBody<'DropStmt'>).removeType === 'OBJECT_TYPE';
+    case 'AlterTableStmt':
+      return commandsOf(statement).some(({ subtype }) => subtype === 'AT_AlterColumnType');
+    default:
+      return createdEnum(statement) !== undefined;
+  }
+}
+
+async function planTypes(
+  text: string,
+  statement: Statement,
+  planning: Planning,
+): Promise<PlannedChange | undefined> {
+  const { enums, readTables } = planning;
+  if (statement.node !== 'AlterTableStmt') return enums.plan(statement, readTables);
+  const table = tableNameOf((statement.tree as NodeBody<'AlterTableStmt'>).relation);
+  const changes: (PlannedChange | undefined)[] = [];
+  for (const command of commandsOf(statement)) {
+    const isType = command.subtype === 'AT_AlterColumnType';
+    changes.push(isType ? await enums.planColumn(table, command, readTables) : undefined);
+  }
+  if (changes.every((change) => change === undefined)) return undefined;
+  const actions = actionsOf(textOf(text, statement));
+  const all: PlannedChange[] = [];
+  for (const [at, change] of changes.entries()) {
+    const action = actions[at] ?? '';
+    const planned = change ?? (await planText(action, { ...planning, author: 'ORM' }));
+    if (planned !== 'as it is') all.push(planned);
+  }
+  return together(all);
+}
+
+function commandsOf({ tree }: Statement): readonly AlterTableCmd[] {
+  const { cmds = [] } = tree as NodeBody<'AlterTableStmt'>;
+  return cmds.flatMap((command) => asNode(command, 'AlterTableCmd') ?? []);
+}
+
+/** The actions of an ALTER TABLE, each as a statement of its own. */
+function actionsOf(text: string): readonly string[] {
+  const tokens = [...tokensOf(text)];
+  let at = tokens.findIndex(({ value }) => value === 'TABLE') + 1;
+  while (/^(?:IF|EXISTS|ONLY)$/.test(tokens[at]?.value ?? '')) at++;
+  while (tokens[at + 1]?.value === '.') at += 2;
+  at++;
+  if (tokens[at]?.value === '*') at++;
+  const start = tokens[at]?.start ?? 0;
+  const ends: number[] = [];
+  let depth = 0;
+  for (const { value, start: comma } of tokens.slice(at)) {
+    if (value === '(' || value === '[') depth++;
+    if (value === ')' || value === ']') depth--;
+    if (value === ',' && depth === 0) ends.push(comma);
+  }
+  const prefix = text.slice(0, start);
+  const starts = [start, ...ends.map((end) => end + 1)];
+  return starts.map((from, index) => prefix + text.slice(from, ends[index] ?? text.length).trim());
+}
+
+/** A statement as it is written, without its separator. */
+function textOf(text: string, { start, text: read, insertions }: Statement): string {
+  const inserted = insertions.reduce((sum, { length }) => sum + length, 0);
+  return text.slice(start, start + read.length - inserted).trim();
+}
+
+function asStatement(sql: string, { kind, node, async }: Statement): DsqlStatement {
+  const kinds = {
+    ddl: node === 'IndexStmt' ? 'job' : async ? 'validate' : 'ddl',
+    session: 'session',
+  } as const;
+  return {
+    sql,
+    kind: kind === 'ddl' || kind === 'session' ? kinds[kind] : 'dml',
+    notes: [],
+    start: 0,
+    end: 0,
+  };
+}
+
+// --- translation ------------------------------------------------------------------------------------------------
 
 /**
  * Translates a text that changes the schema.
  *
  * @param tables - what is known of the tables that it changes
+ * @param enums - what is known of the enum types that it names
  */
 export async function translateChange(
   text: string,
   tables: readonly CatalogTable[],
   { simplify, capabilities, identityCache }: ResolvedMapping,
+  enums: readonly EnumFacts[] = [],
 ): Promise<Translation> {
   await loadParser();
-  const catalog = { tables: tables.map(factsOf) };
+  const catalog = { tables: tables.map(factsOf), enums };
   return translate(text, { catalog, simplify, identityCache, ...(capabilities && { capabilities }) });
 }
 
@@ -86,7 +237,9 @@ export function onlyStatement(
 }
 
 /** The tables of which a translation wants to know more than the text says. */
-function alteredTables({ node, tree }: { readonly node: string; readonly tree: unknown }): TableName[] {
+function alteredTables({ node, tree, async }: Statement): TableName[] {
+  // Written for DSQL.
+  if (async) return [];
   const { relation, relations = [] } = tree as Altering;
   const named =
     node === 'TruncateStmt'

@@ -6,7 +6,7 @@ export { explainRefusal } from './facts/explain-refusal';
 export type { RefusalExplanation, ReportedError } from './facts/explain-refusal';
 export { leftLateralReferences } from './syntax/left-lateral-references';
 export type { LateralReference } from './syntax/left-lateral-references';
-export { serialType } from './facts/column-types';
+export { isBuiltinType, serialType } from './facts/column-types';
 export { locatedRefusals } from './facts/located-refusals';
 export type { LocatedRefusal } from './facts/located-refusals';
 export { asNode, stringConstant, strings, walk } from './syntax/parse-tree';
@@ -35,7 +35,16 @@ export { nameOf, tokensOf } from './text/scan';
 export { summarizeText } from './text/text-summary';
 export type { TextSummary, TransactionVerb } from './text/text-summary';
 export type { Token } from './text/scan';
-export { createdEnum, defaultName, formattedType, sortsByBytes, tableNameOf, translate } from './translate';
+export {
+  createdEnum,
+  defaultName,
+  enumCheckName,
+  formattedType,
+  isEnumCheckOf,
+  sortsByBytes,
+  tableNameOf,
+  translate,
+} from './translate';
 export type {
   CatalogFacts,
   ColumnFacts,

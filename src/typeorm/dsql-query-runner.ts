@@ -1,6 +1,7 @@
 import { QueryRunnerAlreadyReleasedError, type ReplicationMode } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
+import { QueryResult } from 'typeorm/query-runner/QueryResult.js';
 import {
   AfterCommitError,
   DsqlError,
@@ -11,13 +12,13 @@ import {
   type DsqlClient,
 } from '../connection';
 import { checkIsolationLevel, findInChain, NestedTransactionError } from '../occ';
-import { asNumbers } from '../schema';
+import { asNumbers, EnumTypes } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
 import type { DsqlDriverParts } from './dsql-driver-parts';
 import { appendToMessage, withExplanation } from './refusal-explanation';
 import { adaptRowStream, failedRowStream } from './row-stream';
 import { clearTable } from './schema/clear-table';
-import { MigrationSteps } from './schema/migration-steps';
+import { MigrationSteps, type MigrationSession } from './schema/migration-steps';
 import { SchemaQueryRunner } from './schema/schema-query-runner';
 import type { Statement } from './statement';
 import { AutocommitStatements, type AutocommitRunner } from './transactions/autocommit-statements';
@@ -47,6 +48,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   readonly #records = new MigrationRecords();
   readonly #autocommit = new AutocommitStatements(this);
   readonly #keys: ResultKeys;
+  /** Of the migrations that are run on it. */
+  readonly #enums = new EnumTypes();
 
   constructor(driver: DsqlDriverParts, mode: ReplicationMode) {
     super(driver, mode);
@@ -160,8 +163,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   override async query(...[text, ...rest]: Statement): Promise<any> {
     const statement: Statement = [this.#adapt(text, rest[0]), ...rest];
-    const run = () => this.#run(statement);
-    const send = () => this.#migration?.run(statement[0], run) ?? run();
+    const send = () => this.#carryOut(statement);
     if (this.isTransactionActive || this.scope === undefined) return send();
     return this.scope.answer(statement, send);
   }
@@ -216,16 +218,23 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
    */
   async carryOutMigration(name: string, work: () => Promise<void>): Promise<void> {
     const isActive = () => this.isTransactionActive;
-    const steps = new MigrationSteps(name, {
+    const { logger } = dataSourceOf(this);
+    const session: MigrationSession = {
       get isInTransaction() {
         return isActive();
       },
       send: (sql) => this.#run([sql, undefined, true]),
       outsideTransaction: (outside) => this.#outsideTransaction(outside),
+      read: async (sql) => (await this.driver.catalogue.read(sql, this.#client)).rows,
       warn: (message) => {
         this.#warn(message);
       },
-    });
+      log: (message) => {
+        logger.logSchemaBuild(message, this);
+      },
+    };
+    const { mapping } = this.driver;
+    const steps = new MigrationSteps(name, session, { mapping, enums: this.#enums });
     this.#migration = steps;
     try {
       await work();
@@ -296,6 +305,16 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   #adapt(text: string, parameters: unknown): string {
     const sql = adaptRowLocks(text, this.driver.mapping);
     return Array.isArray(parameters) ? adaptOverlaps(sql, parameters) : sql;
+  }
+
+  /** In a migration a statement is a step of it, and may be sent otherwise than it was written. */
+  async #carryOut(statement: Statement): Promise<unknown> {
+    if (this.#migration === undefined) return this.#run(statement);
+    const [sql, parameters, useStructuredResult] = statement;
+    const hasParameters = Array.isArray(parameters) && parameters.length > 0;
+    const send = (sent: string) => this.#run([sent, parameters, useStructuredResult]);
+    const result = await this.#migration.run(sql, hasParameters, send);
+    return result ?? (useStructuredResult === true ? new QueryResult() : []);
   }
 
   async #run(statement: Statement): Promise<unknown> {

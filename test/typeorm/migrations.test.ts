@@ -366,21 +366,224 @@ it('migrations are reverted in order whatever the cache of identity columns is',
   ).toStrictEqual([{ cache: '1' }]);
 });
 
-it('a raw statement that DSQL refuses says why, and what does the same', async () => {
-  const dataSource = await dataSourceOf([
-    migration(
-      'Indexes',
-      sql(
-        'CREATE TABLE shelf (id integer PRIMARY KEY, label text)',
-        'CREATE INDEX shelf_label ON shelf (label)',
-      ),
-    ),
-  ]);
-  const error = (await dataSource.runMigrations().catch((caught: unknown) => caught)) as Error;
-  expect(error).toBeInstanceOf(QueryFailedError);
-  expect(error).toMatchObject({ code: '0A000' });
-  expect(error.message).toContain(
-    'This does the same on DSQL:\nCREATE INDEX ASYNC shelf_label ON shelf (label);',
+describe('raw SQL that is written for PostgreSQL', () => {
+  /** What is told at the level of the schema. */
+  function recordingLogger(told: string[]): Logger {
+    const nothing = () => undefined;
+    return {
+      log: nothing,
+      logQuery: nothing,
+      logQueryError: nothing,
+      logQuerySlow: nothing,
+      logSchemaBuild: (message) => told.push(message),
+      logMigration: nothing,
+    };
+  }
+
+  const ported = sql(
+    'CREATE TABLE shelf (id SERIAL PRIMARY KEY, label varchar)',
+    "INSERT INTO shelf (label) SELECT 'number ' || n FROM generate_series(1, 20) AS n",
+    'ALTER TABLE shelf ADD depth integer NOT NULL DEFAULT 30',
+    'CREATE INDEX shelf_label ON shelf (label)',
+    'ALTER TABLE shelf ADD CONSTRAINT shelf_depth CHECK (depth > 0)',
   );
-  expect(error.message).toContain('One statement of migration');
+
+  it.each(['none', 'each', 'all'] as const)(
+    'is carried out, and told: mode %s',
+    async (migrationsTransactionMode) => {
+      const told: string[] = [];
+      const dataSource = await dataSourceOf([migration('Ported', ported)], {
+        migrationsTransactionMode,
+        logger: recordingLogger(told),
+      });
+      await dataSource.runMigrations();
+      expect(
+        await dataSource.query('SELECT count(*)::int AS rows FROM shelf WHERE depth = 30'),
+      ).toStrictEqual([{ rows: 20 }]);
+      expect(told.map((message) => message.replace(/\d{13}/, ''))).toContain(
+        'Migration "Ported" instead of CREATE INDEX shelf_label ON shelf (label): CREATE INDEX ASYNC shelf_label ON shelf (label)',
+      );
+      expect(await recorded(dataSource)).toStrictEqual(['Ported']);
+    },
+  );
+
+  it('fills more rows than a transaction may change', async () => {
+    const fill = "INSERT INTO shelf (label) SELECT 'x' FROM generate_series(1, 2500) AS n";
+    const dataSource = await dataSourceOf([
+      migration(
+        'Many',
+        sql(
+          'CREATE TABLE shelf (id SERIAL PRIMARY KEY, label varchar)',
+          fill,
+          fill,
+          fill,
+          'ALTER TABLE shelf ADD depth integer NOT NULL DEFAULT 30',
+        ),
+      ),
+    ]);
+    await dataSource.runMigrations();
+    expect(await dataSource.query('SELECT count(depth)::int AS rows FROM shelf')).toStrictEqual([
+      { rows: 7500 },
+    ]);
+  });
+
+  it('keeps its parameters and its result', async () => {
+    const results: unknown[] = [];
+    const dataSource = await dataSourceOf([
+      migration('Ids', async (queryRunner) => {
+        await queryRunner.query(
+          'CREATE TABLE shelf (id uuid PRIMARY KEY DEFAULT uuid_generate_v4(), label text)',
+        );
+        results.push(
+          await queryRunner.query('INSERT INTO shelf VALUES (uuid_generate_v4(), $1) RETURNING label', [
+            'top',
+          ]),
+          await queryRunner.query('CREATE INDEX shelf_label ON shelf (label)'),
+          await queryRunner.query('CREATE EXTENSION IF NOT EXISTS "uuid-ossp"', undefined, true),
+        );
+      }),
+    ]);
+    await dataSource.runMigrations();
+    expect(results).toMatchObject([[{ label: 'top' }], [], { records: [] }]);
+  });
+
+  it('is refused before it is sent where nothing does the same, with the place and what stays', async () => {
+    const dataSource = await dataSourceOf([
+      migration('Types', async (queryRunner) => {
+        await queryRunner.query('CREATE TABLE shelf (id integer PRIMARY KEY, label text)');
+        await queryRunner.query('INSERT INTO shelf VALUES (1)');
+        await queryRunner.query('ALTER TABLE shelf ALTER COLUMN label TYPE integer USING length(label)');
+      }),
+    ]);
+    const error = (await dataSource.runMigrations().catch((caught: unknown) => caught)) as Error;
+    expect(error).toMatchObject({ name: 'UnsupportedFeatureError' });
+    expect(error.message).toMatch(/ALTER TABLE shelf ALTER COLUMN label TYPE integer/);
+    expect(error.message).toMatch(/migration "Types\d+" \(.*migrations\.test\.ts:\d+:\d+\)/);
+    expect(error.message).toMatch(/2 statements of migration "Types\d+" had been committed/);
+    expect(await recorded(dataSource)).toStrictEqual([]);
+  });
+
+  it('is sent as it is written where that is asked for, and refused by Aurora DSQL', async () => {
+    const { dsql, ...orm } = cluster.orm;
+    const dataSource = await dataSourceOf([migration('Ported', ported)], {
+      ...orm,
+      dsql: { ...dsql, migrations: { translate: false } },
+    });
+    await expect(dataSource.runMigrations()).rejects.toMatchObject({ code: '42704' });
+  });
+
+  it('stays as it is written outside migrations', async () => {
+    const dataSource = await dataSourceOf([]);
+    await createShelf(dataSource.createQueryRunner());
+    const error: unknown = await dataSource
+      .query('CREATE INDEX shelf_label ON shelf (label)')
+      .catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(QueryFailedError);
+    expect(error).toMatchObject({ code: '0A000' });
+    expect((error as Error).message).toContain('CREATE INDEX ASYNC shelf_label ON shelf (label);');
+  });
+});
+
+describe('an enum type', () => {
+  const labels = async (dataSource: DataSource, column = 'state') => {
+    const rows = await dataSource.query<{ definition: string }[]>(
+      `SELECT pg_get_constraintdef(o.oid) AS definition FROM pg_constraint o
+       JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = o.conkey[1]
+       WHERE o.conrelid = 'box'::regclass AND o.contype = 'c' AND o.convalidated AND a.attname = $1`,
+      [column],
+    );
+    return rows.map(({ definition }) => [...definition.matchAll(/'([^']*)'/g)].map(([, label]) => label));
+  };
+
+  const create = (type: string) =>
+    sql(
+      `CREATE TYPE ${type} AS ENUM ('new', 'open')`,
+      `CREATE TABLE box (id integer PRIMARY KEY, state ${type} NOT NULL DEFAULT 'new')`,
+      "INSERT INTO box VALUES (1, 'new'), (2, 'open')",
+    );
+
+  /** What the generator writes where the values of an enum have changed. */
+  const replaced = (type: string, values: string, value: string) =>
+    sql(
+      `ALTER TYPE "public"."${type}" RENAME TO "${type}_old"`,
+      `CREATE TYPE "public"."${type}" AS ENUM(${values})`,
+      'ALTER TABLE "box" ALTER COLUMN "state" DROP DEFAULT',
+      `ALTER TABLE "box" ALTER COLUMN "state" TYPE "public"."${type}" USING "state"::"text"::"public"."${type}"`,
+      `ALTER TABLE "box" ALTER COLUMN "state" SET DEFAULT '${value}'`,
+      `DROP TYPE "public"."${type}_old"`,
+    );
+
+  it.each(['box_state_enum', 'phase'])('is followed through a history: %s', async (type) => {
+    // Each migration is run by a data source of its own, as by processes that know nothing of each other.
+    const steps: [string, Step, (string | undefined)[]][] = [
+      ['Create', create(`"public"."${type}"`), ['new', 'open']],
+      ['Add', sql(`ALTER TYPE "${type}" ADD VALUE 'shut'`), ['new', 'open', 'shut']],
+      ['Again', sql(`ALTER TYPE "${type}" ADD VALUE IF NOT EXISTS 'shut'`), ['new', 'open', 'shut']],
+      ['Before', sql(`ALTER TYPE ${type} ADD VALUE 'old' BEFORE 'new'`), ['old', 'new', 'open', 'shut']],
+      ['Value', sql(`ALTER TYPE ${type} RENAME VALUE 'new' TO 'fresh'`), ['old', 'fresh', 'open', 'shut']],
+      ['Fewer', replaced(type, "'fresh', 'open'", 'fresh'), ['fresh', 'open']],
+      ['More', replaced(type, "'fresh', 'open', 'lost'", 'open'), ['fresh', 'open', 'lost']],
+      ['Name', sql(`ALTER TYPE ${type} RENAME TO kind`), ['fresh', 'open', 'lost']],
+      ['Other', sql("ALTER TYPE kind ADD VALUE 'last'"), ['fresh', 'open', 'lost', 'last']],
+      [
+        'Cast',
+        sql("UPDATE box SET state = 'last'::kind WHERE state::kind = 'open'"),
+        ['fresh', 'open', 'lost', 'last'],
+      ],
+    ];
+    const migrations: MigrationClass[] = [];
+    for (const [name, step, expected] of steps) {
+      migrations.push(migration(name, step));
+      await open?.destroy();
+      const dataSource = await dataSourceOf(migrations);
+      await dataSource.runMigrations();
+      expect([name, await labels(dataSource)]).toStrictEqual([name, [expected]]);
+    }
+    expect(await open?.query('SELECT id, state FROM box ORDER BY id')).toStrictEqual([
+      { id: 1, state: 'fresh' },
+      { id: 2, state: 'last' },
+    ]);
+    await open?.query('INSERT INTO box (id) VALUES (3)');
+    await expect(open?.query("INSERT INTO box VALUES (4, 'shut')")).rejects.toMatchObject({ code: '23514' });
+  });
+
+  it('becomes a text, and a text becomes one', async () => {
+    const dataSource = await dataSourceOf([
+      migration('Create', create('phase')),
+      migration(
+        'Text',
+        sql('ALTER TABLE box ALTER COLUMN state DROP DEFAULT, ALTER state TYPE text USING state::text'),
+      ),
+    ]);
+    await dataSource.runMigrations();
+    expect(await labels(dataSource)).toStrictEqual([]);
+    await dataSource.destroy();
+    const later = await dataSourceOf([
+      migration(
+        'Enum',
+        sql(
+          "CREATE TYPE stage AS ENUM ('new', 'open')",
+          'ALTER TABLE box ALTER COLUMN state TYPE stage USING (state::stage)',
+        ),
+      ),
+    ]);
+    await later.runMigrations();
+    expect(await labels(later)).toStrictEqual([['new', 'open']]);
+  });
+
+  it('whose labels cannot be known is refused', async () => {
+    const dataSource = await dataSourceOf([migration('Unknown', sql("ALTER TYPE phase ADD VALUE 'next'"))]);
+    await expect(dataSource.runMigrations()).rejects.toThrow(
+      /its labels are not known\. Write the CREATE TYPE/,
+    );
+  });
+
+  it('that is a new one in each migration is dropped', async () => {
+    const dataSource = await dataSourceOf([
+      migration('Create', create('phase'), sql('DROP TABLE box', 'DROP TYPE phase')),
+    ]);
+    await dataSource.runMigrations();
+    await dataSource.undoLastMigration();
+    expect(await tables(dataSource)).toStrictEqual([]);
+  });
 });

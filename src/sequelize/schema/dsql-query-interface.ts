@@ -7,7 +7,7 @@ import {
   type ModelStatic,
   type Sequelize,
 } from 'sequelize';
-import { truncationOrder, type CatalogTable, type ResolvedMapping } from '../../schema';
+import { enumCheckOf, truncationOrder, type CatalogTable, type ResolvedMapping } from '../../schema';
 import type { TableName } from '../../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
@@ -16,7 +16,7 @@ import { enumValues, isWholeNumber, modelOf, type ColumnAttribute } from './colu
 import { describeTable, type DescribedColumn } from './describe-table';
 import type { DsqlQueryGenerator } from '../dsql-query-generator';
 import { nameOf, type NewTable, type TableIdentifier } from './dsql-schema-generator';
-import { arrayText, enumCheckName, enumCheckOf, withNewValues } from './enum-checks';
+import { arrayText, enumCheckName, withNewValues } from './enum-checks';
 import { RecreatedColumn } from './recreated-column';
 import { SchemaChanges } from './schema-changes';
 

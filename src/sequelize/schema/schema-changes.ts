@@ -7,6 +7,7 @@ import {
 } from 'sequelize';
 import { UnsupportedFeatureError } from '../../occ';
 import {
+  EnumTypes,
   isOneOf,
   mayChangeSchema,
   onlyStatement,
@@ -67,6 +68,8 @@ const PASSED_ON = [
 export class SchemaChanges {
   readonly #sequelize: Sequelize;
   readonly #mapping: ResolvedMapping;
+  /** Of the migrations that this instance runs. */
+  readonly #enums = new EnumTypes();
 
   constructor(sequelize: Sequelize, mapping: ResolvedMapping) {
     this.#sequelize = sequelize;
@@ -90,14 +93,14 @@ export class SchemaChanges {
   async run(text: string, options: ChangeOptions, transaction?: unknown): Promise<unknown> {
     const author = options[WRITTEN_BY_SEQUELIZE] === true ? 'ORM' : 'user';
     const { [ADDED_COLUMN]: added } = options;
-    const planned = await planChange(text, author, this.#mapping, async (tables) => {
-      const known = await this.readTables(tables, { ...options, logging: false });
+    const readTables = async (where: string) => {
+      const known = await this.readTablesWhere(where, { ...options, logging: false });
       return added === undefined ? known : known.map((table) => added.before(table));
-    });
-    const statements = added === undefined || planned === 'as it is' ? planned : added.finishable(planned);
-    if (statements === 'as it is') {
-      return this.#send(text, options);
-    }
+    };
+    const planning = { author, mapping: this.#mapping, enums: this.#enums, readTables } as const;
+    const planned = await planChange(text, planning);
+    if (planned === 'as it is') return this.#send(text, options);
+    const statements = added === undefined ? planned.statements : added.finishable(planned.statements);
     if (transaction instanceof DsqlTransaction) {
       return this.#runInTransaction(statements, options, transaction);
     }

@@ -74,6 +74,13 @@ export function declaredLength(type: TypeName | undefined, name: 'bpchar' | 'var
   return length?.ival?.ival ?? Number(length?.fval?.fval ?? 0);
 }
 
+/** Whether a type is one of PostgreSQL's own, or an array of one; not one that somebody has made. */
+export function isBuiltinType(type: TypeName): boolean {
+  const name = builtinTypeName(type);
+  if (name === undefined) return false;
+  return COLUMN_TYPES.has(name) || SERIAL_TYPES.has(name) || refusedColumnType(type) !== undefined;
+}
+
 /** The serial type that a column is declared with; to DSQL these names are unknown. */
 export function serialType(type: TypeName | undefined): string | undefined {
   const names = strings(type?.names);

@@ -1,7 +1,7 @@
 export { tableNameOf } from './catalog-facts';
 export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalog-facts';
 export { sortsByBytes } from './columns/collations';
-export { defaultName } from './columns/default-names';
+export { defaultName, enumCheckName, isEnumCheckOf } from './columns/default-names';
 export type { Simplifications } from './context';
 export { translate } from './translate';
 export type { TranslateOptions } from './translate';

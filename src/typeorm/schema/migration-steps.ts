@@ -1,5 +1,17 @@
-import { SchemaRunner, type SchemaSession } from '../../schema';
+import { isUnsupportedFeatureError } from '../../occ';
+import {
+  callPlace,
+  isTransaction,
+  planChange,
+  readTablesWhere,
+  SchemaRunner,
+  type EnumTypes,
+  type PlannedChange,
+  type ResolvedMapping,
+  type SchemaSession,
+} from '../../schema';
 import { loadParser, parseQuery, type DsqlStatement } from '../../sql';
+import { appendToMessage } from '../refusal-explanation';
 import { isUntilDone } from './schema-query';
 
 type Answer = Awaited<ReturnType<SchemaSession['query']>>;
@@ -11,7 +23,18 @@ export interface MigrationSession {
   readonly send: (sql: string) => Promise<unknown>;
   /** Commits what the transaction holds, does something outside it, and begins it anew. */
   readonly outsideTransaction: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Reads the catalogue beside the transaction that is open, if one is. */
+  readonly read: (sql: string) => Promise<readonly unknown[]>;
   readonly warn: (message: string) => void;
+  /** Tells what is sent in the place of a statement. */
+  readonly log: (message: string) => void;
+}
+
+/** How the statements of a migration are translated. */
+export interface MigrationTranslation {
+  readonly mapping: ResolvedMapping;
+  /** Those of all migrations of one run. */
+  readonly enums: EnumTypes;
 }
 
 /**
@@ -24,6 +47,8 @@ export interface MigrationSession {
  *
  * Jobs are started one after the other, and waited for before a statement about the same table, before a transaction,
  * and before the migration is recorded.
+ *
+ * A statement that is written for PostgreSQL, and that Aurora DSQL would refuse, is replaced by those that do the same.
  */
 export class MigrationSteps {
   /** Statements that stay whatever comes. */
@@ -35,11 +60,13 @@ export class MigrationSteps {
   readonly #session: MigrationSession;
   readonly #isInTransaction: boolean;
   readonly #jobs: SchemaRunner;
+  readonly #translation: MigrationTranslation;
   /** The statement that is being carried out; what else is sent meanwhile is ours. */
   #current: { readonly sql: string; readonly send: () => Promise<Answer> } | undefined;
 
-  constructor(name: string, session: MigrationSession) {
+  constructor(name: string, session: MigrationSession, translation: MigrationTranslation) {
     this.#name = name;
+    this.#translation = translation;
     this.#session = session;
     this.#isInTransaction = session.isInTransaction;
     this.#jobs = new SchemaRunner({
@@ -51,11 +78,59 @@ export class MigrationSteps {
   /**
    * Carries out a statement of the migration.
    *
-   * @param send - sends it, in the transaction or alone
-   * @returns what `send` returned
+   * @param send - sends it, or another text in its place, in the transaction or alone
+   * @returns what `send` returned; nothing where other statements took its place
+   * @throws UnsupportedFeatureError before it is sent, when Aurora DSQL has nothing that does the same
    */
-  async run(sql: string, send: () => Promise<unknown>): Promise<unknown> {
+  async run(sql: string, hasParameters: boolean, send: (sql: string) => Promise<unknown>): Promise<unknown> {
+    const place = callPlace();
     await loadParser();
+    const planned = await this.#plan(sql, place);
+    if (planned === 'as it is') return this.#runAsItIs(sql, () => send(sql));
+    const [first, ...others] = planned.statements;
+    const isOneWrite = first !== undefined && others.length === 0 && !isTransaction(first);
+    // Parameters belong to one statement.
+    if (hasParameters && !isOneWrite) return this.#runAsItIs(sql, () => send(sql));
+    this.#tellOfTranslation(sql, planned);
+    if (isOneWrite) return this.#runAsItIs(first.sql, () => send(first.sql));
+    for (const statement of planned.statements) await this.#runTranslated(statement);
+    return undefined;
+  }
+
+  async #plan(sql: string, place: string | undefined): Promise<'as it is' | PlannedChange> {
+    const { mapping, enums } = this.#translation;
+    if (!mapping.migrations.translate) return 'as it is';
+    const readTables = (where: string) => readTablesWhere(where, (query) => this.#read(query));
+    try {
+      return await planChange(sql, { author: 'migration', mapping, enums, readTables });
+    } catch (error) {
+      if (isUnsupportedFeatureError(error)) {
+        const at = place === undefined ? '' : ` (${place})`;
+        const rest = this.#committed === 0 ? ' Nothing of it stays.' : '';
+        appendToMessage(error, `It is a statement of migration "${this.#name}"${at}.${rest}`);
+      }
+      throw error;
+    }
+  }
+
+  /** In a transaction that holds nothing yet the connection at hand can read outside of it. */
+  #read(sql: string): Promise<unknown> {
+    const mayEnd = this.#isInTransaction && this.#session.isInTransaction && this.#pending === 0;
+    return mayEnd ? this.#session.outsideTransaction(() => this.#session.read(sql)) : this.#session.read(sql);
+  }
+
+  async #runTranslated(statement: DsqlStatement): Promise<void> {
+    const { kind, sql } = statement;
+    if (isTransaction(statement)) {
+      await this.#alone(() => this.#through(statement, () => this.#session.send(sql)));
+      return;
+    }
+    // In the transaction of the migration.
+    if (kind === 'transaction' && this.#session.isInTransaction && this.#isInTransaction) return;
+    await this.#runAsItIs(sql, () => this.#session.send(sql));
+  }
+
+  async #runAsItIs(sql: string, send: () => Promise<unknown>): Promise<unknown> {
     const { statements } = parseQuery(sql);
     if (statements.some(({ kind }) => kind === 'begin')) await this.settle();
     const isDdl = statements.some(({ kind }) => kind === 'ddl');
@@ -64,8 +139,12 @@ export class MigrationSteps {
     const kind = statements.every(({ async }) => async) ? 'job' : isDdl ? 'ddl' : 'dml';
     const repeated = isUntilDone(sql);
     const step = () => (repeated ? this.#untilDone(sql) : this.#through({ sql, kind }, send));
-    const isAlone = isDdl || repeated;
-    if (!isAlone || !this.#isInTransaction || !this.#session.isInTransaction) return step();
+    return isDdl || repeated ? this.#alone(step) : step();
+  }
+
+  /** Does something that is a transaction of its own. */
+  async #alone<T>(step: () => Promise<T>): Promise<T> {
+    if (!this.#isInTransaction || !this.#session.isInTransaction) return step();
     this.#tellOfSplit();
     return this.#session.outsideTransaction(async () => {
       this.#committed += this.#pending;
@@ -94,12 +173,13 @@ export class MigrationSteps {
   }
 
   async #through(
-    { sql, kind }: Pick<DsqlStatement, 'sql' | 'kind'>,
+    statement: Pick<DsqlStatement, 'sql' | 'kind' | 'repeat'>,
     send: () => Promise<unknown>,
   ): Promise<unknown> {
+    const { sql } = statement;
     let result: unknown;
     this.#current = { sql, send: async () => answerOf((result = await send())) };
-    await this.#jobs.run([{ sql, kind, notes: [], start: 0, end: sql.length }]);
+    await this.#jobs.run([{ notes: [], start: 0, end: sql.length, ...statement }]);
     this.#current = undefined;
     if (this.#session.isInTransaction) this.#pending++;
     else this.#committed++;
@@ -116,6 +196,13 @@ export class MigrationSteps {
         rows = answer.rowCount;
       });
     } while (rows > 0);
+  }
+
+  #tellOfTranslation(sql: string, { statements, notes }: PlannedChange): void {
+    const sent =
+      statements.length === 0 ? 'nothing' : statements.map((statement) => statement.sql).join('; ');
+    const remarks = notes.length === 0 ? '' : ` (${[...new Set(notes)].join(' ')})`;
+    this.#session.log(`Migration "${this.#name}" instead of ${sql.trim()}: ${sent}${remarks}`);
   }
 
   #tellOfSplit(): void {

@@ -46,3 +46,26 @@ function clip(name: string, bytes: number): string {
 export function notNullCheckName(table: string, column: string): string {
   return defaultName(table, [column], 'not_null');
 }
+
+/**
+ * The name of the CHECK that stands for an enum type on a column. By it the columns of a type are found again: there is
+ * nothing else in the database that remembers the type.
+ *
+ * What TypeORM calls `<table>_<column>_enum` has the name that PostgreSQL gives a CHECK, and what Sequelize calls
+ * `enum_<table>_<column>` its own, as both ORMs name them on DSQL; a type of another name is named in that of the CHECK.
+ */
+export function enumCheckName(type: string, table: string, column: string): string {
+  if (type === clip(`${table}_${column}_enum`, MAX_NAME_BYTES)) return defaultName(table, [column], 'check');
+  if (type === clip(`enum_${table}_${column}`, MAX_NAME_BYTES)) return type;
+  return defaultName(type, [column], 'enum');
+}
+
+/** Whether the CHECK of a column is one that stands for an enum type, also after its table was renamed. */
+export function isEnumCheckOf(type: string, table: string, column: string, check: string): boolean {
+  const withoutNumber = (name: string) =>
+    check.startsWith(name) && /^\d*$/.test(check.slice(name.length)) ? name : '';
+  const name = enumCheckName(type, table, column);
+  if (withoutNumber(name) !== '') return true;
+  const renamed = /^enum_(.+)$/.exec(type) ?? /^(.+)_enum$/.exec(type);
+  return renamed !== null && (check === type || withoutNumber(`${renamed[1] ?? ''}_check`) !== '');
+}

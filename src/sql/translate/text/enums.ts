@@ -3,9 +3,10 @@ import { parseQuery } from '../../syntax/parse';
 import { asNode, strings, walk } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import type { Statement } from '../../syntax/statement';
-import { literal } from '../../text/quoting';
-import { isSameName } from '../catalog-facts';
+import { literal, quoted } from '../../text/quoting';
+import { isSameName, tableNameOf } from '../catalog-facts';
 import type { EnumFacts } from '../catalog-facts';
+import { defaultName, enumCheckName } from '../columns/default-names';
 import { afterType } from '../columns/type-names';
 import type { Edit } from './edits';
 import type { ParsedText } from './parsed-text';
@@ -103,15 +104,28 @@ function typesIn({ node, tree }: Statement): UsedType[] {
 function replacement(
   source: StatementText,
   type: TypeName,
-  { labels }: EnumFacts,
+  known: EnumFacts,
   column: ColumnDef | undefined,
 ): Edit {
   const from = source.indexAt(source.at(type.location));
-  const values = labels.map(literal).join(', ');
-  const check = column && !type.arrayBounds ? ` CHECK (${source.cut(from - 1, from)} IN (${values}))` : '';
+  const isCheckable = column !== undefined && !type.arrayBounds;
+  const check = isCheckable ? ` ${checkOf(source.statement, column, source.cut(from - 1, from), known)}` : '';
   return {
     start: source.at(type.location),
     end: source.endBefore(afterType(source, from, type)),
     text: `text${check}`,
   };
+}
+
+function checkOf(
+  { tree }: Statement,
+  { colname = '' }: ColumnDef,
+  written: string,
+  { name: type, labels }: EnumFacts,
+): string {
+  const { name: table } = tableNameOf((tree as NodeBody<'CreateStmt'>).relation);
+  const name = enumCheckName(type, table, colname);
+  // The name that it gets anyway.
+  const named = name === defaultName(table, [colname], 'check') ? '' : `CONSTRAINT ${quoted(name)} `;
+  return `${named}CHECK (${written} IN (${labels.map(literal).join(', ')}))`;
 }

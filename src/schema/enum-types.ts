@@ -1,0 +1,361 @@
+import type { AlterEnumStmt, AlterTableCmd, Node } from 'libpg-query';
+import {
+  asNode,
+  createdEnum,
+  enumCheckName,
+  formattedType,
+  isBuiltinType,
+  isEnumCheckOf,
+  literal,
+  MAX_ROWS,
+  quoted,
+  quotedTable,
+  strings,
+  walk,
+  type DsqlStatement,
+  type EnumFacts,
+  type NodeBody,
+  type Statement,
+  type TableName,
+} from '../sql';
+import { isOneOf, primaryKeyOf, type CatalogColumn, type CatalogTable } from './catalog-table';
+import { enumCheckOf } from './enum-checks';
+import { unsupportedChanges } from './unsupported-change';
+
+/** Reads tables by a condition on `c` (`pg_class`) and `n` (`pg_namespace`). */
+export type ReadTables = (where: string) => Promise<readonly CatalogTable[]>;
+
+/** What is done in the place of a statement about a type. */
+export interface TypeChange {
+  readonly statements: readonly DsqlStatement[];
+  readonly notes: readonly string[];
+}
+
+/** A column that has taken the place of one of an enum type. */
+interface EnumColumn {
+  readonly table: CatalogTable;
+  readonly column: CatalogColumn;
+  readonly check: { readonly name: string; readonly values: readonly string[] };
+}
+
+const NOTHING: TypeChange = { statements: [], notes: [] };
+
+/**
+ * The enum types of a history of migrations. Aurora DSQL has none: their columns are text with a CHECK.
+ *
+ * What the statements of this process say of a type is remembered. Of a type that an earlier process has made, the labels
+ * are those of the CHECK of a column; the name of the CHECK tells which type it stands for. So nothing is known of a type
+ * that was made earlier and that no column has.
+ */
+export class EnumTypes {
+  #known: readonly EnumFacts[] = [];
+
+  /** The enum types that statements name, as far as they are known. */
+  async namedIn(statements: readonly Statement[], read: ReadTables): Promise<readonly EnumFacts[]> {
+    const named = new Map<string, TableName>();
+    for (const { node, tree } of statements) {
+      walk(node, tree as object, ({ name, body }) => {
+        const type = body as NodeBody<'TypeName'>;
+        if (name === 'TypeName' && type.names !== undefined && !isBuiltinType(type)) {
+          const path = strings(type.names);
+          named.set(JSON.stringify(path), typeOf(path));
+        }
+        return true;
+      });
+    }
+    const found: EnumFacts[] = [];
+    for (const type of named.values()) {
+      const facts = await this.#factsOf(type, read);
+      if (facts !== undefined) found.push(facts);
+    }
+    return found;
+  }
+
+  /**
+   * What is done in the place of a statement that makes, changes or drops a type.
+   *
+   * @returns nothing for every other statement
+   * @throws UnsupportedFeatureError for a type whose labels cannot be known
+   */
+  async plan(statement: Statement, read: ReadTables): Promise<TypeChange | undefined> {
+    const created = createdEnum(statement);
+    if (created !== undefined) {
+      this.#remember(created);
+      return { ...NOTHING, notes: [`Columns of ${created.name} are text with a CHECK.`] };
+    }
+    switch (statement.node) {
+      case 'AlterEnumStmt': {
+        const change = statement.tree as AlterEnumStmt;
+        return change.oldVal === undefined ? this.#addLabel(change, read) : this.#renameLabel(change, read);
+      }
+      case 'RenameStmt': {
+        const { renameType, object, newname = '' } = statement.tree as NodeBody<'RenameStmt'>;
+        if (renameType !== 'OBJECT_TYPE') return undefined;
+        return this.#rename(typeOf(strings(asNode(object, 'List')?.items)), newname, read);
+      }
+      case 'DropStmt':
+        return this.#drop(statement.tree as NodeBody<'DropStmt'>, read);
+      default:
+        return undefined;
+    }
+  }
+
+  /**
+   * What makes a text a column of an enum type, gives it another one, or makes it a plain text.
+   *
+   * @param action - an ALTER COLUMN … TYPE
+   * @returns nothing where it is about something else, or rewrites values
+   */
+  async planColumn(
+    name: TableName,
+    { name: columnName = '', def }: AlterTableCmd,
+    read: ReadTables,
+  ): Promise<TypeChange | undefined> {
+    const { typeName, raw_default: using } = asNode(def, 'ColumnDef') ?? {};
+    const [table] = await read(isOneOf([name]));
+    const column = table?.columns.find((each) => each.name === columnName);
+    if (table === undefined || column === undefined || typeName === undefined) return undefined;
+    const isText = column.type === 'text' || column.baseType === 'character varying';
+    if (!isText || typeName.arrayBounds !== undefined || !isCastOf(columnName, using)) return undefined;
+    const check = enumCheckOf(table, columnName);
+    if (isBuiltinType(typeName)) {
+      const stays = /^(?:text|character varying)$/.test(formattedType(typeName) ?? '');
+      // A text needs no USING to become a text, so it was an enum.
+      const wasEnum = using !== undefined || /^enum_|_enum\d*$/.test(check?.name ?? '');
+      if (!stays || check === undefined || !wasEnum) return undefined;
+      return { ...NOTHING, statements: [ddl(alterTable(table, `DROP CONSTRAINT ${quoted(check.name)}`))] };
+    }
+    const type = await this.#factsOf(typeOf(strings(typeName.names)), read);
+    if (type === undefined) return undefined;
+    if (check !== undefined && isEnumCheckOf(type.name, table.name, columnName, check.name)) {
+      if (isSameList(check.values, type.labels)) return NOTHING;
+    }
+    return { ...NOTHING, statements: relabelled(type.name, { table, column, check }, type.labels) };
+  }
+
+  #remember(type: EnumFacts): void {
+    this.#known = [...this.#known.filter((known) => !isSameType(known, type)), type];
+  }
+
+  #forget(type: TableName): void {
+    this.#known = this.#known.filter((known) => !isSameType(known, type));
+  }
+
+  async #factsOf(type: TableName, read: ReadTables): Promise<EnumFacts | undefined> {
+    const known = this.#known.find((each) => isSameType(each, type));
+    if (known !== undefined) return known;
+    const [first] = await columnsOf(type, read);
+    return first && { ...type, labels: first.check.values };
+  }
+
+  async #expect(type: TableName, read: ReadTables): Promise<EnumFacts> {
+    const facts = await this.#factsOf(type, read);
+    if (facts !== undefined) return facts;
+    throw unsupportedChanges([
+      {
+        what: `a change of the type ${type.name}`,
+        why: 'Enum types are text with a CHECK here, and no column has a CHECK of this one, so its labels are not known.',
+        instead: 'Write the CREATE TYPE with all its labels into this migration, before this statement.',
+      },
+    ]);
+  }
+
+  async #addLabel(
+    { typeName, newVal: label = '', newValNeighbor: neighbour, newValIsAfter: isAfter }: AlterEnumStmt,
+    read: ReadTables,
+  ): Promise<TypeChange> {
+    const type = await this.#expect(typeOf(strings(typeName)), read);
+    const add = (labels: readonly string[]) => {
+      if (labels.includes(label)) return labels;
+      const at = neighbour === undefined ? -1 : labels.indexOf(neighbour);
+      return at < 0 ? [...labels, label] : labels.toSpliced(isAfter === true ? at + 1 : at, 0, label);
+    };
+    this.#remember({ ...type, labels: add(type.labels) });
+    const columns = await columnsOf(type, read);
+    return {
+      ...NOTHING,
+      statements: columns
+        .filter(({ check }) => !check.values.includes(label))
+        .flatMap((each) => relabelled(type.name, each, add(each.check.values))),
+    };
+  }
+
+  async #renameLabel(
+    { typeName, oldVal: from = '', newVal: to = '' }: AlterEnumStmt,
+    read: ReadTables,
+  ): Promise<TypeChange> {
+    const type = await this.#expect(typeOf(strings(typeName)), read);
+    const rename = (labels: readonly string[]) => labels.map((label) => (label === from ? to : label));
+    this.#remember({ ...type, labels: rename(type.labels) });
+    const columns = await columnsOf(type, read);
+    return {
+      ...NOTHING,
+      statements: columns
+        .filter(({ check }) => check.values.includes(from))
+        .flatMap((each) => relabelledRows(type.name, each, from, to)),
+    };
+  }
+
+  /** The CHECKs are renamed, too: by their names the columns of the type are found. */
+  async #rename(type: TableName, newName: string, read: ReadTables): Promise<TypeChange> {
+    const renamed = { ...type, name: newName };
+    const isDone = (await this.#factsOf(type, read)) === undefined && (await this.#factsOf(renamed, read));
+    if (isDone) return { ...NOTHING, notes: [`${type.name} was renamed already.`] };
+    const { labels } = await this.#expect(type, read);
+    const columns = await columnsOf(type, read);
+    this.#forget(type);
+    this.#remember({ ...renamed, labels });
+    const statements = columns.flatMap(({ table, column, check }) => {
+      const name = freeName(table, enumCheckName(newName, table.name, column.name));
+      if (isEnumCheckOf(newName, table.name, column.name, check.name)) return [];
+      return [ddl(alterTable(table, `RENAME CONSTRAINT ${quoted(check.name)} TO ${quoted(name)}`))];
+    });
+    return { ...NOTHING, statements };
+  }
+
+  async #drop(
+    { removeType, objects = [], behavior }: NodeBody<'DropStmt'>,
+    read: ReadTables,
+  ): Promise<TypeChange | undefined> {
+    if (removeType !== 'OBJECT_TYPE') return undefined;
+    for (const object of objects) {
+      const type = typeOf(strings(asNode(object, 'TypeName')?.names));
+      const [used] = behavior === 'DROP_CASCADE' ? await columnsOf(type, read) : [];
+      if (used !== undefined) {
+        throw unsupportedChanges([
+          {
+            what: `DROP TYPE ${type.name} CASCADE`,
+            why: `On PostgreSQL it drops the column ${used.column.name} of ${used.table.name}, which is text with a CHECK here.`,
+            instead: 'Drop the columns of the type by ALTER TABLE … DROP COLUMN before.',
+          },
+        ]);
+      }
+      this.#forget(type);
+    }
+    return { ...NOTHING, notes: ['The labels of an enum are in the CHECKs of its columns.'] };
+  }
+}
+
+/** The columns of a type: in its schema, or anywhere if there is none. */
+async function columnsOf(type: TableName, read: ReadTables): Promise<readonly EnumColumn[]> {
+  const plain = type.name.replace(/^enum_|_enum$/g, '');
+  // Of a name that was cut off only the beginning is the same.
+  const beginnings = [type.name, plain].map(
+    (name) => `starts_with(o.conname::text, ${literal(name.slice(0, 24))})`,
+  );
+  const tables = await read(
+    `EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.oid AND o.contype = 'c' AND (${beginnings.join(' OR ')}))`,
+  );
+  const columns = tables.flatMap((table) =>
+    table.columns.flatMap((column): EnumColumn[] => {
+      const check = enumCheckOf(table, column.name);
+      if (check === undefined || !isEnumCheckOf(type.name, table.name, column.name, check.name)) return [];
+      return [{ table, column, check }];
+    }),
+  );
+  const own = columns.filter(({ table }) => table.schema === (type.schema ?? 'public'));
+  return own.length > 0 ? own : columns;
+}
+
+/**
+ * Gives a column the CHECK of a type. The new one is validated before the old one goes, so that no value is let through;
+ * where it allows all that the old one does it takes its place at once.
+ */
+function relabelled(
+  type: string,
+  { table, column, check }: Omit<EnumColumn, 'check'> & { readonly check: EnumColumn['check'] | undefined },
+  labels: readonly string[],
+): readonly DsqlStatement[] {
+  const name = enumCheckName(type, table.name, column.name);
+  const definition = `CHECK (${quoted(column.name)} IN (${labels.map(literal).join(', ')})) NOT VALID`;
+  const validate = (added: string): DsqlStatement => ({
+    ...ddl(`ALTER TABLE ASYNC ${quotedTable(table)} VALIDATE CONSTRAINT ${quoted(added)}`),
+    kind: 'validate',
+  });
+  if (check === undefined) {
+    const added = freeName(table, name);
+    return [ddl(alterTable(table, `ADD CONSTRAINT ${quoted(added)} ${definition}`)), validate(added)];
+  }
+  const drop = `DROP CONSTRAINT ${quoted(check.name)}`;
+  if (check.values.every((value) => labels.includes(value))) {
+    const isNamed = isEnumCheckOf(type, table.name, column.name, check.name);
+    const added = isNamed ? check.name : freeName(table, name);
+    return [
+      ddl(alterTable(table, `${drop}, ADD CONSTRAINT ${quoted(added)} ${definition}`)),
+      validate(added),
+    ];
+  }
+  const added = freeName(table, name);
+  return [
+    ddl(alterTable(table, `ADD CONSTRAINT ${quoted(added)} ${definition}`)),
+    validate(added),
+    ddl(alterTable(table, drop)),
+  ];
+}
+
+/** Renames a label, and with it the values of the rows; meanwhile both names are allowed. */
+function relabelledRows(type: string, each: EnumColumn, from: string, to: string): readonly DsqlStatement[] {
+  const { table, column, check } = each;
+  const written = quotedTable(table);
+  const name = quoted(column.name);
+  const key = primaryKeyOf(table).map(quoted).join(', ');
+  const isOld = `${name} = ${literal(from)}`;
+  const rows =
+    key === '' ? isOld : `(${key}) IN (SELECT ${key} FROM ${written} WHERE ${isOld} LIMIT ${MAX_ROWS})`;
+  const isDefault = column.default?.replace(/::(?:text|character varying)$/, '') === literal(from);
+  const both = [...check.values, to];
+  const [replace] = relabelled(type, each, both);
+  const last = relabelled(
+    type,
+    { table, column, check: { name: check.name, values: both } },
+    check.values.map((label) => (label === from ? to : label)),
+  );
+  return [
+    ...(replace === undefined ? [] : [replace]),
+    ...(isDefault ? [ddl(alterTable(table, `ALTER COLUMN ${name} SET DEFAULT ${literal(to)}`))] : []),
+    {
+      ...ddl(`UPDATE ${written} SET ${name} = ${literal(to)} WHERE ${rows}`),
+      kind: 'dml',
+      repeat: { maxRows: MAX_ROWS, table, key: primaryKeyOf(table) },
+    },
+    ...last,
+  ];
+}
+
+function freeName({ constraints }: CatalogTable, name: string): string {
+  const isTaken = (wanted: string) => constraints.some((constraint) => constraint.name === wanted);
+  for (let number = 0; ; number++) {
+    const free = number === 0 ? name : `${name.slice(0, 60)}${number}`;
+    if (!isTaken(free)) return free;
+  }
+}
+
+function alterTable(table: CatalogTable, action: string): string {
+  return `ALTER TABLE ${quotedTable(table)} ${action}`;
+}
+
+function ddl(sql: string): DsqlStatement {
+  return { sql, kind: 'ddl', notes: [], start: 0, end: sql.length };
+}
+
+/** A type by the names of its path. */
+function typeOf(path: readonly string[]): TableName {
+  const [name = '', schema] = [...path].reverse();
+  return { ...(schema !== undefined && { schema }), name };
+}
+
+function isSameType(one: TableName, other: TableName): boolean {
+  return one.name === other.name && (one.schema ?? 'public') === (other.schema ?? 'public');
+}
+
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Whether a USING is absent, or only the column itself, cast to the type. */
+function isCastOf(column: string, using: Node | undefined): boolean {
+  if (using === undefined) return true;
+  const cast = asNode(using, 'TypeCast');
+  if (cast !== undefined) return isCastOf(column, cast.arg);
+  return strings(asNode(using, 'ColumnRef')?.fields).at(-1) === column;
+}
