@@ -155,7 +155,7 @@ export function fixLiteral(text: RecordedText): Fix {
   const { literal, source, isWhole } = found;
   const { quote } = literal;
   if (!quote || !isWhole) return { problem: 'Its literal has parts that the program computes.' };
-  if (source.occurrences(text.sql) > 1) return { problem: 'Several literals have this text.' };
+  if (source.findAll(text.sql).length > 1) return { problem: 'Several literals have this text.' };
   if (statements.some(({ kind }) => kind === 'transaction')) {
     return { problem: 'It begins or ends a transaction.' };
   }

@@ -5,29 +5,26 @@ import { Client, type ClientConfig, type DatabaseError, type FieldDef, type Subm
 import { Description } from './description';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
 import type { ConnectionOptions } from './options/connection-options';
-import { resolveConnection, type ResolvedConnection } from './options/options';
+import { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
 import { fakedClockHint } from './refused-connection';
 import type { WireConnection } from './transactions/outbox';
 import { Session, type ReportedStatus } from './transactions/session';
 import { isServersOwn, transactionalQuery } from './transactions/transaction-query';
 
-/** The options of node-postgres that keep their meaning on Aurora DSQL. */
-export type DriverOptions = Pick<
-  ClientConfig,
-  'types' | 'keepAlive' | 'keepAliveInitialDelayMillis' | 'connectionTimeoutMillis' | 'query_timeout'
->;
-
-/** The options of a {@link DsqlClient}. */
-export type DsqlClientOptions = ConnectionOptions & DriverOptions;
-
-/** The names of {@link DriverOptions}. */
+/** The names of the options of node-postgres' client that keep their meaning on Aurora DSQL. */
 export const driverOptionNames = [
   'types',
   'keepAlive',
   'keepAliveInitialDelayMillis',
   'connectionTimeoutMillis',
   'query_timeout',
-] as const satisfies readonly (keyof DriverOptions)[];
+] as const satisfies readonly (keyof ClientConfig)[];
+
+/** The options of node-postgres' client that keep their meaning on Aurora DSQL. */
+export type DriverOptions = Pick<ClientConfig, (typeof driverOptionNames)[number]>;
+
+/** The options of a {@link DsqlClient}. */
+export type DsqlClientOptions = ConnectionOptions & DriverOptions;
 
 /** node-postgres reads these; its types do not know the first one yet. */
 export interface DialledConfig extends ClientConfig {

@@ -7,7 +7,6 @@ export {
   type DriverOptions,
   type DsqlClientOptions,
 } from './client';
-export { parseConnectionString } from './options/connection-string';
 export { connectionChannels, type ConnectionMessage } from './diagnostics';
 export {
   ConfigurationError,
@@ -18,12 +17,37 @@ export {
   TokenSigningError,
   type TokenSigningReason,
 } from './errors';
-export { checkDsqlOptions, withTrustRoots, type DsqlOptions } from './options/host-options';
 export { lifetimeSecs } from './lifetime';
 export { oneConnectionPerWaiter } from './one-connection-per-waiter';
 export { openClient } from './open-client';
-export type { ConnectionOptions } from './options/connection-options';
-export { resolveConnection, unknownOption, type ResolvedConnection } from './options/options';
+export {
+  connectionOptions,
+  dsqlOptions,
+  type ConnectionOptions,
+  type DsqlOptions,
+} from './options/connection-options';
+export {
+  callback,
+  flag,
+  isObject,
+  numberThat,
+  oneOf,
+  text,
+  valueThat,
+  wholeNumber,
+} from './options/option-kinds';
+export {
+  checkOptionNames,
+  resolveOptions,
+  type OptionDescriptor,
+  type OptionKind,
+  type OptionsOf,
+  type OptionTable,
+  type ResolvedOptionsOf,
+} from './options/option-table';
+export { refusedOption, tokenInstead, unknownOption, type RefusedOptions } from './options/refused-options';
+export { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
+export { withTrustRoots } from './options/trust-roots';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { elapsedMs, sleep, systemTimeMs } from './real-time';
 export { refusalIn, type Refusal } from './refused-connection';

@@ -1,4 +1,4 @@
-import type { ResolvedConnection } from './options/options';
+import type { ResolvedConnection } from './options/resolved-connection';
 
 /** Connections end at different times, so that a pool is not replaced all at once. */
 const LIFETIME_JITTER = 0.1;

@@ -1,5 +1,5 @@
 import { DsqlClient, type DriverOptions } from './client';
-import type { ResolvedConnection } from './options/options';
+import type { ResolvedConnection } from './options/resolved-connection';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs } from './refused-connection';
 import { isCommitOutcomeUnknownError } from './transactions/transaction-errors';

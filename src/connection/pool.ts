@@ -1,25 +1,13 @@
 import { Pool, type PoolClient, type PoolConfig, type QueryResult } from 'pg';
-import { DsqlClient, splitOptions, type DriverOptions } from './client';
+import { driverOptionNames, DsqlClient, splitOptions, type DriverOptions } from './client';
 import { lifetimeSecs } from './lifetime';
 import type { ConnectionOptions } from './options/connection-options';
-import { resolveConnection, type ResolvedConnection } from './options/options';
+import { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs, refusalIn } from './refused-connection';
 import { isSubmittable } from './transactions/transaction-query';
 
-/** The options of node-postgres' pool that keep their meaning on Aurora DSQL. */
-export type PoolOptions = Pick<
-  PoolConfig,
-  'max' | 'min' | 'idleTimeoutMillis' | 'allowExitOnIdle' | 'maxUses' | 'onConnect' | 'log'
->;
-
-/** The options of a {@link DsqlPool}. */
-export type DsqlPoolOptions = ConnectionOptions & DriverOptions & PoolOptions;
-
-type QueryCallback = (error: Error | undefined, result?: QueryResult) => void;
-
-/** The names of {@link PoolOptions} and {@link DriverOptions}. */
-export const poolOptionNames = [
+const ownOptionNames = [
   'max',
   'min',
   'idleTimeoutMillis',
@@ -27,12 +15,18 @@ export const poolOptionNames = [
   'maxUses',
   'onConnect',
   'log',
-  'types',
-  'keepAlive',
-  'keepAliveInitialDelayMillis',
-  'connectionTimeoutMillis',
-  'query_timeout',
-] as const satisfies readonly (keyof (PoolOptions & DriverOptions))[];
+] as const satisfies readonly (keyof PoolConfig)[];
+
+/** The options of node-postgres' pool that keep their meaning on Aurora DSQL. */
+export type PoolOptions = Pick<PoolConfig, (typeof ownOptionNames)[number]>;
+
+/** The names of {@link PoolOptions} and {@link DriverOptions}. */
+export const poolOptionNames = [...ownOptionNames, ...driverOptionNames] as const;
+
+/** The options of a {@link DsqlPool}. */
+export type DsqlPoolOptions = ConnectionOptions & DriverOptions & PoolOptions;
+
+type QueryCallback = (error: Error | undefined, result?: QueryResult) => void;
 
 type ConnectCallback = (
   error: Error | undefined,

@@ -14,6 +14,8 @@ export type {
   StatementMatch,
 } from './faults/faults';
 export { startLocalDsql } from './local-dsql';
-export type { LocalCredentials, LocalDsql, LocalDsqlEnvironment, LocalDsqlOptions } from './local-dsql';
+export type { LocalCredentials } from './identities';
+export type { LocalDsql, LocalDsqlEnvironment } from './local-dsql';
+export type { LocalDsqlOptions } from './options';
 export { PostgresUnavailableError } from './postgres';
 export type { RoundTrip, Trace, TracedConnection, TracedStatement, TraceRecording } from './trace';

@@ -1,4 +1,14 @@
-import { ConfigurationError, DsqlError, isCommitOutcomeUnknownError } from '../connection';
+import {
+  callback,
+  DsqlError,
+  isCommitOutcomeUnknownError,
+  isObject,
+  resolveOptions,
+  valueThat,
+  wholeNumber,
+  type OptionDescriptor,
+  type OptionsOf,
+} from '../connection';
 import { findInChain } from './conflict';
 import { UnsupportedFeatureError } from './errors';
 
@@ -13,7 +23,7 @@ export interface RowRange {
   readonly to: number;
 }
 
-/** What `onProgress` is told after each batch. */
+/** What `onProgress` is called with after each batch. */
 export interface BatchesProgress extends RowRange {
   /** Rows that were written so far. */
   readonly rowsDone: number;
@@ -21,28 +31,48 @@ export interface BatchesProgress extends RowRange {
   readonly rowsTotal: number;
 }
 
-/** How rows are written in several transactions. */
-export interface BatchesOptions {
+/** The options of {@link inBatches}; {@link BatchesOptions} has the types that follow from them. */
+export const batchesOptions = {
   /**
    * Rows in a batch, 1 to 3,000. Take fewer where each of them brings others with it, as cascades do.
    * @defaultValue 3000
    */
-  readonly batchSize?: number | undefined;
+  batchSize: {
+    kind: wholeNumber(1, MAX_TRANSACTION_ROWS),
+    meaning: 'rows in a batch',
+    defaultValue: MAX_TRANSACTION_ROWS,
+  },
   /**
    * How many batches are written at the same time, 1 or more.
    * @defaultValue 1
    */
-  readonly concurrency?: number | undefined;
-  /** Told after each batch that was committed. */
-  readonly onProgress?: ((progress: BatchesProgress) => void) | undefined;
+  concurrency: {
+    kind: wholeNumber(1, Infinity),
+    meaning: 'batches that are written at the same time',
+    defaultValue: 1,
+  },
+  /** Called after each batch that was committed. */
+  onProgress: {
+    kind: callback<(progress: BatchesProgress) => void>(),
+    meaning: 'called after each batch',
+  },
   /** No other batch is begun when it is aborted; those under way are not cut. */
-  readonly signal?: AbortSignal | undefined;
+  signal: {
+    kind: valueThat<AbortSignal>(isObject, 'an AbortSignal'),
+    meaning: 'begins no further batch when it is aborted',
+  },
   /**
    * The rows to write, out of all: `remaining` of the {@link BatchesError} that ended an earlier run.
    * @defaultValue all
    */
-  readonly remaining?: readonly RowRange[] | undefined;
-}
+  remaining: {
+    kind: valueThat<readonly RowRange[]>(Array.isArray, 'an array of ranges of rows'),
+    meaning: '`remaining` of the `BatchesError` that ended an earlier run',
+  },
+} as const satisfies Record<string, OptionDescriptor>;
+
+/** How rows are written in several transactions. */
+export type BatchesOptions = OptionsOf<typeof batchesOptions>;
 
 /** Not all batches were written. Those that were stay written: each was a transaction of its own. */
 export class BatchesError extends DsqlError {
@@ -64,7 +94,7 @@ export class BatchesError extends DsqlError {
         ? ` Of ${countOf(unknown)} rows it is not known: look for them before they are written again.`
         : '';
     super(
-      `${countOf(done)} rows were written and stay written, ${countOf(remaining)} were not.${unclear} Mend the cause, then pass \`remaining\` of this error to go on.`,
+      `${countOf(done)} rows were written and stay written, ${countOf(remaining)} were not.${unclear} Fix the cause, then pass \`remaining\` of this error to go on.`,
       options,
     );
   }
@@ -89,9 +119,8 @@ export async function inBatches<Row, Result>(
   options: BatchesOptions,
   write: (batch: readonly Row[], range: RowRange) => Promise<Result>,
 ): Promise<Result[]> {
-  const { batchSize = MAX_TRANSACTION_ROWS, concurrency = 1, onProgress, signal, remaining } = options;
-  checkWhole('batchSize', batchSize, MAX_TRANSACTION_ROWS);
-  checkWhole('concurrency', concurrency, Number.MAX_SAFE_INTEGER);
+  const resolved = resolveOptions(batchesOptions, options);
+  const { batchSize, concurrency, onProgress, signal, remaining } = resolved;
   const batches = split(remaining ?? [{ from: 0, to: rows.length }], batchSize);
   const rowsTotal = countOf(batches);
   const results: Result[] = [];
@@ -131,7 +160,7 @@ export async function inBatches<Row, Result>(
 export function tooManyRows(count: number): UnsupportedFeatureError {
   return new UnsupportedFeatureError(
     `a write of ${count.toLocaleString('en')} rows`,
-    'A transaction may change at most 3,000 rows, and nothing was sent. With dsql: { batch: true } such a write is carried out in several transactions where it stands outside one; inBatches() does it for work of your own.',
+    'A transaction may change at most 3,000 rows, and nothing was sent. With dsql: { batch: true } such a write is carried out in several transactions outside one; inBatches() does it for work of your own.',
   );
 }
 
@@ -146,10 +175,4 @@ function split(ranges: readonly RowRange[], batchSize: number): RowRange[] {
 
 function countOf(ranges: readonly RowRange[]): number {
   return ranges.reduce((sum, { from, to }) => sum + to - from, 0);
-}
-
-function checkWhole(option: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return;
-  const range = max === MAX_TRANSACTION_ROWS ? `from 1 to ${max}` : 'of 1 or more';
-  throw new ConfigurationError(option, `must be a whole number ${range}, got ${value}.`);
 }

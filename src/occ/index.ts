@@ -15,6 +15,7 @@ export {
 } from './errors';
 export { FirstFailure } from './first-failure';
 export {
+  batchesOptions,
   BatchesError,
   inBatches,
   isBatchesError,
@@ -38,15 +39,17 @@ export {
   type TransactionCounters,
 } from './transaction-runner';
 export {
+  checkIsolationLevel,
   checkTransactionOptionNames,
   resolveTransactionDefaults,
   resolveTransactionOptions,
   splitTransactionOptions,
+  transactionDefaults,
+  transactionOptions,
   type NestedMode,
   type ResolvedTransactionDefaults,
   type ResolvedTransactionOptions,
   type SplitTransactionOptions,
   type TransactionDefaults,
   type TransactionOptions,
-  type TransactionRules,
 } from './transaction-options';

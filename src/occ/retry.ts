@@ -1,4 +1,18 @@
-import { ConfigurationError, elapsedMs as clock, refusalIn, sleep } from '../connection';
+import {
+  callback,
+  elapsedMs as clock,
+  isObject,
+  numberThat,
+  refusalIn,
+  resolveOptions,
+  sleep,
+  text,
+  valueThat,
+  wholeNumber,
+  type OptionDescriptor,
+  type OptionsOf,
+  type ResolvedOptionsOf,
+} from '../connection';
 import { findInChain, isOccConflict, isSchemaConflict } from './conflict';
 import { transactionChannels, type TransactionMessage } from './diagnostics';
 import { RetryExhaustedError } from './errors';
@@ -17,42 +31,57 @@ export interface RetryContext {
   readonly error: unknown;
 }
 
-/** How a transaction that met a conflict is run again. */
-export interface RetryOptions {
+/** An Aurora DSQL transaction ends after 300 seconds (AWS user guide, quotas, 2026-09-15). */
+const MAX_DEADLINE_MS = 300_000;
+
+const delayMs = numberThat((value) => value >= 0, '0 or more milliseconds');
+
+/** The options of {@link retryOnConflict}; {@link RetryOptions} has the types that follow from them. */
+export const retryOptions = {
   /**
    * How often the transaction is run at the most, 1 or more.
    * @defaultValue 100
    */
-  readonly maxAttempts?: number | undefined;
+  maxAttempts: { kind: wholeNumber(1, Infinity), meaning: 'attempts at the most', defaultValue: 100 },
   /**
    * The ceiling of the first random delay, in milliseconds; it doubles with each attempt.
    * @defaultValue 2
    */
-  readonly baseDelayMs?: number | undefined;
+  baseDelayMs: { kind: delayMs, meaning: 'ceiling of the first random delay', defaultValue: 2 },
   /**
    * The ceiling that the delays grow to, in milliseconds.
    * @defaultValue 50
    */
-  readonly maxDelayMs?: number | undefined;
+  maxDelayMs: { kind: delayMs, meaning: 'ceiling that the delays grow to', defaultValue: 50 },
   /**
    * How long after the first attempt began another one may begin, in milliseconds, up to 300,000: a transaction of
-   * Aurora DSQL ends after 5 minutes, and who waits for it should not wait longer.
+   * Aurora DSQL ends after 5 minutes, and no caller should wait longer for one.
    * @defaultValue 60000
    */
-  readonly deadlineMs?: number | undefined;
+  deadlineMs: {
+    kind: numberThat(
+      (value) => value > 0 && value <= MAX_DEADLINE_MS,
+      `over 0 and at most ${MAX_DEADLINE_MS} milliseconds`,
+    ),
+    meaning: 'time from the first attempt to the last',
+    defaultValue: 60_000,
+  },
   /** Ends the waiting between two attempts; the attempt that is under way is never cut. */
-  readonly signal?: AbortSignal | undefined;
-  /** Told of every conflict that is going to be retried. What it throws ends the retrying. */
-  readonly onRetry?: ((context: RetryContext) => void) | undefined;
+  signal: {
+    kind: valueThat<AbortSignal>(isObject, 'an AbortSignal'),
+    meaning: 'an `AbortSignal`: ends the waiting, never an attempt',
+  },
+  /** Called with every conflict that is going to be retried. What it throws ends the retrying. */
+  onRetry: { kind: callback<(context: RetryContext) => void>(), meaning: 'called before each wait' },
   /** What the transaction is called in diagnostics. */
-  readonly label?: string | undefined;
-}
+  label: { kind: text(), meaning: 'what the transaction is called in diagnostics' },
+} as const satisfies Record<string, OptionDescriptor>;
+
+/** How a transaction that met a conflict is run again. */
+export type RetryOptions = OptionsOf<typeof retryOptions>;
 
 /** A session's catalogue takes a moment to follow a schema change, so the first delay after one is longer. */
 const SCHEMA_CONFLICT_BASE_DELAY_MS = 100;
-
-/** An Aurora DSQL transaction ends after 300 seconds (AWS user guide, quotas, 2026-09-15). */
-const MAX_DEADLINE_MS = 300_000;
 
 /** A cluster that is waking up takes seconds (AWS's starter kit waits 1, 2, 4, 8 and 15 s, 2026-10). */
 const WAKING_BASE_DELAY_MS = 1_000;
@@ -63,44 +92,16 @@ function leastBaseDelayMs(error: unknown): number {
   return isAsleep ? WAKING_BASE_DELAY_MS : 0;
 }
 
-/** The options, checked and completed. */
-export interface ResolvedRetryOptions {
-  readonly maxAttempts: number;
-  readonly baseDelayMs: number;
-  readonly maxDelayMs: number;
-  readonly deadlineMs: number;
-  readonly signal: AbortSignal | undefined;
-  readonly onRetry: ((context: RetryContext) => void) | undefined;
-  readonly label: string | undefined;
-}
+/** {@link RetryOptions}, checked and completed. */
+export type ResolvedRetryOptions = ResolvedOptionsOf<typeof retryOptions>;
 
 /**
  * Checks {@link RetryOptions} and completes them.
  *
- * @throws ConfigurationError naming the first option that cannot be
+ * @throws ConfigurationError naming the first option that has a wrong value
  */
-export function resolveRetryOptions({
-  maxAttempts = 100,
-  baseDelayMs = 2,
-  maxDelayMs = 50,
-  deadlineMs = 60_000,
-  signal,
-  onRetry,
-  label,
-}: RetryOptions = {}): ResolvedRetryOptions {
-  if (!Number.isInteger(maxAttempts) || maxAttempts < 1) {
-    throw new ConfigurationError('maxAttempts', `must be a whole number of 1 or more, got ${maxAttempts}.`);
-  }
-  for (const [name, value] of Object.entries({ baseDelayMs, maxDelayMs })) {
-    if (!(value >= 0)) throw new ConfigurationError(name, `must be 0 or more milliseconds, got ${value}.`);
-  }
-  if (!(deadlineMs > 0 && deadlineMs <= MAX_DEADLINE_MS)) {
-    throw new ConfigurationError(
-      'deadlineMs',
-      `must be over 0 and at most ${MAX_DEADLINE_MS} milliseconds, got ${deadlineMs}.`,
-    );
-  }
-  return { maxAttempts, baseDelayMs, maxDelayMs, deadlineMs, signal, onRetry, label };
+export function resolveRetryOptions(options: RetryOptions = {}): ResolvedRetryOptions {
+  return resolveOptions(retryOptions, options);
 }
 
 /** A random delay between nothing and a ceiling that doubles with each attempt ("full jitter"), in milliseconds. */

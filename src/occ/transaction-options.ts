@@ -1,26 +1,57 @@
-import { ConfigurationError, unknownOption } from '../connection';
-import { resolveRetryOptions } from './retry';
-import type { RunOptions } from './transaction-runner';
+import {
+  callback,
+  checkOptionNames,
+  flag,
+  isObject,
+  oneOf,
+  resolveOptions,
+  valueThat,
+  type OptionDescriptor,
+  type OptionsOf,
+} from '../connection';
+import { UnsupportedFeatureError } from './errors';
+import { runOptions, type RunOptions } from './transaction-runner';
 
-/** What happens to a transaction that is begun inside another one: Aurora DSQL has no savepoints. */
-export type NestedMode = 'throw' | 'join';
-
-/** What may be said of one transaction, and of all transactions of a data source or a Sequelize instance. */
-export interface TransactionRules {
+const rules = {
   /**
    * `'throw'` refuses a transaction that is begun inside another one before anything is sent. `'join'` makes it a part
    * of the outer one: when the inner work fails, the outer transaction rolls back even if that error was caught.
    * @defaultValue `'throw'`
    */
-  readonly nested?: NestedMode | undefined;
+  nested: {
+    kind: oneOf(['throw', 'join']),
+    meaning: "`'throw'`, or `'join'`: a part of the outer transaction, which fails with it",
+    defaultValue: 'throw',
+  },
   /**
    * Whether each transaction also writes a row with an id of its own into the table `aurora_dsql_orm_commit_marker`, by
    * which the outcome of a COMMIT whose answer was lost can be found out: then no outcome stays unknown. For an instance
-   * it also makes every write that stands alone a transaction with such a row.
+   * it also makes every autocommit write a transaction with such a row.
    * @defaultValue `false`
    */
-  readonly commitMarkers?: boolean | undefined;
-}
+  commitMarkers: {
+    kind: flag(),
+    meaning: 'finds that out by itself; see below',
+    defaultValue: false,
+  },
+} as const satisfies Record<string, OptionDescriptor>;
+
+/** Options both of one transaction and of all transactions of a data source or a Sequelize instance. */
+export type TransactionRules = OptionsOf<typeof rules>;
+
+/** What happens to a transaction that is begun inside another one: Aurora DSQL has no savepoints. */
+export type NestedMode = NonNullable<TransactionRules['nested']>;
+
+/** The options of one transaction; {@link TransactionOptions} has their types. */
+export const transactionOptions = {
+  ...runOptions,
+  nested: rules.nested,
+  verifyCommitted: {
+    kind: callback<(host: never) => Promise<boolean | undefined>>(),
+    meaning: 'looks whether a COMMIT was done whose answer was lost',
+  },
+  commitMarkers: rules.commitMarkers,
+} as const satisfies Record<string, OptionDescriptor>;
 
 /**
  * How one transaction is run.
@@ -29,21 +60,39 @@ export interface TransactionRules {
  */
 export interface TransactionOptions<Host> extends RunOptions, TransactionRules {
   /**
-   * Looks in the database whether the transaction was done, after a COMMIT whose answer was lost; it is not asked where
+   * Looks in the database whether the transaction was done, after a COMMIT whose answer was lost; it is not called where
    * `commitMarkers` has the answer. `true` makes the transaction a success, `false` runs it again, and nothing leaves
    * the outcome unknown. Say `false` only if the transaction cannot be committed any more.
    */
   readonly verifyCommitted?: ((host: Host) => Promise<boolean | undefined>) | undefined;
 }
 
-/** How all transactions of a data source or a Sequelize instance are run that do not say otherwise. */
-export interface TransactionDefaults extends TransactionRules {
+/** What is said of one transaction alone. */
+type OfOne = 'retry' | 'label';
+
+const defaultRunOptions = Object.fromEntries(
+  Object.entries(runOptions).filter(([name]) => !['retry', 'label'].includes(name)),
+);
+
+/** The options of all transactions of an instance; {@link TransactionDefaults} has the types that follow from them. */
+export const transactionDefaults = {
   /**
-   * How transactions, and statements that stand alone, are run again after a conflict; `false` runs them once.
+   * How transactions, and autocommit statements, are run again after a conflict; `false` runs them once.
    * @defaultValue the defaults of each of its options
    */
-  readonly retry?: false | Omit<RunOptions, 'retry' | 'label'> | undefined;
-}
+  retry: {
+    kind: valueThat<false | Omit<RunOptions, OfOne>>(
+      (value) => value === false || isObject(value),
+      'false, or an object with the options of a retry',
+    ),
+    meaning: 'the options of a retry; `false` runs everything once',
+    inDsql: true,
+  },
+  ...rules,
+} as const satisfies Record<string, OptionDescriptor>;
+
+/** How all transactions of a data source or a Sequelize instance are run that do not say otherwise. */
+export type TransactionDefaults = OptionsOf<typeof transactionDefaults>;
 
 /** {@link TransactionDefaults}, checked and completed. */
 export interface ResolvedTransactionDefaults {
@@ -66,46 +115,18 @@ export interface SplitTransactionOptions<HostOptions extends object, Host, Insta
   readonly restore: readonly Instance[];
 }
 
-const runOptionNames = [
-  'maxAttempts',
-  'baseDelayMs',
-  'maxDelayMs',
-  'deadlineMs',
-  'signal',
-  'onRetry',
-  'admission',
-] as const satisfies readonly (keyof RunOptions)[];
-
-const transactionOptionNames: ReadonlySet<string> = new Set<keyof TransactionOptions<unknown>>([
-  ...runOptionNames,
-  'retry',
-  'label',
-  'nested',
-  'commitMarkers',
-  'verifyCommitted',
-]);
-
 /**
  * Checks what `dsql` says of transactions, and completes it.
  *
  * @param defaults - left untouched
- * @throws ConfigurationError naming the first option that cannot be
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value
  */
-export function resolveTransactionDefaults({
-  retry,
-  nested,
-  commitMarkers,
-}: TransactionDefaults): ResolvedTransactionDefaults {
-  if (retry !== undefined && retry !== false && (typeof retry !== 'object' || (retry as unknown) === null)) {
-    throw new ConfigurationError('dsql.retry', 'must be false, or an object with the options of a retry.');
-  }
-  const run: RunOptions = retry === false ? { retry: false } : withoutUndefined(retry ?? {});
-  for (const name of Object.keys(retry === false ? {} : run)) {
-    if (!(runOptionNames as readonly string[]).includes(name)) throw unknownOption(`dsql.retry.${name}`);
-  }
-  checkRunOptions(run, 'dsql.retry.');
-  checkRules({ nested, commitMarkers }, 'dsql.');
-  return Object.freeze({ run, nested: nested ?? 'throw', commitMarkers: commitMarkers ?? false });
+export function resolveTransactionDefaults(defaults: TransactionDefaults): ResolvedTransactionDefaults {
+  const { retry = {}, nested, commitMarkers } = resolveOptions(transactionDefaults, defaults, 'dsql.');
+  if (retry === false) return Object.freeze({ run: { retry }, nested, commitMarkers });
+  checkOptionNames(retry, defaultRunOptions, 'dsql.retry.');
+  const run = resolveOptions(runOptions, retry, 'dsql.retry.');
+  return Object.freeze({ run, nested, commitMarkers });
 }
 
 /**
@@ -113,21 +134,15 @@ export function resolveTransactionDefaults({
  *
  * @param options - left untouched
  * @param defaults - what holds for the instance
- * @throws ConfigurationError naming the first option that cannot be
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value
  */
 export function resolveTransactionOptions<Host>(
   options: TransactionOptions<Host> = {},
   defaults: ResolvedTransactionDefaults = resolveTransactionDefaults({}),
 ): ResolvedTransactionOptions<Host> {
-  for (const name of Object.keys(options)) {
-    if (!transactionOptionNames.has(name)) throw unknownOption(name);
-  }
+  checkOptionNames(options, transactionOptions);
+  resolveOptions(transactionOptions, options);
   const { nested, commitMarkers, verifyCommitted, ...run } = options;
-  checkRunOptions(run, '');
-  checkRules({ nested, commitMarkers }, '');
-  if (verifyCommitted !== undefined && typeof verifyCommitted !== 'function') {
-    throw new ConfigurationError('verifyCommitted', 'must be a function.');
-  }
   return {
     run: { ...defaults.run, ...withoutUndefined(run) },
     nested: nested ?? defaults.nested,
@@ -152,47 +167,33 @@ export function splitTransactionOptions<HostOptions extends object, Host, Instan
 > {
   const pick = (isOwn: boolean) =>
     Object.fromEntries(
-      Object.entries(options).filter(([name]) => transactionOptionNames.has(name) === isOwn),
+      Object.entries(options).filter(([name]) => Object.hasOwn(transactionOptions, name) === isOwn),
     );
   return { host: pick(false) as HostOptions, own: pick(true), restore };
 }
 
 /**
- * Refuses a name that is an option of nobody.
+ * Refuses a name that is an option of neither this package nor the ORM.
  *
  * @param hostNames - the names of the ORM's own options
  * @throws ConfigurationError naming it
  */
 export function checkTransactionOptionNames(options: object, hostNames: ReadonlySet<string>): void {
-  for (const name of Object.keys(options)) {
-    if (!transactionOptionNames.has(name) && !hostNames.has(name) && name !== 'restore') {
-      throw unknownOption(name);
-    }
-  }
+  const others = Object.entries(options).filter(([name]) => !hostNames.has(name) && name !== 'restore');
+  checkOptionNames(Object.fromEntries(others), transactionOptions);
 }
 
-function checkRunOptions({ admission, retry, ...options }: RunOptions, prefix: string): void {
-  for (const [name, value] of Object.entries({ admission, retry })) {
-    if (value !== undefined && typeof value !== 'boolean') {
-      throw new ConfigurationError(`${prefix}${name}`, `must be true or false, got ${String(value)}.`);
-    }
-  }
-  resolveRetryOptions(options);
-}
-
-function checkRules({ nested, commitMarkers }: TransactionRules, prefix: string): void {
-  if (nested !== undefined && !(['throw', 'join'] as const).includes(nested)) {
-    throw new ConfigurationError(
-      `${prefix}nested`,
-      `must be 'throw' or 'join', got ${JSON.stringify(nested)}.`,
-    );
-  }
-  if (commitMarkers !== undefined && typeof commitMarkers !== 'boolean') {
-    throw new ConfigurationError(
-      `${prefix}commitMarkers`,
-      `must be true or false, got ${String(commitMarkers)}.`,
-    );
-  }
+/**
+ * Checks the isolation level of a transaction.
+ *
+ * @throws UnsupportedFeatureError for any but REPEATABLE READ
+ */
+export function checkIsolationLevel(isolationLevel: string | null | undefined): void {
+  if (!isolationLevel || isolationLevel === 'REPEATABLE READ') return;
+  throw new UnsupportedFeatureError(
+    `isolation level ${isolationLevel}`,
+    'Every transaction is REPEATABLE READ: omit the level.',
+  );
 }
 
 /** So that an option that was left undefined does not hide its default. */

@@ -1,23 +1,44 @@
-import { elapsedMs, isCommitOutcomeUnknownError, isNotSentError, refusalIn } from '../connection';
+import {
+  elapsedMs,
+  flag,
+  isCommitOutcomeUnknownError,
+  isNotSentError,
+  refusalIn,
+  resolveOptions,
+  type OptionDescriptor,
+  type OptionsOf,
+} from '../connection';
 import { Admission } from './admission/admission';
 import { AdmittedTransaction, type Admit } from './admission/admitted-transaction';
 import { findInChain, isOccConflict } from './conflict';
 import { isNotCommitted, NotCommitted, RetryExhaustedError } from './errors';
-import { resolveRetryOptions, retry, type RetryOptions } from './retry';
+import { retry, retryOptions } from './retry';
 
-/** How a transaction is run. */
-export interface RunOptions extends RetryOptions {
+/** The options of one run; {@link RunOptions} has the types that follow from them. */
+export const runOptions = {
+  ...retryOptions,
   /**
    * Whether the number of transactions with the same first statement that run at once is limited while they conflict.
    * @defaultValue `true`
    */
-  readonly admission?: boolean | undefined;
+  admission: {
+    kind: flag(),
+    meaning: 'whether conflicting attempts are admitted a few at a time, as below',
+    defaultValue: true,
+  },
   /**
    * `false` runs the transaction once: a conflict surfaces as the host reports it.
    * @defaultValue `true`
    */
-  readonly retry?: boolean | undefined;
-}
+  retry: {
+    kind: flag(),
+    meaning: "`false` runs it once; the conflict is the host's own error",
+    defaultValue: true,
+  },
+} as const satisfies Record<string, OptionDescriptor>;
+
+/** How a transaction is run. */
+export type RunOptions = OptionsOf<typeof runOptions>;
 
 /** One attempt, as the runner and its host share it. */
 export interface Attempt<T> {
@@ -67,7 +88,7 @@ export class TransactionRunner {
   /** @param defaults - what holds for every transaction that does not say otherwise */
   constructor(defaults: RunOptions = {}) {
     this.#defaults = defaults;
-    resolveRetryOptions(defaults);
+    resolveOptions(runOptions, defaults);
   }
 
   /**
@@ -78,15 +99,15 @@ export class TransactionRunner {
    * @throws whatever ended an attempt otherwise, unchanged
    */
   async run<T>(transaction: RunnableTransaction<T>, options: RunOptions = {}): Promise<T> {
-    const { admission = true, retry: isRetried = true, ...retryOptions } = { ...this.#defaults, ...options };
+    const resolved = resolveOptions(runOptions, { ...this.#defaults, ...options });
+    const { admission, retry: isRetried } = resolved;
     if (!isRetried) {
       const startedAt = elapsedMs();
       const once = new AdmittedTransaction().attempt((admit) =>
         this.#attempt(transaction, { number: 1, admit }),
       );
-      return once.catch((error: unknown) => asReported(error, elapsedMs() - startedAt));
+      return once.catch((error: unknown) => unwrapNotCommitted(error, elapsedMs() - startedAt));
     }
-    const resolved = resolveRetryOptions(retryOptions);
     const admitted = new AdmittedTransaction(admission ? this.#admission : undefined, resolved);
     return retry(
       (number) => admitted.attempt((admit) => this.#attempt(transaction, { number, admit })),
@@ -131,7 +152,7 @@ function wasNeverUsed(error: object): boolean {
 }
 
 /** What is thrown of a transaction that is not to be run again. */
-function asReported(error: unknown, elapsed: number): never {
+function unwrapNotCommitted(error: unknown, elapsed: number): never {
   if (!isNotCommitted(error)) throw error;
   const wasUnknown = findInChain(error.cause, isCommitOutcomeUnknownError) !== undefined;
   throw wasUnknown ? new RetryExhaustedError(1, elapsed, { cause: error }) : error.cause;

@@ -10,6 +10,8 @@ export {
 export { CatalogueReader, type OpenConnection } from './catalogue-reader';
 export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
+  checkHostOptions,
+  mappingOptions,
   splitOrmOptions,
   type DsqlOrmOptions,
   type MappingOptions,

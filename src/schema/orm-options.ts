@@ -1,122 +1,170 @@
-import { ConfigurationError, unknownOption, type DsqlOptions } from '../connection';
+import {
+  callback,
+  checkOptionNames,
+  connectionOptions,
+  ConfigurationError,
+  dsqlOptions,
+  flag,
+  isObject,
+  numberThat,
+  oneOf,
+  refusedOption,
+  resolveOptions,
+  valueThat,
+  type DsqlOptions,
+  type OptionDescriptor,
+  type OptionsOf,
+  type RefusedOptions,
+  type ResolvedOptionsOf,
+} from '../connection';
 import {
   resolveTransactionDefaults,
+  transactionDefaults,
   type ResolvedTransactionDefaults,
   type TransactionDefaults,
 } from '../occ';
 import type { CapabilityOverrides, Simplifications } from '../sql';
 import type { SchemaProgress } from './schema-runner';
 
-/** How an ORM's idea of PostgreSQL is mapped to what Aurora DSQL has. */
-export interface MappingOptions {
+const simplifications = {
+  indexOrder: { kind: flag(), meaning: '`DESC` in an index' },
+  indexMethod: { kind: flag(), meaning: 'hash and brin indexes' },
+  specialIndexes: { kind: flag(), meaning: 'gin, gist and spgist indexes' },
+  collation: { kind: flag(), meaning: 'collations' },
+  exclusions: { kind: flag(), meaning: 'exclusion constraints' },
+  rowLocks: { kind: flag(), meaning: 'row locks other than `FOR UPDATE`' },
+} as const satisfies Record<keyof Simplifications, OptionDescriptor>;
+
+const simplificationNames = Object.keys(simplifications)
+  .map((name) => `\`${name}\``)
+  .join(', ');
+
+/** The options of the mapping; {@link MappingOptions} has the types that follow from them. */
+export const mappingOptions = {
   /**
    * `'jsonb'` keeps array columns as jsonb; otherwise they are refused, as Aurora DSQL has no arrays in tables.
    * @defaultValue `'refuse'`
    */
-  readonly arrays?: 'refuse' | 'jsonb' | undefined;
+  arrays: {
+    kind: oneOf(['refuse', 'jsonb']),
+    meaning: "`'jsonb'` keeps array columns as jsonb",
+    defaultValue: 'refuse',
+  },
   /**
    * Whether a write to more rows than one transaction may change (3,000) is carried out in several transactions. Each of
    * them is all or nothing, the whole is not.
    * @defaultValue `false`: refused before anything is sent
    */
-  readonly batch?: boolean | undefined;
+  batch: {
+    kind: flag(),
+    meaning: 'writes to more than 3,000 rows outside a transaction are carried out in several',
+    defaultValue: false,
+  },
   /**
    * Whether a change of a model may drop a column, and its values, to create it anew with another type or length.
    * @defaultValue `false`: refused before anything is sent
    */
-  readonly destructive?: boolean | undefined;
+  destructive: {
+    kind: flag(),
+    meaning: 'a column may be dropped with its values, to create it with another type',
+    defaultValue: false,
+  },
   /**
    * The CACHE of identity columns: 1, or 65,536 and above. With 1, values come in order and inserts wait for each other;
    * with more, many sessions insert at once and leave gaps.
    * @defaultValue 1
    */
-  readonly identityCache?: number | undefined;
-  /** Where less than what is asked for is good enough: each is refused unless it is named here. */
-  readonly simplify?: Simplifications | undefined;
+  identityCache: {
+    kind: numberThat(
+      (cache) => Number.isSafeInteger(cache) && (cache === 1 || cache >= 65_536),
+      '1, or 65,536 or more',
+    ),
+    meaning: 'CACHE of identity columns: 1, or 65,536 and above',
+    defaultValue: 1,
+  },
+  /** Where less than what was requested is good enough: each is refused unless it is named here. */
+  simplify: {
+    kind: valueThat<Simplifications>(isObject, 'an object'),
+    meaning: `where less is good enough: ${simplificationNames}`,
+    defaultValue: {},
+    otherwise: 'refused',
+  },
   /** Rows of the capability table by their ids, where the cluster at hand differs from what was known at the release. */
-  readonly capabilities?: CapabilityOverrides | undefined;
-  /** Told of every step of a change of the schema. */
-  readonly onSchemaProgress?: ((progress: SchemaProgress) => void) | undefined;
-}
+  capabilities: {
+    kind: valueThat<CapabilityOverrides>(isObject, 'an object'),
+    meaning: 'rows of the capability table that are different on your cluster',
+    otherwise: 'as of the release',
+  },
+  /** Called with every step of a change of the schema. */
+  onSchemaProgress: {
+    kind: callback<(progress: SchemaProgress) => void>(),
+    meaning: 'called with every step of a change of the schema',
+  },
+} as const satisfies Record<string, OptionDescriptor>;
 
-/** What is Aurora DSQL's own among the options of an ORM: the object `dsql` beside the ORM's own options. */
+/** How an ORM's idea of PostgreSQL is mapped to what Aurora DSQL has. */
+export type MappingOptions = OptionsOf<typeof mappingOptions>;
+
+/** The options of an ORM that are DSQL's own: the object `dsql` beside the ORM's own options. */
 export interface DsqlOrmOptions extends DsqlOptions, TransactionDefaults, MappingOptions {}
 
 /** {@link MappingOptions}, checked and completed. */
-export interface ResolvedMapping extends MappingOptions {
-  readonly arrays: 'refuse' | 'jsonb';
-  readonly batch: boolean;
-  readonly destructive: boolean;
-  readonly identityCache: number;
-  readonly simplify: Simplifications;
-}
+export type ResolvedMapping = ResolvedOptionsOf<typeof mappingOptions>;
 
-/**
- * Parts what `dsql` says of transactions and of the mapping from what it says of the connection.
- *
- * @param dsql - left untouched
- * @throws ConfigurationError naming the first option of transactions or of the mapping that cannot be; the options of
- *   the connection are left as they are
- */
-export function splitOrmOptions({
-  retry,
-  nested,
-  commitMarkers,
-  arrays = 'refuse',
-  batch = false,
-  destructive = false,
-  identityCache = 1,
-  simplify = {},
-  capabilities,
-  onSchemaProgress,
-  ...connection
-}: DsqlOrmOptions): {
+/** What `dsql` says: of the connection as it was given, of the rest checked and completed. */
+export interface SplitOrmOptions {
   readonly connection: DsqlOptions;
   readonly transactions: ResolvedTransactionDefaults;
   readonly mapping: ResolvedMapping;
-} {
-  if (!(['refuse', 'jsonb'] as const).includes(arrays)) {
-    throw new ConfigurationError(
-      'dsql.arrays',
-      `must be 'refuse' or 'jsonb', got ${JSON.stringify(arrays)}.`,
-    );
-  }
-  for (const [name, value] of Object.entries({ batch, destructive })) {
-    if (typeof (value as unknown) !== 'boolean') {
-      throw new ConfigurationError(`dsql.${name}`, `must be true or false, got ${String(value)}.`);
-    }
-  }
-  if (!Number.isSafeInteger(identityCache) || (identityCache !== 1 && identityCache < 65_536)) {
-    throw new ConfigurationError('dsql.identityCache', `must be 1, or 65,536 or more, got ${identityCache}.`);
-  }
-  for (const [name, value] of Object.entries(simplify)) {
-    if (!simplificationNames.has(name)) throw unknownOption(`dsql.simplify.${name}`);
-    if (typeof value !== 'boolean') {
-      throw new ConfigurationError(`dsql.simplify.${name}`, `must be true or false, got ${String(value)}.`);
-    }
-  }
+}
+
+/**
+ * Checks the names in `dsql`, and parts the options of the connection from those of transactions and of the mapping.
+ *
+ * @param dsql - left untouched
+ * @throws ConfigurationError naming the first option that is unknown, or of transactions or the mapping and has a wrong
+ *   value; the values of the connection are left as they are
+ */
+export function splitOrmOptions(dsql: DsqlOrmOptions): SplitOrmOptions {
+  checkOptionNames(dsql, { ...dsqlOptions, ...transactionDefaults, ...mappingOptions }, 'dsql.');
+  const transactions = resolveTransactionDefaults(dsql);
+  const mapping = resolveOptions(mappingOptions, dsql, 'dsql.');
+  const { simplify, capabilities } = mapping;
+  checkOptionNames(simplify, simplifications, 'dsql.simplify.');
+  resolveOptions(simplifications, simplify, 'dsql.simplify.');
+  const connection = Object.entries(dsql).filter(([name]) => Object.hasOwn(connectionOptions, name));
   return {
-    connection,
-    transactions: resolveTransactionDefaults({ retry, nested, commitMarkers }),
+    connection: Object.fromEntries(connection),
+    transactions,
     mapping: Object.freeze({
-      arrays,
-      batch,
-      destructive,
-      identityCache,
+      ...mapping,
       simplify: Object.freeze({ ...simplify }),
       capabilities: capabilities && Object.freeze({ ...capabilities }),
-      onSchemaProgress,
     }),
   };
 }
 
-const simplificationNames: ReadonlySet<string> = new Set(
-  Object.keys({
-    indexOrder: true,
-    indexMethod: true,
-    specialIndexes: true,
-    collation: true,
-    exclusions: true,
-    rowLocks: true,
-  } satisfies Record<keyof Simplifications, true>),
-);
+/**
+ * Checks what both ORMs call the same among their own options.
+ *
+ * @param refused - the ORM's options that have no meaning on Aurora DSQL
+ * @param isSilent - whether a value says nothing, although it is not `undefined`
+ * @throws ConfigurationError naming the first option that has no meaning, or another isolation level than the only one
+ */
+export function checkHostOptions(
+  given: Partial<Record<string, unknown>>,
+  refused: RefusedOptions,
+  isSilent: (value: unknown) => boolean = () => false,
+): void {
+  for (const [name, instead] of Object.entries(refused)) {
+    const value = given[name];
+    if (value !== undefined && !isSilent(value)) throw refusedOption(name, instead);
+  }
+  const isolationLevel = given.isolationLevel ?? undefined;
+  if (isolationLevel !== undefined && isolationLevel !== 'REPEATABLE READ') {
+    throw new ConfigurationError(
+      'isolationLevel',
+      `cannot be ${JSON.stringify(isolationLevel)}: every transaction on Aurora DSQL is REPEATABLE READ.`,
+    );
+  }
+}

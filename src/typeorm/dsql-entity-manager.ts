@@ -2,9 +2,9 @@ import { EntityManager, EntitySchema } from 'typeorm';
 import type { EntityTarget, InsertResult, ObjectLiteral, QueryRunner } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import { isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
-import { findInChain, NestedTransactionError } from '../occ';
+import { checkIsolationLevel, findInChain, NestedTransactionError } from '../occ';
 import { DsqlDriver } from './dsql-driver';
-import { checkIsolationLevel, DsqlQueryRunner } from './dsql-query-runner';
+import { DsqlQueryRunner } from './dsql-query-runner';
 import { EntityStates } from './transactions/entity-states';
 import {
   certainRows,

@@ -21,10 +21,10 @@ import {
 } from '../connection';
 import {
   canBeMarked,
+  checkIsolationLevel,
   findInChain,
   isOccConflict,
   NestedTransactionError,
-  UnsupportedFeatureError,
   withMarker,
   type Admit,
   type Attempt,
@@ -586,19 +586,6 @@ function rowsOf(result: unknown): [rows: ObjectLiteral[], fields: ReturnType<typ
 function notAwaited(): DsqlError {
   return new DsqlError(
     'The transaction was not committed, because a write in it had not ended: a promise was not awaited. Await every operation before the callback returns.',
-  );
-}
-
-/**
- * Checks an isolation level.
- *
- * @throws UnsupportedFeatureError for another one than REPEATABLE READ
- */
-export function checkIsolationLevel(isolationLevel: IsolationLevel | undefined): void {
-  if (isolationLevel === undefined || isolationLevel === 'REPEATABLE READ') return;
-  throw new UnsupportedFeatureError(
-    `isolation level ${isolationLevel}`,
-    'Every transaction is REPEATABLE READ: leave the level out.',
   );
 }
 

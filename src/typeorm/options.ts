@@ -1,10 +1,11 @@
 import { types, type CustomTypesConfig } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import {
-  checkDsqlOptions,
   ConfigurationError,
   poolOptionNames,
+  refusedOption,
   resolveConnection,
+  tokenInstead,
   unknownOption,
   withTrustRoots,
   type DsqlOptions,
@@ -12,13 +13,13 @@ import {
   type ResolvedConnection,
 } from '../connection';
 import type { ResolvedTransactionDefaults } from '../occ';
-import { splitOrmOptions, type DsqlOrmOptions, type ResolvedMapping } from '../schema';
+import { checkHostOptions, splitOrmOptions, type DsqlOrmOptions, type ResolvedMapping } from '../schema';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
 /** The options of TypeORM's PostgreSQL driver that have no meaning on Aurora DSQL, and what to do instead. */
 const refusedOptions = {
-  password: 'A token is signed for each connection instead; see dsql.credentials and dsql.profile.',
+  password: tokenInstead('dsql.'),
   driver: 'This package brings its own, built on node-postgres.',
   nativeDriver: 'The tokens and the verified TLS live in the JavaScript client; remove it.',
   extensions: 'Aurora DSQL has no extensions; gen_random_uuid() is built in.',
@@ -85,8 +86,7 @@ export function resolveDataSourceOptions(
   const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions);
   // `useUTC` would set a variable of the process; Aurora DSQL's time zone is UTC anyway.
   const given = { ...others, useUTC: undefined };
-  checkDsqlOptions(dsql);
-  checkHostOptions(given);
+  checkTypeOrmOptions(given);
 
   const hostOptions = {
     database: 'postgres',
@@ -121,26 +121,17 @@ export function resolveDataSourceOptions(
   };
 }
 
-function checkHostOptions(options: object): void {
+function checkTypeOrmOptions(options: object): void {
   const given = options as Partial<Record<string, unknown>>;
-  for (const [name, instead] of Object.entries(refusedOptions)) {
-    if (given[name] !== undefined) throw new ConfigurationError(name, `cannot be used. ${instead}`);
-  }
+  checkHostOptions(given, refusedOptions);
   if (given.type !== undefined && given.type !== 'postgres') {
-    throw new ConfigurationError('type', 'must be "postgres" or left out.');
+    throw new ConfigurationError('type', 'must be "postgres"; or omit it.');
   }
   if (given.installExtensions === true) {
-    throw new ConfigurationError('installExtensions', `cannot be used. ${refusedOptions.extensions}`);
+    throw refusedOption('installExtensions', refusedOptions.extensions);
   }
   if (given.uuidExtension !== undefined && given.uuidExtension !== 'pgcrypto') {
-    throw new ConfigurationError('uuidExtension', `cannot be used. ${refusedOptions.extensions}`);
-  }
-  const isolationLevel = given.isolationLevel;
-  if (isolationLevel !== undefined && isolationLevel !== 'REPEATABLE READ') {
-    throw new ConfigurationError(
-      'isolationLevel',
-      `cannot be ${JSON.stringify(isolationLevel)}: every transaction on Aurora DSQL is REPEATABLE READ.`,
-    );
+    throw refusedOption('uuidExtension', refusedOptions.extensions);
   }
   for (const name of Object.keys(given.extra ?? {})) {
     if (!(poolOptionNames as readonly string[]).includes(name)) throw unknownOption(`extra.${name}`);
@@ -154,7 +145,7 @@ function resolveEndpoint(
 ): ResolvedConnection {
   const named = endpoint as Partial<Record<string, unknown>>;
   if (named.password !== undefined) {
-    throw new ConfigurationError('password', `cannot be used. ${refusedOptions.password}`);
+    throw refusedOption('password', refusedOptions.password);
   }
   return resolveConnection(
     {

@@ -11,18 +11,9 @@ export interface RowStreamOptions {
   readonly error: (error: Error) => Promise<Error>;
 }
 
-/** What node-postgres tells of the answers to a stream's query. */
-interface AnsweredStream extends Readable {
-  readonly handleCommandComplete: (...message: unknown[]) => void;
-  readonly handleError: (error: Error, ...more: unknown[]) => void;
-}
-
 /**
  * Lets the rows and the error of a stream be what they are to be before anybody sees them. A stream behind it would do the
  * same, but it would not be the one that its caller may close to end the query.
- *
- * A statement that stands alone is committed behind its last row. pg-query-stream takes no notice of an error from then on
- * and would never end, so it is ended here.
  *
  * @param given - one of pg-query-stream that nothing has been read from
  * @returns the same stream
@@ -32,10 +23,8 @@ export function adaptRowStream<Stream extends Readable>(
   { row, error }: RowStreamOptions,
 ): Stream {
   const stream: Readable = given;
-  const { handleCommandComplete, handleError } = stream as AnsweredStream;
   const push = stream.push.bind(stream);
   const destroy = stream._destroy.bind(stream);
-  let isComplete = false;
   Object.assign(stream, {
     push: (chunk: Row | null) => {
       if (chunk !== null) row(chunk);
@@ -46,14 +35,6 @@ export function adaptRowStream<Stream extends Readable>(
         if (end) void error(end).then(done);
         else done();
       });
-    },
-    handleCommandComplete: (...message: unknown[]) => {
-      isComplete = true;
-      handleCommandComplete(...message);
-    },
-    handleError: (reported: Error, ...more: unknown[]) => {
-      handleError(reported, ...more);
-      if (isComplete) stream.destroy(reported);
     },
   });
   return given;

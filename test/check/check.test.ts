@@ -1,50 +1,23 @@
 import { DsqlClient } from 'aurora-dsql-orm';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { loadParser, parseQuery } from '../../src/sql';
 import { useCluster } from '../cluster';
 import { reportOf, runCheck } from './command-line';
+import { migration, useProject } from './project';
 
-let folder = '';
-beforeEach(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'aurora-dsql-orm-check-'));
-  symlinkSync(path.resolve(__dirname, '../../node_modules'), path.join(folder, 'node_modules'));
-});
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-function write(name: string, text: string): void {
-  const file = path.join(folder, name);
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, text);
-}
-
-const read = (name: string) => readFileSync(path.join(folder, name), 'utf8');
-
-/** A migration of TypeORM with this inside of `up`. */
-const migration = (body: string) => `import type { QueryRunner } from 'typeorm';
-const TABLE = 'interpolated';
-export class Init1700000000000 {
-  async up(queryRunner: QueryRunner) {
-    ${body}
-  }
-  async down(queryRunner: QueryRunner) {}
-}
-`;
+const project = useProject();
+const { write, read } = project;
 
 describe('aurora-dsql-orm check', () => {
   it('has nothing to say of what DSQL takes, and exits with 0', async () => {
     write('ok.sql', 'CREATE TABLE t (id uuid PRIMARY KEY);\nCREATE INDEX ASYNC ON t (id);\n');
     write('src/server.ts', `throw new Error('A module that is none of these must not be run.');`);
-    const { status, stdout } = await runCheck(folder);
+    const { status, stdout } = await runCheck(project.folder);
     expect({ status, stdout }).toEqual({ status: 0, stdout: '1 file, 0 errors, 0 warnings\n' });
   });
 
   it('prints the place, what DSQL says, why, and what to send instead, and exits with 1', async () => {
     write('a.sql', '\nCREATE TABLE t (\n  id serial PRIMARY KEY\n);\n');
-    const { status, stdout } = await runCheck(folder);
+    const { status, stdout } = await runCheck(project.folder);
     expect(status).toBe(1);
     expect(stdout).toBe(
       [
@@ -63,7 +36,7 @@ describe('aurora-dsql-orm check', () => {
 
   it('reports in JSON as documented', async () => {
     write('a.sql', 'TRUNCATE t;\nCREATE TABLE h (v numeric);\n');
-    expect(await reportOf(folder, 'a.sql')).toEqual({
+    expect(await reportOf(project.folder, 'a.sql')).toEqual({
       version: 1,
       files: 1,
       errors: 1,
@@ -107,7 +80,14 @@ describe('aurora-dsql-orm check', () => {
 
   it('reports in SARIF 2.1.0, into a file', async () => {
     write('sql/a b.sql', 'CREATE INDEX ON t (a);\nCREATE TABLE "ä" (x inet); CREATE INDEX ON t (b);\n');
-    const { status, stdout } = await runCheck(folder, '--format', 'sarif', '--output', 'out.sarif', 'sql');
+    const { status, stdout } = await runCheck(
+      project.folder,
+      '--format',
+      'sarif',
+      '--output',
+      'out.sarif',
+      'sql',
+    );
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     const sarif = JSON.parse(read('out.sarif')) as {
       version: string;
@@ -156,7 +136,7 @@ describe('aurora-dsql-orm check', () => {
     [['nowhere.sql'], 'there is no nowhere.sql'],
     [['--fxi'], '--fxi'],
   ])('exits with 2 for %j', async (args, message) => {
-    expect(await runCheck(folder, ...args)).toMatchObject({
+    expect(await runCheck(project.folder, ...args)).toMatchObject({
       status: 2,
       stderr: expect.stringContaining(message) as string,
     });
@@ -169,7 +149,7 @@ describe('aurora-dsql-orm check', () => {
     );
     write('2-syntax.ts', 'export class A { async up(queryRunner) { const = 1; } }');
     write('3-fine.ts', migration('await queryRunner.query(`CREATE TABLE a (id serial)`);'));
-    const { status, stdout } = await runCheck(folder, '--format', 'json');
+    const { status, stdout } = await runCheck(project.folder, '--format', 'json');
     expect(status).toBe(2);
     expect(JSON.parse(stdout)).toMatchObject({
       findings: [{ file: '3-fine.ts', line: 5, column: 46, rule: 'serial' }],
@@ -185,7 +165,10 @@ describe('aurora-dsql-orm check', () => {
       '1.ts',
       `setInterval(() => undefined, 1000);\n${migration('await queryRunner.query("SELECT 1");')}`,
     );
-    expect(await runCheck(folder)).toMatchObject({ status: 0, stdout: '1 file, 0 errors, 0 warnings\n' });
+    expect(await runCheck(project.folder)).toMatchObject({
+      status: 0,
+      stdout: '1 file, 0 errors, 0 warnings\n',
+    });
   });
 
   it('leaves away what it is told to leave away', async () => {
@@ -194,7 +177,7 @@ describe('aurora-dsql-orm check', () => {
       'CREATE TABLE orders (id serial PRIMARY KEY, price numeric); -- aurora-dsql-orm-ignore serial\nTRUNCATE a;\n',
     );
     const rules = async (...args: string[]) =>
-      (await reportOf(folder, ...args)).findings.map(({ rule }) => rule);
+      (await reportOf(project.folder, ...args)).findings.map(({ rule }) => rule);
     expect(await rules()).toEqual(['unbounded-numeric', 'statement-truncate']);
     expect(await rules('--severity', 'error')).toEqual(['statement-truncate']);
     expect(await rules('--ignore', 'statement-truncate', '--high-rate', 'orders')).toEqual([
@@ -216,7 +199,7 @@ describe('aurora-dsql-orm check', () => {
         ].join('\n    '),
       ),
     );
-    const { findings } = await reportOf(folder);
+    const { findings } = await reportOf(project.folder);
     expect(findings.map(({ file, line, column, rule }) => [file, line, column, rule])).toEqual([
       ['2.ts', 5, 41, 'column-type'],
       ['2.ts', 7, 53, 'serial'],
@@ -240,7 +223,7 @@ describe('aurora-dsql-orm check --fix', () => {
         ].join('\n    '),
       ),
     );
-    const { findings, fixed } = await reportOf(folder, '--fix');
+    const { findings, fixed } = await reportOf(project.folder, '--fix');
     expect(fixed).toEqual([{ file: 'm.ts', findings: 4 }]);
     expect(findings.map(({ line, notFixable }) => [line, notFixable])).toEqual([
       [8, 'Its literal has parts that the program computes.'],
@@ -263,7 +246,7 @@ describe('aurora-dsql-orm check --fix', () => {
 
   it('leaves an enum type that a statement still needs', async () => {
     write('a.sql', `CREATE TYPE mood AS ENUM ('a');\nCREATE TABLE t (m mood, x inet);\n`);
-    const { findings } = await reportOf(folder, '--fix');
+    const { findings } = await reportOf(project.folder, '--fix');
     expect(findings.map(({ rule }) => rule)).toEqual(['create-enum', 'enum-type', 'column-type']);
     expect(read('a.sql')).toContain('CREATE TYPE mood');
   });
@@ -299,14 +282,14 @@ COMMIT;
 
   it('is what DSQL takes, and what check has nothing to say of', async () => {
     write('dump.sql', dump);
-    const { findings, fixed } = await reportOf(folder, '--fix');
+    const { findings, fixed } = await reportOf(project.folder, '--fix');
     expect({ findings, fixed }).toEqual({ findings: [], fixed: [{ file: 'dump.sql', findings: 10 }] });
     const script = read('dump.sql');
     expect(script).toMatch(/^-- a dump\n\\connect shop\n/);
     expect(script).toContain('/* kept */ CREATE TABLE "order"');
     expect(script).toContain('-- its key');
     expect(script).toContain('FROM stdin;\n\\.\n');
-    expect((await reportOf(folder)).findings).toEqual([]);
+    expect((await reportOf(project.folder)).findings).toEqual([]);
 
     await loadParser();
     const client = new DsqlClient(cluster.connection);

@@ -80,6 +80,24 @@ interface HostQuery extends EventEmitter {
   handleDataRow(message: object): void;
 }
 
+interface HostCursor {
+  readonly text: string;
+  readonly _cb: unknown;
+  readonly close: unknown;
+  submit(connection: unknown): unknown;
+  read(rows: number, done: (...answer: unknown[]) => void): void;
+}
+
+/** pg-query-stream brings its own pg-cursor. */
+const newCursor = (text: string): HostCursor => (new QueryStream(text) as unknown as HostStream).cursor;
+
+interface HostStream {
+  readonly cursor: HostCursor;
+  readonly submit: unknown;
+  readonly handleError: unknown;
+  readonly destroy: unknown;
+}
+
 const HostQueryClass = Query as unknown as new (
   config: unknown,
   values?: unknown,
@@ -487,16 +505,37 @@ describe('pg-pool, on which DsqlPool is built', () => {
 });
 
 describe('pg-cursor and pg-query-stream, which DsqlClient watches', () => {
-  it('have their text in the cursor, and submit(), handleError() and close() as methods that can be replaced', () => {
-    const stream = new QueryStream('SELECT 1') as unknown as {
-      cursor: { text: string; close: unknown };
-      submit: unknown;
-      handleError: unknown;
-    };
+  it('have their text in the cursor, and methods that can be replaced', () => {
+    const stream = new QueryStream('SELECT 1') as unknown as HostStream;
     expect(stream.cursor.text).toBe('SELECT 1');
-    for (const method of [stream.cursor.close, stream.submit, stream.handleError]) {
+    for (const method of [stream.cursor.close, stream.submit, stream.handleError, stream.destroy]) {
       expect(method).toEqual(expect.any(Function));
     }
+  });
+
+  it('a cursor has the callback of the read that is under way in _cb, and nothing there otherwise', () => {
+    const client = connected(hostClient());
+    const cursor = newCursor('SELECT 1');
+    client.query(cursor);
+    client.connection.emit('rowDescription', { fields: [] });
+    expect(cursor._cb).toBeNull();
+    const done = jest.fn();
+    cursor.read(1, done);
+    expect(cursor._cb).toBe(done);
+  });
+
+  it('a cursor takes no notice of an error behind CommandComplete, and reports none', async () => {
+    const client = connected(hostClient());
+    const cursor = newCursor('INSERT');
+    client.query(cursor);
+    client.connection.emit('rowDescription', { fields: [] });
+    const done = jest.fn();
+    cursor.read(1, done);
+    client.connection.emit('commandComplete', { text: 'INSERT 0 1' });
+    client.connection.emit('errorMessage', new Error('conflict'));
+    await nextTick();
+    expect(done).not.toHaveBeenCalled();
+    expect(cursor._cb).toBe(done);
   });
 });
 

@@ -76,6 +76,18 @@ describe('the outcome of COMMIT is unknown', () => {
     ).rejects.toThrow('no text for this');
   });
 
+  it('and is of no matter to a description of a write, which runs nothing', async () => {
+    const client = new DsqlClient(cluster.connection);
+    client.on('error', () => undefined);
+    await client.connect();
+    const described = client.describe('INSERT INTO entry VALUES (1)').catch((caught: unknown) => caught);
+    const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
+    connection.stream.destroy();
+    const error = await described;
+    expect(error).toBeInstanceOf(Error);
+    expect(isCommitOutcomeUnknownError(error)).toBe(false);
+  });
+
   it('and is of no matter to a read', async () => {
     const client = new DsqlClient(cluster.connection);
     client.on('error', () => undefined);

@@ -232,11 +232,10 @@ describe('nestjs-cls', () => {
     const module = await Test.createTestingModule({
       imports: [
         DataModule,
-        // NestJS itself takes plain objects for its options.
-        // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- nestjs-cls declares its options as classes and is given plain objects
         ClsModule.forRoot({
           global: true,
-          // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
+          // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- as above
           middleware: { mount: false },
           plugins: [
             new ClsPluginTransactional({

@@ -213,9 +213,17 @@ export class Recording {
   }
 
   #find(sql: string, { frames }: Call): RecordedText['found'] {
-    const known = [...frames, { file: this.file, line: 1 }];
-    const imported = importedBy(this.sources.get(this.file)).map((file) => ({ file, line: 1 }));
-    for (const { file, line } of [...known, ...imported]) {
+    return (
+      this.#findIn([...frames, { file: this.file, line: 1 }], sql) ??
+      this.#findIn(
+        importedBy(this.sources.get(this.file)).map((file) => ({ file, line: 1 })),
+        sql,
+      )
+    );
+  }
+
+  #findIn(frames: readonly Frame[], sql: string): RecordedText['found'] {
+    for (const { file, line } of frames) {
       const source = this.sources.get(file);
       const found = source?.find(sql, line);
       if (source && found) return { ...found, source };
@@ -255,10 +263,9 @@ function offsetOfName(source: string, start: number, method: string, name: strin
   const end = open < 0 ? undefined : endOfBrackets(source, open);
   if (end === undefined) return undefined;
   const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const key = new RegExp(`(["'\`])${escaped}\\1|(?<![\\w$.'"\`])${escaped}(?=\\s*:)`, 'g');
-  key.lastIndex = open;
-  const match = key.exec(source);
-  return match && match.index < end ? match.index : undefined;
+  const key = new RegExp(`(["'\`])${escaped}\\1|(?<![\\w$.'"\`])${escaped}(?=\\s*:)`);
+  const match = key.exec(source.slice(open, end));
+  return match ? open + match.index : undefined;
 }
 
 function writesWholeTable(node: string, tree: unknown): boolean {

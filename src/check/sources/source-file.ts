@@ -16,7 +16,7 @@ export interface FoundText {
 export class SourceFile {
   readonly text: string;
   #lineStarts: number[] | undefined;
-  #literals: readonly SourceLiteral[] | undefined;
+  #literals: FileLiterals | undefined;
 
   /** @throws the error of `readFileSync` */
   constructor(readonly file: string) {
@@ -47,19 +47,16 @@ export class SourceFile {
    */
   find(sql: string, line: number): FoundText | undefined {
     const from = this.#starts[line - 1] ?? 0;
-    let before: FoundText | undefined;
-    for (const literal of this.#literalsOfFile) {
-      const found = matches(literal, sql);
-      if (!found) continue;
-      if (literal.end >= from) return found;
-      before = found;
-    }
-    return before;
+    const found = this.findAll(sql);
+    return found.find(({ literal }) => literal.end >= from) ?? found.at(-1);
   }
 
-  /** Whether another literal has the same value. */
-  occurrences(sql: string): number {
-    return this.#literalsOfFile.filter((literal) => matches(literal, sql)).length;
+  /** The literals whose value is a text, in order. */
+  findAll(sql: string): readonly FoundText[] {
+    const { whole, withGaps } = this.#literalsOfFile;
+    return [...(whole.get(sql.trim()) ?? []), ...withGaps]
+      .flatMap((literal) => matches(literal, sql) ?? [])
+      .sort((one, other) => one.literal.start - other.literal.start);
   }
 
   get #starts(): readonly number[] {
@@ -72,10 +69,33 @@ export class SourceFile {
     return this.#lineStarts;
   }
 
-  get #literalsOfFile(): readonly SourceLiteral[] {
-    this.#literals ??= literalsIn(this.text);
+  get #literalsOfFile(): FileLiterals {
+    this.#literals ??= sorted(literalsIn(this.text));
     return this.#literals;
   }
+}
+
+/** The literals of a file, so that one is found without a look at all others. */
+interface FileLiterals {
+  /** Those of one text, by what it is without the white space around it. */
+  readonly whole: ReadonlyMap<string, readonly SourceLiteral[]>;
+  readonly withGaps: readonly SourceLiteral[];
+}
+
+function sorted(literals: readonly SourceLiteral[]): FileLiterals {
+  const whole = new Map<string, SourceLiteral[]>();
+  const withGaps: SourceLiteral[] = [];
+  for (const literal of literals) {
+    const [first, ...others] = literal.pieces;
+    if (others.length > 0) withGaps.push(literal);
+    else if (first) {
+      const text = first.text.trim();
+      const same = whole.get(text);
+      if (same) same.push(literal);
+      else whole.set(text, [literal]);
+    }
+  }
+  return { whole, withGaps };
 }
 
 function matches(literal: SourceLiteral, sql: string): FoundText | undefined {

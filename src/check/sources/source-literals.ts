@@ -37,7 +37,7 @@ const BEFORE_EXPRESSION = new Set(
 
 /** The literals of a JavaScript or TypeScript source, in order. */
 export function literalsIn(source: string): SourceLiteral[] {
-  const tokens = tokensOf(source);
+  const tokens = [...tokensOf(source)];
   const literals: SourceLiteral[] = [];
   for (let at = 0; at < tokens.length; at++) {
     const first = tokens[at];
@@ -63,10 +63,9 @@ export function literalsIn(source: string): SourceLiteral[] {
  */
 export function endOfBrackets(source: string, open: number): number | undefined {
   let depth = 0;
-  for (const { kind, value, end } of tokensOf(source, open)) {
-    if (kind !== 'symbol') continue;
-    if ('([{'.includes(value)) depth++;
-    if (')]}'.includes(value) && --depth === 0) return end;
+  for (const token of tokensOf(source, open)) {
+    depth += nesting(token);
+    if (depth === 0) return token.end;
   }
   return undefined;
 }
@@ -76,16 +75,18 @@ function joined(
   tokens: readonly Token[],
   from: number,
 ): { readonly pieces: readonly LiteralPiece[]; readonly last: number } {
-  let pieces = [...(tokens[from]?.pieces ?? [])];
+  // Neighbours without anything computed between them are one piece.
+  const groups: LiteralPiece[][] = (tokens[from]?.pieces ?? []).map((piece) => [piece]);
   let last = from;
   let hasGap = false;
   for (let at = from + 1; tokens[at]?.value === '+' && tokens[at]?.kind === 'symbol';) {
     const operand = tokens[at + 1];
     if (operand?.kind === 'literal') {
       const [head, ...rest] = operand.pieces ?? [];
-      const tail = pieces.at(-1);
-      if (head && tail && !hasGap) pieces = [...pieces.slice(0, -1), concatenated(tail, head), ...rest];
-      else pieces.push(...(operand.pieces ?? []));
+      const tail = groups.at(-1);
+      if (head && tail && !hasGap) tail.push(head);
+      else if (head) groups.push([head]);
+      groups.push(...rest.map((piece) => [piece]));
       hasGap = false;
       last = at + 1;
       at += 2;
@@ -95,53 +96,115 @@ function joined(
       hasGap = true;
     } else break;
   }
-  return { pieces, last };
+  return { pieces: groups.flatMap(concatenated), last };
 }
 
-function concatenated(one: LiteralPiece, other: LiteralPiece): LiteralPiece {
-  return {
-    text: one.text + other.text,
-    gap: one.gap,
-    offsetInSource: (index) =>
-      index < one.text.length ? one.offsetInSource(index) : other.offsetInSource(index - one.text.length),
-  };
+function concatenated(pieces: readonly LiteralPiece[]): LiteralPiece[] {
+  const [first] = pieces;
+  if (!first || pieces.length === 1) return [...pieces];
+  const starts: number[] = [];
+  let length = 0;
+  for (const { text } of pieces) {
+    starts.push(length);
+    length += text.length;
+  }
+  return [
+    {
+      text: pieces.map(({ text }) => text).join(''),
+      gap: first.gap,
+      offsetInSource: (index) => {
+        const at = Math.max(
+          0,
+          starts.findLastIndex((start) => start <= index),
+        );
+        return (pieces[at] ?? first).offsetInSource(index - (starts[at] ?? 0));
+      },
+    },
+  ];
 }
 
 // --- tokens -----------------------------------------------------------------------------------------------------
 
-function tokensOf(source: string, from = 0): Token[] {
-  const tokens: Token[] = [];
-  let at = from;
+/** A template literal that is not read to its end. */
+interface OpenTemplate {
+  readonly start: number;
+  readonly pieces: LiteralPiece[];
+  /** Where the `${` begins that is being read. */
+  gap: number;
+  /** How many brackets are open in it. */
+  depth: number;
+}
+
+/** The tokens of a source, each template literal one of them. Everything is read once, however deep templates nest. */
+function* tokensOf(source: string, from = 0): Generator<Token, void, undefined> {
+  const open: OpenTemplate[] = [];
+  let previous: Token | undefined;
+  for (let at = endOfSpace(source, from); at < source.length; at = endOfSpace(source, at)) {
+    const inner = open.at(-1);
+    const closesGap = inner?.depth === 0 && source.charAt(at) === '}';
+    if (closesGap || source.charAt(at) === '`') {
+      const template = closesGap ? inner : { start: at, pieces: [], gap: at, depth: 0 };
+      if (!closesGap) open.push(template);
+      const { piece, end } = readText(source, at + 1, '`', template.gap);
+      template.pieces.push(piece);
+      if (source.charAt(end) === '$') {
+        template.gap = end;
+        previous = undefined;
+        at = end + 2;
+        continue;
+      }
+      open.pop();
+      previous = templateToken(template, Math.min(end + 1, source.length));
+    } else {
+      previous = tokenAt(source, at, previous);
+      if (inner) inner.depth = Math.max(0, inner.depth + nesting(previous));
+    }
+    at = previous.end;
+    if (open.length === 0) yield previous;
+  }
+  const [unfinished] = open;
+  if (unfinished) yield templateToken(unfinished, source.length);
+}
+
+function templateToken({ start, pieces }: OpenTemplate, end: number): Token {
+  return { kind: 'literal', value: '', start, end, pieces };
+}
+
+function nesting({ kind, value }: Token): number {
+  if (kind !== 'symbol') return 0;
+  return '([{'.includes(value) ? 1 : ')]}'.includes(value) ? -1 : 0;
+}
+
+/** The token that begins at an offset, where no template literal does. */
+function tokenAt(source: string, start: number, previous: Token | undefined): Token {
+  const character = source.charAt(start);
+  if (character === '"' || character === "'") {
+    const { piece, end } = readText(source, start + 1, character, start);
+    return { kind: 'literal', value: '', start, end: end + 1, pieces: [piece] };
+  }
+  if (character === '/' && beginsExpression(previous)) {
+    return { kind: 'symbol', value: 'regexp', start, end: endOfRegExp(source, start) };
+  }
+  WORD.lastIndex = start;
+  const word = WORD.exec(source)?.[0];
+  const value = word ?? character;
+  return { kind: word === undefined ? 'symbol' : 'word', value, start, end: start + value.length };
+}
+
+/** Where white space and comments end. */
+function endOfSpace(source: string, start: number): number {
+  let at = start;
   while (at < source.length) {
-    const start = at;
-    const character = source.charAt(at);
-    if (/\s/.test(character)) at++;
+    if (/\s/.test(source.charAt(at))) at++;
     else if (source.startsWith('//', at) || (at === 0 && source.startsWith('#!'))) {
       const newline = source.indexOf('\n', at);
       at = newline < 0 ? source.length : newline;
     } else if (source.startsWith('/*', at)) {
       const close = source.indexOf('*/', at + 2);
       at = close < 0 ? source.length : close + 2;
-    } else if (character === '"' || character === "'") {
-      const { piece, end } = readText(source, at + 1, character, at);
-      at = end + 1;
-      tokens.push({ kind: 'literal', value: '', start, end: at, pieces: [piece] });
-    } else if (character === '`') {
-      const { pieces, end } = readTemplate(source, at);
-      at = end;
-      tokens.push({ kind: 'literal', value: '', start, end: at, pieces });
-    } else if (character === '/' && beginsExpression(tokens.at(-1))) {
-      at = endOfRegExp(source, at);
-      tokens.push({ kind: 'symbol', value: 'regexp', start, end: at });
-    } else {
-      WORD.lastIndex = at;
-      const word = WORD.exec(source)?.[0];
-      at += word?.length ?? 1;
-      const value = word ?? character;
-      tokens.push({ kind: word === undefined ? 'symbol' : 'word', value, start, end: at });
-    }
+    } else break;
   }
-  return tokens;
+  return at;
 }
 
 function beginsExpression(previous: Token | undefined): boolean {
@@ -161,22 +224,6 @@ function endOfRegExp(source: string, start: number): number {
     else if (character === '/' && !inClass) return at + 1;
   }
   return source.length;
-}
-
-function readTemplate(
-  source: string,
-  start: number,
-): { readonly pieces: readonly LiteralPiece[]; readonly end: number } {
-  const pieces: LiteralPiece[] = [];
-  let gap = start;
-  let at = start + 1;
-  for (;;) {
-    const { piece, end } = readText(source, at, '`', gap);
-    pieces.push(piece);
-    if (source.charAt(end) !== '$') return { pieces, end: Math.min(end + 1, source.length) };
-    gap = end;
-    at = endOfBrackets(source, end + 1) ?? source.length;
-  }
 }
 
 const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigurationError } from '../errors';
 
 /** PostgreSQL keeps 63 bytes of an application name. */
 const MAX_BYTES = 63;
-const CONTROL_CHARACTER = /\p{Cc}/u;
 
 let ownName: string | undefined;
 
@@ -22,16 +20,8 @@ function packageName(): string {
 /**
  * The `application_name` of a connection: `<ormPrefix>:aurora-dsql-orm/<version>`, at most 63 bytes of UTF-8.
  * A long prefix is cut between two characters; our own part is never cut.
- *
- * @throws {@link ConfigurationError} when the prefix contains a control character
  */
 export function applicationName(ormPrefix = ''): string {
-  if (CONTROL_CHARACTER.test(ormPrefix)) {
-    throw new ConfigurationError(
-      'ormPrefix',
-      `must not contain control characters, got ${JSON.stringify(ormPrefix)}.`,
-    );
-  }
   const own = packageName();
   const room = MAX_BYTES - Buffer.byteLength(`:${own}`);
   let prefix = '';

@@ -3,6 +3,7 @@ import { Query, type QueryResult, type Submittable } from 'pg';
 import { summarizeText, type TextSummary } from '../../sql';
 import { Outbox, type WireConnection } from './outbox';
 import { isServerError, outcomeOf, unreadable, type Commits } from './outcome';
+import { Description } from '../description';
 import { DsqlError } from '../errors';
 import { rememberFields } from './result-fields';
 import { rememberRowsBefore } from './rows-before-error';
@@ -416,7 +417,8 @@ function watch(session: Session, query: Submittable): Submittable {
       return new DsqlError('Transaction control was not sent: pass its text to query(), not a query object.');
     }
     if (session.phase === 'broken') return new NotSentError('statement', { cause: session.breakReason });
-    if (session.phase === 'idle' && !onlyReads) commits = mayCommit ? 'COMMIT' : 'statement';
+    const mayWrite = !onlyReads && !(query instanceof Description);
+    if (session.phase === 'idle' && mayWrite) commits = mayCommit ? 'COMMIT' : 'statement';
     isSent = true;
     return submit(connection);
   };

@@ -1,22 +1,22 @@
-import { Transaction, type Options } from 'sequelize';
+import type { Options } from 'sequelize';
 import * as pg from 'pg';
 import {
-  checkDsqlOptions,
   ConfigurationError,
   driverOptionNames,
   resolveConnection,
+  tokenInstead,
   unknownOption,
   withTrustRoots,
   type DriverOptions,
   type ResolvedConnection,
 } from '../../connection';
 import type { ResolvedTransactionDefaults } from '../../occ';
-import { splitOrmOptions, type DsqlOrmOptions, type ResolvedMapping } from '../../schema';
+import { checkHostOptions, splitOrmOptions, type DsqlOrmOptions, type ResolvedMapping } from '../../schema';
 import { checkRetryOption } from '../transactions/retry-option';
 
 /** Options of Sequelize's PostgreSQL dialect that have no meaning on Aurora DSQL, and what to do instead. */
 const refusedOptions = {
-  password: 'A token is signed for each connection instead; see dsql.credentials and dsql.profile.',
+  password: tokenInstead('dsql.'),
   native: 'The tokens and the verified TLS live in the JavaScript client; remove it.',
   dialectModule: 'This package brings its own client, built on node-postgres.',
   dialectModulePath: 'This package brings its own client, built on node-postgres.',
@@ -82,8 +82,7 @@ export function resolveSequelizeOptions(
 ): ResolvedSequelizeOptions {
   const { dsql: ormOptions = {}, ssl, dialectOptions = {}, ...given } = options;
   const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions);
-  checkDsqlOptions(dsql);
-  checkHostOptions(given);
+  checkSequelizeOptions(given);
   const dialect = dialectOptions as Partial<Record<string, unknown>>;
   checkDialectOptions(dialect);
   const ca = withTrustRoots(withTrustRoots(dsql.ca, 'ssl', ssl), 'dialectOptions.ssl', dialect.ssl);
@@ -141,17 +140,16 @@ export function resolveSequelizeOptions(
   };
 }
 
-function checkHostOptions(options: object): void {
+/** `sequelize-cli init` writes `"password": null`; the options of another instance of ours have its client. */
+function isSilent(value: unknown): boolean {
+  return value === null || value === false || value === pg;
+}
+
+function checkSequelizeOptions(options: object): void {
   const given = options as Partial<Record<string, unknown>>;
-  for (const [name, instead] of Object.entries(refusedOptions)) {
-    const value = given[name];
-    // `sequelize-cli init` writes `"password": null`; the options of another instance of ours have its client.
-    if (value !== undefined && value !== null && value !== false && value !== pg) {
-      throw new ConfigurationError(name, `cannot be used. ${instead}`);
-    }
-  }
+  checkHostOptions(given, refusedOptions, isSilent);
   if (given.dialect !== undefined && given.dialect !== 'postgres') {
-    throw new ConfigurationError('dialect', 'must be "postgres" or left out.');
+    throw new ConfigurationError('dialect', 'must be "postgres"; or omit it.');
   }
   if (given.standardConformingStrings === false) {
     throw new ConfigurationError(
@@ -161,13 +159,6 @@ function checkHostOptions(options: object): void {
   }
   checkRetryOption(given.retry);
   checkRetryOption((given.query as { readonly retry?: unknown } | undefined)?.retry, 'query.retry');
-  const isolationLevel = given.isolationLevel ?? undefined;
-  if (isolationLevel !== undefined && isolationLevel !== Transaction.ISOLATION_LEVELS.REPEATABLE_READ) {
-    throw new ConfigurationError(
-      'isolationLevel',
-      `cannot be ${JSON.stringify(isolationLevel)}: every transaction on Aurora DSQL is REPEATABLE READ.`,
-    );
-  }
 }
 
 function checkDialectOptions(dialectOptions: object): void {

@@ -1,8 +1,8 @@
-import { Transaction, type Model, type Sequelize, type TransactionOptions as HostOptions } from 'sequelize';
+import type { Model, Sequelize, TransactionOptions as HostOptions } from 'sequelize';
 import {
+  checkIsolationLevel,
   checkTransactionOptionNames,
   splitTransactionOptions,
-  UnsupportedFeatureError,
   type SplitTransactionOptions,
   type TransactionOptions,
 } from '../../occ';
@@ -18,7 +18,7 @@ export interface SequelizeTransactionOptions extends HostOptions, TransactionOpt
   readonly restore?: readonly Model[] | undefined;
 }
 
-/** {@link SequelizeTransactionOptions}, parted; Sequelize's, but for the transaction to stand in. */
+/** {@link SequelizeTransactionOptions}, parted; Sequelize's, but for the transaction to join. */
 export type SplitOptions = SplitTransactionOptions<HostOptions, Sequelize, Model>;
 
 const hostNames: ReadonlySet<string> = new Set<keyof HostOptions>([
@@ -36,23 +36,17 @@ const hostNames: ReadonlySet<string> = new Set<keyof HostOptions>([
  * Parts the options of a transaction.
  *
  * @param options - left untouched
- * @throws UnsupportedFeatureError for an isolation level that Aurora DSQL has not
+ * @throws UnsupportedFeatureError for an isolation level that DSQL lacks
  */
 export function splitOptions(options: SequelizeTransactionOptions): SplitOptions {
-  const { isolationLevel } = options;
-  if (isolationLevel && isolationLevel !== Transaction.ISOLATION_LEVELS.REPEATABLE_READ) {
-    throw new UnsupportedFeatureError(
-      `isolation level ${isolationLevel}`,
-      'Every transaction is REPEATABLE READ: leave the level out.',
-    );
-  }
+  checkIsolationLevel(options.isolationLevel);
   const split = splitTransactionOptions<HostOptions, Sequelize, Model>(options);
   delete split.host.transaction;
   return split;
 }
 
 /**
- * Refuses a name that is an option of nobody.
+ * Refuses a name that is an option of neither this package nor Sequelize.
  *
  * @throws ConfigurationError naming it
  */

@@ -1,41 +1,24 @@
+import { readFileSync } from 'node:fs';
 import { ConfigurationError } from '../errors';
-import type { ConnectionOptions } from './connection-options';
-import { unknownOption } from './options';
+import { unknownOption } from './refused-options';
 
-/** What is Aurora DSQL's own among the options of an ORM: the object `dsql` beside the ORM's own options. */
-export type DsqlOptions = Pick<
-  ConnectionOptions,
-  | 'region'
-  | 'profile'
-  | 'credentials'
-  | 'tokenDurationSecs'
-  | 'ormPrefix'
-  | 'hostaddr'
-  | 'ca'
-  | 'sslNegotiation'
-  | 'maxLifetimeSecs'
->;
-
-const dsqlOptionNames: ReadonlySet<string> = new Set<keyof DsqlOptions>([
-  'region',
-  'profile',
-  'credentials',
-  'tokenDurationSecs',
-  'ormPrefix',
-  'hostaddr',
-  'ca',
-  'sslNegotiation',
-  'maxLifetimeSecs',
-]);
+/** Certificate authorities in PEM. */
+type TrustRoots = string | readonly string[];
 
 /**
- * Refuses a name in `dsql: {…}` that is not an option.
+ * Reads trust roots from a file. `system` is libpq's word for the roots of the machine, which are trusted anyway.
  *
- * @throws {@link ConfigurationError} naming it
+ * @param source - what names the file, for the errors
+ * @throws {@link ConfigurationError} when it cannot be read
  */
-export function checkDsqlOptions(dsql: object): void {
-  for (const name of Object.keys(dsql)) {
-    if (!dsqlOptionNames.has(name)) throw unknownOption(`dsql.${name}`);
+export function readTrustRoots(file: string, source: string): TrustRoots {
+  if (file === 'system') return [];
+  try {
+    return [readFileSync(file, 'utf8')];
+  } catch (cause) {
+    throw new ConfigurationError(source, `the file of trust roots ${JSON.stringify(file)} cannot be read.`, {
+      cause,
+    });
   }
 }
 
@@ -46,7 +29,11 @@ export function checkDsqlOptions(dsql: object): void {
  * @param option - the name of the ORM's option, for the errors
  * @throws {@link ConfigurationError} when it asks for anything less than full verification, or for anything else
  */
-export function withTrustRoots(ca: DsqlOptions['ca'], option: string, ssl: unknown): DsqlOptions['ca'] {
+export function withTrustRoots(
+  ca: TrustRoots | undefined,
+  option: string,
+  ssl: unknown,
+): TrustRoots | undefined {
   if (ssl === undefined || ssl === null || ssl === true) return ca;
   if (typeof ssl !== 'object') throw weakened(option);
   const { rejectUnauthorized = true, require = true, ca: more, ...others } = ssl as Record<string, unknown>;
@@ -64,6 +51,6 @@ export function withTrustRoots(ca: DsqlOptions['ca'], option: string, ssl: unkno
 function weakened(option: string): ConfigurationError {
   return new ConfigurationError(
     option,
-    'cannot switch off TLS or its verification: every connection to Aurora DSQL is verified in full. To trust another authority, give it in dsql.ca.',
+    'cannot switch off TLS or its verification: every connection to Aurora DSQL is verified in full. To trust another authority, give it in `dsql.ca`.',
   );
 }

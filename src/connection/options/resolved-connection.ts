@@ -1,0 +1,99 @@
+import { applicationName } from './application-name';
+import { connectionOptions, type ConnectionOptions } from './connection-options';
+import { parseConnectionString } from './connection-string';
+import { resolveEndpoint, type Endpoint } from './endpoint';
+import { checkOptionNames, resolveOptions, type ResolvedOptionsOf } from './option-table';
+import { ConfigurationError } from '../errors';
+import { createTokenSigner, type TokenSigner } from '../token';
+
+type Settings = ResolvedOptionsOf<typeof connectionOptions>;
+
+/** {@link ConnectionOptions}, checked and completed. Frozen; it holds no credentials, and its signer keeps them in its closure. */
+export interface ResolvedConnection
+  extends
+    Endpoint,
+    Pick<
+      Settings,
+      | 'user'
+      | 'database'
+      | 'port'
+      | 'hostaddr'
+      | 'sslNegotiation'
+      | 'schema'
+      | 'maxLifetimeSecs'
+      | 'tokenDurationSecs'
+    > {
+  readonly ca: readonly string[];
+  readonly applicationName: string;
+  readonly signToken: TokenSigner;
+}
+
+const LONG_TOKEN_SECS = 3600;
+
+/**
+ * Checks {@link ConnectionOptions} and completes them from the connection string and the environment, in this order.
+ *
+ * @param options - left untouched
+ * @param defaultPrefix - the `ormPrefix` where neither the options nor the connection string name one
+ * @throws {@link ConfigurationError} naming the first option that is unknown or has a wrong value
+ */
+export function resolveConnection(
+  options: ConnectionOptions | string = {},
+  defaultPrefix?: string,
+): ResolvedConnection {
+  const given: ConnectionOptions = typeof options === 'string' ? { connectionString: options } : options;
+  checkOptionNames(given, connectionOptions);
+  const { connectionString } = given;
+  const texts = connectionString === undefined ? {} : parseConnectionString(connectionString);
+  const settings = resolveOptions(connectionOptions, given, '', texts);
+  if (given.profile !== undefined && given.credentials !== undefined) {
+    throw new ConfigurationError('profile', 'cannot be combined with `credentials`.');
+  }
+  const isRegionNamed = (given.region ?? texts.region) !== undefined;
+  const endpoint = endpointOf(settings, isRegionNamed);
+  const { user, tokenDurationSecs, profile, credentials, ca = [] } = settings;
+  if (tokenDurationSecs > LONG_TOKEN_SECS) warnOfLongToken(tokenDurationSecs);
+  return Object.freeze({
+    ...endpoint,
+    user,
+    database: settings.database,
+    port: settings.port,
+    hostaddr: settings.hostaddr,
+    ca: Object.freeze([ca].flat()),
+    sslNegotiation: settings.sslNegotiation,
+    schema: settings.schema,
+    applicationName: applicationName(settings.ormPrefix ?? defaultPrefix),
+    maxLifetimeSecs: settings.maxLifetimeSecs,
+    tokenDurationSecs,
+    signToken: createTokenSigner({
+      ...endpoint,
+      user,
+      tokenDurationSecs,
+      profile,
+      // The caller may change or clear the object later.
+      credentials: typeof credentials === 'object' ? { ...credentials } : credentials,
+    }),
+  });
+}
+
+function endpointOf({ host, region }: Settings, isRegionNamed: boolean): Endpoint {
+  if (host === undefined) {
+    const [variable] = connectionOptions.host.environment;
+    throw new ConfigurationError(
+      'host',
+      `is needed: set it to the cluster endpoint or id, or set ${variable}.`,
+    );
+  }
+  return isRegionNamed ? resolveEndpoint(host, region) : resolveEndpoint(host, undefined, region);
+}
+
+let warnedOfLongToken = false;
+
+function warnOfLongToken(tokenDurationSecs: number): void {
+  if (warnedOfLongToken) return;
+  warnedOfLongToken = true;
+  process.emitWarning(
+    `tokenDurationSecs is ${tokenDurationSecs}: a token is only needed while a connection opens, so one that lives longer than an hour is a risk without a use.`,
+    { code: 'DSQL_LONG_TOKEN' },
+  );
+}
