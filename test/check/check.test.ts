@@ -132,6 +132,7 @@ describe('aurora-dsql-orm check', () => {
     [['--severity', 'all'], '--severity'],
     [['--identity-cache', '7'], '--identity-cache: expected 1, or 65536 and above, got "7"'],
     [['--simplify', 'all'], '--simplify'],
+    [['--timeout', '0'], '--timeout'],
     [['--ignore', 'serials'], 'there is no such rule'],
     [['nowhere.sql'], 'there is no nowhere.sql'],
     [['--fxi'], '--fxi'],

@@ -505,7 +505,7 @@ describe('the options of one transaction', () => {
   it.each([
     ['dsql.retry', { retry: true }],
     ['dsql.retry.attempts', { retry: { attempts: 3 } }],
-    ['maxAttempts', { retry: { maxAttempts: 0 } }],
+    ['dsql.retry.maxAttempts', { retry: { maxAttempts: 0 } }],
     ['dsql.nested', { nested: 'savepoint' }],
     ['dsql.commitMarkers', { commitMarkers: 1 }],
   ])('are refused by name for a data source: %s', (option, dsql) => {

@@ -1,32 +1,49 @@
-import { tokensOf } from '../text/scan';
-import type { Token } from '../text/scan';
+import type { Statement } from '../../syntax/statement';
+import { tokensOf } from '../../text/scan';
+import type { Token } from '../../text/scan';
+import { applyEdits } from './edits';
+import type { Edit } from './edits';
 
-/** A replacement of a range of a text; `start` equal to `end` inserts. */
-export interface Edit {
+/**
+ * One statement inside its text, read once: its tree, its tokens, and cuts by the parser's locations. All offsets are
+ * those of the text.
+ */
+export class StatementText {
+  /** Where the statement begins, its leading comments included. */
   readonly start: number;
   readonly end: number;
-  readonly text: string;
-}
-
-/** One statement inside its text: tokens, and cuts by the parser's locations. All offsets are those of the text. */
-export class SourceText {
   readonly #utf16: (byteOffset: number) => number;
   #tokens: readonly Token[] | undefined;
 
+  /**
+   * @param sql - The whole text, with all statements.
+   * @param utf16 - Turns the parser's locations in the text into UTF-16 offsets.
+   */
   constructor(
-    /** The whole text, with all statements. */
     readonly sql: string,
-    /** Where the statement begins, its leading comments included. */
-    readonly start: number,
-    readonly end: number,
+    readonly statement: Statement,
     utf16: (byteOffset: number) => number,
   ) {
+    const inserted = statement.insertions.reduce((sum, { length }) => sum + length, 0);
+    const text = sql.slice(statement.start, statement.start + statement.text.length - inserted);
+    this.start = statement.start + text.length - text.trimStart().length;
+    this.end = statement.start + text.trimEnd().length;
     this.#utf16 = utf16;
   }
 
   /** The statement as it is written. */
   get text(): string {
     return this.sql.slice(this.start, this.end);
+  }
+
+  /** Where its first token begins, after its leading comments. */
+  get firstToken(): number {
+    return this.tokens[0]?.start ?? this.start;
+  }
+
+  /** The comments before its first token. */
+  get comments(): string {
+    return this.sql.slice(this.start, this.firstToken);
   }
 
   /** The statement's tokens, without comments. */
@@ -118,35 +135,4 @@ export class SourceText {
   edited(edits: readonly Edit[], start = this.start, end = this.end): string {
     return applyEdits(this.sql.slice(start, end), edits, start, end);
   }
-}
-
-/** Applies the edits that lie between `start` and `end` to the text that stands there. */
-export function applyEdits(
-  text: string,
-  edits: readonly Edit[],
-  start = 0,
-  end = start + text.length,
-): string {
-  const inside = edits
-    .filter((edit) => edit.start >= start && edit.end <= end)
-    .sort((a, b) => a.start - b.start || a.end - b.end);
-  let edited = '';
-  let from = start;
-  for (const edit of inside) {
-    edited += text.slice(from - start, edit.start - start) + edit.text;
-    from = edit.end;
-  }
-  return edited + text.slice(from - start);
-}
-
-/** Tells where an offset in an edited text was in the text before. */
-export function offsetBefore(edits: readonly Edit[], offset: number): number {
-  let shift = 0;
-  for (const { start, end, text } of [...edits].sort((a, b) => a.start - b.start)) {
-    const at = start + shift;
-    if (offset < at) break;
-    if (offset < at + text.length) return start;
-    shift += text.length - (end - start);
-  }
-  return offset - shift;
 }

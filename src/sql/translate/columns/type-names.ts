@@ -1,6 +1,7 @@
 import type { Node, TypeName } from 'libpg-query';
-import { builtinTypeName, displayName } from '../facts/column-types';
-import { asNode } from '../syntax/parse-tree';
+import { builtinTypeName, displayName } from '../../facts/column-types';
+import { asNode, strings } from '../../syntax/parse-tree';
+import type { StatementText } from '../text/statement-text';
 
 /**
  * The name of a type as `format_type()` gives it for a column of DSQL: `character varying(255)`.
@@ -28,4 +29,20 @@ export function formattedType(type: TypeName | undefined): string | undefined {
 function numberOf(node: Node): number | undefined {
   const constant = asNode(node, 'A_Const');
   return constant?.ival ? (constant.ival.ival ?? 0) : undefined;
+}
+
+/** Whether a column is `numeric` without a precision, which on DSQL is another type. */
+export function isUnboundedNumeric(type: TypeName | undefined): boolean {
+  return strings(type?.names).at(-1) === 'numeric' && !type?.typmods && !type?.arrayBounds;
+}
+
+/** The index after the tokens of a type that begins at a token. */
+export function afterType(source: StatementText, from: number, { typmods }: TypeName): number {
+  const words = source.tokens;
+  let at = source.afterName(from);
+  // `double precision`, `character varying`, `timestamp (3) with time zone`: words that belong to the type before.
+  while (/^(?:PRECISION|VARYING)$/.test(words[at]?.value ?? '')) at++;
+  if (words[at]?.value === '(' && (typmods?.length ?? 0) > 0) at = source.afterGroup(at);
+  if (/^(?:WITH|WITHOUT)$/.test(words[at]?.value ?? '') && words[at + 1]?.value === 'TIME') at += 3;
+  return at;
 }

@@ -1,6 +1,5 @@
-import type { TableName } from '../syntax/statement';
-import type { TranslationContext } from './context';
-import type { SourceText } from './source-text';
+import type { TableName } from '../../syntax/statement';
+import type { Rewrite } from '../rewrite';
 
 /** The types that a key or index of DSQL cannot have (AWS user guide, data types, 2026-09-15). */
 const KEYLESS_TYPE = /^(bytea|interval|jsonb?|time(?:\(\d+\))? with time zone)/;
@@ -12,17 +11,16 @@ const KEYLESS_TYPE = /^(bytea|interval|jsonb?|time(?:\(\d+\))? with time zone)/;
  * @param at - Where the key stands, as an offset; the beginning of the statement unless given.
  */
 export function refuseKeylessTypes(
-  source: SourceText,
-  context: TranslationContext,
+  rewrite: Rewrite,
   table: TableName,
   columns: readonly { readonly name: string; readonly type?: string | undefined }[],
   at?: number,
 ): void {
-  if (!context.isRefused('key-type')) return;
-  for (const { name, type = context.catalog.column(table, name)?.type } of columns) {
+  if (!rewrite.isRefused('key-type')) return;
+  for (const { name, type = rewrite.catalogue.column(table, name)?.type } of columns) {
     const keyless = KEYLESS_TYPE.exec(type ?? '')?.[1];
     if (keyless === undefined) continue;
-    context.refuse(source, {
+    rewrite.refuse({
       rule: 'key-type',
       parts: { type: keyless },
       ...(at !== undefined && { at }),

@@ -1,6 +1,7 @@
 import type { Constraint, Node } from 'libpg-query';
-import { cacheSize, isCacheAccepted } from '../refusals';
-import type { Edit, SourceText } from './source-text';
+import { cacheSize, isCacheAccepted } from '../../refusals';
+import type { Edit } from '../text/edits';
+import type { StatementText } from '../text/statement-text';
 
 /** What a serial column is declared with instead of its type. */
 export function identityColumn(cache: number): string {
@@ -9,7 +10,7 @@ export function identityColumn(cache: number): string {
 
 /** Gives `GENERATED … AS IDENTITY` a CACHE that DSQL takes; nothing when it has one. */
 export function identityCacheEdits(
-  source: SourceText,
+  source: StatementText,
   { location, options }: Constraint,
   cache: number,
 ): Edit[] {
@@ -32,7 +33,7 @@ export function identityCacheEdits(
  * @param to - The index after their last one.
  */
 export function sequenceCacheEdits(
-  source: SourceText,
+  source: StatementText,
   options: readonly Node[] | undefined,
   from: number,
   to: number,
