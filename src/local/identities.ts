@@ -14,7 +14,7 @@ export class Identities {
   readonly #byAccessKey = new Map<string, LocalCredentials & { readonly arn: string }>();
 
   /**
-   * Gives credentials of an IAM role: any that it is asked for.
+   * Returns credentials of any IAM role.
    *
    * @throws RangeError when `arn` does not look like an IAM ARN
    */
