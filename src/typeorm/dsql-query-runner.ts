@@ -225,7 +225,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       },
       send: (sql) => this.#run([sql, undefined, true]),
       outsideTransaction: (outside) => this.#outsideTransaction(outside),
-      read: async (sql) => (await this.driver.catalogue.read(sql, this.#client)).rows,
+      read: async (sql) => (await this.driver.catalogue.read(sql, this.client)).rows,
       warn: (message) => {
         this.#warn(message);
       },
