@@ -101,12 +101,12 @@ function refusedBy(text: SqlText, refusal: TranslationRefusal, name = ''): Probl
     message,
     why,
     since,
-    instead: instead ?? LEAVE_AWAY,
+    instead: instead ?? OMIT,
   };
 }
 
 /** What to do where nothing on DSQL does the same, and no rule knows better. */
-const LEAVE_AWAY = 'Leave it away, or do it in the application.';
+const OMIT = 'Omit it, or do it in the application.';
 
 const rules = new Map<string, RefusalRule>(refusalTable.map((rule) => [rule.id, rule]));
 
@@ -171,7 +171,7 @@ class StatementJudge {
         message: refusal.message,
         why: `DSQL refuses ${row?.what ?? 'it'}.`,
         ...(row && { since: `${row.source}, ${row.date}` }),
-        instead: refusal.hint ?? LEAVE_AWAY,
+        instead: refusal.hint ?? OMIT,
       });
     }
     if (problems.some(({ rule }) => rule.startsWith('statement-'))) return problems;

@@ -15,8 +15,8 @@ as the ORM's command line does. Nothing is connected.
   --format NAME         text, json or sarif (default: text)
   --output FILE         write the report there instead of printing it
   --fix                 write into the files what DSQL takes, where that is safe
-  --severity NAME       warning, or error to leave warnings away (default: warning)
-  --ignore RULE         leave findings of this rule away; may be given again
+  --severity NAME       warning, or error to omit warnings (default: warning)
+  --ignore RULE         omit findings of this rule; repeatable
   --high-rate TABLE     a table that many write to at once; may be given again
   --identity-cache N    the CACHE of identities: 1, or 65536 and above (default: 1)
   --simplify NAME       indexOrder, indexMethod, specialIndexes, collation, exclusions or rowLocks; may be given again

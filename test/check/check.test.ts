@@ -172,7 +172,7 @@ describe('aurora-dsql-orm check', () => {
     });
   });
 
-  it('leaves away what it is told to leave away', async () => {
+  it('omits what it is told to omit', async () => {
     write(
       'a.sql',
       'CREATE TABLE orders (id serial PRIMARY KEY, price numeric); -- aurora-dsql-orm-ignore serial\nTRUNCATE a;\n',

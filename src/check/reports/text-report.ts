@@ -36,7 +36,7 @@ function paragraph(finding: Finding, file: string): string[] {
     `  ${why}${since === undefined ? '' : ` (${since})`}`,
   ];
   if (replacement) {
-    if (replacement.length === 0) lines.push('  Instead: nothing; leave it away.');
+    if (replacement.length === 0) lines.push('  Instead: nothing; omit it.');
     else lines.push('  Instead:', ...replacement.flatMap((sql) => indented(`${sql};`)));
   } else if (instead !== undefined) lines.push(`  Instead: ${instead}`);
   if (finding.notFixable !== undefined) lines.push(`  --fix leaves it: ${finding.notFixable}`);

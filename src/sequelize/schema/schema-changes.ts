@@ -222,7 +222,7 @@ export class SchemaChanges {
 }
 
 const OUTSIDE =
-  'Leave the transaction option away (and pass `transaction: null` where CLS would find one): each change of the schema is a transaction of its own.';
+  'Omit the transaction option (and pass `transaction: null` where CLS would find one): each change of the schema is a transaction of its own.';
 
 /** What Sequelize makes of a statement of type RAW. */
 type RawResult = [Row[], { readonly rowCount?: number | null }];

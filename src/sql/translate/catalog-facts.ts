@@ -1,7 +1,7 @@
 import type { RangeVar } from 'libpg-query';
 import type { TableName } from '../syntax/statement';
 
-/** What is known of a database, as far as a translation can use it; everything may be left away. */
+/** What is known of a database, as far as a translation can use it; everything may be omitted. */
 export interface CatalogFacts {
   readonly tables?: readonly TableFacts[];
   /**

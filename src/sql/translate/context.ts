@@ -6,7 +6,7 @@ import type { StatementText } from './text/statement-text';
 /** Where DSQL's answer is less than the text asks for, and a person may say that this is good enough. */
 export interface Simplifications {
   /**
-   * `DESC` in an index is left away: the index has the ascending order, and may still be read backwards.
+   * `DESC` in an index is omitted: the index has the ascending order, and may still be read backwards.
    * @defaultValue `false`: refused
    */
   readonly indexOrder?: boolean;
@@ -22,7 +22,7 @@ export interface Simplifications {
    */
   readonly specialIndexes?: boolean;
   /**
-   * `COLLATE` with another collation than C is left away, on columns and in indexes: texts sort by their bytes.
+   * `COLLATE` with another collation than C is omitted, on columns and in indexes: texts sort by their bytes.
    * @defaultValue `false`: refused
    */
   readonly collation?: boolean;

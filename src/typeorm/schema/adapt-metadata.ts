@@ -98,7 +98,7 @@ function adaptCollation(
     {
       what: `the collation ${JSON.stringify(collation)} of ${nameOf(metadata, column)}`,
       why: 'Every column sorts by its bytes.',
-      instead: 'Leave it away, or allow that with dsql: { simplify: { collation: true } }.',
+      instead: 'Omit it, or allow that with dsql: { simplify: { collation: true } }.',
     },
   ];
 }

@@ -59,7 +59,7 @@ function collationOf({ action, clauses, definition, name }: AddedColumn): string
   if (!isByteCollation(definition.collClause?.collname) && rewrite.simplify.collation !== true) {
     return source.cut(clause.from, clause.to);
   }
-  rewrite.note(`The collation of ${name} is left away: a column of DSQL sorts by bytes.`);
+  rewrite.note(`The collation of ${name} is omitted: a column of DSQL sorts by bytes.`);
   return '';
 }
 

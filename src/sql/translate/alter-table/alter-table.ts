@@ -93,7 +93,7 @@ function translateAction(action: Action): readonly Step[] {
   const { rewrite, table, name } = action;
   const { subtype = 'AT_AddColumn' } = action.command;
   if (STORAGE_ACTIONS.has(subtype) && rewrite.isRefused('alter-table-action')) {
-    rewrite.note(`${action.written} is left away: DSQL stores tables in its own way.`);
+    rewrite.note(`${action.written} is omitted: DSQL stores tables in its own way.`);
     return [];
   }
   switch (subtype) {

@@ -54,8 +54,8 @@ function editCollation(rewrite: Rewrite<'CreateStmt'>, { colname = '', collClaus
   rewrite.remove(at, source.afterName(at + 1));
   rewrite.note(
     same
-      ? `The collation of ${colname} is left away: it is the only one that DSQL has.`
-      : `The collation of ${colname} is left away: it sorts by bytes.`,
+      ? `The collation of ${colname} is omitted: it is the only one that DSQL has.`
+      : `The collation of ${colname} is omitted: it sorts by bytes.`,
   );
 }
 
@@ -69,5 +69,5 @@ function editCompression(
   let at = source.indexAt(source.at(typeName?.location));
   while (at < source.tokens.length && source.tokens[at]?.value !== 'COMPRESSION') at++;
   rewrite.remove(at, at + 2);
-  rewrite.note(`COMPRESSION of ${colname} is left away: DSQL compresses by itself.`);
+  rewrite.note(`COMPRESSION of ${colname} is omitted: DSQL compresses by itself.`);
 }

@@ -70,12 +70,12 @@ function editMethod(rewrite: IndexRewrite, method: string): number {
   if (!rewrite.isRefused('index-access-method')) return at + 2;
   if (method === 'btree' || rewrite.simplify.indexMethod === true) {
     rewrite.remove(at, at + 2);
-    if (method !== 'btree') rewrite.note(`USING ${method} is left away: DSQL has one kind of index.`);
+    if (method !== 'btree') rewrite.note(`USING ${method} is omitted: DSQL has one kind of index.`);
   } else {
     rewrite.refuse({
       rule: 'index-access-method',
       at: source.tokens[at].start,
-      instead: 'Leave USING away, or allow it with the option simplify.indexMethod.',
+      instead: 'Omit USING, or allow it with the option simplify.indexMethod.',
     });
   }
   return at + 2;
@@ -100,7 +100,7 @@ function editCollation(rewrite: IndexRewrite, { collation }: IndexElem, key: str
   const same = isByteCollation(collation);
   if (same || rewrite.simplify.collation === true) {
     rewrite.remove(at, after);
-    if (!same) rewrite.note(`The collation of ${key} is left away: the index sorts by bytes.`);
+    if (!same) rewrite.note(`The collation of ${key} is omitted: the index sorts by bytes.`);
   } else {
     rewrite.refuse({ rule: 'index-collation', at: source.tokens[at]?.start ?? source.start });
   }
@@ -132,12 +132,12 @@ function editOrder(rewrite: IndexRewrite, key: string, at: number): void {
     rewrite.refuse({
       rule: 'index-sort-order',
       at: token.start,
-      instead: 'Leave DESC away, or allow it with the option simplify.indexOrder.',
+      instead: 'Omit DESC, or allow it with the option simplify.indexOrder.',
     });
     return;
   }
   rewrite.remove(at, at + 1);
-  if (isDescending) rewrite.note(`DESC of ${key} is left away: the index is in ascending order.`);
+  if (isDescending) rewrite.note(`DESC of ${key} is omitted: the index is in ascending order.`);
 }
 
 /** Cuts out `WITH (…)` and `TABLESPACE`, which only say how PostgreSQL is to store the index. */
@@ -151,7 +151,7 @@ function omitStorage(rewrite: IndexRewrite, from: number): void {
     const end = word === 'TABLESPACE' ? at + 2 : after;
     if ((word === 'WITH' && options) || (word === 'TABLESPACE' && tableSpace !== undefined)) {
       rewrite.remove(at, end);
-      rewrite.note(`${source.cut(at, end)} is left away: DSQL stores indexes in its own way.`);
+      rewrite.note(`${source.cut(at, end)} is omitted: DSQL stores indexes in its own way.`);
     }
     at = end;
   }

@@ -29,7 +29,7 @@ function omitUnlogged(rewrite: Rewrite<'CreateStmt'>): void {
   if (rewrite.tree.relation?.relpersistence !== 'u' || !rewrite.isRefused('unlogged-table')) return;
   const unlogged = rewrite.source.tokens.findIndex(({ value }) => value === 'UNLOGGED');
   rewrite.remove(unlogged, unlogged + 1);
-  rewrite.note('UNLOGGED is left away: every table of DSQL is durable.');
+  rewrite.note('UNLOGGED is omitted: every table of DSQL is durable.');
 }
 
 /** Cuts out what only says how PostgreSQL is to store the table. */
@@ -48,7 +48,7 @@ function omitStorage(rewrite: Rewrite<'CreateStmt'>): void {
       (accessMethod === 'heap' && word === 'USING');
     if (isStorage) {
       rewrite.remove(at, after);
-      rewrite.note(`${source.cut(at, after)} is left away: DSQL stores tables in its own way.`);
+      rewrite.note(`${source.cut(at, after)} is omitted: DSQL stores tables in its own way.`);
     }
     at = after;
   }

@@ -33,7 +33,7 @@ export function begin(rewrite: Rewrite<'TransactionStmt'>): Outcome {
 }
 
 function stronger(level: string): string {
-  return `${level.toUpperCase()} is left away: every transaction of DSQL is REPEATABLE READ, which gives more.`;
+  return `${level.toUpperCase()} is omitted: every transaction of DSQL is REPEATABLE READ, which gives more.`;
 }
 
 function refuseSerializable(rewrite: Rewrite, rule: string): void {
@@ -41,7 +41,7 @@ function refuseSerializable(rewrite: Rewrite, rule: string): void {
     rule,
     parts: { level: 'SERIALIZABLE' },
     why: 'DSQL has snapshot isolation only: two transactions may each read what the other one writes.',
-    instead: 'Read with FOR UPDATE what must not change, and leave the level away.',
+    instead: 'Read with FOR UPDATE what must not change, and omit the level.',
   });
 }
 

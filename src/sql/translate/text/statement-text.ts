@@ -59,7 +59,7 @@ export class StatementText {
     return this.#tokens;
   }
 
-  /** The UTF-16 offset of a location of the parse tree; the tree leaves a location of 0 away. */
+  /** The UTF-16 offset of a location of the parse tree; the tree omits a location of 0. */
   at(location: number | undefined): number {
     return this.#utf16(location ?? 0);
   }
