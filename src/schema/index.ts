@@ -1,13 +1,9 @@
-export {
-  isNotNull,
-  isOneOf,
-  primaryKeyOf,
-  readTablesWhere,
-  type CatalogColumn,
-  type CatalogConstraint,
-  type CatalogTable,
-} from './catalog-table';
-export { CatalogueReader, type OpenConnection } from './catalogue-reader';
+export type { CatalogColumn, CatalogConstraint, CatalogTable } from './catalogue/catalog-table';
+export { CatalogueReader, type OpenConnection } from './catalogue/catalogue-reader';
+export { enumCheckOf, isNotNullCheck, notNullCheckOf, type EnumCheck } from './catalogue/checks';
+export { emptyingOrder, requireOwnRowsOnly } from './catalogue/emptying-order';
+export { isOneOf, readTablesWhere } from './catalogue/read-tables';
+export { isBroken, isNotNull, primaryKeyOf } from './catalogue/table-facts';
 export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
   splitOrmOptions,
@@ -25,5 +21,4 @@ export {
   type SchemaSession,
 } from './schema-runner';
 export { timeZoneStatement } from './time-zone';
-export { truncationOrder } from './truncation-order';
 export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './unsupported-change';

@@ -8,7 +8,8 @@ import {
   type TableName,
   type Translation,
 } from '../sql';
-import { factsOf, type CatalogTable } from './catalog-table';
+import type { CatalogTable } from './catalogue/catalog-table';
+import { factsOf } from './catalogue/table-facts';
 import type { ResolvedMapping } from './orm-options';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 

@@ -1,5 +1,6 @@
 import { defaultValueSchemable } from 'sequelize/lib/utils';
 import {
+  enumCheckOf,
   isNotNull,
   primaryKeyOf,
   type CatalogColumn,
@@ -8,7 +9,7 @@ import {
 } from '../../schema';
 import { enumValues, isWholeNumber, type ColumnAttribute } from './column-types';
 import type { ColumnPlace, DsqlSchemaGenerator } from './dsql-schema-generator';
-import { enumCheckOf, withNewValues } from './enum-checks';
+import { withNewValues } from './enum-checks';
 
 /** Whether two SQL expressions have the same value; asked only where they look different. */
 export type IsSameValue = (one: string, other: string) => Promise<boolean>;

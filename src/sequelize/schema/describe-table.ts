@@ -1,5 +1,4 @@
-import { isNotNull, primaryKeyOf, type CatalogColumn, type CatalogTable } from '../../schema';
-import { enumCheckOf } from './enum-checks';
+import { enumCheckOf, isNotNull, primaryKeyOf, type CatalogColumn, type CatalogTable } from '../../schema';
 
 /** A column as `describeTable` describes it: as on PostgreSQL, and whether it counts by itself. */
 export interface DescribedColumn {
