@@ -4,7 +4,7 @@ import type { Sequelize } from 'sequelize';
 import type { DataSource } from 'typeorm';
 import { loadParser, refusals } from '../sql';
 import type { CapabilityOverrides, Simplifications, Statement, TranslateOptions } from '../sql';
-import { Catalog } from './catalog';
+import { Catalog } from './catalogue/catalog';
 import { Declarations } from './recording/declarations';
 import { discoverFiles, isScript } from './sources/discover-files';
 import {
