@@ -3,7 +3,7 @@ import type { Sequelize } from 'sequelize';
 import type { DataSource } from 'typeorm';
 import { loadParser } from '../sql';
 import type { Statement, TranslateOptions } from '../sql';
-import { Catalog } from './catalog';
+import { Catalog } from './catalogue/catalog';
 import { Declarations } from './recording/declarations';
 import { isScript, makesInstance } from './sources/discover-files';
 import {

@@ -22,7 +22,8 @@ import type {
   Translation,
   TranslationRefusal,
 } from '../sql';
-import type { Catalog } from './catalog';
+import type { Catalog } from './catalogue/catalog';
+import { applyText } from './catalogue/statement-effects';
 import type { Problem } from './finding';
 import type { SqlText } from './sources/sql-text';
 import type { TransactionWatch } from './recording/transaction-watch';
@@ -62,7 +63,7 @@ export function judge(text: SqlText, surroundings: Surroundings): Judgement {
     for (const statement of parsed.statements) problems.push(...statements.judge(statement));
     problems.push(...watchTransaction(text, parsed, translation, surroundings));
   }
-  catalog.apply(text, parsed);
+  applyText(catalog, text, parsed);
   return { parsed, translation, problems };
 }
 

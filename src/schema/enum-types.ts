@@ -18,8 +18,10 @@ import {
   type Statement,
   type TableName,
 } from '../sql';
-import { isOneOf, primaryKeyOf, type CatalogColumn, type CatalogTable } from './catalog-table';
-import { enumCheckOf } from './enum-checks';
+import type { CatalogColumn, CatalogTable } from './catalogue/catalog-table';
+import { enumCheckOf } from './catalogue/checks';
+import { isOneOf } from './catalogue/read-tables';
+import { primaryKeyOf } from './catalogue/table-facts';
 import { unsupportedChanges } from './unsupported-change';
 
 /** Reads tables by a condition on `c` (`pg_class`) and `n` (`pg_namespace`). */

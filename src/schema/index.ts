@@ -1,14 +1,10 @@
 export { callPlace } from './call-place';
-export {
-  isNotNull,
-  isOneOf,
-  primaryKeyOf,
-  readTablesWhere,
-  type CatalogColumn,
-  type CatalogConstraint,
-  type CatalogTable,
-} from './catalog-table';
-export { CatalogueReader, type OpenConnection } from './catalogue-reader';
+export type { CatalogColumn, CatalogConstraint, CatalogTable } from './catalogue/catalog-table';
+export { CatalogueReader, type OpenConnection } from './catalogue/catalogue-reader';
+export { enumCheckOf, isNotNullCheck, notNullCheckOf, type EnumCheck } from './catalogue/checks';
+export { emptyingOrder, requireOwnRowsOnly } from './catalogue/emptying-order';
+export { isOneOf, readTablesWhere } from './catalogue/read-tables';
+export { isBroken, isNotNull, primaryKeyOf } from './catalogue/table-facts';
 export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
   checkHostOptions,
@@ -18,7 +14,6 @@ export {
   type MappingOptions,
   type ResolvedMapping,
 } from './orm-options';
-export { enumCheckOf } from './enum-checks';
 export { EnumTypes, type ReadTables } from './enum-types';
 export {
   isTransaction,
@@ -38,5 +33,4 @@ export {
   type SchemaSession,
 } from './schema-runner';
 export { timeZoneStatement } from './time-zone';
-export { truncationOrder } from './truncation-order';
 export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './unsupported-change';

@@ -17,7 +17,9 @@ import {
   type TableName,
   type Translation,
 } from '../sql';
-import { factsOf, isOneOf, type CatalogTable } from './catalog-table';
+import type { CatalogTable } from './catalogue/catalog-table';
+import { factsOf } from './catalogue/table-facts';
+import { isOneOf } from './catalogue/read-tables';
 import type { EnumTypes, ReadTables } from './enum-types';
 import type { ResolvedMapping } from './orm-options';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import type { EnumFacts, TranslateOptions } from '../../sql';
 import { createdEnum, MAX_ROWS, parseQuery, translate } from '../../sql';
-import type { Catalog } from '../catalog';
+import type { Catalog } from '../catalogue/catalog';
 import type { Problem } from '../finding';
 import { judge, rowsOf } from '../judge';
 import type { Judgement } from '../judge';

@@ -7,7 +7,13 @@ import {
   type ModelStatic,
   type Sequelize,
 } from 'sequelize';
-import { enumCheckOf, truncationOrder, type CatalogTable, type ResolvedMapping } from '../../schema';
+import {
+  emptyingOrder,
+  enumCheckOf,
+  requireOwnRowsOnly,
+  type CatalogTable,
+  type ResolvedMapping,
+} from '../../schema';
 import type { TableName } from '../../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
@@ -329,10 +335,10 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   ): Promise<unknown> {
     if (options.truncate !== true) return super.bulkDelete(tableName, where, options, model);
     const { schema, tableName: name } = this.queryGenerator.extractTableDetails(tableName, options);
-    const order = await truncationOrder({ schema, name }, options.cascade === true, (sql) =>
-      this.changes.select(sql, options),
-    );
-    for (const table of order) {
+    const emptied = { schema, name };
+    const select = (sql: string) => this.changes.select(sql, options);
+    if (options.cascade !== true) await requireOwnRowsOnly(emptied, select, EMPTY_OTHERS_FIRST);
+    for (const table of options.cascade === true ? await emptyingOrder(emptied, select) : [emptied]) {
       const truncate = this.queryGenerator.truncateTableQuery(
         { tableName: table.name, schema: table.schema },
         { restartIdentity: options.restartIdentity },
@@ -437,6 +443,8 @@ interface Referring {
   readonly attribute: ColumnAttribute;
   readonly target: (TableName & { readonly column: string }) | undefined;
 }
+
+const EMPTY_OTHERS_FIRST = 'Pass `cascade: true` to empty that table first, or use destroy().';
 
 const NO_CHANGE = { statements: [], refusals: [] } as const;
 

@@ -1,5 +1,5 @@
-import type { DsqlClient } from '../connection';
-import { retryOnConflict } from '../occ';
+import type { DsqlClient } from '../../connection';
+import { retryOnConflict } from '../../occ';
 
 /** Opens a connection beside those of the pool. */
 export type OpenConnection = () => Promise<DsqlClient>;
