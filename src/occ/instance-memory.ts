@@ -22,7 +22,9 @@ export interface InstanceRules<Instance extends object> {
  */
 export class InstanceMemory<Instance extends object> {
   readonly #rules: InstanceRules<Instance>;
+  /** The user's own objects, which live as long as the user keeps them and whose properties are columns. */
   readonly #stale = new WeakSet();
+  /** The prototypes of the user's models. */
   readonly #tracked = new WeakSet();
   /** The attempt that the running code belongs to. */
   readonly #current = new AsyncLocalStorage<TouchedInstances<Instance>>();

@@ -1,14 +1,8 @@
 import type { Options, Sequelize } from 'sequelize';
 import { ConfigurationError } from '../connection';
 import type { DsqlOrmOptions } from '../schema';
-import { DsqlDialect } from './dsql-dialect';
-import {
-  DsqlInstance,
-  isDsqlSequelize,
-  superviseModels,
-  type DsqlTransactions,
-  type HostModelManager,
-} from './dsql-instance';
+import { DsqlDialect, isDsqlSequelize } from './dsql-dialect';
+import { DsqlInstance, superviseModels, type DsqlTransactions, type HostModelManager } from './dsql-instance';
 import { resolveSequelizeOptions } from './options/options';
 import { syncAll } from './schema/sync';
 
@@ -95,6 +89,7 @@ export function attachDsql<Instance extends Sequelize>(
   Object.assign(dialect.queryGenerator, { typeValidation });
   if (typeof operatorsAliases === 'object') dialect.queryGenerator.setOperatorsAliases(operatorsAliases);
   const instance = new DsqlInstance(sequelize, resolved, hostQuery);
+  dialect.instance = instance;
   Object.assign(sequelize, {
     dialect,
     queryInterface: dialect.queryInterface,

@@ -37,6 +37,7 @@ export function dsqlBeforeConnect(options: ConnectionOptions = {}): (config: obj
     resolveConnection({ ...endpoint, ...options }, 'sequelize');
   const namesHost = options.host !== undefined || options.connectionString !== undefined;
   const named = namesHost ? resolve({}) : undefined;
+  // By the host's own object for an endpoint, which is all that tells endpoints apart and must hold nothing of ours.
   const connections = new WeakMap<object, ResolvedConnection>();
 
   return (shared) => {

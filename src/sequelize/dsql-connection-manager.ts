@@ -48,6 +48,7 @@ interface Life {
 /** Sequelize's connections, to Aurora DSQL: one token each, nothing sent that DSQL refuses, none older than it may be. */
 export class DsqlConnectionManager extends PostgresConnectionManager {
   readonly #resolved: ResolvedSequelizeOptions;
+  /** By the client, which sequelize-pool keeps: it is forgotten with it, however it ends. */
   readonly #lives = new WeakMap<Client, Life>();
 
   constructor(dialect: unknown, sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {

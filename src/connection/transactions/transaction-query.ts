@@ -5,8 +5,7 @@ import { Outbox, type WireConnection } from './outbox';
 import { isServerError, outcomeOf, unreadable, type Commits } from './outcome';
 import { Description } from '../description';
 import { DsqlError } from '../errors';
-import { rememberFields } from './result-fields';
-import { rememberRowsBefore } from './rows-before-error';
+import { rememberFields, rememberRowsBefore } from './answer-facts';
 import type { ReportedStatus, Session } from './session';
 import { MessageTooLargeError, NotSentError, TransactionRolledBackError } from './transaction-errors';
 

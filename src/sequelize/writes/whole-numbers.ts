@@ -19,7 +19,10 @@ export interface ReadAttributes {
 
 type Row = Record<string, unknown>;
 
-/** By the columns of a model: the names of its whole numbers, as columns and as attributes. */
+/**
+ * By the columns of a model: the names of its whole numbers, as columns and as attributes. A cache: Sequelize replaces the
+ * object whenever the columns change, and a property on it would be a column.
+ */
 const namesOf = new WeakMap<object, ReadonlySet<string>>();
 
 /**
