@@ -19,6 +19,7 @@ export {
 } from './orm-options';
 export { mayChangeSchema, onlyStatement, planChange, translateChange } from './planned-change';
 export { withRowLocks, type RowLockOptions } from './row-locks';
+export { refusalAdvice } from './refusal-advice';
 export { reportJobs, type JobViolation, type SchemaJob, type SchemaJobError } from './schema-job-error';
 export {
   SchemaRunner,
