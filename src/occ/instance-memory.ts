@@ -218,7 +218,7 @@ export class InstanceSnapshot<Instance extends object> {
   /**
    * Copies what can be changed in place; anything else is shared.
    *
-   * @param copies - of this copying so far, as values may stand in circles, or in two places
+   * @param copies - of this copying so far, as values may refer to each other in circles, or be in two places
    */
   #copy(value: unknown, copies: Map<object, unknown>, onInstance?: (instance: Instance) => void): unknown {
     if (typeof value !== 'object' || value === null) return value;

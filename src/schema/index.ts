@@ -25,6 +25,7 @@ export {
   type Planning,
 } from './planned-change';
 export { withRowLocks, type RowLockOptions } from './row-locks';
+export { refusalAdvice } from './refusal-advice';
 export { reportJobs, type JobViolation, type SchemaJob, type SchemaJobError } from './schema-job-error';
 export {
   SchemaRunner,

@@ -111,7 +111,7 @@ export class SchemaRunner {
    * @param sql - the statement
    * @param rows - its answer
    */
-  takeOn(sql: string, rows: readonly Readonly<Record<string, unknown>>[]): void {
+  adoptJob(sql: string, rows: readonly Readonly<Record<string, unknown>>[]): void {
     const jobId = rows[0]?.job_id;
     if (typeof jobId !== 'string') return;
     this.#jobs = [...this.#jobs, { jobId, sql, table: tableOf(sql), startedAt: performance.now() }];
@@ -142,7 +142,7 @@ export class SchemaRunner {
   async #startJob(sql: string, table: TableName | undefined): Promise<void> {
     const { rows } = await this.#session.query(sql);
     if (typeof rows[0]?.job_id === 'string') {
-      this.takeOn(sql, rows);
+      this.adoptJob(sql, rows);
       return;
     }
     // The index is there already, but it may be what a failed or an unfinished build has left.

@@ -100,7 +100,7 @@ export class DsqlInstance {
     }
     const attempt = async (current: Attempt<unknown>) => {
       await current.admit(statement);
-      // It commits itself, so its outcome is unknown when its answer is lost.
+      // It is an autocommit statement, so its outcome is unknown when its answer is lost.
       current.returned = { value: undefined };
       return send();
     };

@@ -41,7 +41,7 @@ const resolvedOptions = new WeakMap<object, ResolvedSequelizeOptions>();
 
 /**
  * Makes a class of `Sequelize` instances that reach Aurora DSQL, out of one that reach PostgreSQL. Only its own instances
- * are concerned.
+ * change.
  *
  * @example
  * ```ts

@@ -31,7 +31,7 @@ class DsqlDataSource extends DataSource {
    * Options that are given later, as TypeORM's command line does: ours among them are checked as in the beginning, and
    * those that are not given stay.
    *
-   * @throws ConfigurationError naming the first option that cannot be
+   * @throws ConfigurationError naming the first option that is unknown or has a wrong value
    */
   override setOptions(options: Partial<DsqlDataSourceOptions>): this {
     const given = { ...this.#given, ...options };
@@ -89,8 +89,8 @@ class DsqlDataSource extends DataSource {
 /**
  * A TypeORM `DataSource` whose every new connection presents a fresh IAM token to an Aurora DSQL cluster.
  *
- * @param options - TypeORM's PostgreSQL options, and what is DSQL's own in `dsql`; left untouched
- * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ * @param options - TypeORM's PostgreSQL options, and DSQL-specific ones in `dsql`; left untouched
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value, before anything is sent
  *
  * @example
  * ```ts

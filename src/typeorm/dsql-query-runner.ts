@@ -39,7 +39,7 @@ import { adaptRowLocks } from './writes/row-locks';
  */
 export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunner {
   declare driver: DsqlDriverParts;
-  /** The transaction that it is in, or is about to begin: whoever runs the transaction sets it, or `startTransaction`. */
+  /** The transaction that it is in, or is about to begin: set by the managed transaction or by `startTransaction`. */
   scope: TransactionScope | undefined;
   #ownsScope = false;
   #isCommitted = false;

@@ -131,7 +131,7 @@ describe('SchemaRunner', () => {
     const { rows } = await client.query<Record<string, unknown>>(sql);
     await client.query('COMMIT');
     const runner = new SchemaRunner(session);
-    runner.takeOn(sql, rows);
+    runner.adoptJob(sql, rows);
     await runner.settle();
     expect(await validIndexes()).toStrictEqual(['by_owner valid']);
   });

@@ -82,7 +82,7 @@ export class TransactionQuery extends BaseQuery {
 
   override submit(connection: WireConnection): Error | null {
     if (this.#progress === 'reported')
-      return this.#refuse(new Error('The query had timed out before it was sent.'));
+      return this.#refuse(new Error('The statement timed out before it was sent.'));
     const session = this.#session;
     const { verb } = this.summary;
     switch (session.phase) {

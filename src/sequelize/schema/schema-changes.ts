@@ -211,7 +211,7 @@ export class SchemaChanges {
     if (only.kind === 'job' || only.kind === 'validate') {
       const [rows] = result as [Row[]];
       const runner = this.#runner(options);
-      runner.takeOn(only.sql, rows);
+      runner.adoptJob(only.sql, rows);
       transaction.afterCommit(() => reportJobs(() => runner.settle(), hostError));
     }
     return result;

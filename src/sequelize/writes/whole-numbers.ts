@@ -2,7 +2,7 @@ import type { Model, ModelStatic, Sequelize } from 'sequelize';
 import type { BigintColumn } from '../../schema';
 import { isWholeNumber, modelOf, type ColumnAttribute } from '../schema/column-types';
 
-/** A model, as far as its columns are concerned; the map is another one after each change of them. */
+/** The part of a model that is about its columns; the map is another one after each change of them. */
 export type ReadModel = ModelStatic<Model> & {
   readonly fieldRawAttributesMap: Readonly<Record<string, ColumnAttribute>>;
 };

@@ -169,7 +169,7 @@ export class MigrationSteps {
   get remains(): string | undefined {
     if (this.#committed === 0) return undefined;
     const statements = this.#committed === 1 ? 'One statement' : `${this.#committed} statements`;
-    return `${statements} of migration "${this.#name}" had been committed before and will stay: Aurora DSQL cannot roll a change of the schema back with what follows it. The migration is not recorded, so it begins with its first statement when it is run again: undo them first, or let them do nothing the second time (IF NOT EXISTS).`;
+    return `${statements} of migration "${this.#name}" had been committed before and will stay: Aurora DSQL cannot roll back a committed change of the schema. The migration is not recorded, so the next run begins with its first statement: undo them first, or make them repeatable (IF NOT EXISTS).`;
   }
 
   async #through(
@@ -209,7 +209,7 @@ export class MigrationSteps {
     if (this.#isSplit) return;
     this.#isSplit = true;
     this.#session.warn(
-      `Migration "${this.#name}" changes the schema in a transaction. Aurora DSQL takes one DDL statement in a transaction and no data with it, so each of them is a transaction of its own, and so are the changes of data between them.`,
+      `Migration "${this.#name}" changes the schema in a transaction. A transaction of Aurora DSQL takes one DDL statement and no data with it, so each DDL statement is a transaction of its own, and so are the changes of data between them.`,
     );
   }
 }

@@ -46,7 +46,7 @@ interface Plan {
 const plans = new AsyncLocalStorage<Plan>();
 
 /**
- * What of TypeORM's PostgreSQL query runner concerns the schema, on Aurora DSQL: its DDL goes through the translation in
+ * The part of TypeORM's PostgreSQL query runner that is about the schema, on Aurora DSQL: its DDL goes through the translation in
  * one place, whether it is sent or written into a migration, and tables are read back as PostgreSQL would show them.
  */
 export abstract class SchemaQueryRunner extends PostgresQueryRunner {

@@ -9,7 +9,7 @@ import {
 } from '../../sql';
 import { refusedStatement, type UnsupportedChange } from '../../schema';
 
-/** Stands behind a statement that is to be run until it touches no row, where only its text is kept: in a migration. */
+/** Follows a statement that is to be run until it touches no row, where only its text is kept: in a migration. */
 const UNTIL_DONE = ' /* until it touches no row */';
 const IS_UNTIL_DONE = /\/\*\s*until it touches no row\s*\*\/\s*;?\s*$/;
 
