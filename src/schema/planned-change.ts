@@ -1,15 +1,15 @@
 import { UnsupportedFeatureError } from '../occ';
 import {
+  factsOf,
   loadParser,
   parseQuery,
   summarizeText,
   translate,
+  type CatalogTable,
   type DsqlStatement,
   type TableName,
   type Translation,
 } from '../sql';
-import type { CatalogTable } from './catalogue/catalog-table';
-import { factsOf } from './catalogue/table-facts';
 import type { ResolvedMapping } from './orm-options';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 

@@ -1,3 +1,9 @@
+export { tableNameOf } from './catalogue/catalog-facts';
+export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalogue/catalog-facts';
+export type { CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable } from './catalogue/catalog-table';
+export { enumCheckOf, isNotNullCheck, notNullCheckOf } from './catalogue/checks';
+export type { EnumCheck } from './catalogue/checks';
+export { factsOf, isBroken, isNotNull, primaryKeyOf } from './catalogue/table-facts';
 export { isExecuted } from './syntax/classify';
 export { capabilities } from './facts/capabilities';
 export type { Capability, CapabilityOverrides } from './facts/capabilities';
@@ -35,17 +41,13 @@ export { nameOf, tokensOf } from './text/scan';
 export { summarizeText } from './text/text-summary';
 export type { TextSummary, TransactionVerb } from './text/text-summary';
 export type { Token } from './text/scan';
-export { createdEnum, defaultName, formattedType, sortsByBytes, tableNameOf, translate } from './translate';
+export { createdEnum, defaultName, formattedType, sortsByBytes, translate } from './translate';
 export type {
-  CatalogFacts,
-  ColumnFacts,
   DsqlStatement,
   DsqlStatementKind,
-  EnumFacts,
   OmittedStatement,
   RepeatedWrite,
   Simplifications,
-  TableFacts,
   TranslateOptions,
   Translation,
   TranslationRefusal,

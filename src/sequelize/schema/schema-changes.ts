@@ -15,12 +15,11 @@ import {
   reportJobs,
   SchemaRunner,
   translateChange,
-  type CatalogTable,
   type JobViolation,
   type ResolvedMapping,
   type SchemaJobError,
 } from '../../schema';
-import type { DsqlStatement, TableName, Translation } from '../../sql';
+import type { CatalogTable, DsqlStatement, TableName, Translation } from '../../sql';
 import type { AddedColumn } from './added-column';
 import { DsqlTransaction } from '../transactions/dsql-transaction';
 
