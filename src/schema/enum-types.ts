@@ -3,25 +3,26 @@ import {
   asNode,
   createdEnum,
   enumCheckName,
+  enumCheckOf,
   formattedType,
   isBuiltinType,
   isEnumCheckOf,
   literal,
   MAX_ROWS,
+  primaryKeyOf,
   quoted,
   quotedTable,
   strings,
   walk,
+  type CatalogColumn,
+  type CatalogTable,
   type DsqlStatement,
   type EnumFacts,
   type NodeBody,
   type Statement,
   type TableName,
 } from '../sql';
-import type { CatalogColumn, CatalogTable } from './catalogue/catalog-table';
-import { enumCheckOf } from './catalogue/checks';
 import { isOneOf } from './catalogue/read-tables';
-import { primaryKeyOf } from './catalogue/table-facts';
 import { unsupportedChanges } from './unsupported-change';
 
 /** Reads tables by a condition on `c` (`pg_class`) and `n` (`pg_namespace`). */

@@ -1,10 +1,7 @@
 export { callPlace } from './call-place';
-export type { CatalogColumn, CatalogConstraint, CatalogTable } from './catalogue/catalog-table';
 export { CatalogueReader, type OpenConnection } from './catalogue/catalogue-reader';
-export { enumCheckOf, isNotNullCheck, notNullCheckOf, type EnumCheck } from './catalogue/checks';
 export { emptyingOrder, requireOwnRowsOnly } from './catalogue/emptying-order';
 export { isOneOf, readTablesWhere } from './catalogue/read-tables';
-export { isBroken, isNotNull, primaryKeyOf } from './catalogue/table-facts';
 export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
   checkHostOptions,

@@ -4,12 +4,14 @@ import { UnsupportedFeatureError } from '../occ';
 import {
   asNode,
   createdEnum,
+  factsOf,
   loadParser,
   parseQuery,
   summarizeText,
   tableNameOf,
   tokensOf,
   translate,
+  type CatalogTable,
   type DsqlStatement,
   type EnumFacts,
   type NodeBody,
@@ -17,8 +19,6 @@ import {
   type TableName,
   type Translation,
 } from '../sql';
-import type { CatalogTable } from './catalogue/catalog-table';
-import { factsOf } from './catalogue/table-facts';
 import { isOneOf } from './catalogue/read-tables';
 import type { EnumTypes, ReadTables } from './enum-types';
 import type { ResolvedMapping } from './orm-options';

@@ -1,6 +1,13 @@
 import { sleep } from '../connection';
-import { literal, parseQuery, quoted, quotedTable, type DsqlStatement, type TableName } from '../sql';
-import type { CatalogIndex } from './catalogue/catalog-table';
+import {
+  literal,
+  parseQuery,
+  quoted,
+  quotedTable,
+  type CatalogIndex,
+  type DsqlStatement,
+  type TableName,
+} from '../sql';
 import { isOneOf, readTablesWhere } from './catalogue/read-tables';
 import { SchemaJobError } from './schema-job-error';
 

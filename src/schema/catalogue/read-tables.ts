@@ -1,6 +1,5 @@
 import { sqlStateOf } from '../../occ';
-import { literal, type TableName } from '../../sql';
-import type { CatalogTable } from './catalog-table';
+import { literal, type CatalogTable, type TableName } from '../../sql';
 
 /** SQLSTATE of an error that PostgreSQL did not expect. */
 const INTERNAL_ERROR = 'XX000';

@@ -7,14 +7,8 @@ import {
   type ModelStatic,
   type Sequelize,
 } from 'sequelize';
-import {
-  emptyingOrder,
-  enumCheckOf,
-  requireOwnRowsOnly,
-  type CatalogTable,
-  type ResolvedMapping,
-} from '../../schema';
-import type { TableName } from '../../sql';
+import { emptyingOrder, requireOwnRowsOnly, type ResolvedMapping } from '../../schema';
+import { enumCheckOf, type CatalogTable, type TableName } from '../../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
 import { ColumnChange } from './column-change';

@@ -1,11 +1,6 @@
 import { QueryTypes } from 'sequelize';
-import {
-  primaryKeyOf,
-  unsupportedChanges,
-  type CatalogColumn,
-  type CatalogTable,
-  type UnsupportedChange,
-} from '../../schema';
+import { unsupportedChanges, type UnsupportedChange } from '../../schema';
+import { primaryKeyOf, type CatalogColumn, type CatalogTable } from '../../sql';
 import type { ColumnAttribute } from './column-types';
 import type { SchemaChanges } from './schema-changes';
 import type { DsqlSchemaGenerator } from './dsql-schema-generator';

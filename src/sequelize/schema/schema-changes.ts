@@ -16,12 +16,11 @@ import {
   reportJobs,
   SchemaRunner,
   translateChange,
-  type CatalogTable,
   type JobViolation,
   type ResolvedMapping,
   type SchemaJobError,
 } from '../../schema';
-import type { DsqlStatement, TableName, Translation } from '../../sql';
+import type { CatalogTable, DsqlStatement, TableName, Translation } from '../../sql';
 import type { AddedColumn } from './added-column';
 import { ambientTransaction } from '../transactions/cls';
 import { DsqlTransaction } from '../transactions/dsql-transaction';

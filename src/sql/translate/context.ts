@@ -1,5 +1,5 @@
 import type { TableName } from '../syntax/statement';
-import type { EnumFacts } from './catalog-facts';
+import type { EnumFacts } from '../catalogue/catalog-facts';
 import type { KnownCatalogue } from './known-catalogue';
 import type { StatementText } from './text/statement-text';
 

@@ -1,5 +1,3 @@
-export { tableNameOf } from './catalog-facts';
-export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalog-facts';
 export { sortsByBytes } from './columns/collations';
 export { defaultName, enumCheckName, isEnumCheckOf } from './columns/default-names';
 export type { Simplifications } from './context';

@@ -1,6 +1,6 @@
 import type { TableName } from '../syntax/statement';
-import { isSameName } from './catalog-facts';
-import type { CatalogFacts, ColumnFacts, TableFacts } from './catalog-facts';
+import { isSameName } from '../catalogue/catalog-facts';
+import type { CatalogFacts, ColumnFacts, TableFacts } from '../catalogue/catalog-facts';
 
 /** The facts of one translation: those given, and those the text itself has made so far. */
 export class KnownCatalogue {

@@ -1,7 +1,7 @@
 import { walk } from '../syntax/parse-tree';
 import type { NodeBody } from '../syntax/parse-tree';
 import type { TableName } from '../syntax/statement';
-import { isSameName, tableNameOf } from './catalog-facts';
+import { isSameName, tableNameOf } from '../catalogue/catalog-facts';
 import type { StatementText } from './text/statement-text';
 
 /** Statements that a CREATE TABLE may move over: they neither make what it needs nor drop what it makes. */

@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
-import { emptyingOrder, isOneOf, primaryKeyOf, readTablesWhere, SchemaRunner } from '../../schema';
-import { loadParser, quotedTable, translate } from '../../sql';
+import { emptyingOrder, isOneOf, readTablesWhere, SchemaRunner } from '../../schema';
+import { factsOf, loadParser, quotedTable, translate } from '../../sql';
 import { schemaSession } from './schema-session';
 
 /**
@@ -25,13 +25,7 @@ export async function clearTable(
     return;
   }
   const tables = order.length === 1 && known ? [known] : await readTablesWhere(isOneOf(order), read);
-  const catalog = {
-    tables: tables.map((table) => ({
-      schema: table.schema,
-      name: table.name,
-      primaryKey: primaryKeyOf(table),
-    })),
-  };
+  const catalog = { tables: tables.map(factsOf) };
   for (const table of order) {
     const { statements } = translate(`TRUNCATE ${quotedTable(table)}`, { catalog });
     await new SchemaRunner(schemaSession(queryRunner)).run(statements);

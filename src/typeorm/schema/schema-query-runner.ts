@@ -5,16 +5,21 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
 import {
-  enumCheckOf,
-  notNullCheckOf,
   SchemaRunner,
   unsupportedChanges,
-  type CatalogTable,
   type ResolvedMapping,
   type SchemaProgress,
   type UnsupportedChange,
 } from '../../schema';
-import { defaultName, literal, type EnumFacts, type TableFacts } from '../../sql';
+import {
+  defaultName,
+  enumCheckOf,
+  literal,
+  notNullCheckOf,
+  type CatalogTable,
+  type EnumFacts,
+  type TableFacts,
+} from '../../sql';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
 import { SchemaQuery, translateDownQueries, translateQueries } from './schema-query';
 import { schemaSession } from './schema-session';

@@ -1,17 +1,15 @@
 import type { EntityMetadata, Table, TableColumn } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import { isOneOf, readTablesWhere, type SchemaSession } from '../../schema';
 import {
+  defaultName,
   enumCheckOf,
   isBroken,
   isNotNullCheck,
-  isOneOf,
   notNullCheckOf,
-  readTablesWhere,
   type CatalogTable,
   type EnumCheck,
-  type SchemaSession,
-} from '../../schema';
-import { defaultName } from '../../sql';
+} from '../../sql';
 import { hasIdentityValues, isNumber } from '../writes/identity-keys';
 import { isEnum } from './column-change';
 

@@ -2,7 +2,7 @@ import type { AlterTableCmd } from 'libpg-query';
 import { asNode } from '../../syntax/parse-tree';
 import type { TableName } from '../../syntax/statement';
 import type { WrittenTable } from '../batches';
-import { tableNameOf } from '../catalog-facts';
+import { tableNameOf } from '../../catalogue/catalog-facts';
 import type { TranslationContext } from '../context';
 import type { KnownCatalogue } from '../known-catalogue';
 import type { Rewrite } from '../rewrite';

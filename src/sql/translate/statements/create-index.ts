@@ -1,6 +1,6 @@
 import type { IndexElem } from 'libpg-query';
 import { asNode, strings } from '../../syntax/parse-tree';
-import { tableNameOf } from '../catalog-facts';
+import { tableNameOf } from '../../catalogue/catalog-facts';
 import { isByteCollation } from '../columns/collations';
 import { refuseKeylessTypes } from '../columns/key-types';
 import type { Outcome } from '../draft';

@@ -2,7 +2,7 @@ import type { Constraint, Node } from 'libpg-query';
 import { asNode, strings } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import { columnConstraints } from '../../refusals';
-import { tableNameOf } from '../catalog-facts';
+import { tableNameOf } from '../../catalogue/catalog-facts';
 import { editColumn } from '../columns/column-edits';
 import { columnsOf, constraintsOf, rememberTable } from '../columns/created-table';
 import { refuseKeylessTypes } from '../columns/key-types';

@@ -2,7 +2,7 @@ import type { RangeVar } from 'libpg-query';
 import { asNode } from '../../syntax/parse-tree';
 import { quoted } from '../../text/quoting';
 import { deleteInBatches } from '../batches';
-import { tableNameOf } from '../catalog-facts';
+import { tableNameOf } from '../../catalogue/catalog-facts';
 import { withComments } from '../draft';
 import type { Draft, Outcome } from '../draft';
 import type { Rewrite } from '../rewrite';

@@ -1,7 +1,7 @@
 import { asNode, walk } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import type { TableName } from '../../syntax/statement';
-import { isSameName, tableNameOf } from '../catalog-facts';
+import { isSameName, tableNameOf } from '../../catalogue/catalog-facts';
 import type { Edit } from './edits';
 import type { ParsedText } from './parsed-text';
 import type { StatementText } from './statement-text';

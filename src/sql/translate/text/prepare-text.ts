@@ -1,7 +1,7 @@
 import type { FuncCall } from 'libpg-query';
 import { strings, walk } from '../../syntax/parse-tree';
 import { tokensOf } from '../../text/scan';
-import type { EnumFacts } from '../catalog-facts';
+import type { EnumFacts } from '../../catalogue/catalog-facts';
 import { addedKeys } from './added-keys';
 import { applyEdits, offsetBefore } from './edits';
 import type { Edit } from './edits';

@@ -1,4 +1,4 @@
-import type { ColumnFacts, TableFacts } from '../../sql';
+import type { ColumnFacts, TableFacts } from './catalog-facts';
 import type { CatalogColumn, CatalogIndex, CatalogTable } from './catalog-table';
 import { notNullCheckOf } from './checks';
 
