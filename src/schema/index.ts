@@ -27,3 +27,4 @@ export {
 export { timeZoneStatement } from './time-zone';
 export { truncationOrder } from './truncation-order';
 export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './unsupported-change';
+export { isUntilDone, markedUntilDone } from './until-done';

@@ -1,6 +1,5 @@
-import { SchemaRunner, type SchemaSession } from '../../schema';
+import { isUntilDone, SchemaRunner, type SchemaSession } from '../../schema';
 import { loadParser, parseQuery, type DsqlStatement } from '../../sql';
-import { isUntilDone } from './schema-query';
 
 type Answer = Awaited<ReturnType<SchemaSession['query']>>;
 
@@ -53,6 +52,7 @@ export class MigrationSteps {
    *
    * @param send - sends it, in the transaction or alone
    * @returns what `send` returned
+   * @throws TypeError for several statements in one text that is marked to be repeated
    */
   async run(sql: string, send: () => Promise<unknown>): Promise<unknown> {
     await loadParser();
@@ -63,6 +63,11 @@ export class MigrationSteps {
     if (!isWrite) return send();
     const kind = statements.every(({ async }) => async) ? 'job' : isDdl ? 'ddl' : 'dml';
     const repeated = isUntilDone(sql);
+    if (repeated && statements.length !== 1) {
+      throw new TypeError(
+        `Migration "${this.#name}" sends ${statements.length} statements in one query that is to be run "until it touches no row". Send each in a query of its own: ${sql}`,
+      );
+    }
     const step = () => (repeated ? this.#untilDone(sql) : this.#through({ sql, kind }, send));
     const isAlone = isDdl || repeated;
     if (!isAlone || !this.#isInTransaction || !this.#session.isInTransaction) return step();
@@ -112,8 +117,7 @@ export class MigrationSteps {
     do {
       rows = 0;
       await this.#through({ sql, kind: 'dml' }, async () => {
-        const answer = answerOf(await this.#session.send(sql));
-        rows = answer.rowCount;
+        ({ rowCount: rows } = answerOf(await this.#session.send(sql)));
       });
     } while (rows > 0);
   }
