@@ -132,10 +132,21 @@ export class Catalog {
     };
   }
 
-  /** Follows what the statements of a text do. */
-  apply(text: SqlText, parsed: ParsedQuery): void {
+  /**
+   * Follows what the statements of a text do.
+   *
+   * @param onApplied - looks at what is there after each
+   */
+  apply(
+    text: SqlText,
+    parsed: ParsedQuery,
+    onApplied: (statement: Statement) => void = () => undefined,
+  ): void {
     const utf16 = utf16Offsets(parsed.text);
-    for (const statement of parsed.statements) new StatementEffects(text, utf16, statement, this).apply();
+    for (const statement of parsed.statements) {
+      new StatementEffects(text, utf16, statement, this).apply();
+      onApplied(statement);
+    }
   }
 
   /** @internal */

@@ -24,6 +24,7 @@ import type {
 } from '../sql';
 import type { Catalog } from './catalog';
 import type { Problem } from './finding';
+import { exceededLimits } from './schema-limits';
 import type { SqlText } from './sources/sql-text';
 import type { TransactionWatch } from './recording/transaction-watch';
 
@@ -62,7 +63,10 @@ export function judge(text: SqlText, surroundings: Surroundings): Judgement {
     for (const statement of parsed.statements) problems.push(...statements.judge(statement));
     problems.push(...watchTransaction(text, parsed, translation, surroundings));
   }
-  catalog.apply(text, parsed);
+  catalog.apply(text, parsed, (statement) => {
+    const place = { text, offset: firstWord(parsed.text, statement), name: '' };
+    problems.push(...exceededLimits(catalog, statement, place));
+  });
   return { parsed, translation, problems };
 }
 
