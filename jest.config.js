@@ -18,6 +18,7 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 
 /** Files that choose their size by `test/form.ts`: `npm test` runs them short, `npm run test:long` long. */
 const inBothForms = [
+  '/test/check/fuzz\\.test',
   '/test/local/(concurrency-model|concurrency-stress|fuzz)\\.test',
   '/test/no-lost-writes/(bank|sequelize-programs)\\.test',
   '/test/package/doors\\.test',
