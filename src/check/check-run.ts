@@ -40,6 +40,7 @@ interface FoundProblem {
   readonly fix: Fix | undefined;
   /** The file that the fix is for. */
   readonly file: string;
+  readonly direction?: Direction | undefined;
 }
 
 /** What a data source or an instance of Sequelize holds. */
@@ -140,7 +141,7 @@ export class CheckRun {
     await this.#send({ kind: 'checked', files, instances, dataSource, reported, failures });
   }
 
-  #reported({ problem, fix, file }: FoundProblem): Reported | undefined {
+  #reported({ problem, fix, file, direction }: FoundProblem): Reported | undefined {
     const { severity = 'warning', ignore = [] } = this.#assignment.options;
     if ((severity === 'error' && problem.severity !== 'error') || ignore.includes(problem.rule)) {
       return undefined;
@@ -153,6 +154,7 @@ export class CheckRun {
     const finding = {
       ...location,
       ...rest,
+      ...(direction && { direction }),
       // What models declare is not SQL, and the ORMs' entry points of this package need no other.
       ...(replacement && place.text.author === 'person' && { replacement }),
       fixable: edits.length > 0,
@@ -238,12 +240,12 @@ export class CheckRun {
   ): Promise<void> {
     const up = new Recording(file, catalog, this, this.#translateOptions);
     await this.#watch.run(file, () => run('up', up));
-    this.#add(up, file);
+    this.#add(up, file, 'up');
     // What `down` undoes is there for the migration after this one.
     const down = new Recording(file, new Catalog(catalog), this, this.#translateOptions);
     // Many a `down` throws to say that there is no way back.
     await this.#watch.run(file, () => run('down', down), isMistake);
-    this.#add(down, file);
+    this.#add(down, file, 'down');
   }
 
   /** Loads modules, and checks the data sources and instances that they export. */
@@ -325,7 +327,7 @@ export class CheckRun {
     }
   }
 
-  #add(recording: Recording, file: string): void {
+  #add(recording: Recording, file: string, direction?: Direction): void {
     const fixes = new Map<RecordedText, Fix>();
     for (const text of recording.texts) {
       if (text.author === 'person' && text.judgement.problems.some(({ replacement }) => replacement)) {
@@ -341,7 +343,7 @@ export class CheckRun {
         continue;
       }
       const fix = problem.replacement && fixes.get(text);
-      this.#found.push({ problem, fix, file: text.found?.source.file ?? file });
+      this.#found.push({ problem, fix, file: text.found?.source.file ?? file, direction });
     }
   }
 

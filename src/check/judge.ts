@@ -25,6 +25,7 @@ import type {
 import type { Catalog } from './catalogue/catalog';
 import { applyText } from './catalogue/statement-effects';
 import type { Problem } from './finding';
+import { exceededLimits } from './schema-limits';
 import type { SqlText } from './sources/sql-text';
 import type { TransactionWatch } from './recording/transaction-watch';
 
@@ -63,7 +64,10 @@ export function judge(text: SqlText, surroundings: Surroundings): Judgement {
     for (const statement of parsed.statements) problems.push(...statements.judge(statement));
     problems.push(...watchTransaction(text, parsed, translation, surroundings));
   }
-  applyText(catalog, text, parsed);
+  applyText(catalog, text, parsed, (statement) => {
+    const place = { text, offset: firstWord(parsed.text, statement), name: '' };
+    problems.push(...exceededLimits(catalog, statement, place));
+  });
   return { parsed, translation, problems };
 }
 

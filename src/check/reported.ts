@@ -22,7 +22,7 @@ export function inOrder(reported: readonly Reported[]): Reported[] {
     const key = JSON.stringify([file, line, column, rule, message]);
     if (!byKey.has(key)) byKey.set(key, each);
   }
-  return keepNeededTypes([...byKey.values()]).sort(
+  return withoutConflicts(keepNeededTypes([...byKey.values()])).sort(
     ({ finding: a }, { finding: b }) =>
       compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.rule, b.rule),
   );
@@ -42,6 +42,24 @@ function keepNeededTypes(reported: readonly Reported[]): Reported[] {
     if (finding.rule !== 'create-enum' || !finding.fixable || !needed.has(name)) return each;
     const notFixable = 'A statement that uses the type is left as it is.';
     return { ...each, finding: { ...finding, fixable: false, notFixable }, edits: [] };
+  });
+}
+
+/** A literal that becomes one text in one place and another one elsewhere, as in `up` and `down`, is left as it is. */
+function withoutConflicts(reported: readonly Reported[]): Reported[] {
+  const texts = new Map<string, Set<string>>();
+  const keyOf = (file: string, { start }: Edit) => `${String(start)} ${file}`;
+  for (const { edits, file } of reported) {
+    for (const edit of edits) {
+      const key = keyOf(file, edit);
+      texts.set(key, (texts.get(key) ?? new Set()).add(edit.text));
+    }
+  }
+  return reported.map((each) => {
+    const isOne = each.edits.every((edit) => texts.get(keyOf(each.file, edit))?.size === 1);
+    if (isOne) return each;
+    const notFixable = 'Its text is sent more than once, and becomes different statements.';
+    return { ...each, finding: { ...each.finding, fixable: false, notFixable }, edits: [] };
   });
 }
 

@@ -32,3 +32,4 @@ export {
 } from './schema-runner';
 export { timeZoneStatement } from './time-zone';
 export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './unsupported-change';
+export { isUntilDone, markedUntilDone } from './until-done';

@@ -99,6 +99,23 @@ exports.dataSource = new DataSource({ type: 'postgres', entities: [User] });`,
     expect(failures.map(({ file }) => file)).toEqual(['m/1.ts']);
   });
 
+  it('says whether a finding is in up or in down', async () => {
+    project.write(
+      'a.ts',
+      migration('await queryRunner.query(`TRUNCATE t`);', 'await queryRunner.query(`DROP DATABASE d`);'),
+    );
+    project.write('b.sql', 'TRUNCATE t;');
+    const { findings } = await reportOf(project.folder, '--severity', 'error');
+    expect(findings.map(({ file, direction }) => [file, direction])).toEqual([
+      ['a.ts', 'up'],
+      ['a.ts', 'down'],
+      ['b.sql', undefined],
+    ]);
+    expect((await runCheck(project.folder)).stdout).toMatch(
+      /^a\.ts:5:\d+ {2}error in up {2}0A000[^]*^a\.ts:8:\d+ {2}error in down {2}/m,
+    );
+  });
+
   it('takes a down that throws for the habit that it is', async () => {
     project.write(
       'a.ts',

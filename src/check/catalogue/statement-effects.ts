@@ -7,10 +7,22 @@ import { sequenceOptions } from './columns';
 import type { Key } from './table';
 import { TableEffects } from './table-effects';
 
-/** Changes a catalogue as the statements of a text would. */
-export function applyText(catalog: Catalog, text: SqlText, parsed: ParsedQuery): void {
+/**
+ * Changes a catalogue as the statements of a text would.
+ *
+ * @param onApplied - looks at what is there after each
+ */
+export function applyText(
+  catalog: Catalog,
+  text: SqlText,
+  parsed: ParsedQuery,
+  onApplied: (statement: Statement) => void = () => undefined,
+): void {
   const utf16 = utf16Offsets(parsed.text);
-  for (const statement of parsed.statements) new StatementEffects(text, utf16, statement, catalog).apply();
+  for (const statement of parsed.statements) {
+    new StatementEffects(text, utf16, statement, catalog).apply();
+    onApplied(statement);
+  }
 }
 
 class StatementEffects {

@@ -29,10 +29,11 @@ export function textReport(report: CheckReport, folder: string): string {
 }
 
 function paragraph(finding: Finding, file: string): string[] {
-  const { line, column, severity, sqlstate, message, rule, why, since, instead, replacement } = finding;
+  const { line, column, direction, severity, sqlstate, message, rule, why, since, instead, replacement } =
+    finding;
   const code = sqlstate === undefined ? '' : `${sqlstate}: `;
   const lines = [
-    `${file}:${String(line)}:${String(column)}  ${severity}  ${code}${message}  (${rule})`,
+    `${file}:${String(line)}:${String(column)}  ${severity}${direction === undefined ? '' : ` in ${direction}`}  ${code}${message}  (${rule})`,
     `  ${why}${since === undefined ? '' : ` (${since})`}`,
   ];
   if (replacement) {

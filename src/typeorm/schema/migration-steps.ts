@@ -2,6 +2,7 @@ import { isUnsupportedFeatureError } from '../../occ';
 import {
   callPlace,
   isTransaction,
+  isUntilDone,
   planChange,
   readTablesWhere,
   SchemaRunner,
@@ -12,7 +13,6 @@ import {
 } from '../../schema';
 import { loadParser, parseQuery, type DsqlStatement } from '../../sql';
 import { appendToMessage } from '../refusal-explanation';
-import { isUntilDone } from './schema-query';
 
 type Answer = Awaited<ReturnType<SchemaSession['query']>>;
 
@@ -81,6 +81,7 @@ export class MigrationSteps {
    * @param send - sends it, or another text in its place, in the transaction or alone
    * @returns what `send` returned; nothing where other statements took its place
    * @throws UnsupportedFeatureError before it is sent, when Aurora DSQL has nothing that does the same
+   * @throws TypeError for several statements in one text that is marked to be repeated
    */
   async run(sql: string, hasParameters: boolean, send: (sql: string) => Promise<unknown>): Promise<unknown> {
     const place = callPlace();
@@ -138,6 +139,11 @@ export class MigrationSteps {
     if (!isWrite) return send();
     const kind = statements.every(({ async }) => async) ? 'job' : isDdl ? 'ddl' : 'dml';
     const repeated = isUntilDone(sql);
+    if (repeated && statements.length !== 1) {
+      throw new TypeError(
+        `Migration "${this.#name}" sends ${statements.length} statements in one query that is to be run "until it touches no row". Send each in a query of its own: ${sql}`,
+      );
+    }
     const step = () => (repeated ? this.#untilDone(sql) : this.#through({ sql, kind }, send));
     return isDdl || repeated ? this.#alone(step) : step();
   }
@@ -192,8 +198,7 @@ export class MigrationSteps {
     do {
       rows = 0;
       await this.#through({ sql, kind: 'dml' }, async () => {
-        const answer = answerOf(await this.#session.send(sql));
-        rows = answer.rowCount;
+        ({ rowCount: rows } = answerOf(await this.#session.send(sql)));
       });
     } while (rows > 0);
   }
