@@ -26,6 +26,7 @@ import type { Catalog } from './catalogue/catalog';
 import { applyText } from './catalogue/statement-effects';
 import type { Problem } from './finding';
 import { exceededLimits } from './schema-limits';
+import { typeChangeByOrm } from './type-changes';
 import type { SqlText } from './sources/sql-text';
 import type { TransactionWatch } from './recording/transaction-watch';
 
@@ -61,7 +62,14 @@ export function judge(text: SqlText, surroundings: Surroundings): Judgement {
   } else {
     const created = parsed.statements.flatMap((statement) => createdEnum(statement) ?? []);
     const statements = new StatementJudge(text, parsed, translation, [...known, ...created]);
-    for (const statement of parsed.statements) problems.push(...statements.judge(statement));
+    for (const statement of parsed.statements) {
+      const found = statements.judge(statement);
+      problems.push(
+        ...(text.author === 'orm'
+          ? found.flatMap((problem) => typeChangeByOrm(problem, statement, catalog))
+          : found),
+      );
+    }
     problems.push(...watchTransaction(text, parsed, translation, surroundings));
   }
   applyText(catalog, text, parsed, (statement) => {
