@@ -1,6 +1,6 @@
 import { asNode, formattedType, tableNameOf } from '../sql';
 import type { NodeBody, Statement } from '../sql';
-import type { Catalog } from './catalog';
+import type { Catalog } from './catalogue/catalog';
 import type { Problem } from './finding';
 
 /**
