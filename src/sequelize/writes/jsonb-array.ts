@@ -19,5 +19,5 @@ export function jsonbArray(): object {
 /** @throws ValidationError as `DataTypes.ARRAY` does, for a value that is none */
 function expectArray(value: unknown): true {
   if (Array.isArray(value)) return true;
-  throw new ValidationError(`${JSON.stringify(value)} is not an array`, []);
+  throw new ValidationError(`${JSON.stringify(value)} is not a valid array`, []);
 }
