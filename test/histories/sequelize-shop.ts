@@ -11,7 +11,7 @@ export interface SequelizeMigration {
 }
 
 /** The history of a shop, as people write it for Sequelize on PostgreSQL. */
-export const shop: Readonly<Record<string, SequelizeMigration>> = {
+export const history: Readonly<Record<string, SequelizeMigration>> = {
   '20240101000000-create-customers': {
     up: async (queryInterface, { DataTypes, literal }) => {
       await queryInterface.createTable('customers', {
