@@ -1,5 +1,5 @@
 import { isAfterCommitError } from '../connection';
-import { isNotCommitted } from './errors';
+import { isNotCommitted, isPartlyCommittedError } from './errors';
 
 /** The properties under which node-postgres, TypeORM, Sequelize and plain JavaScript keep the error that they wrap. */
 const WRAPPED_IN = ['cause', 'driverError', 'parent', 'original'] as const;
@@ -48,6 +48,7 @@ export function findInChain(error: unknown, matches: (inner: object) => boolean)
     if (matches(current)) return current;
     // What failed then was not the transaction, or did not end it.
     if (isAfterCommitError(current) || isNotCommitted(current)) return undefined;
+    if (isPartlyCommittedError(current)) return undefined;
     current = wrappedIn(current) ?? firstOf(current);
   }
   return undefined;

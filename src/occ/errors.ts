@@ -87,3 +87,26 @@ export class UnsupportedFeatureError extends DsqlError {
 export function isUnsupportedFeatureError(error: unknown): error is UnsupportedFeatureError {
   return error instanceof UnsupportedFeatureError;
 }
+
+/**
+ * A transaction was taken apart at its changes of the schema, a part of it had been committed, and then it met what would
+ * let it be run again: it must not be, or that part would be done twice. What ended it is the cause; as that does not say
+ * how much was committed, `isOccConflict` and `classifyError` do not look at it.
+ */
+export class PartlyCommittedError extends DsqlError {
+  override readonly name = 'PartlyCommittedError';
+
+  /**
+   * @param remains - what was committed, and what to do about it, as sentences
+   * @param options - what ended the transaction
+   */
+  constructor(remains: string, options: { readonly cause: unknown }) {
+    const { cause } = options;
+    super(`${cause instanceof Error ? cause.message : String(cause)}\n${remains}`, options);
+  }
+}
+
+/** Whether `error` is a {@link PartlyCommittedError}. */
+export function isPartlyCommittedError(error: unknown): error is PartlyCommittedError {
+  return error instanceof PartlyCommittedError;
+}

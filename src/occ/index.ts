@@ -6,9 +6,11 @@ export { findInChain, isOccConflict, isSchemaConflict, sqlStateOf } from './conf
 export { transactionChannels, type TransactionMessage } from './diagnostics';
 export {
   isNestedTransactionError,
+  isPartlyCommittedError,
   isRetryExhaustedError,
   isUnsupportedFeatureError,
   NestedTransactionError,
+  PartlyCommittedError,
   NotCommitted,
   RetryExhaustedError,
   UnsupportedFeatureError,

@@ -20,9 +20,11 @@ export { classifyError, type ErrorClass, type ErrorKind } from './classify-error
 export { isOccConflict } from './conflict';
 export {
   isNestedTransactionError,
+  isPartlyCommittedError,
   isRetryExhaustedError,
   isUnsupportedFeatureError,
   NestedTransactionError,
+  PartlyCommittedError,
   RetryExhaustedError,
   UnsupportedFeatureError,
 } from './errors';

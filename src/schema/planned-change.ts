@@ -52,13 +52,16 @@ export interface PlannedChange {
 /**
  * Finds out what is to be done with a text that may change the schema, written for PostgreSQL.
  *
- * A user's text that is Aurora DSQL's own SQL already is to be sent as it is. So is one that Aurora DSQL refuses, outside
- * migrations: it says so itself.
+ * A user's text that is Aurora DSQL's own SQL already is to be sent as it is. So is one that is refused, whose refusal
+ * Aurora DSQL says itself.
  *
  * @returns the statements to carry out in its stead
  * @throws UnsupportedFeatureError for a text of the ORM or of a migration that asks for what Aurora DSQL lacks
  */
-export async function planChange(text: string, planning: Planning): Promise<'as it is' | PlannedChange> {
+export async function planChange(
+  text: string,
+  planning: Planning,
+): Promise<'as it is' | 'refused' | PlannedChange> {
   await loadParser();
   const { statements } = parseQuery(text);
   if (!statements.some(isAboutTypes)) return planText(text, planning);
@@ -69,8 +72,9 @@ export async function planChange(text: string, planning: Planning): Promise<'as 
     if (statements.length > 1 && (kind === 'begin' || kind === 'commit')) continue;
     const change = await planTypes(text, statement, planning);
     const planned = change ?? (await planText(textOf(text, statement), planning));
+    if (planned === 'refused') return 'refused';
     if (planned === 'as it is') {
-      if (statement.refusal !== undefined || statements.length === 1) return 'as it is';
+      if (statements.length === 1) return 'as it is';
       changes.push({ statements: [asStatement(textOf(text, statement), statement)], notes: [] });
     } else changes.push(planned);
   }
@@ -85,7 +89,7 @@ function together(changes: readonly PlannedChange[]): PlannedChange {
 }
 
 /** Plans a text without statements about types. */
-async function planText(text: string, planning: Planning): Promise<'as it is' | PlannedChange> {
+async function planText(text: string, planning: Planning): Promise<'as it is' | 'refused' | PlannedChange> {
   const { author, mapping, enums, readTables } = planning;
   const parsed = parseQuery(text);
   const altered = parsed.statements.flatMap(alteredTables);
@@ -93,14 +97,14 @@ async function planText(text: string, planning: Planning): Promise<'as it is' | 
   const named = await enums.namedIn(parsed.statements, readTables);
   const { statements, refusals, omitted } = await translateChange(text, tables, mapping, named);
   // PostgreSQL's own words are better for what it cannot read.
-  if (refusals.some(({ rule }) => rule === 'syntax-error')) return 'as it is';
+  if (refusals.some(({ rule }) => rule === 'syntax-error')) return 'refused';
   const isUnchanged =
     omitted.length === 0 &&
     statements.length === parsed.statements.length &&
     statements.every(({ sql, start, end }) => sql === text.slice(start, end)) &&
     (statements.length === 1 || !statements.some(isTransaction));
   if (author !== 'ORM' && refusals.length === 0 && isUnchanged) return 'as it is';
-  if (author === 'user' && refusals.length > 0) return 'as it is';
+  if (author === 'user' && refusals.length > 0) return 'refused';
   if (refusals.length > 0) {
     throw unsupportedChanges(refusals.map((refusal) => refusedStatement(text, refusal)));
   }
@@ -149,7 +153,7 @@ async function planTypes(
   for (const [at, change] of changes.entries()) {
     const action = actions[at] ?? '';
     const planned = change ?? (await planText(action, { ...planning, author: 'ORM' }));
-    if (planned !== 'as it is') all.push(planned);
+    if (typeof planned !== 'string') all.push(planned);
   }
   return together(all);
 }

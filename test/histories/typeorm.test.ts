@@ -1,4 +1,8 @@
 import 'reflect-metadata';
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import { DataSource, type MigrationInterface } from 'typeorm';
 import * as library from './typeorm-library';
@@ -46,4 +50,39 @@ describe.each<[string, History]>([['library', library]])('the history of a %s', 
       expect(down.dsql).toStrictEqual(down.plain);
     });
   });
+});
+
+it("the history of a library runs as it is through TypeORM's command line, up and down", async () => {
+  const root = path.join(__dirname, '../..');
+  mkdirSync(path.join(root, 'build'), { recursive: true });
+  const folder = mkdtempSync(path.join(root, 'build/history-'));
+  writeFileSync(
+    path.join(folder, 'data-source.ts'),
+    `import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
+     export default createDsqlDataSource({ migrations: [${JSON.stringify(require.resolve('./typeorm-library'))}] });`,
+  );
+  const typeorm = async (...command: string[]) => {
+    const register = path.join(root, 'test/doors-register.cjs');
+    const cli = path.join(root, 'node_modules/typeorm/cli.js');
+    const env = { ...process.env, ...(await databases.cluster.local.env()) };
+    const args = ['-r', register, cli, ...command, '-d', 'data-source.ts'];
+    await promisify(execFile)(process.execPath, args, { cwd: folder, env });
+  };
+  try {
+    await withDataSources(library, 'none', async (_, plain) => {
+      await typeorm('migration:run', '--transaction', 'each');
+      await plain.runMigrations({ transaction: 'each' });
+      const up = await databases.schemas();
+      expect(up.dsql).toStrictEqual(up.plain);
+      // Each of them is a process that knows only what the database tells.
+      for (let undone = 0; undone < 3; undone++) {
+        await typeorm('migration:revert');
+        await plain.undoLastMigration({ transaction: 'none' });
+      }
+      const down = await databases.schemas();
+      expect(down.dsql).toStrictEqual(down.plain);
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

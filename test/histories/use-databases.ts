@@ -48,7 +48,8 @@ export function useDatabases(): TestDatabases {
     schemas: async () => {
       await using ours = await connected(new DsqlClient(cluster.connection));
       await using theirs = await connected(new Client(plain()));
-      return { dsql: await catalogueOf(ours.client), plain: await catalogueOf(theirs.client) };
+      const [here, there] = [await catalogueOf(ours.client), await catalogueOf(theirs.client)];
+      return { dsql: withKeysAsBigint(here), plain: withKeysAsBigint(there) };
     },
   };
 }
@@ -56,4 +57,18 @@ export function useDatabases(): TestDatabases {
 async function connected(client: Client) {
   await client.connect();
   return { client, [Symbol.asyncDispose]: () => client.end() };
+}
+
+/** Sequelize's columns that refer to an identity are BIGINT as it is. */
+function withKeysAsBigint(lines: readonly string[]): readonly string[] {
+  const referring = new Set(
+    lines.flatMap((line) => {
+      const [, table = '', column = ''] = /^constraint (\S+) \S+: FOREIGN KEY \((\S+)\)/.exec(line) ?? [];
+      return table === '' ? [] : [`column ${table}.${column}`];
+    }),
+  );
+  return lines.map((line) => {
+    const [column = '', rest = ''] = line.split(': ');
+    return referring.has(column) && rest.startsWith('integer') ? line.replace(': integer', ': bigint') : line;
+  });
 }

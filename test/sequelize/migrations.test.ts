@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { MigrationStorage } from 'aurora-dsql-orm/sequelize';
-import { QueryTypes, type Sequelize } from 'sequelize';
+import { classifyError, isPartlyCommittedError, MigrationStorage } from 'aurora-dsql-orm/sequelize';
+import { DataTypes, QueryTypes, type Sequelize, type Transaction } from 'sequelize';
 import { SequelizeStorage, Umzug, type UmzugStorage } from 'umzug';
 import { useCluster } from '../cluster';
 import { sequelizeCli } from './sequelize-cli';
@@ -99,6 +99,124 @@ describe('umzug with MigrationStorage', () => {
     await stock.logMigration({ name: '01-one' });
     await umzug().up();
     expect(await stock.executed()).toStrictEqual(['01-one', '02-two']);
+  });
+});
+
+describe('a transaction that changes the schema', () => {
+  let told: string[] = [];
+
+  beforeEach(async () => {
+    told = [];
+    await sequelize.query('CREATE TABLE box (id int PRIMARY KEY, label text)');
+  });
+  afterEach(async () => {
+    await sequelize.query('DROP TABLE IF EXISTS box, lid');
+  });
+
+  const logging = (message: string) => told.push(message);
+  const labels = async () =>
+    (await sequelize.query('SELECT * FROM box ORDER BY id', { type: QueryTypes.SELECT })) as unknown[];
+  const insert = (id: number, transaction: Transaction) =>
+    sequelize.getQueryInterface().bulkInsert('box', [{ id, label: `number ${id}` }], { transaction });
+  const addWidth = (transaction: Transaction) =>
+    sequelize
+      .getQueryInterface()
+      .addColumn(
+        'box',
+        'width',
+        { type: DataTypes.INTEGER, allowNull: false, defaultValue: 3 },
+        { transaction },
+      );
+
+  it('is taken apart, which is said once', async () => {
+    await sequelize.transaction({ logging }, async (transaction) => {
+      await insert(1, transaction);
+      await insert(2, transaction);
+      await addWidth(transaction);
+      await sequelize.getQueryInterface().addIndex('box', ['label'], { transaction });
+      await insert(3, transaction);
+      expect(
+        await sequelize.query('SELECT id FROM box', { transaction, type: QueryTypes.SELECT }),
+      ).toHaveLength(3);
+    });
+    expect(await labels()).toStrictEqual([
+      { id: 1, label: 'number 1', width: 3 },
+      { id: 2, label: 'number 2', width: 3 },
+      { id: 3, label: 'number 3', width: 3 },
+    ]);
+    expect(told.filter((message) => message.startsWith('A transaction changes the schema.'))).toHaveLength(1);
+  });
+
+  it('says what stays when it fails, and rolls the rest back', async () => {
+    const work = sequelize.transaction(async (transaction) => {
+      await insert(1, transaction);
+      await sequelize.query('CREATE TABLE lid (id int PRIMARY KEY)', { transaction });
+      await insert(2, transaction);
+      throw new Error('enough');
+    });
+    await expect(work).rejects.toThrow(
+      /^enough\n2 statements of the transaction had been committed before and will stay/,
+    );
+    expect(await labels()).toStrictEqual([{ id: 1, label: 'number 1' }]);
+  });
+
+  it('that its caller ends says so in the error of the statement', async () => {
+    const transaction = await sequelize.transaction();
+    await sequelize.query('CREATE TABLE lid (id int PRIMARY KEY)', { transaction });
+    await insert(2, transaction);
+    await expect(sequelize.query('SELECT 1 / 0', { transaction })).rejects.toThrow(
+      /^division by zero\nOne statement of the transaction had been committed/,
+    );
+    await transaction.rollback();
+    expect(await labels()).toStrictEqual([]);
+  });
+
+  it('is not run again when it conflicts after a part of it was committed', async () => {
+    let runs = 0;
+    const work = sequelize.transaction(async (transaction) => {
+      runs++;
+      await sequelize.query('CREATE TABLE lid (id int PRIMARY KEY)', { transaction });
+      await insert(1, transaction);
+      cluster.local.faults.failCommit({ error: 'OC000', table: 'box' });
+    });
+    const error: unknown = await work.catch((caught: unknown) => caught);
+    expect(isPartlyCommittedError(error)).toBe(true);
+    expect(classifyError(error).isRetryable).toBe(false);
+    expect(runs).toBe(1);
+    expect(await labels()).toStrictEqual([]);
+  });
+
+  it('is run again when it conflicts before anything of it was committed', async () => {
+    let runs = 0;
+    cluster.local.faults.failCommit({ error: 'OC000', table: 'box' });
+    await sequelize.transaction(async (transaction) => {
+      runs++;
+      await insert(1, transaction);
+      await sequelize.query('CREATE TABLE lid (id int PRIMARY KEY)', { transaction });
+    });
+    expect(runs).toBe(2);
+    expect(await labels()).toHaveLength(1);
+  });
+
+  it('lets what is asked for at the same time wait', async () => {
+    await sequelize.transaction((transaction) =>
+      Promise.all([
+        addWidth(transaction),
+        sequelize.query('CREATE TABLE lid (id int PRIMARY KEY)', { transaction }),
+        insert(1, transaction),
+        sequelize.getQueryInterface().addIndex('box', ['label'], { transaction }),
+      ]),
+    );
+    expect(await labels()).toStrictEqual([{ id: 1, label: 'number 1', width: 3 }]);
+  });
+
+  it('what is refused in it is sent nowhere, and nothing is committed', async () => {
+    const work = sequelize.transaction(async (transaction) => {
+      await insert(1, transaction);
+      await sequelize.query('CREATE TABLE lid (tags text[])', { transaction });
+    });
+    await expect(work).rejects.toThrow(/jsonb/);
+    expect(await labels()).toStrictEqual([]);
   });
 });
 

@@ -425,16 +425,29 @@ describe('truncate', () => {
   });
 });
 
-describe('in a transaction', () => {
+describe('in a transaction that is not taken apart', () => {
+  let asWritten: Sequelize;
+  let whole: QueryInterface;
+
+  beforeAll(() => {
+    asWritten = createDsqlSequelize({
+      ...cluster.orm,
+      dsql: { ...cluster.orm.dsql, migrations: { translate: false } },
+      logging: false,
+    });
+    whole = asWritten.getQueryInterface();
+  });
+  afterAll(() => asWritten.close());
+
   it('one change of the schema is done with it, and undone with it', async () => {
-    await sequelize.transaction((transaction) =>
-      queryInterface.createTable('users', { id, name: DataTypes.STRING }, { transaction }),
+    await asWritten.transaction((transaction) =>
+      whole.createTable('users', { id, name: DataTypes.STRING }, { transaction }),
     );
-    await sequelize.transaction((transaction) => queryInterface.addIndex('users', ['name'], { transaction }));
+    await asWritten.transaction((transaction) => whole.addIndex('users', ['name'], { transaction }));
     expect(await queryInterface.showIndex('users')).toMatchObject([{ name: 'users_name', valid: true }, {}]);
-    await sequelize
+    await asWritten
       .transaction(async (transaction) => {
-        await queryInterface.addColumn('users', 'age', DataTypes.INTEGER, { transaction });
+        await whole.addColumn('users', 'age', DataTypes.INTEGER, { transaction });
         throw new Error('enough');
       })
       .catch(() => undefined);
@@ -459,30 +472,25 @@ describe('in a transaction', () => {
     [
       'two changes',
       async (transaction) => {
-        await queryInterface.addColumn('users', 'one', DataTypes.STRING, { transaction });
-        await queryInterface.addColumn('users', 'two', DataTypes.STRING, { transaction });
+        await whole.addColumn('users', 'one', DataTypes.STRING, { transaction });
+        await whole.addColumn('users', 'two', DataTypes.STRING, { transaction });
       },
     ],
     [
       'a change that takes several statements',
       (transaction) =>
-        queryInterface.addColumn(
-          'users',
-          'one',
-          { type: DataTypes.STRING, defaultValue: 'a' },
-          { transaction },
-        ),
+        whole.addColumn('users', 'one', { type: DataTypes.STRING, defaultValue: 'a' }, { transaction }),
     ],
     [
       'a change behind rows that are written',
       async (transaction) => {
-        await sequelize.query(`INSERT INTO users (name) VALUES ('a')`, { transaction });
-        await queryInterface.addColumn('users', 'one', DataTypes.STRING, { transaction });
+        await asWritten.query(`INSERT INTO users (name) VALUES ('a')`, { transaction });
+        await whole.addColumn('users', 'one', DataTypes.STRING, { transaction });
       },
     ],
   ])('%s are refused before they are sent', async (_, work) => {
     await createUsers();
-    expect(await refusalOf(sequelize.transaction(work))).toMatch(
+    expect(await refusalOf(asWritten.transaction(work))).toMatch(
       /in one transaction|in a transaction that writes rows/,
     );
     expect(await queryInterface.describeTable('users')).not.toHaveProperty('one');

@@ -5,7 +5,7 @@ import {
   UniqueConstraintError,
   type Sequelize,
 } from 'sequelize';
-import { UnsupportedFeatureError } from '../../occ';
+import { retryOnConflict, UnsupportedFeatureError } from '../../occ';
 import {
   EnumTypes,
   isOneOf,
@@ -17,10 +17,12 @@ import {
   SchemaRunner,
   translateChange,
   type JobViolation,
+  type PlannedChange,
   type ResolvedMapping,
   type SchemaJobError,
 } from '../../schema';
 import type { CatalogTable, DsqlStatement, TableName, Translation } from '../../sql';
+import { log } from '../log';
 import type { AddedColumn } from './added-column';
 import { ambientTransaction } from '../transactions/cls';
 import { DsqlTransaction } from '../transactions/dsql-transaction';
@@ -51,6 +53,7 @@ const PASSED_ON = [
   'supportsSearchPath',
   'useMaster',
   'logQueryParameters',
+  'completesTransaction',
 ] as const;
 
 /**
@@ -101,26 +104,44 @@ export class SchemaChanges {
     return this.#run({ text, author: 'user' }, options);
   }
 
-  async #run({ text, author, added }: Change, options: ChangeOptions): Promise<unknown> {
+  async #run(change: Change, options: ChangeOptions): Promise<unknown> {
     const { transaction = ambientTransaction(this.#sequelize), schemaRunner } = options;
+    if (transaction instanceof DsqlTransaction) {
+      if (!this.#mapping.migrations.translate) return this.#runInTransaction(change, options, transaction);
+      return transaction.inTurn(() => this.#runOutside(change, { ...options, transaction }, transaction));
+    }
+    const planned = await this.#plan(change, options);
+    if (typeof planned === 'string') return this.#send(change.text, options);
+    const runner = schemaRunner ?? this.#runner(options);
+    await reportJobs(async () => {
+      const mayBeThere = schemaRunner !== undefined || change.added?.isBegun === true;
+      await runner.run(mayBeThere ? planned.map(unlessThere) : planned);
+      if (schemaRunner === undefined) await runner.settle();
+    }, hostError);
+    return [[], undefined];
+  }
+
+  /** What is to be done with a text; what Aurora DSQL refuses in a text of a user it says itself. */
+  async #plan(
+    { text, author, added }: Change,
+    options: ChangeOptions,
+  ): Promise<'as it is' | 'refused' | readonly DsqlStatement[]> {
+    if (author === 'user' && !this.#mapping.migrations.translate) return 'as it is';
     const readTables = async (where: string) => {
       const known = await this.readTablesWhere(where, { ...options, logging: false });
       return added === undefined ? known : known.map((table) => added.before(table));
     };
     const planning = { author, mapping: this.#mapping, enums: this.#enums, readTables } as const;
     const planned = await planChange(text, planning);
-    if (planned === 'as it is') return this.#send(text, options);
-    const statements = added === undefined ? planned.statements : added.finishable(planned.statements);
-    if (transaction instanceof DsqlTransaction) {
-      return this.#runInTransaction(statements, options, transaction);
-    }
-    const runner = schemaRunner ?? this.#runner(options);
-    await reportJobs(async () => {
-      const mayBeThere = schemaRunner !== undefined || added?.isBegun === true;
-      await runner.run(mayBeThere ? statements.map(unlessThere) : statements);
-      if (schemaRunner === undefined) await runner.settle();
-    }, hostError);
-    return [[], undefined];
+    if (typeof planned === 'string') return planned;
+    if (author === 'user') this.#tell(text, planned, options);
+    return added === undefined ? planned.statements : added.finishable(planned.statements);
+  }
+
+  #tell(text: string, { statements, notes }: PlannedChange, options: object): void {
+    const sent = statements.length === 0 ? 'nothing' : statements.map(({ sql }) => sql).join('; ');
+    const remarks = notes.length === 0 ? '' : ` (${[...new Set(notes)].join(' ')})`;
+    log(this.#sequelize, `Instead of ${text.trim()}: ${sent}${remarks}`, options);
   }
 
   /**
@@ -178,27 +199,60 @@ export class SchemaChanges {
     return translateChange(text, tables, this.#mapping);
   }
 
-  #runner(options: object): SchemaRunner {
-    const sent = { ...passedOn(options), type: QueryTypes.RAW, raw: true, transaction: null };
+  /** @param transaction - on whose connection the statements are sent while it is not open */
+  #runner(
+    options: object,
+    transaction: DsqlTransaction | null = null,
+    committed: () => void = () => undefined,
+  ): SchemaRunner {
+    const sent = { ...passedOn(options), type: QueryTypes.RAW, raw: true, transaction };
     const query = async (sql: string) => {
       // What looks how far a job is would fill the log.
       const isLook = sql.startsWith('SELECT ');
-      const [rows, result] = (await this.#send(
-        sql,
-        isLook ? { ...sent, logging: false } : sent,
-      )) as RawResult;
+      const send = () => this.#send(sql, isLook ? { ...sent, logging: false } : sent);
+      const [rows, result] = (await (transaction === null ? send() : retryOnConflict(send))) as RawResult;
+      if (!isLook) committed();
       return { rows, rowCount: result.rowCount ?? 0 };
     };
     return new SchemaRunner({ query }, { onProgress: this.#mapping.onSchemaProgress });
   }
 
+  /** Takes a transaction apart: a change of the schema is a transaction of its own. */
+  async #runOutside(change: Change, options: ChangeOptions, transaction: DsqlTransaction): Promise<unknown> {
+    const { text, added } = change;
+    const past = { ...options, completesTransaction: true };
+    try {
+      const planned = await this.#plan(change, past);
+      // Nothing was sent yet, and the server refuses it wherever it is sent.
+      if (planned === 'refused') return await this.#send(text, past);
+      return await transaction.outside(async (committed) => {
+        if (planned === 'as it is') {
+          const result = await retryOnConflict(() => this.#send(text, past));
+          committed();
+          return result;
+        }
+        await reportJobs(async () => {
+          const runner = this.#runner(past, transaction, committed);
+          await runner.run(added?.isBegun === true ? planned.map(unlessThere) : planned);
+          await runner.settle();
+        }, hostError);
+        return [[], undefined];
+      });
+    } catch (error) {
+      transaction.noteFailure(error);
+      throw error;
+    }
+  }
+
   /** A transaction takes one change of the schema, and nothing else that writes (recorded from a cluster, 2026-09). */
   async #runInTransaction(
-    statements: readonly DsqlStatement[],
+    change: Change,
     options: ChangeOptions,
     transaction: DsqlTransaction,
   ): Promise<unknown> {
-    const only = onlyStatement(statements, OUTSIDE);
+    const planned = await this.#plan(change, options);
+    if (typeof planned === 'string') return this.#send(change.text, options);
+    const only = onlyStatement(planned, OUTSIDE);
     if (only === undefined) return [[], undefined];
     if (transaction.hasChangedSchema) {
       throw new UnsupportedFeatureError('two changes of the schema in one transaction', OUTSIDE);

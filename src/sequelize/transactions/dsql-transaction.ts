@@ -1,18 +1,27 @@
-import type { Model, Sequelize } from 'sequelize';
+import { QueryTypes, type Model, type Sequelize } from 'sequelize';
 import { Transaction } from 'sequelize/lib/transaction';
 import type { Client } from 'pg';
 import { DsqlClient, isNotSentError, TransactionRolledBackError } from '../../connection';
 import {
+  classifyError,
   findInChain,
   FirstFailure,
   isOccConflict,
+  PartlyCommittedError,
   type Admit,
   type FirstStatement,
   type TouchedInstances,
 } from '../../occ';
 import { summarizeText } from '../../sql';
+import { log } from '../log';
 import { commitTransaction, endConnection, runAfterCommitHooks } from './commit-transaction';
 import { modelMemory } from './model-memory';
+
+const TAKEN_APART =
+  'A transaction changes the schema. Aurora DSQL takes one DDL statement in a transaction and no data with it, so each of them is a transaction of its own, and so are the changes of data between them.';
+
+/** Of what is said of a transaction that was taken apart. */
+const AND_STAYS = 'had been committed before and will stay';
 
 /** Why a transaction must not be committed although nothing in it has failed on the server. */
 interface RollbackOnly {
@@ -43,6 +52,12 @@ export class DsqlTransaction extends Transaction {
   #late: { readonly thrown: unknown } | undefined;
   #hasWritten = false;
   #hasChangedSchema = false;
+  /** Statements that have written rows since it was begun, or begun anew. */
+  #pending = 0;
+  /** Statements that were committed where it was taken apart. */
+  #committed = 0;
+  /** Ends when what was asked for outside of it is done. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** @param admit - asked before the first statement, where the number of transactions in flight is limited */
   constructor(sequelize: Sequelize, options: object, isManaged: boolean, admit?: Admit) {
@@ -83,6 +98,53 @@ export class DsqlTransaction extends Transaction {
   /** Whether a statement in it has changed the schema. */
   get hasChangedSchema(): boolean {
     return this.root.#hasChangedSchema;
+  }
+
+  /**
+   * Lets changes of the schema wait for each other, and the statements of the transaction for them.
+   *
+   * @param work - its own statements are sent with `completesTransaction`, so that they wait for nothing
+   */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const { root } = this;
+    const done = root.#turn.then(work);
+    root.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  /**
+   * Commits what the transaction holds, does something outside of it on its connection, and begins it anew.
+   *
+   * @param work - is told to call `committed` after each statement that stays
+   * @throws TransactionRolledBackError when it cannot be committed, because something in it had failed
+   */
+  async outside<T>(work: (committed: () => void) => Promise<T>): Promise<T> {
+    const { root } = this;
+    root.#expectUnfinished('taken apart');
+    if (!root.#hasChangedSchema) log(root.sequelize, TAKEN_APART, root.options);
+    root.#hasChangedSchema = true;
+    await root.#commitSoFar();
+    try {
+      const result = await work(() => root.#committed++);
+      await root.begin();
+      return result;
+    } catch (error) {
+      // There is nothing that its rollback would have to undo; the first error is the one to report.
+      await root.begin().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #commitSoFar(): Promise<void> {
+    const options = { ...this.options, type: QueryTypes.RAW, raw: true, transaction: this };
+    const once = { supportsSearchPath: false, completesTransaction: true, retry: { max: 1 } };
+    const query = this.sequelize.query('COMMIT;', { ...options, ...once } as object);
+    const [, result] = (await query) as unknown as [unknown, { readonly command?: string }];
+    if (result.command === 'ROLLBACK')
+      throw new TransactionRolledBackError('aborted', { cause: this.reasonOf(undefined) });
+    this.#committed += this.#pending;
+    this.#pending = 0;
+    this.#hasWritten = false;
   }
 
   override async begin(): Promise<void> {
@@ -168,6 +230,7 @@ export class DsqlTransaction extends Transaction {
     if (instance) this.touched.add(instance);
     const { verb, writesRows, changesSchema } = summarizeText(statement.text);
     if (verb !== undefined) return;
+    await root.#turn;
     // What was sent past Sequelize, through the connection, must not be given back with it.
     const { connection } = root;
     const mayWait =
@@ -177,17 +240,41 @@ export class DsqlTransaction extends Transaction {
     }
     root.#isUsed = true;
     root.#hasWritten ||= writesRows;
+    if (writesRows) root.#pending++;
     root.#hasChangedSchema ||= changesSchema;
   }
 
   /** A statement has failed in the transaction. */
   noteFailure(error: unknown): void {
     this.root.#firstFailure.note(error);
+    this.#addRemains(error);
   }
 
-  /** What really ended the transaction, where a later error came of an earlier one that was caught. */
+  /**
+   * What really ended the transaction, where a later error came of an earlier one that was caught; where a part of it was
+   * committed, nothing that would let it be run again.
+   */
   reasonOf(error: unknown): unknown {
-    return this.root.#firstFailure.reasonOf(error);
+    const reason = this.root.#firstFailure.reasonOf(error);
+    const remains = this.#remains;
+    if (remains !== undefined && classifyError(reason).isRetryable) {
+      return new PartlyCommittedError(remains, { cause: reason });
+    }
+    this.#addRemains(reason);
+    return reason;
+  }
+
+  get #remains(): string | undefined {
+    const committed = this.root.#committed;
+    if (committed === 0) return undefined;
+    const statements = committed === 1 ? 'One statement' : `${committed} statements`;
+    return `${statements} of the transaction had been committed before and will stay: Aurora DSQL cannot roll a change of the schema back with what follows it. Undo them before you run it again, or let them do nothing the second time.`;
+  }
+
+  #addRemains(error: unknown): void {
+    const remains = this.#remains;
+    if (remains === undefined || !(error instanceof Error) || error.message.includes(AND_STAYS)) return;
+    error.message = `${error.message}\n${remains}`;
   }
 
   /** The connection is not held meanwhile: those that are admitted may wait for one. */

@@ -87,7 +87,7 @@ export class MigrationSteps {
     const place = callPlace();
     await loadParser();
     const planned = await this.#plan(sql, place);
-    if (planned === 'as it is') return this.#runAsItIs(sql, () => send(sql));
+    if (typeof planned === 'string') return this.#runAsItIs(sql, () => send(sql));
     const [first, ...others] = planned.statements;
     const isOneWrite = first !== undefined && others.length === 0 && !isTransaction(first);
     // Parameters belong to one statement.
@@ -98,7 +98,7 @@ export class MigrationSteps {
     return undefined;
   }
 
-  async #plan(sql: string, place: string | undefined): Promise<'as it is' | PlannedChange> {
+  async #plan(sql: string, place: string | undefined): ReturnType<typeof planChange> {
     const { mapping, enums } = this.#translation;
     if (!mapping.migrations.translate) return 'as it is';
     const readTables = (where: string) => readTablesWhere(where, (query) => this.#read(query));
