@@ -9,7 +9,8 @@ import { resolveConnection, type ResolvedConnection } from './options/options';
 import { fakedClockHint } from './refused-connection';
 import type { WireConnection } from './transactions/outbox';
 import { Session, type ReportedStatus } from './transactions/session';
-import { isServersOwn, transactionalQuery } from './transactions/transaction-query';
+import { isServersOwn } from './transactions/local-answers';
+import { transactionalQuery } from './transactions/transaction-query';
 
 /** The options of node-postgres that keep their meaning on Aurora DSQL. */
 export type DriverOptions = Pick<
@@ -136,11 +137,8 @@ export class DsqlClient extends Client {
    * @returns whether it can be used again
    */
   prepareForReuse(): boolean {
-    const session = this.#session;
-    // Nothing of it is on the server.
-    if (session.phase === 'begun' || session.phase === 'refused') session.end();
-    if (session.phase === 'idle') return true;
-    session.break();
+    if (this.#session.endUse()) return true;
+    this.#session.break();
     return false;
   }
 }

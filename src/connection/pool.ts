@@ -5,7 +5,7 @@ import type { ConnectionOptions } from './options/connection-options';
 import { resolveConnection, type ResolvedConnection } from './options/options';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs, refusalIn } from './refused-connection';
-import { isSubmittable } from './transactions/transaction-query';
+import { isSubmittable } from './transactions/submittables';
 
 /** The options of node-postgres' pool that keep their meaning on Aurora DSQL. */
 export type PoolOptions = Pick<

@@ -1,4 +1,5 @@
 import { DsqlClient, DsqlPool, isCommitOutcomeUnknownError } from 'aurora-dsql-orm';
+import type { QueryConfig } from 'pg';
 import { useCluster } from '../cluster';
 
 const cluster = useCluster();
@@ -46,6 +47,19 @@ describe('the outcome of COMMIT is unknown', () => {
       expect(await count()).toBe(at === 'statement' ? 0 : 1);
     },
   );
+
+  it('when it is named without its text', async () => {
+    await emptied();
+    const client = new DsqlClient(cluster.connection);
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query({ name: 'insert', text: 'INSERT INTO entry VALUES ($1)', values: [1] });
+    cluster.local.faults.cutConnection({ at: 'after commit', table: 'entry' });
+    const again = { name: 'insert', values: [2] } as unknown as QueryConfig;
+    const error: unknown = await client.query(again).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ name: 'CommitOutcomeUnknownError', subject: 'statement' });
+    expect(await count()).toBe(2);
+  });
 
   it('when the client has waited long enough for its answer', async () => {
     await emptied();

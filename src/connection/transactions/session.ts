@@ -30,6 +30,8 @@ export class Session {
   #breakReason: Error | undefined;
   #lostCommit: Error | undefined;
   #atReady: (() => void) | undefined;
+  #unanswered = 0;
+  #unansweredControls = 0;
   readonly #destroy: () => void;
 
   /** @param destroy - ends the connection at once, whatever is under way on it */
@@ -67,6 +69,29 @@ export class Session {
    */
   get lostCommit(): Error | undefined {
     return this.#lostCommit;
+  }
+
+  /**
+   * The caller has asked for a query, which may have to wait for others.
+   *
+   * @param controlsTransaction - whether it may begin or end a transaction
+   * @returns to be called when it is answered
+   */
+  awaitAnswer(controlsTransaction: boolean): () => void {
+    const controls = controlsTransaction ? 1 : 0;
+    this.#unanswered++;
+    this.#unansweredControls += controls;
+    return () => {
+      this.#unanswered--;
+      this.#unansweredControls -= controls;
+    };
+  }
+
+  /** The caller will send nothing more: whether nothing that it has asked for can reach into what another one sends. */
+  endUse(): boolean {
+    // Nothing of it is on the server, nor waits to be sent.
+    if ((this.#phase === 'begun' || this.#phase === 'refused') && this.#unanswered === 0) this.end();
+    return this.#phase === 'idle' && this.#unansweredControls === 0;
   }
 
   /** The outcome of a COMMIT is unknown. */
