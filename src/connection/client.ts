@@ -120,7 +120,10 @@ export class DsqlClient extends Client {
     });
   }
 
-  /** Whether a transaction was begun on this connection, and is not known to be over. */
+  /**
+   * Whether a transaction was begun on this connection, and its caller has not ended it as far as is known. On a connection
+   * that was lost in a transaction it stays so: what belongs to that must not be sent anywhere else.
+   */
   get isInTransaction(): boolean {
     return this.#session.isInTransaction;
   }

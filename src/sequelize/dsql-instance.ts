@@ -4,6 +4,7 @@ import { summarizeText } from '../sql';
 import {
   canBeMarked,
   NestedTransactionError,
+  refusalToEndWith,
   resolveTransactionOptions,
   statementLabel,
   type Attempt,
@@ -78,6 +79,12 @@ export class DsqlInstance {
       const once = { ...options, retry: { max: 1 } };
       if (!(transaction instanceof DsqlTransaction) || completesTransaction)
         return this.#hostQuery(sql, once);
+      const refusal = refusalToEndWith(text);
+      if (refusal !== undefined) {
+        // Even if the error is caught: what it was to end goes on.
+        transaction.markRollbackOnly({ error: refusal });
+        throw refusal;
+      }
       try {
         await transaction.enter(statementOf(sql, text, options), instance);
         return await this.#hostQuery(sql, once);

@@ -24,6 +24,7 @@ import {
   findInChain,
   isOccConflict,
   NestedTransactionError,
+  refusalToEndWith,
   UnsupportedFeatureError,
   withMarker,
   type Admit,
@@ -65,7 +66,11 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   declare driver: DsqlDriverParts;
   readonly #readCatalogue: ReadCatalogue = (sql) => this.driver.catalogue.read(sql, this.#client);
   #isCommitted = false;
+  /** It was, and `commitTransaction` has failed all the same. */
+  #hasFailedAfterCommit = false;
   #isEnding = false;
+  /** COMMIT or ROLLBACK is the host's own, and not one that a callback sends as text. */
+  #endsTransaction = false;
   #ownsScope = false;
   /** A statement that stands alone with a marker has begun a transaction; no other one may get into it. */
   #marked: Promise<unknown> | undefined;
@@ -104,7 +109,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       this.transactionDepth++;
       return;
     }
-    this.#isCommitted = false;
+    this.#isCommitted = this.#hasFailedAfterCommit = false;
     // The host counts down once more where ROLLBACK found no connection; 0.3.20 would then send a SAVEPOINT.
     this.transactionDepth = 0;
     const scope = scopeOf(this);
@@ -147,9 +152,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     }
     try {
       await scope?.beforeCommit?.();
-      await super.commitTransaction();
+      await this.#endTransaction(() => super.commitTransaction());
     } catch (error) {
-      if (this.#isCommitted) throw new AfterCommitError({ cause: error });
+      if (this.#isCommitted) {
+        this.#hasFailedAfterCommit = true;
+        throw new AfterCommitError({ cause: error });
+      }
       if (error instanceof TransactionRolledBackError) error.cause ??= scope?.firstError;
       throw error;
     } finally {
@@ -157,8 +165,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     }
   }
 
-  /** Rolls the transaction back; a connection on which that fails is not used again. */
+  /**
+   * Rolls the transaction back; a connection on which that fails is not used again. After an AfterCommitError there is
+   * nothing to do: that error is the one to report.
+   */
   override async rollbackTransaction(): Promise<void> {
+    if (this.#hasFailedAfterCommit && !this.isTransactionActive) return;
     const scope = scopeOf(this);
     if (this.#refused > 0 || this.transactionDepth > 1) {
       // Meant for an inner transaction, which cannot be rolled back alone: the whole one will be.
@@ -167,8 +179,17 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       if (scope !== undefined) scope.rollbackOnly ??= { cause: scope.firstError };
       return;
     }
-    await super.rollbackTransaction();
+    await this.#endTransaction(() => super.rollbackTransaction());
     this.#end();
+  }
+
+  async #endTransaction(end: () => Promise<void>): Promise<void> {
+    this.#endsTransaction = true;
+    try {
+      await end();
+    } finally {
+      this.#endsTransaction = false;
+    }
   }
 
   /** Gives the connection back; a transaction that was left open is rolled back, so that nobody else works in it. */
@@ -196,10 +217,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
    * @throws RetryExhaustedError when a statement that stands alone met a conflict in every attempt
    * @throws CommitOutcomeUnknownError when the answer to COMMIT, or to a write that stands alone, was lost
    * @throws UnsupportedFeatureError for a row lock that Aurora DSQL does not have, before anything is sent
+   * @throws DsqlError for COMMIT or ROLLBACK as text in a transaction that is run again after a conflict
    */
   // The host's type says `any`, and those who call it build on that.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   override async query(...[text, ...rest]: Statement): Promise<any> {
+    this.#refuseToEndWith(text);
     const statement: Statement = [this.#adapt(text, rest[0]), ...rest];
     const reads = this.isTransactionActive ? undefined : scopeOf(this)?.reads;
     if (reads !== undefined) return reads.answer(statement, () => this.#run(statement));
@@ -218,7 +241,11 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     while (this.#marked !== undefined) await this.#marked.catch(() => undefined);
     if (this.isReleased) throw new QueryRunnerAlreadyReleasedError();
     await this.connect();
-    const explain = (error: Error) => withExplanation(error, sql);
+    const scope = scopeOf(this);
+    const explain = (error: Error) => {
+      if (scope !== undefined) scope.firstError ??= error;
+      return withExplanation(error, sql);
+    };
     let names: readonly string[];
     try {
       names = await this.#namesOfKeys(sql);
@@ -226,7 +253,6 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       dataSourceOf(this).logger.logQuery(sql, parameters, this);
       return failedRowStream(await explain(error as Error), onError as (() => void) | undefined);
     }
-    const scope = scopeOf(this);
     if (scope !== undefined) await this.#enter(scope, [sql, parameters]);
     this.#users++;
     const stream = await super.stream(sql, parameters, onEnd, onError).catch((error: unknown) => {
@@ -305,6 +331,17 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       // Where it was not begun again, there is nothing that its rollback would have to undo.
       this.isTransactionActive = true;
     }
+  }
+
+  /** What came behind it would commit itself, and be done again with the callback after a conflict. */
+  #refuseToEndWith(text: string): void {
+    const scope = scopeOf(this);
+    if (scope?.states === undefined || !this.isTransactionActive || this.#endsTransaction) return;
+    const refusal = refusalToEndWith(text);
+    if (refusal === undefined) return;
+    // Even if the error is caught: what it was to end goes on.
+    scope.rollbackOnly ??= { cause: refusal };
+    throw refusal;
   }
 
   get #client(): DsqlClient | undefined {
@@ -423,7 +460,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   async #sendInTransaction(statement: Statement): Promise<unknown> {
     const [text] = statement;
     const scope = scopeOf(this);
-    const { verb, onlyReads } = summarizeText(text);
+    const { verb, onlyReads, mayCommit } = summarizeText(text);
     const isEnd = verb === 'commit' || verb === 'rollback';
     if (this.#isEnding) {
       throw new DsqlError(
@@ -440,7 +477,10 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       const result = await (text === 'COMMIT'
         ? this.#commit(statement)
         : this.#sendWithKeys(statement, scope?.keys));
-      if (verb === 'commit') this.#isCommitted = true;
+      if (mayCommit) {
+        this.#isCommitted = true;
+        if (scope !== undefined) scope.isCommitted = true;
+      }
       return result;
     } catch (error) {
       if (scope !== undefined && !isEnd) scope.firstError ??= error;

@@ -25,6 +25,8 @@ const phaseOf = { I: 'idle', T: 'open', E: 'failed' } as const satisfies Record<
  */
 export class Session {
   #phase: SessionPhase = 'idle';
+  /** Whether a transaction was open when the connection broke. */
+  #brokeInTransaction = false;
   #unsentBegin = '';
   #refusal: Error | undefined;
   #breakReason: Error | undefined;
@@ -43,9 +45,9 @@ export class Session {
     return this.#phase;
   }
 
-  /** Whether a transaction was begun and is not known to be over. */
+  /** Whether a transaction was begun, and its caller has not ended it as far as is known. */
   get isInTransaction(): boolean {
-    return this.#phase !== 'idle' && this.#phase !== 'broken';
+    return this.#phase === 'broken' ? this.#brokeInTransaction : this.#phase !== 'idle';
   }
 
   /** The text of the BEGIN that waits for its first statement. */
@@ -139,14 +141,14 @@ export class Session {
   /** The client has failed while an answer was due. What the server makes of the transaction is not known. */
   break(reason?: Error): void {
     if (this.#phase === 'broken') return;
-    this.#phase = 'broken';
+    this.#becomeBroken();
     this.#breakReason = reason;
     this.#destroy();
   }
 
   /** The connection has ended. */
   connectionHasEnded(): void {
-    this.#phase = 'broken';
+    this.#becomeBroken();
     this.#tellReady();
   }
 
@@ -154,6 +156,11 @@ export class Session {
   whenReady(report: () => void): void {
     if (this.#phase === 'broken') report();
     else this.#atReady = report;
+  }
+
+  #becomeBroken(): void {
+    this.#brokeInTransaction = this.isInTransaction;
+    this.#phase = 'broken';
   }
 
   #tellReady(): void {

@@ -103,6 +103,8 @@ export interface TransactionScope {
   admission?: Promise<void>;
   /** Whether a statement was sent in it. */
   isUsed: boolean;
+  /** Whether a COMMIT in it was done. */
+  isCommitted?: boolean;
   /** Whether a statement was sent that does more than read. */
   hasWritten: boolean;
   /** Whether a statement was sent that changes the schema. */
