@@ -1,8 +1,10 @@
 import type { Model, ModelStatic, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
+import { isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
 import { summarizeText } from '../sql';
 import {
   canBeMarked,
+  findInChain,
   NestedTransactionError,
   refusalToEndWith,
   resolveTransactionOptions,
@@ -93,7 +95,11 @@ export class DsqlInstance {
         throw error;
       }
     }
-    const send = () => this.#hostQuery(sql, options);
+    const send = () =>
+      this.#hostQuery(sql, options).catch((error: unknown) => {
+        // What became of it is what the error is to say, not that Sequelize has wrapped one of ours.
+        throw findInChain(error, saysWhatBecame) ?? error;
+      });
     if (summarizeText(text).controlsTransaction) return send();
     const label = statementLabel(text, options);
     const statement = statementOf(sql, text, options);
@@ -245,6 +251,10 @@ export function superviseModels(manager: HostModelManager): HostModelManager['ad
     replaceSync(model);
     return addModel(model);
   };
+}
+
+function saysWhatBecame(error: object): boolean {
+  return isCommitOutcomeUnknownError(error) || isAfterCommitError(error);
 }
 
 function pickLogging({ logging, benchmark }: SequelizeTransactionOptions): SequelizeTransactionOptions {

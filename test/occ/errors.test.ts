@@ -42,6 +42,13 @@ describe('a conflict is seen', () => {
     expect(isOccConflict(undefined)).toBe(false);
   });
 
+  it('but not where it ended the connection under COMMIT, so that nobody knows', () => {
+    const fatal = Object.assign(reported('40001', 'terminating connection (OC000)'), { severity: 'FATAL' });
+    const error = new CommitOutcomeUnknownError({ cause: fatal });
+    expect(isOccConflict(new Error('outer', { cause: error }))).toBe(false);
+    expect(classifyError(error)).toMatchObject({ kind: 'outcome-unknown', isRetryable: false });
+  });
+
   it('although errors wrap each other in a circle', () => {
     const circle = new Error('a');
     circle.cause = new Error('b', { cause: circle });

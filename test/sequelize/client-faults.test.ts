@@ -287,6 +287,14 @@ describe("an unmanaged transaction as Sequelize's manual writes it", () => {
   });
 });
 
+it('a text with several statements whose answer is lost says so itself, whatever transactions it holds', async () => {
+  const { sequelize } = single();
+  await sequelize.query('SELECT 1');
+  cluster.local.faults.cutConnection({ at: 'after commit', table: 'account' });
+  const error = await failure(sequelize.query("BEGIN; UPDATE account SET balance = 1; COMMIT"));
+  expect(isCommitOutcomeUnknownError(error)).toBe(true);
+});
+
 describe('a text that would end a transaction', () => {
   const texts = ['COMMIT', '-- x\nROLLBACK', 'END; SELECT 1', 'COMMIT; BEGIN', 'ABORT'];
 
