@@ -90,6 +90,26 @@ describe('classifyError', () => {
   });
 });
 
+describe('an attempt whose outcome is unknown', () => {
+  it.each([
+    ['a conflict', '40001', 'change conflicts with another transaction (OC000)'],
+    ['a cluster that wakes up', 'XX000', 'unable to accept connection, waking up cluster'],
+  ])('is not made again, though the connection ended with what %s says', async (_, code, message) => {
+    const cause = Object.assign(reported(code, message), { severity: 'FATAL' });
+    const lost = new CommitOutcomeUnknownError({ cause });
+    let attempts = 0;
+    const running = new TransactionRunner().run({
+      attempt: (attempt) => {
+        attempts++;
+        attempt.returned = { value: undefined };
+        return Promise.reject(lost);
+      },
+    });
+    await expect(running).rejects.toBe(lost);
+    expect(attempts).toBe(1);
+  });
+});
+
 describe('an attempt that is known not to have been committed', () => {
   const lost = new CommitOutcomeUnknownError({ cause: new Error('Connection terminated') });
 

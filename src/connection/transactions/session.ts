@@ -32,6 +32,8 @@ export class Session {
   #breakReason: Error | undefined;
   #lostCommit: Error | undefined;
   #atReady: (() => void) | undefined;
+  /** How often the server was ready: once for the connection itself. */
+  #timesReady = 0;
   #unanswered = 0;
   #unansweredControls = 0;
   readonly #destroy: () => void;
@@ -48,6 +50,11 @@ export class Session {
   /** Whether a transaction was begun, and its caller has not ended it as far as is known. */
   get isInTransaction(): boolean {
     return this.#phase === 'broken' ? this.#brokeInTransaction : this.#phase !== 'idle';
+  }
+
+  /** Whether the server has answered no query yet. */
+  get isFirst(): boolean {
+    return this.#timesReady <= 1;
   }
 
   /** The text of the BEGIN that waits for its first statement. */
@@ -133,6 +140,7 @@ export class Session {
 
   /** The server has answered all that was sent, and says how it has left the session. */
   serverIsReady(status: ReportedStatus): void {
+    this.#timesReady++;
     const isSettled = this.#phase === 'broken' || this.#phase === 'refused';
     if (!isSettled) this.#phase = phaseOf[status];
     this.#tellReady();

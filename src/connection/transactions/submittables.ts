@@ -65,7 +65,7 @@ export function watch(session: Session, query: Submittable): Submittable {
     handleReadyForQuery(...message);
   };
   watched.handleError = (error, connection) => {
-    const outcome = outcomeOf(error, commits);
+    const outcome = outcomeOf(error, commits, session.isFirst);
     // A time-out of its own, after which node-postgres would go on using the connection.
     if (!isDone && !isServerError(error)) session.break(error);
     handleError(outcome, connection);

@@ -169,7 +169,7 @@ export class TransactionQuery extends BaseQuery {
   }
 
   #outcomeOf(error: Error): Error {
-    const outcome = outcomeOf(error, this.#commits);
+    const outcome = outcomeOf(error, this.#commits, this.#session.isFirst);
     if (this.#commits === 'COMMIT' && outcome !== error) this.#session.commitWasLost(outcome);
     return outcome;
   }
