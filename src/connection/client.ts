@@ -8,7 +8,8 @@ import { resolveConnection, type ResolvedConnection } from './options/resolved-c
 import { fakedClockHint } from './refused-connection';
 import type { WireConnection } from './transactions/outbox';
 import { Session, type ReportedStatus } from './transactions/session';
-import { isServersOwn, transactionalQuery } from './transactions/transaction-query';
+import { isServersOwn } from './transactions/local-answers';
+import { transactionalQuery } from './transactions/transaction-query';
 
 /** The names of the options of node-postgres' client that keep their meaning on Aurora DSQL. */
 export const driverOptionNames = [
@@ -115,7 +116,10 @@ export class DsqlClient extends Client {
     });
   }
 
-  /** Whether a transaction was begun on this connection, and is not known to be over. */
+  /**
+   * Whether a transaction was begun on this connection, and its caller has not ended it as far as is known. On a connection
+   * that was lost in a transaction it stays so: what belongs to that must not be sent anywhere else.
+   */
   get isInTransaction(): boolean {
     return this.#session.isInTransaction;
   }
@@ -132,11 +136,8 @@ export class DsqlClient extends Client {
    * @returns whether it can be used again
    */
   prepareForReuse(): boolean {
-    const session = this.#session;
-    // Nothing of it is on the server.
-    if (session.phase === 'begun' || session.phase === 'refused') session.end();
-    if (session.phase === 'idle') return true;
-    session.break();
+    if (this.#session.endUse()) return true;
+    this.#session.break();
     return false;
   }
 }

@@ -5,7 +5,7 @@ import type { ConnectionOptions } from './options/connection-options';
 import { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs, refusalIn } from './refused-connection';
-import { isSubmittable } from './transactions/transaction-query';
+import { isSubmittable } from './transactions/submittables';
 
 const ownOptionNames = [
   'max',

@@ -1,4 +1,4 @@
-import { isAfterCommitError } from '../connection';
+import { isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
 import { isNotCommitted, isPartlyCommittedError } from './errors';
 
 /** The properties under which node-postgres, TypeORM, Sequelize and plain JavaScript keep the error that they wrap. */
@@ -22,7 +22,8 @@ export function sqlStateOf(error: unknown): string | undefined {
  * cluster, 2026-09; AWS user guide, concurrency control, 2026-09-15).
  */
 export function isOccConflict(error: unknown): boolean {
-  return sqlStateOf(error) === '40001';
+  // What ended the connection under COMMIT does not say what became of that, whatever its code.
+  return sqlStateOf(error) === '40001' && findInChain(error, isCommitOutcomeUnknownError) === undefined;
 }
 
 /** Whether the conflict is about the schema, `(OC001)`: a session's catalogue takes a moment to catch up. */

@@ -33,6 +33,7 @@ export { canBeMarked, withMarker, type StatementTransaction } from './marked-sta
 export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
+export { refusalToEndWith } from './transaction-end';
 export {
   TransactionRunner,
   type Attempt,

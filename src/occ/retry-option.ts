@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../connection';
+import { CommitOutcomeUnknownError, ConfigurationError } from '../connection';
 
 /** What a conflict says, now and before (recorded from a cluster, 2026-09; AWS user guide until 2026-05). */
 const CONFLICT_MESSAGES = [
@@ -17,7 +17,8 @@ interface StatementFailure extends Error {
 }
 
 /**
- * Refuses an option of retry-as-promised where it would match a conflict: it repeats single statements.
+ * Refuses an option of retry-as-promised where it would match a conflict, or a write whose outcome is unknown: it repeats
+ * single statements.
  *
  * @param retry - the option
  * @param option - what it is called in the error
@@ -36,6 +37,17 @@ export function checkRetryOption(
   const conflicts = CONFLICT_MESSAGES.map((message) =>
     wrap(Object.assign(new Error(message), { code: '40001', sql: '', parameters: {} })),
   );
+  const lost = new CommitOutcomeUnknownError({ cause: undefined }, 'statement');
+  if (
+    patterns.some((pattern) =>
+      matches(pattern, wrap(Object.assign(lost, { code: '', sql: '', parameters: {} }))),
+    )
+  ) {
+    throw new ConfigurationError(
+      option,
+      'cannot be used like this: its match is true of a write whose outcome is unknown, and repeating it could do it twice.',
+    );
+  }
   const matchesAll = patterns.length === 0;
   if (matchesAll || patterns.some((pattern) => conflicts.some((conflict) => matches(pattern, conflict)))) {
     throw new ConfigurationError(

@@ -144,6 +144,7 @@ export class TransactionRunner {
 
 /** Whether nothing of an attempt was committed: the server has said so, was asleep, or was sent nothing. */
 function mayRunAgain(error: unknown): boolean {
+  if (findInChain(error, isCommitOutcomeUnknownError) !== undefined) return false;
   return isOccConflict(error) || isNotCommitted(error) || findInChain(error, wasNeverUsed) !== undefined;
 }
 

@@ -1,9 +1,12 @@
 import type { Model, ModelStatic, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
+import { isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
 import { summarizeText } from '../sql';
 import {
   canBeMarked,
+  findInChain,
   NestedTransactionError,
+  refusalToEndWith,
   resolveTransactionOptions,
   statementLabel,
   type Attempt,
@@ -79,8 +82,15 @@ export class DsqlInstance {
     if (!(transaction instanceof DsqlTransaction) || completesTransaction) {
       return this.#hostQuery(sql, once);
     }
+    const text = textOf(sql);
+    const refusal = refusalToEndWith(text);
+    if (refusal !== undefined) {
+      // Even if the error is caught: what it was to end goes on.
+      transaction.markRollbackOnly({ error: refusal });
+      throw refusal;
+    }
     try {
-      await transaction.enter(statementOf(sql, textOf(sql), options), instance);
+      await transaction.enter(statementOf(sql, text, options), instance);
       return await this.#hostQuery(sql, once);
     } catch (error) {
       transaction.noteFailure(error);
@@ -91,7 +101,11 @@ export class DsqlInstance {
   #sendAutocommit(sql: unknown, options: StatementOptions): Promise<unknown> {
     const { transactions } = this;
     const text = textOf(sql);
-    const send = () => this.#hostQuery(sql, options);
+    const send = () =>
+      this.#hostQuery(sql, options).catch((error: unknown) => {
+        // What became of it is what the error is to say, not that Sequelize has wrapped one of ours.
+        throw findInChain(error, saysWhatBecame) ?? error;
+      });
     if (summarizeText(text).controlsTransaction) return send();
     const label = statementLabel(text, options);
     const statement = statementOf(sql, text, options);
@@ -243,6 +257,10 @@ export function superviseModels(manager: HostModelManager): HostModelManager['ad
     replaceSync(model);
     return addModel(model);
   };
+}
+
+function saysWhatBecame(error: object): boolean {
+  return isCommitOutcomeUnknownError(error) || isAfterCommitError(error);
 }
 
 function pickLogging({ logging, benchmark }: SequelizeTransactionOptions): SequelizeTransactionOptions {

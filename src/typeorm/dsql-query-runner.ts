@@ -11,7 +11,7 @@ import {
   TransactionRolledBackError,
   type DsqlClient,
 } from '../connection';
-import { checkIsolationLevel, findInChain, NestedTransactionError } from '../occ';
+import { checkIsolationLevel, findInChain, NestedTransactionError, refusalToEndWith } from '../occ';
 import { asNumbers, EnumTypes } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
 import type { DsqlDriverParts } from './dsql-driver-parts';
@@ -43,7 +43,11 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   scope: TransactionScope | undefined;
   #ownsScope = false;
   #isCommitted = false;
+  /** It was, and `commitTransaction` has failed all the same. */
+  #hasFailedAfterCommit = false;
   #isEnding = false;
+  /** COMMIT or ROLLBACK is the host's own, and not one that a callback sends as text. */
+  #endsTransaction = false;
   #migration: MigrationSteps | undefined;
   readonly #records = new MigrationRecords();
   readonly #autocommit = new AutocommitStatements(this);
@@ -77,7 +81,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       this.transactionDepth++;
       return;
     }
-    this.#isCommitted = false;
+    this.#isCommitted = this.#hasFailedAfterCommit = false;
     // The host counts down once more where ROLLBACK found no connection; 0.3.20 would then send a SAVEPOINT.
     this.transactionDepth = 0;
     this.#ownsScope = this.scope === undefined;
@@ -111,9 +115,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     }
     try {
       await scope?.prepareCommit();
-      await super.commitTransaction();
+      await this.#endTransaction(() => super.commitTransaction());
     } catch (error) {
-      if (this.#isCommitted) throw new AfterCommitError({ cause: error });
+      if (this.#isCommitted) {
+        this.#hasFailedAfterCommit = true;
+        throw new AfterCommitError({ cause: error });
+      }
       if (error instanceof TransactionRolledBackError) error.cause ??= scope?.firstError;
       throw error;
     } finally {
@@ -121,8 +128,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     }
   }
 
-  /** Rolls the transaction back; a connection on which that fails is not used again. */
+  /**
+   * Rolls the transaction back; a connection on which that fails is not used again. After an AfterCommitError there is
+   * nothing to do: that error is the one to report.
+   */
   override async rollbackTransaction(): Promise<void> {
+    if (this.#hasFailedAfterCommit && !this.isTransactionActive) return;
     const { scope } = this;
     const isOfRefused = scope?.takeRefused() === true;
     if (isOfRefused || this.transactionDepth > 1) {
@@ -131,8 +142,17 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       scope?.markRollbackOnly(scope.firstError);
       return;
     }
-    await super.rollbackTransaction();
+    await this.#endTransaction(() => super.rollbackTransaction());
     this.#end();
+  }
+
+  async #endTransaction(end: () => Promise<void>): Promise<void> {
+    this.#endsTransaction = true;
+    try {
+      await end();
+    } finally {
+      this.#endsTransaction = false;
+    }
   }
 
   /** Gives the connection back; a transaction that was left open is rolled back, so that nobody else works in it. */
@@ -158,10 +178,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
    * @throws RetryExhaustedError when an autocommit statement met a conflict in every attempt
    * @throws CommitOutcomeUnknownError when the answer to COMMIT, or to an autocommit write, was lost
    * @throws UnsupportedFeatureError for a row lock that DSQL lacks, before anything is sent
+   * @throws DsqlError for COMMIT or ROLLBACK as text in a transaction that is run again after a conflict
    */
   // The host's type says `any`, and those who call it build on that.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   override async query(...[text, ...rest]: Statement): Promise<any> {
+    this.#refuseToEndWith(text);
     const statement: Statement = [this.#adapt(text, rest[0]), ...rest];
     const send = () => this.#carryOut(statement);
     if (this.isTransactionActive || this.scope === undefined) return send();
@@ -179,7 +201,11 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     while (this.#autocommit.marked !== undefined) await this.#autocommit.marked;
     if (this.isReleased) throw new QueryRunnerAlreadyReleasedError();
     await this.connect();
-    const explain = (error: Error) => withExplanation(error, sql);
+    const { scope } = this;
+    const explain = (error: Error) => {
+      scope?.noteFailure(error);
+      return withExplanation(error, sql);
+    };
     let names: readonly string[];
     try {
       names = await this.#keys.namesIn(sql);
@@ -187,7 +213,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       dataSourceOf(this).logger.logQuery(sql, parameters, this);
       return failedRowStream(await explain(error as Error), onError as (() => void) | undefined);
     }
-    await this.scope?.enter([sql, parameters], this.#scopeConnection());
+    await scope?.enter([sql, parameters], this.#scopeConnection());
     const done = this.#autocommit.keepConnection();
     const stream = await super.stream(sql, parameters, onEnd, onError).catch((error: unknown) => {
       done();
@@ -301,6 +327,17 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     }
   }
 
+  /** What came behind it would commit itself, and be done again with the callback after a conflict. */
+  #refuseToEndWith(text: string): void {
+    const { scope } = this;
+    if (scope?.states === undefined || !this.isTransactionActive || this.#endsTransaction) return;
+    const refusal = refusalToEndWith(text);
+    if (refusal === undefined) return;
+    // Even if the error is caught: what it was to end goes on.
+    scope.markRollbackOnly(refusal);
+    throw refusal;
+  }
+
   /** What TypeORM writes for PostgreSQL, as Aurora DSQL takes it. */
   #adapt(text: string, parameters: unknown): string {
     const sql = adaptRowLocks(text, this.driver.mapping);
@@ -332,7 +369,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
 
   async #sendInTransaction(statement: Statement): Promise<unknown> {
     const { scope } = this;
-    const { verb, onlyReads } = summarizeText(statement[0]);
+    const { verb, onlyReads, mayCommit } = summarizeText(statement[0]);
     if (this.#isEnding) {
       throw new DsqlError(
         'A statement was not sent, because its transaction was being committed or rolled back: a promise was not awaited. Await every operation before the callback returns.',
@@ -346,11 +383,18 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       return this.sendOnce(statement, scope?.keys);
     };
     try {
-      return await (scope === undefined || onlyReads ? send() : scope.during(send));
+      const result = await (scope === undefined || onlyReads ? send() : scope.during(send));
+      if (mayCommit) this.#noteCommit();
+      return result;
     } catch (error) {
       scope?.noteFailure(error);
       throw error;
     }
+  }
+
+  #noteCommit(): void {
+    this.#isCommitted = true;
+    this.scope?.noteCommit();
   }
 
   async #sendEnd(statement: Statement, verb: 'commit' | 'rollback'): Promise<unknown> {
@@ -359,12 +403,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       this.#expectConnection(verb);
       if (statement[0] !== 'COMMIT') {
         const result = await this.sendOnce(statement);
-        if (verb === 'commit') this.#isCommitted = true;
+        if (verb === 'commit') this.#noteCommit();
         return result;
       }
       const transactions = transactionsOf(dataSourceOf(this));
       const result = await this.#records.commit(statement, transactions, (sent) => this.sendOnce(sent));
-      this.#isCommitted = true;
+      this.#noteCommit();
       return result;
     } catch (error) {
       if (verb === 'commit') throw error;

@@ -1,4 +1,7 @@
+import type { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { DsqlClient, DsqlPool, isCommitOutcomeUnknownError } from 'aurora-dsql-orm';
+import type { QueryConfig } from 'pg';
 import { useCluster } from '../cluster';
 
 const cluster = useCluster();
@@ -46,6 +49,42 @@ describe('the outcome of COMMIT is unknown', () => {
       expect(await count()).toBe(at === 'statement' ? 0 : 1);
     },
   );
+
+  it.each(['53300', '53400', '28000'])(
+    'when a connection ends with %s that has served queries: it is refused no more',
+    async (code) => {
+      await emptied();
+      for (const begin of ['BEGIN', 'SELECT 1']) {
+        const client = new DsqlClient(cluster.connection);
+        client.on('error', () => undefined);
+        await client.connect();
+        await client.query(begin);
+        await client.query('SELECT 1');
+        const { connection } = client as unknown as { connection: EventEmitter & { stream: Duplex } };
+        const refusal = Object.assign(new Error('unable to accept connection, access denied'), {
+          code,
+          severity: 'FATAL',
+        });
+        const running = client.query(begin === 'BEGIN' ? 'COMMIT' : 'INSERT INTO entry VALUES (1)');
+        connection.emit('errorMessage', refusal);
+        connection.stream.destroy();
+        await expect(running).rejects.toMatchObject({ name: 'CommitOutcomeUnknownError', cause: { code } });
+      }
+    },
+  );
+
+  it('when it is named without its text', async () => {
+    await emptied();
+    const client = new DsqlClient(cluster.connection);
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query({ name: 'insert', text: 'INSERT INTO entry VALUES ($1)', values: [1] });
+    cluster.local.faults.cutConnection({ at: 'after commit', table: 'entry' });
+    const again = { name: 'insert', values: [2] } as unknown as QueryConfig;
+    const error: unknown = await client.query(again).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ name: 'CommitOutcomeUnknownError', subject: 'statement' });
+    expect(await count()).toBe(2);
+  });
 
   it('when the client has waited long enough for its answer', async () => {
     await emptied();

@@ -24,6 +24,56 @@ describe('DsqlPool', () => {
     await pool.end();
   });
 
+  describe('gets a connection back on which queries are under way', () => {
+    let pool: DsqlPool;
+    const ids = async () => (await pool.query<{ id: number }>('SELECT id FROM entry ORDER BY id')).rows;
+
+    beforeEach(async () => {
+      pool = new DsqlPool({ ...cluster.connection, max: 1 });
+      await pool.query('CREATE TABLE IF NOT EXISTS entry (id integer PRIMARY KEY)');
+      await pool.query('DELETE FROM entry');
+    });
+    afterEach(() => pool.end());
+
+    it('and lets nobody into a transaction that they begin', async () => {
+      const client = await pool.connect();
+      const answers = Promise.allSettled([
+        client.query('SELECT pg_sleep(0.1)'),
+        client.query('BEGIN'),
+        client.query('INSERT INTO entry VALUES (1)'),
+      ]);
+      client.release();
+      await pool.query('INSERT INTO entry VALUES (2)');
+      await answers;
+      expect(await ids()).toStrictEqual([{ id: 2 }]);
+    });
+
+    it('and commits nothing of a transaction that they have begun', async () => {
+      const client = await pool.connect();
+      await client.query('BEGIN');
+      const texts = ['SELECT 1', 'INSERT INTO entry VALUES (1)', 'ROLLBACK'];
+      const answers = Promise.allSettled(texts.map((text) => client.query(text)));
+      client.release();
+      await answers;
+      const next = await pool.connect();
+      const inOneTurn = ['BEGIN', ...texts].map((text) => next.query(text));
+      next.release();
+      await Promise.allSettled(inOneTurn);
+      expect(await ids()).toStrictEqual([]);
+    });
+
+    it('and keeps it where they are autocommit statements', async () => {
+      const before = await backendOf(pool);
+      const client = await pool.connect();
+      const write = client.query('INSERT INTO entry VALUES (1)');
+      client.release();
+      await pool.query('INSERT INTO entry VALUES (2)');
+      await write;
+      expect(await ids()).toStrictEqual([{ id: 1 }, { id: 2 }]);
+      expect(await backendOf(pool)).toBe(before);
+    });
+  });
+
   it('gives connections different lives', () => {
     const random = jest.spyOn(Math, 'random');
     const pool = new DsqlPool(cluster.connection);

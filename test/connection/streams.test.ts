@@ -80,3 +80,28 @@ describe.each([
     await expect(pool.query('SELECT 1')).resolves.toMatchObject({ rowCount: 1 });
   });
 });
+
+describe('a time-out of a stream itself', () => {
+  it('destroys the connection, and with it the transaction', async () => {
+    const client = await pool.connect();
+    client.on('error', () => undefined);
+    await client.query('BEGIN');
+    await client.query('INSERT INTO line (id) VALUES ($1)', [randomUUID()]);
+    cluster.local.faults.addLatency(400);
+    const stream = Object.assign(new QueryStream(insert, [randomUUID()]), { query_timeout: 100 });
+    await expect(client.query(stream).toArray()).rejects.toThrow('Query read timeout');
+    await expect(client.query('COMMIT')).rejects.toMatchObject({ name: 'NotSentError', subject: 'COMMIT' });
+    client.release();
+    cluster.local.faults.clear();
+    await expect(pool.query('SELECT 1')).resolves.toMatchObject({ rowCount: 1 });
+  });
+
+  it('that strikes when the stream has ended is of no matter', async () => {
+    const client = await pool.connect();
+    const { cursor } = new QueryStream(insert, [randomUUID()]) as unknown as { readonly cursor: Cursor };
+    await client.query(Object.assign(cursor, { query_timeout: 100 })).read(10);
+    await client.query('SELECT pg_sleep(0.2)');
+    await expect(client.query('SELECT 1')).resolves.toMatchObject({ rowCount: 1 });
+    client.release();
+  });
+});

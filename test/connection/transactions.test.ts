@@ -1,4 +1,5 @@
 import { DsqlClient, isTransactionRolledBackError } from 'aurora-dsql-orm';
+import type { QueryConfig } from 'pg';
 import QueryStream from 'pg-query-stream';
 import { useCluster } from '../cluster';
 
@@ -121,6 +122,28 @@ describe('BEGIN travels with the first statement', () => {
     expect(await notesOfOthers()).toStrictEqual(['a']);
   });
 
+  it('and a refused BEGIN lets no stream of its transaction run either', async () => {
+    await client.query('BEGIN ISOLATION LEVEL SERIALIZABLE');
+    await expect(client.query('SELECT 1')).rejects.toMatchObject({ code: '0A000' });
+    await expect(client.query(new QueryStream(insertNote)).toArray()).rejects.toMatchObject({
+      code: '25P02',
+    });
+    await client.query('ROLLBACK');
+    expect(await notesOfOthers()).toStrictEqual([]);
+  });
+
+  it.each(['', '-- nothing', ' ; /* nothing */ ;'])(
+    'and with a text without a statement: %j',
+    async (text) => {
+      await client.query('BEGIN');
+      await client.query(text);
+      await client.query(insertNote);
+      expect(await notesOfOthers()).toStrictEqual([]);
+      await client.query('ROLLBACK');
+      expect(await notesOfOthers()).toStrictEqual([]);
+    },
+  );
+
   it('and a value that cannot be sent leaves the transaction open', async () => {
     await client.query('BEGIN');
     const unsendable = {
@@ -155,8 +178,27 @@ describe('COMMIT', () => {
     expect(await notesOfOthers()).toStrictEqual([]);
   });
 
+  it.each(['COMMIT; SELECT 1', 'END; BEGIN', '/* done */;COMMIT;;SELECT 1'])(
+    'in front of other statements is an error when a failure was swallowed: %s',
+    async (text) => {
+      await client.query('BEGIN');
+      await client.query(insertNote);
+      await client.query('SELECT no_such_column').catch(() => undefined);
+      await expect(client.query(text)).rejects.toMatchObject({ circumstance: 'aborted' });
+      await client.query('ROLLBACK');
+      expect(await notesOfOthers()).toStrictEqual([]);
+    },
+  );
+
+  it('behind other statements of its text commits them, and a ROLLBACK there is no error', async () => {
+    await client.query(`BEGIN; ${insertNote}; COMMIT`);
+    await client.query(`BEGIN; ${insertNote}; ROLLBACK`);
+    expect(await notesOfOthers()).toStrictEqual(['a']);
+  });
+
   it('is an error outside a transaction, because what it was meant for is gone', async () => {
     await expect(client.query('COMMIT')).rejects.toMatchObject({ circumstance: 'absent' });
+    await expect(client.query('COMMIT; SELECT 1')).rejects.toMatchObject({ circumstance: 'absent' });
     expect((await client.query('SELECT 1 AS one')).rows).toStrictEqual([{ one: 1 }]);
   });
 
@@ -176,6 +218,32 @@ describe('COMMIT', () => {
     expect(await client.query('ROLLBACK')).toMatchObject({ command: 'ROLLBACK' });
     expect((await client.query('SELECT text FROM note')).rows).toStrictEqual([{ text: 'b' }]);
     await other.end();
+  });
+});
+
+describe('a statement that is named without its text', () => {
+  const named = (name: string) => client.query({ name } as QueryConfig);
+
+  it('commits as the one that had a text, and fails as that one', async () => {
+    await client.query({ name: 'begin', text: 'BEGIN' });
+    await client.query({ name: 'insert', text: insertNote });
+    await client.query({ name: 'commit', text: 'COMMIT' });
+    await client.query('BEGIN');
+    await named('insert');
+    await client.query('SELECT no_such_column').catch(() => undefined);
+    await expect(named('commit')).rejects.toMatchObject({ circumstance: 'aborted' });
+    expect(await notesOfOthers()).toStrictEqual(['a']);
+  });
+
+  it('is not sent where no text is known', async () => {
+    await client.query({ name: 'begin', text: 'BEGIN' });
+    await client.query({ name: 'commit', text: 'COMMIT' });
+    await expect(named('begin')).rejects.toThrow('no statement named "begin"');
+    await client.query('BEGIN');
+    await client.query(insertNote);
+    await expect(named('commit')).rejects.toThrow('no statement named "commit"');
+    await client.query('COMMIT');
+    expect(await notesOfOthers()).toStrictEqual(['a']);
   });
 });
 

@@ -42,6 +42,13 @@ describe('a conflict is seen', () => {
     expect(isOccConflict(undefined)).toBe(false);
   });
 
+  it('but not where it ended the connection under COMMIT, so that nobody knows', () => {
+    const fatal = Object.assign(reported('40001', 'terminating connection (OC000)'), { severity: 'FATAL' });
+    const error = new CommitOutcomeUnknownError({ cause: fatal });
+    expect(isOccConflict(new Error('outer', { cause: error }))).toBe(false);
+    expect(classifyError(error)).toMatchObject({ kind: 'outcome-unknown', isRetryable: false });
+  });
+
   it('although errors wrap each other in a circle', () => {
     const circle = new Error('a');
     circle.cause = new Error('b', { cause: circle });
@@ -80,6 +87,26 @@ describe('classifyError', () => {
     expect(found).toMatchObject({ kind, isRetryable });
     expect(found.hint).not.toBe('');
     expect(classifyError({ cause: error })).toStrictEqual(found);
+  });
+});
+
+describe('an attempt whose outcome is unknown', () => {
+  it.each([
+    ['a conflict', '40001', 'change conflicts with another transaction (OC000)'],
+    ['a cluster that wakes up', 'XX000', 'unable to accept connection, waking up cluster'],
+  ])('is not made again, though the connection ended with what %s says', async (_, code, message) => {
+    const cause = Object.assign(reported(code, message), { severity: 'FATAL' });
+    const lost = new CommitOutcomeUnknownError({ cause });
+    let attempts = 0;
+    const running = new TransactionRunner().run({
+      attempt: (attempt) => {
+        attempts++;
+        attempt.returned = { value: undefined };
+        return Promise.reject(lost);
+      },
+    });
+    await expect(running).rejects.toBe(lost);
+    expect(attempts).toBe(1);
   });
 });
 

@@ -263,12 +263,67 @@ describe("an unmanaged transaction as Sequelize's manual writes it", () => {
     await expectNextWriteToLast(Account);
   });
 
+  it('reports that it was committed where a hook has failed after that', async () => {
+    const { sequelize, Account } = single();
+    let id = '';
+    const error = await failure(
+      asInTheManual(sequelize, async (transaction) => {
+        ({ id } = await Account.create({ balance: 5 }, { transaction }));
+        transaction.afterCommit(() => {
+          throw new Error('after the commit');
+        });
+      }),
+    );
+    expect(error).toMatchObject({ name: 'AfterCommitError' });
+    expect(await balances(cluster, [id])).toStrictEqual([5]);
+  });
+
   it('says, as Sequelize does, that it cannot be rolled back after it was committed', async () => {
     const { sequelize, Account } = single();
     const transaction = await sequelize.transaction();
     await Account.create({}, { transaction });
     await transaction.commit();
     await expect(transaction.rollback()).rejects.toThrow(/has been finished with state: commit/);
+  });
+});
+
+it('a text with several statements whose answer is lost says so itself, whatever transactions it holds', async () => {
+  const { sequelize } = single();
+  await sequelize.query('SELECT 1');
+  cluster.local.faults.cutConnection({ at: 'after commit', table: 'account' });
+  const error = await failure(sequelize.query("BEGIN; UPDATE account SET balance = 1; COMMIT"));
+  expect(isCommitOutcomeUnknownError(error)).toBe(true);
+});
+
+describe('a text that would end a transaction', () => {
+  const texts = ['COMMIT', '-- x\nROLLBACK', 'END; SELECT 1', 'COMMIT; BEGIN', 'ABORT'];
+
+  it.each(texts)('is not sent in a managed one: %j', async (text) => {
+    const { sequelize, Account } = single();
+    await Account.destroy({ where: {} });
+    for (const isCaught of [false, true]) {
+      const work = sequelize.transaction(async (transaction) => {
+        await Account.create({ balance: 5 }, { transaction });
+        const end = sequelize.query(text, { transaction });
+        await (isCaught ? end.catch(() => undefined) : end);
+        await Account.create({ balance: 6 }, { transaction });
+      });
+      const error = (await failure(work)) as Error;
+      expect(String(isCaught ? error.cause : error)).toContain('would have ended the transaction');
+      expect(await balances(cluster)).toStrictEqual([]);
+    }
+    await expectNextWriteToLast(Account);
+  });
+
+  it.each(texts)('is not sent in an unmanaged one: %j', async (text) => {
+    const { sequelize, Account } = single();
+    await Account.destroy({ where: {} });
+    const transaction = await sequelize.transaction();
+    await Account.create({ balance: 5 }, { transaction });
+    await expect(sequelize.query(text, { transaction })).rejects.toThrow('would have ended the transaction');
+    await transaction.rollback();
+    expect(await balances(cluster)).toStrictEqual([]);
+    await expectNextWriteToLast(Account);
   });
 });
 

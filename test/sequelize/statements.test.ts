@@ -158,7 +158,9 @@ describe("Sequelize's own `retry` option", () => {
     { max: 2, match: [Error] },
     { max: 2, match: ['SequelizeDatabaseError: change conflicts with another transaction (OC000)'] },
     { max: 2, match: [(error: Error) => error.message.includes('OC001')] },
-  ])('is refused when it would match a conflict: %p', (retry) => {
+    { max: 2, match: [/connection/] },
+    { max: 2, match: [/was sent/, /ECONNRESET/] },
+  ])('is refused when it would match a conflict, or a lost answer: %p', (retry) => {
     const create = (option: object) => () => createDsqlSequelize({ ...cluster.orm, ...option });
     expect(create({ retry })).toThrow(
       expect.objectContaining({ name: 'ConfigurationError', option: 'retry' }) as Error,
@@ -174,6 +176,8 @@ describe("Sequelize's own `retry` option", () => {
       max: 3,
       match: [
         /deadlock/,
+        /SequelizeConnectionError/,
+        /ETIMEDOUT/,
         'SQLITE_BUSY',
         TypeError,
         (error: { code: { length: number } }) => error.code.length > 9,

@@ -24,11 +24,13 @@ const PROTOCOL_VIOLATION = '08P01';
  *
  * @param commits - what it would have committed
  * @param error - what the server has reported, or what the client has met
+ * @param isFirst - whether it was the first on its connection: only that one can be refused in the place of the connection
  * @returns the error to report
  */
-export function outcomeOf(error: Error, commits: Commits): Error {
+export function outcomeOf(error: Error, commits: Commits, isFirst: boolean): Error {
   if (isServerError(error) && error.code === PROTOCOL_VIOLATION) return sayNothingWasDone(error);
-  if (commits === undefined || isDecision(error) || refusalIn(error) !== undefined) return error;
+  if (commits === undefined || isDecision(error)) return error;
+  if (isFirst && refusalIn(error) !== undefined) return error;
   return new CommitOutcomeUnknownError({ cause: error }, commits);
 }
 
@@ -37,7 +39,7 @@ const NOT_SENT = 'is not queryable';
 
 /** The same for a COMMIT that went through a client of node-postgres' own, which cannot tell what it has sent. */
 export function outcomeOfPlainCommit(error: Error): Error {
-  return outcomeOf(error, error.message.endsWith(NOT_SENT) ? undefined : 'COMMIT');
+  return outcomeOf(error, error.message.endsWith(NOT_SENT) ? undefined : 'COMMIT', false);
 }
 
 /** What is reported of a query that the server has carried out, where the client cannot read its rows. */

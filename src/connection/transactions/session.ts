@@ -25,11 +25,17 @@ const phaseOf = { I: 'idle', T: 'open', E: 'failed' } as const satisfies Record<
  */
 export class Session {
   #phase: SessionPhase = 'idle';
+  /** Whether a transaction was open when the connection broke. */
+  #brokeInTransaction = false;
   #unsentBegin = '';
   #refusal: Error | undefined;
   #breakReason: Error | undefined;
   #lostCommit: Error | undefined;
   #atReady: (() => void) | undefined;
+  /** How often the server was ready: once for the connection itself. */
+  #timesReady = 0;
+  #unanswered = 0;
+  #unansweredControls = 0;
   readonly #destroy: () => void;
 
   /** @param destroy - ends the connection at once, whatever is under way on it */
@@ -41,9 +47,14 @@ export class Session {
     return this.#phase;
   }
 
-  /** Whether a transaction was begun and is not known to be over. */
+  /** Whether a transaction was begun, and its caller has not ended it as far as is known. */
   get isInTransaction(): boolean {
-    return this.#phase !== 'idle' && this.#phase !== 'broken';
+    return this.#phase === 'broken' ? this.#brokeInTransaction : this.#phase !== 'idle';
+  }
+
+  /** Whether the server has answered no query yet. */
+  get isFirst(): boolean {
+    return this.#timesReady <= 1;
   }
 
   /** The text of the BEGIN that waits for its first statement. */
@@ -67,6 +78,29 @@ export class Session {
    */
   get lostCommit(): Error | undefined {
     return this.#lostCommit;
+  }
+
+  /**
+   * The caller has asked for a query, which may have to wait for others.
+   *
+   * @param controlsTransaction - whether it may begin or end a transaction
+   * @returns to be called when it is answered
+   */
+  awaitAnswer(controlsTransaction: boolean): () => void {
+    const controls = controlsTransaction ? 1 : 0;
+    this.#unanswered++;
+    this.#unansweredControls += controls;
+    return () => {
+      this.#unanswered--;
+      this.#unansweredControls -= controls;
+    };
+  }
+
+  /** The caller will send nothing more: whether nothing that it has asked for can reach into what another one sends. */
+  endUse(): boolean {
+    // Nothing of it is on the server, nor waits to be sent.
+    if ((this.#phase === 'begun' || this.#phase === 'refused') && this.#unanswered === 0) this.end();
+    return this.#phase === 'idle' && this.#unansweredControls === 0;
   }
 
   /** The outcome of a COMMIT is unknown. */
@@ -106,6 +140,7 @@ export class Session {
 
   /** The server has answered all that was sent, and says how it has left the session. */
   serverIsReady(status: ReportedStatus): void {
+    this.#timesReady++;
     const isSettled = this.#phase === 'broken' || this.#phase === 'refused';
     if (!isSettled) this.#phase = phaseOf[status];
     this.#tellReady();
@@ -114,14 +149,14 @@ export class Session {
   /** The client has failed while an answer was due. What the server makes of the transaction is not known. */
   break(reason?: Error): void {
     if (this.#phase === 'broken') return;
-    this.#phase = 'broken';
+    this.#becomeBroken();
     this.#breakReason = reason;
     this.#destroy();
   }
 
   /** The connection has ended. */
   connectionHasEnded(): void {
-    this.#phase = 'broken';
+    this.#becomeBroken();
     this.#tellReady();
   }
 
@@ -129,6 +164,11 @@ export class Session {
   whenReady(report: () => void): void {
     if (this.#phase === 'broken') report();
     else this.#atReady = report;
+  }
+
+  #becomeBroken(): void {
+    this.#brokeInTransaction = this.isInTransaction;
+    this.#phase = 'broken';
   }
 
   #tellReady(): void {

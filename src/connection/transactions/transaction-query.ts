@@ -1,12 +1,13 @@
 import timers from 'node:timers';
 import { Query, type QueryResult, type Submittable } from 'pg';
 import { summarizeText, type TextSummary } from '../../sql';
+import { answer, transactionIsAborted } from './local-answers';
 import { Outbox, type WireConnection } from './outbox';
 import { isServerError, outcomeOf, unreadable, type Commits } from './outcome';
-import { Description } from '../description';
 import { DsqlError } from '../errors';
 import { rememberFields, rememberRowsBefore } from './answer-facts';
 import type { ReportedStatus, Session } from './session';
+import { isSubmittable, watch } from './submittables';
 import { MessageTooLargeError, NotSentError, TransactionRolledBackError } from './transaction-errors';
 
 type Callback = (error: Error | null | undefined, result?: QueryResult | QueryResult[]) => void;
@@ -37,17 +38,6 @@ const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 /** As they were when this was loaded: the fake clock of an application's test neither strikes a query nor spares it. */
 const { setTimeout, clearTimeout } = timers;
 
-/** A ReadyForQuery that was made here, so that node-postgres goes on as after a round trip. */
-interface LocalReady {
-  readonly status: ReportedStatus;
-  readonly isLocal: true;
-}
-
-/** Whether a ReadyForQuery is one of the server's. */
-export function isServersOwn(ready: { readonly status: ReportedStatus } | LocalReady): boolean {
-  return !('isLocal' in ready);
-}
-
 /**
  * A query that knows of the transaction around it.
  *
@@ -67,24 +57,38 @@ export class TransactionQuery extends BaseQuery {
   /** It has a name that the server does not know yet. */
   #parsesName = false;
   #isSynced: boolean;
+  /** How many statements of its text the server has completed. */
+  #completed = 0;
   #wasRolledBack = false;
+  readonly #wire: WireConnection;
 
-  constructor(session: Session, config: unknown, values: unknown, callback: unknown) {
+  constructor(
+    { session, wire }: Pick<QueryOwner, 'session' | 'wire'>,
+    config: unknown,
+    values: unknown,
+    callback: unknown,
+  ) {
     super(config, values, callback);
     this.#session = session;
+    this.#wire = wire;
     this.#isSynced = this.rows === undefined;
   }
 
   /** What its text does. */
   get summary(): TextSummary {
-    return summarizeText(typeof this.text === 'string' ? this.text : '');
+    return summarizeText(this.#fullText ?? '');
+  }
+
+  /** A statement that was sent before can be named without its text. */
+  get #fullText(): string | undefined {
+    return typeof this.text === 'string' ? this.text : textOfName(this.#wire, this.name);
   }
 
   override submit(connection: WireConnection): Error | null {
     if (this.#progress === 'reported')
       return this.#refuse(new Error('The statement timed out before it was sent.'));
     const session = this.#session;
-    const { verb } = this.summary;
+    const { verb, statements, commits } = this.summary;
     switch (session.phase) {
       case 'broken':
         return this.#refuse(this.#notSent());
@@ -92,7 +96,7 @@ export class TransactionQuery extends BaseQuery {
         return this.#afterRefusedBegin(connection);
       case 'idle':
         if (verb === 'begin') return this.#begin(connection);
-        if (verb === 'commit') {
+        if (verb === 'commit' || (statements > 1 && commits[0] === true)) {
           return this.#refuse(session.lostCommit ?? new TransactionRolledBackError('absent'));
         }
         // There is nothing to roll back: the server has said so.
@@ -111,7 +115,8 @@ export class TransactionQuery extends BaseQuery {
       this.#forgetBegin(connection);
       return;
     }
-    if (this.summary.verb === 'commit' && message.text === 'ROLLBACK') this.#wasRolledBack = true;
+    if (this.summary.commits[this.#completed++] === true && message.text === 'ROLLBACK')
+      this.#wasRolledBack = true;
     super.handleCommandComplete(message, connection);
     this.#isSynced = true;
   }
@@ -153,11 +158,6 @@ export class TransactionQuery extends BaseQuery {
     this.#report(this.#outcomeOf(error), connection);
   }
 
-  /** A statement that was sent before can be named without its text. */
-  get #hasNameOnly(): boolean {
-    return typeof this.text !== 'string';
-  }
-
   /** @param error - with what node-postgres has refused it */
   #notSent(error?: Error): Error {
     const { verb, mayCommit } = this.summary;
@@ -168,13 +168,13 @@ export class TransactionQuery extends BaseQuery {
   }
 
   #outcomeOf(error: Error): Error {
-    const outcome = outcomeOf(error, this.#commits);
+    const outcome = outcomeOf(error, this.#commits, this.#session.isFirst);
     if (this.#commits === 'COMMIT' && outcome !== error) this.#session.commitWasLost(outcome);
     return outcome;
   }
 
   #begin(connection: WireConnection): null {
-    this.#session.begin(this.text);
+    this.#session.begin(this.#fullText ?? '');
     return this.#answer(connection, 'BEGIN', 'T');
   }
 
@@ -189,16 +189,7 @@ export class TransactionQuery extends BaseQuery {
     if (verb === 'commit' || verb === 'rollback') {
       return this.#endUnsent(connection, 'ROLLBACK');
     }
-    return this.#refuse(
-      Object.assign(
-        new Error('current transaction is aborted, commands ignored until end of transaction block'),
-        {
-          code: '25P02',
-          severity: 'ERROR',
-          cause: this.#session.refusal,
-        },
-      ),
-    );
+    return this.#refuse(transactionIsAborted(this.#session));
   }
 
   #answer(connection: WireConnection, tag: string, status: ReportedStatus): null {
@@ -213,8 +204,10 @@ export class TransactionQuery extends BaseQuery {
 
   #send(connection: WireConnection): Error | null {
     const session = this.#session;
-    const { statements, mayCommit, onlyReads } = this.summary;
-    const leadsWithBegin = session.phase === 'begun' && (statements > 0 || this.#hasNameOnly);
+    const { mayCommit, onlyReads } = this.summary;
+    // node-postgres would send an empty text, and the server would do nothing.
+    if (this.#fullText === undefined && this.name !== undefined) return this.#refuse(unknownName(this.name));
+    const leadsWithBegin = session.phase === 'begun';
     const outbox = new Outbox(connection);
     const isKnown = this.#isNameKnown(connection);
     const refusal = this.#write(outbox.connection, leadsWithBegin) ?? tooLarge(outbox);
@@ -276,12 +269,8 @@ export class TransactionQuery extends BaseQuery {
     if (this.#parsesName) this.#forgetName(connection);
   }
 
-  #isNameKnown({ parsedStatements, submittedNamedStatements = {} }: WireConnection): boolean {
-    const { name } = this;
-    return (
-      name !== undefined &&
-      (Object.hasOwn(parsedStatements, name) || Object.hasOwn(submittedNamedStatements, name))
-    );
+  #isNameKnown(connection: WireConnection): boolean {
+    return textOfName(connection, this.name) !== undefined;
   }
 
   #forgetName({ parsedStatements, submittedNamedStatements = {} }: WireConnection): void {
@@ -289,6 +278,23 @@ export class TransactionQuery extends BaseQuery {
     Reflect.deleteProperty(parsedStatements, this.name);
     Reflect.deleteProperty(submittedNamedStatements, this.name);
   }
+}
+
+/** The text of a statement that the server knows by its name, or is about to. */
+function textOfName(
+  { parsedStatements, submittedNamedStatements = {} }: WireConnection,
+  name: string | undefined,
+): string | undefined {
+  const known = [parsedStatements, submittedNamedStatements].find((texts) =>
+    Object.hasOwn(texts, name ?? ''),
+  );
+  return known?.[name ?? ''];
+}
+
+function unknownName(name: string): DsqlError {
+  return new DsqlError(
+    `The statement was not sent, because no statement named "${name}" was sent on this connection before. Pass its text along with its name.`,
+  );
 }
 
 /** Sends BEGIN by itself, before something that it cannot travel with. */
@@ -335,7 +341,8 @@ interface QueryOwner {
  *
  * @param run - the method as node-postgres has it
  */
-export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner, run: RunQuery) {
+export function transactionalQuery(owner: QueryOwner, run: RunQuery) {
+  const { session, wire, queryTimeoutMs } = owner;
   /** A BEGIN was queued, and nothing behind it that is sure to carry it: node-postgres may refuse a query. */
   let mayBeUnsent = false;
 
@@ -349,8 +356,8 @@ export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner
       sendLoneBegin();
       return run(watch(session, config), values, callback);
     }
-    const query = new TransactionQuery(session, config, values, callback);
-    const { verb, statements } = query.summary;
+    const query = new TransactionQuery(owner, config, values, callback);
+    const { verb, statements, controlsTransaction } = query.summary;
     if (statements > 1) sendLoneBegin();
     if (verb !== undefined) mayBeUnsent = verb === 'begin';
     const { query_timeout: timeoutMs = queryTimeoutMs } = (config ?? {}) as {
@@ -362,8 +369,10 @@ export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner
             query.timeOut(wire);
           }, timeoutMs)
         : undefined;
+      const hasAnswer = session.awaitAnswer(controlsTransaction);
       query.callback = (error, result) => {
         clearTimeout(timer);
+        hasAnswer();
         if (!error) rememberFields(result);
         done(error, result);
       };
@@ -373,78 +382,6 @@ export function transactionalQuery({ session, wire, queryTimeoutMs }: QueryOwner
     start(query.callback);
     return undefined;
   };
-}
-
-/** Whether node-postgres takes it for a query that sends itself, such as a cursor. */
-export function isSubmittable(config: unknown): config is Submittable {
-  return typeof (config as Partial<Submittable> | undefined)?.submit === 'function';
-}
-
-/** The parts of a cursor, a stream or a COPY that are looked at here. */
-interface WatchedQuery {
-  readonly text?: unknown;
-  /** Of a stream. */
-  readonly cursor?: { readonly text?: unknown };
-  submit(connection: WireConnection): unknown;
-  handleCommandComplete?(...message: unknown[]): void;
-  handleError(error: Error, connection: WireConnection): void;
-  /** Of a stream. */
-  destroy?(error: Error): void;
-  /** Of a cursor that is being read. */
-  _cb?: ((error: Error) => void) | null;
-}
-
-/**
- * Sees to it that a query that sends itself reports an unknown outcome, too, and that it ends: pg-cursor takes no notice of
- * an error behind the last row, where an autocommit statement is committed, and closes at ReadyForQuery alone, which a
- * lost connection never brings.
- *
- * @returns the same object: its owner listens to it
- */
-function watch(session: Session, query: Submittable): Submittable {
-  const watched = query as unknown as WatchedQuery;
-  const text = watched.text ?? watched.cursor?.text;
-  const { mayCommit, onlyReads, controlsTransaction } = summarizeText(typeof text === 'string' ? text : '');
-  const submit = watched.submit.bind(watched);
-  const handleError = watched.handleError.bind(watched);
-  const handleCommandComplete = watched.handleCommandComplete?.bind(watched);
-  let commits: Commits;
-  let isSent = false;
-  let isComplete = false;
-  watched.submit = (connection) => {
-    if (controlsTransaction) {
-      return new DsqlError('Transaction control was not sent: pass its text to query(), not a query object.');
-    }
-    if (session.phase === 'broken') return new NotSentError('statement', { cause: session.breakReason });
-    const mayWrite = !onlyReads && !(query instanceof Description);
-    if (session.phase === 'idle' && mayWrite) commits = mayCommit ? 'COMMIT' : 'statement';
-    isSent = true;
-    return submit(connection);
-  };
-  watched.handleCommandComplete = (...message) => {
-    isComplete = true;
-    handleCommandComplete?.(...message);
-  };
-  watched.handleError = (error, connection) => {
-    const outcome = outcomeOf(error, commits);
-    handleError(outcome, connection);
-    if (isComplete) failAfterLastRow(watched, outcome);
-    if (!isSent) return;
-    session.whenReady(() => {
-      if (session.phase === 'broken') sayReady(connection, 'I');
-    });
-  };
-  return query;
-}
-
-function failAfterLastRow(query: WatchedQuery, error: Error): void {
-  if (query.destroy !== undefined) {
-    query.destroy(error);
-    return;
-  }
-  const { _cb: report } = query;
-  query._cb = null;
-  report?.(error);
 }
 
 async function promised(start: (done: Callback) => void): Promise<unknown> {
@@ -460,19 +397,6 @@ async function promised(start: (done: Callback) => void): Promise<unknown> {
     if (error instanceof Error) Error.captureStackTrace(error);
     throw error;
   }
-}
-
-/** Answers where the server's answers come in, and not before node-postgres has noted that the query is under way. */
-function answer(connection: WireConnection, tag: string, status: ReportedStatus): null {
-  process.nextTick(() => {
-    connection.emit('commandComplete', { text: tag });
-    sayReady(connection, status);
-  });
-  return null;
-}
-
-function sayReady(connection: WireConnection, status: ReportedStatus): void {
-  connection.emit('readyForQuery', { status, isLocal: true } satisfies LocalReady);
 }
 
 function tooLarge({ longestMessageBytes }: Outbox): Error | undefined {

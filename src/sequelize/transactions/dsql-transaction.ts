@@ -194,10 +194,15 @@ export class DsqlTransaction extends Transaction {
   async complete(): Promise<void> {
     this.finished = 'commit';
     this.touched.forget();
-    await runAfterCommitHooks(this, this.#late);
+    try {
+      await runAfterCommitHooks(this, this.#late);
+    } catch (error) {
+      this.#commitHasFailed = true;
+      throw error;
+    }
   }
 
-  /** Rolls the transaction back. After a COMMIT that failed there is nothing to do: that error is the one to report. */
+  /** Rolls the transaction back. After a `commit()` that failed there is nothing to do: that error is the one to report. */
   override async rollback(): Promise<void> {
     if (this.root.#commitHasFailed) return;
     this.#expectUnfinished('rolled back');

@@ -13,6 +13,8 @@ export interface TextSummary {
   readonly controlsTransaction: boolean;
   /** Whether a statement of the text may commit a transaction. */
   readonly mayCommit: boolean;
+  /** Of each statement of the text in turn, whether it may commit a transaction. */
+  readonly commits: readonly boolean[];
   /**
    * Whether the text changes nothing that outlives its session, so that nothing is lost with its answer. A function that a
    * SELECT calls is taken to write nothing: its name does not tell.
@@ -50,11 +52,13 @@ function summarize(text: string): TextSummary {
   const statements = text.includes(';') ? [...statementsOf(text)] : [readStatement(tokensOf(text))];
   const present = statements.filter((statement) => statement !== undefined);
   const [first] = present;
+  const commits = present.map(({ word }) => word === 'COMMIT' || word === 'END');
   return Object.freeze({
     statements: present.length,
     verb: present.length === 1 ? first?.verb : undefined,
     controlsTransaction: present.some(({ word }) => CONTROL.has(word)),
-    mayCommit: present.some(({ word }) => word === 'COMMIT' || word === 'END'),
+    mayCommit: commits.includes(true),
+    commits,
     onlyReads: present.every(({ onlyReads }) => onlyReads),
     changesSchema: present.some(({ word }) => DDL.has(word)),
     writesRows: present.some(({ writesRows }) => writesRows),

@@ -135,6 +135,9 @@ export class ManagedTransaction<T> {
       if (written !== undefined) this.#transactions.markers.release(written);
       return value;
     } catch (error) {
+      // The callback has committed the transaction itself, so it must not be run again.
+      if (scope?.isCommitted === true)
+        throw isAfterCommitError(error) ? error : new AfterCommitError({ cause: error });
       const reported = run.retry === false ? error : firstOf(error, scope?.firstError);
       if (!mayBeCommitted(reported, attempt)) this.#states.restore();
       throw reported;

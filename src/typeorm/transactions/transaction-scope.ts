@@ -47,6 +47,7 @@ export class TransactionScope {
   #admission: Promise<void> | undefined;
   #hasWritten: boolean;
   #hasChangedSchema = false;
+  #isCommitted = false;
   /** Writing operations that have not ended. */
   #unfinished = 0;
   /** Transactions that were refused inside this one and whose rollback was not called yet. */
@@ -67,6 +68,11 @@ export class TransactionScope {
   /** Whether rows were written in it, and nothing else: a transaction that changes the schema takes no rows. */
   get writesRows(): boolean {
     return this.#hasWritten && !this.#hasChangedSchema;
+  }
+
+  /** Whether a COMMIT in it was done. */
+  get isCommitted(): boolean {
+    return this.#isCommitted;
   }
 
   /** The first error of a statement in the transaction: all later ones follow from it. */
@@ -104,6 +110,11 @@ export class TransactionScope {
     } finally {
       this.#unfinished--;
     }
+  }
+
+  /** A COMMIT in it was done. */
+  noteCommit(): void {
+    this.#isCommitted = true;
   }
 
   /** A statement in the transaction has failed. */

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   classifyError,
@@ -7,7 +8,15 @@ import {
   runInTransaction,
   type DsqlDataSourceOptions,
 } from 'aurora-dsql-orm/typeorm';
-import { Column, Entity, PrimaryGeneratedColumn, type DataSource, type EntityManager } from 'typeorm';
+import {
+  Column,
+  Entity,
+  EventSubscriber,
+  PrimaryGeneratedColumn,
+  type DataSource,
+  type EntityManager,
+  type EntitySubscriberInterface,
+} from 'typeorm';
 import { useCluster } from '../../cluster';
 import { stockDataSource } from '../stock-data-source';
 
@@ -239,6 +248,115 @@ describe('a connection that ends before COMMIT is written', () => {
     expect(await notes()).toStrictEqual([]);
     await expectNextWritesToLast(dataSource);
   });
+});
+
+it('a connection that breaks in a transaction begun with BEGIN as text lets nothing of it run on another one', async () => {
+  const dataSource = await single(hasTimeout);
+  const queryRunner = dataSource.createQueryRunner();
+  await queryRunner.query('BEGIN');
+  await insert(queryRunner.manager);
+  strike();
+  await failure(queryRunner.query('SELECT 1'));
+  cluster.local.faults.clear();
+  const write = queryRunner.query("INSERT INTO entry (note) VALUES ('y')");
+  expect(await failure(write)).toMatchObject({ name: 'NotSentError', subject: 'statement' });
+  expect(await failure(queryRunner.query('COMMIT'))).toMatchObject({
+    name: 'NotSentError',
+    subject: 'COMMIT',
+  });
+  await queryRunner.release();
+  await expectNextWritesToLast(dataSource);
+});
+
+describe('a callback that ends its transaction itself', () => {
+  it.each(['COMMIT', '-- x\nROLLBACK', 'END; SELECT 1', 'COMMIT; BEGIN', 'ABORT'])(
+    'is refused %j before that is sent, and has written nothing',
+    async (text) => {
+      const dataSource = await single();
+      for (const isCaught of [false, true]) {
+        const work = dataSource.transaction(async (manager) => {
+          await insert(manager);
+          const end = manager.query(text);
+          await (isCaught ? end.catch(() => undefined) : end);
+          await insert(manager);
+        });
+        const error = await failure(work);
+        const { cause = error } = error as Error;
+        expect(isCaught ? cause : error).toMatchObject({ name: 'DsqlError' });
+        expect(String(cause)).toContain('would have ended the transaction');
+        expect(await notes()).toStrictEqual([]);
+      }
+      await expectNextWritesToLast(dataSource);
+    },
+  );
+
+  it('with commitTransaction is not run again after a later conflict', async () => {
+    const dataSource = await single();
+    cluster.local.faults.failStatement({ error: 'OC000', text: 'pg_class', times: Infinity });
+    let attempts = 0;
+    const work = runInTransaction(
+      dataSource,
+      async (manager) => {
+        attempts++;
+        await insert(manager);
+        await manager.queryRunner?.commitTransaction();
+        await manager.query('SELECT count(*) FROM pg_class');
+      },
+      { maxAttempts: 3 },
+    );
+    expect(await failure(work)).toMatchObject({ name: 'AfterCommitError' });
+    expect(attempts).toBe(1);
+    expect(await notes()).toStrictEqual(['x']);
+  });
+});
+
+describe('a stream that meets a conflict', () => {
+  it.each([false, true])(
+    'lets its transaction be run again (and its error is caught: %s)',
+    async (isCaught) => {
+      const dataSource = await single();
+      cluster.local.faults.failStatement({ error: 'OC001', text: 'generate_series' });
+      let attempts = 0;
+      await dataSource.transaction(async (manager) => {
+        attempts++;
+        await insert(manager);
+        const stream = await manager.queryRunner?.stream('SELECT generate_series(1, 3) AS n');
+        const rows = (stream as unknown as Readable).toArray();
+        await (isCaught ? rows.catch(() => undefined) : rows);
+      });
+      expect(attempts).toBe(2);
+      expect(await notes()).toStrictEqual(['x']);
+    },
+  );
+});
+
+it('the rollback behind an AfterCommitError does not hide it', async () => {
+  @EventSubscriber()
+  class Failing implements EntitySubscriberInterface {
+    afterTransactionCommit(): void {
+      throw new Error('after the commit');
+    }
+  }
+  const dataSource = await single({ subscribers: [Failing] });
+  const queryRunner = dataSource.createQueryRunner();
+  await queryRunner.startTransaction();
+  await insert(queryRunner.manager);
+  const asInTheManual = async () => {
+    try {
+      await queryRunner.commitTransaction();
+    } catch (error) {
+      await queryRunner.rollbackTransaction();
+      throw error;
+    }
+  };
+  expect(await failure(asInTheManual())).toMatchObject({ name: 'AfterCommitError' });
+  await queryRunner.startTransaction();
+  await queryRunner.rollbackTransaction();
+  expect(await failure(queryRunner.rollbackTransaction())).toMatchObject({
+    name: 'TransactionNotStartedError',
+  });
+  await queryRunner.release();
+  expect(await notes()).toStrictEqual(['x']);
 });
 
 describe('a NestedTransactionError that is caught', () => {
