@@ -87,7 +87,7 @@ describe('A: the `retry` option of Sequelize matches a conflict', () => {
       expect.objectContaining({
         name: 'ConfigurationError',
         option: 'retry',
-        message: expect.stringContaining('lost in silence') as string,
+        message: expect.stringContaining('lost silently') as string,
       }) as Error,
     );
   });
