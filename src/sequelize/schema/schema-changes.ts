@@ -128,6 +128,7 @@ export class SchemaChanges {
       mapping: this.#mapping,
       enums: this.#enums,
       readTables,
+      read: (sql) => this.select(sql, options),
     });
     if (typeof planned === 'string') return planned;
     if (author === 'user') this.#tell(text, planned, options);
