@@ -19,6 +19,7 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 
 /** Files that choose their size by `test/form.ts`: `npm test` runs them short, `npm run test:long` long. */
 const inBothForms = [
+  '/test/check/fuzz\\.test',
   '/test/local/(concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/no-lost-writes/(bank|client-faults|sequelize-programs)\\.test',
   '/test/package/doors\\.test',

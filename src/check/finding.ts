@@ -24,6 +24,8 @@ export interface Problem {
 
 /** Something that was found in a file. */
 export interface Finding extends Location, Omit<Problem, 'place'> {
+  /** Which way of a migration sends it; absent for scripts and models. */
+  readonly direction?: 'up' | 'down';
   /** Whether `--fix` can write the replacement. */
   readonly fixable: boolean;
   /** Why it cannot, where there is a replacement. */

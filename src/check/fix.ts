@@ -1,3 +1,4 @@
+import { isUntilDone, markedUntilDone } from '../schema';
 import { tokensOf } from '../sql';
 import type { DsqlStatement, Statement, Translation } from '../sql';
 import type { Judgement } from './judge';
@@ -5,6 +6,7 @@ import { firstWord } from './judge';
 import type { RecordedText } from './recording/recording';
 import { escapedFor } from './sources/source-literals';
 import type { Quote } from './sources/source-literals';
+import type { FoundText, SourceFile } from './sources/source-file';
 import type { Range, SqlScript } from './sources/sql-script';
 
 /** A replacement of a range of a file. */
@@ -15,7 +17,6 @@ export interface Edit extends Range {
 /** What is written into a file for a text, or why nothing is. */
 export type Fix = { readonly edits: readonly Edit[] } | { readonly problem: string };
 
-const REPEAT = 'aurora-dsql-orm: run this again until it touches no row; a transaction changes at most 3,000';
 const WAIT =
   'aurora-dsql-orm: first wait until sys.jobs says that the job of the statement above is completed';
 
@@ -131,9 +132,9 @@ function removal(text: string, start: number, end: number): Edit {
 
 function joinScript(statements: readonly DsqlStatement[]): string {
   return statements
-    .map(({ sql, repeat }, index) => {
+    .map((statement, index) => {
       const waits = needsJob(statements, index);
-      return `${waits ? `-- ${WAIT}\n` : ''}${repeat ? `-- ${REPEAT}\n` : ''}${sql}`;
+      return `${waits ? `-- ${WAIT}\n` : ''}${markedUntilDone(statement)}`;
     })
     .join(';\n');
 }
@@ -146,34 +147,54 @@ function needsJob(statements: readonly DsqlStatement[], index: number): boolean 
 
 // --- literals ---------------------------------------------------------------------------------------------------
 
-/** What `--fix` does to the literal of a text that a migration has sent. */
+/** What `--fix` does to the literals of a text that a migration has sent. */
 export function fixLiteral(text: RecordedText): Fix {
-  const { found, judgement, hasParameters } = text;
+  const { found, judgement, isSentByRunner } = text;
   const { statements, refusals } = judgement.translation;
   if (refusals.length > 0) return { problem: 'DSQL has nothing that does the same.' };
   if (!found) return { problem: 'Its text is put together by the program: no literal holds it.' };
-  const { literal, source, isWhole } = found;
-  const { quote } = literal;
-  if (!quote || !isWhole) return { problem: 'Its literal has parts that the program computes.' };
-  if (source.findAll(text.sql).length > 1) return { problem: 'Several literals have this text.' };
   if (statements.some(({ kind }) => kind === 'transaction')) {
     return { problem: 'It begins or ends a transaction.' };
   }
-  if (statements.some((_, index) => needsJob(statements, index))) {
-    return {
-      problem: 'A job has to be waited for in between: queryRunner and queryInterface do, by their methods.',
-    };
-  }
   const texts = joinedWrites(statements);
+  if (!isSentByRunner && texts.some(isUntilDone)) {
+    return { problem: 'It becomes a write that has to be run again until it touches no row.' };
+  }
+  if (!isSentByRunner && statements.some((_, index) => needsJob(statements, index))) {
+    return { problem: 'It becomes statements between which a job has to be waited for.' };
+  }
+  const { source } = found;
+  const literals = source.findAll(text.sql);
+  const edits: Edit[] = [];
+  for (const each of literals) {
+    const edit = editOf(each, source, texts, { ...text, isOnly: literals.length === 1 });
+    if ('problem' in edit) return edit;
+    edits.push(edit);
+  }
+  return { edits };
+}
+
+/** What becomes of one literal. */
+function editOf(
+  { literal, isWhole }: FoundText,
+  source: SourceFile,
+  texts: readonly string[],
+  { hasParameters, isOnly }: Pick<RecordedText, 'hasParameters'> & { readonly isOnly: boolean },
+): Edit | { readonly problem: string } {
+  const { quote } = literal;
+  if (!quote || !isWhole) return { problem: 'Its literal has parts that the program computes.' };
   const call = callAround(source.text, literal);
-  if (texts.length === 1) {
-    return { edits: [{ start: literal.start, end: literal.end, text: written(texts[0] ?? '', quote) }] };
+  // Another literal of the same text may be for something else than a query.
+  if (!call && !isOnly) return { problem: 'Several literals have this text.' };
+  const [only, ...others] = texts;
+  if (only !== undefined && others.length === 0) {
+    return { start: literal.start, end: literal.end, text: written(only, quote) };
   }
   if (!call) return { problem: 'It becomes several statements, and does not stand in a call of its own.' };
   if (hasParameters) return { problem: 'It becomes several statements, and has parameters.' };
-  if (texts.length === 0) return { edits: [removal(source.text, call.start, call.end)] };
+  if (only === undefined) return removal(source.text, call.start, call.end);
   const calls = texts.map((sql) => call.before + written(sql, quote) + call.after);
-  return { edits: [{ start: call.start, end: call.end, text: calls.join(`\n${call.indent}`) }] };
+  return { start: call.start, end: call.end, text: calls.join(`\n${call.indent}`) };
 }
 
 function written(sql: string, quote: Quote): string {
@@ -186,10 +207,11 @@ function written(sql: string, quote: Quote): string {
 function joinedWrites(statements: readonly DsqlStatement[]): string[] {
   const texts: string[] = [];
   let isOpen = false;
-  for (const { kind, sql, repeat } of statements) {
-    const isWrite = kind === 'dml' && !repeat;
+  for (const statement of statements) {
+    const sql = markedUntilDone(statement);
+    const isWrite = statement.kind === 'dml' && !isUntilDone(sql);
     if (isWrite && isOpen) texts.push(`${texts.pop() ?? ''};\n${sql}`);
-    else texts.push(repeat ? `/* ${REPEAT} */ ${sql}` : sql);
+    else texts.push(sql);
     isOpen = isWrite;
   }
   return texts;
@@ -201,11 +223,16 @@ interface CallText extends Range {
   readonly indent: string;
 }
 
+/** How far from its literal a call is looked for, in UTF-16 units: all of a file would be looked through for each. */
+const CALL_LENGTH = 500;
+
 /** The statement `await someone.query('…', options);` that a literal stands in, alone in its lines. */
 function callAround(source: string, literal: Range): CallText | undefined {
-  const before = /(?:^|\n)([\t ]*)(await\s+[\w$.\s]+\(\s*)$/.exec(source.slice(0, literal.start));
+  const before = /(?:^|\n)([\t ]*)(await\s+[\w$.\s]+\(\s*)$/.exec(
+    source.slice(Math.max(0, literal.start - CALL_LENGTH), literal.start),
+  );
   const after = /^\s*(?:,\s*(?:\{[^{}()]*\}|[\w.]+)?\s*)?\)[\t ]*;?(?=[\t ]*(?:\r?\n|\/\/|$))/.exec(
-    source.slice(literal.end),
+    source.slice(literal.end, literal.end + CALL_LENGTH),
   );
   if (!before?.[2] || !after) return undefined;
   return {

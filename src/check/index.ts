@@ -1,5 +1,6 @@
 export { check } from './check';
-export type { CheckOptions, CheckReport, Failure } from './check';
+export type { CheckReport } from './check';
+export type { CheckOptions, Failure } from './check-options';
 export { CheckError } from './check-error';
 export { ownRules } from './finding';
 export type { Finding, OwnRule, Severity } from './finding';

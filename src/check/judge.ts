@@ -22,8 +22,11 @@ import type {
   Translation,
   TranslationRefusal,
 } from '../sql';
-import type { Catalog } from './catalog';
+import type { Catalog } from './catalogue/catalog';
+import { applyText } from './catalogue/statement-effects';
 import type { Problem } from './finding';
+import { exceededLimits } from './schema-limits';
+import { typeChangeByOrm } from './type-changes';
 import type { SqlText } from './sources/sql-text';
 import type { TransactionWatch } from './recording/transaction-watch';
 
@@ -59,10 +62,20 @@ export function judge(text: SqlText, surroundings: Surroundings): Judgement {
   } else {
     const created = parsed.statements.flatMap((statement) => createdEnum(statement) ?? []);
     const statements = new StatementJudge(text, parsed, translation, [...known, ...created]);
-    for (const statement of parsed.statements) problems.push(...statements.judge(statement));
+    for (const statement of parsed.statements) {
+      const found = statements.judge(statement);
+      problems.push(
+        ...(text.author === 'orm'
+          ? found.flatMap((problem) => typeChangeByOrm(problem, statement, catalog))
+          : found),
+      );
+    }
     problems.push(...watchTransaction(text, parsed, translation, surroundings));
   }
-  catalog.apply(text, parsed);
+  applyText(catalog, text, parsed, (statement) => {
+    const place = { text, offset: firstWord(parsed.text, statement), name: '' };
+    problems.push(...exceededLimits(catalog, statement, place));
+  });
   return { parsed, translation, problems };
 }
 
@@ -101,12 +114,12 @@ function refusedBy(text: SqlText, refusal: TranslationRefusal, name = ''): Probl
     message,
     why,
     since,
-    instead: instead ?? LEAVE_AWAY,
+    instead: instead ?? OMIT,
   };
 }
 
 /** What to do where nothing on DSQL does the same, and no rule knows better. */
-const LEAVE_AWAY = 'Leave it away, or do it in the application.';
+const OMIT = 'Omit it, or do it in the application.';
 
 const rules = new Map<string, RefusalRule>(refusalTable.map((rule) => [rule.id, rule]));
 
@@ -171,7 +184,7 @@ class StatementJudge {
         message: refusal.message,
         why: `DSQL refuses ${row?.what ?? 'it'}.`,
         ...(row && { since: `${row.source}, ${row.date}` }),
-        instead: refusal.hint ?? LEAVE_AWAY,
+        instead: refusal.hint ?? OMIT,
       });
     }
     if (problems.some(({ rule }) => rule.startsWith('statement-'))) return problems;

@@ -1,5 +1,6 @@
-import { keyOf } from './catalog';
-import type { Catalog, Column, ForeignKey, Table } from './catalog';
+import type { Catalog } from './catalogue/catalog';
+import { keyOf } from './catalogue/table';
+import type { Column, ForeignKey, Table } from './catalogue/table';
 import type { Problem } from './finding';
 
 /** What the advice depends on besides the schema. */

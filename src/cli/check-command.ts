@@ -15,11 +15,12 @@ as the ORM's command line does. Nothing is connected.
   --format NAME         text, json or sarif (default: text)
   --output FILE         write the report there instead of printing it
   --fix                 write into the files what DSQL takes, where that is safe
-  --severity NAME       warning, or error to leave warnings away (default: warning)
-  --ignore RULE         leave findings of this rule away; may be given again
+  --severity NAME       warning, or error to omit warnings (default: warning)
+  --ignore RULE         omit findings of this rule; repeatable
   --high-rate TABLE     a table that many write to at once; may be given again
   --identity-cache N    the CACHE of identities: 1, or 65536 and above (default: 1)
   --simplify NAME       indexOrder, indexMethod, specialIndexes, collation, exclusions or rowLocks; may be given again
+  --timeout SECONDS     how long one file may take (default: 10)
   --help                show this
 
 It exits with 0 when there is nothing to say, with 1 when there are findings, and with 2 when something could not be
@@ -56,6 +57,7 @@ async function run(args: readonly string[]): Promise<number> {
       'high-rate': { type: 'string', multiple: true, default: [] },
       'identity-cache': { type: 'string', default: '1' },
       simplify: { type: 'string', multiple: true, default: [] },
+      timeout: { type: 'string', default: '10' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -73,6 +75,7 @@ async function run(args: readonly string[]): Promise<number> {
     highRateTables: values['high-rate'],
     identityCache: cache(values['identity-cache']),
     simplify: Object.fromEntries(simplify.map((name) => [name, true])),
+    fileTimeoutMs: seconds(values.timeout) * 1000,
   };
 
   const { check, CheckError, ...reports } = await import('../check'); // loads no parser to say what an argument lacks
@@ -93,8 +96,7 @@ async function run(args: readonly string[]): Promise<number> {
         : reports.textReport(report, folder);
   if (values.output === undefined) await new Promise((resolve) => process.stdout.write(text, resolve));
   else writeFileSync(values.output, text);
-  // A module that was loaded may hold a timer, a server or a connection, and Node would wait for them.
-  process.exit(statusOf(report));
+  return statusOf(report);
 }
 
 function statusOf({ failures, findings }: CheckReport): number {
@@ -117,6 +119,19 @@ function cache(text: string): number {
   }
   return size;
 }
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(?:\.\d+)?$/.test(text) || value === 0 || value > MAX_TIMEOUT_SECONDS) {
+    throw new RangeError(
+      `--timeout: expected more than 0 and at most ${String(MAX_TIMEOUT_SECONDS)} seconds, got ${JSON.stringify(text)}`,
+    );
+  }
+  return value;
+}
+
+/** A day: what takes longer hangs. */
+const MAX_TIMEOUT_SECONDS = 86_400;
 
 function ownVersion(): string {
   const manifest = readFileSync(path.join(__dirname, '../../package.json'), 'utf8');

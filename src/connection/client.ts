@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { Client, type ClientConfig, type DatabaseError, type FieldDef, type Submittable } from 'pg';
 import { Description } from './description';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
@@ -174,24 +173,10 @@ export function clientConfig(connection: ResolvedConnection): DialledConfig {
     application_name: applicationName,
     sslnegotiation: sslNegotiation,
     // Named although it is the default: NODE_TLS_REJECT_UNAUTHORIZED must not switch verification off.
-    ssl: { rejectUnauthorized: true, secureContext: trust(connection) },
+    ssl: { rejectUnauthorized: true, secureContext: connection.secureContext() },
     ...(schema !== undefined && { options: `-c search_path=${startUpValue(quoteIdentifier(schema))}` }),
     ...(hostaddr !== undefined && { stream: () => socketTo(hostaddr) }),
   };
-}
-
-const secureContexts = new WeakMap<ResolvedConnection, SecureContext>();
-
-/** The trust roots are parsed once for all connections: there are about 150 of them. */
-function trust(connection: ResolvedConnection): SecureContext {
-  let context = secureContexts.get(connection);
-  if (context === undefined) {
-    context = createSecureContext(
-      connection.ca.length === 0 ? {} : { ca: [...rootCertificates, ...connection.ca] },
-    );
-    secureContexts.set(connection, context);
-  }
-  return context;
 }
 
 /** A socket that dials one address whatever name it is given, so that node-postgres goes on knowing the cluster by its name. */

@@ -51,8 +51,7 @@ export { withTrustRoots } from './options/trust-roots';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { elapsedMs, sleep, systemTimeMs } from './real-time';
 export { refusalIn, type Refusal } from './refused-connection';
-export { fieldsOf } from './transactions/result-fields';
-export { rowsBefore } from './transactions/rows-before-error';
+export { fieldsOf, rowsBefore } from './transactions/answer-facts';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';
 export { isServerError, outcomeOfPlainCommit } from './transactions/outcome';
 export {

@@ -9,7 +9,7 @@ interface HostPool {
 
 /**
  * Lets a pool open no more connections than are waited for. Sequelize's looks again for work after each connection that
- * it has removed, and then opens a second one for whoever waits for the first already.
+ * it has removed, and then opens a second one for a caller that waits for the first already.
  *
  * @param pool - one of `sequelize-pool`; only this one is changed, and none whose inside is another
  */

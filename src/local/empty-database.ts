@@ -1,6 +1,6 @@
 import { sleep } from './real-time';
 
-/** What {@link emptyDatabase} needs of a client: a `Client` or `Pool` of node-postgres, or of this package, has it. */
+/** What {@link emptyDatabase} needs of a client: a `Client` or `Pool` of node-postgres or of this package will do. */
 export interface QueryClient {
   query(sql: string): Promise<{ readonly rows: readonly unknown[] }>;
 }
@@ -44,18 +44,18 @@ const ROLES = `
 const MAX_ATTEMPTS = 20;
 
 /**
- * Empties the database: drops every table, view, sequence, function, domain and schema but `public`, and every role that
- * `admin` made, with SQL alone. So it works from any process, on a local DSQL and on a cluster; what is gone from a
- * cluster does not come back.
+ * Empties the database: drops every table, view, sequence, function, domain and schema except `public`, and every role
+ * that `admin` created. It uses only SQL, so it works from any process, on a local DSQL and on a cluster. What is dropped
+ * on a cluster is lost.
  *
- * A local DSQL on a PostgreSQL older than 16 does not know which roles `admin` made; there, only those go that IAM roles
- * were granted.
+ * A local DSQL on a PostgreSQL older than 16 does not know which roles `admin` created; there, only roles that were
+ * granted to IAM roles are dropped.
  *
  * @example
  * ```ts
  * beforeAll(() => emptyDatabase(client)); // each test file begins with nothing
  * ```
- * @param client - of the role `admin`, outside of a transaction
+ * @param client - of the role `admin`, outside a transaction
  */
 export async function emptyDatabase(client: QueryClient): Promise<void> {
   const objects = (await client.query(OBJECTS)).rows as { kind: string; name: string }[];

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { randomCharacters } from './options';
 
-/** An access key, worth something to one local DSQL and nowhere else. */
+/** An access key, valid for one local DSQL and nowhere else. */
 export interface LocalCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -14,7 +14,7 @@ export class Identities {
   readonly #byAccessKey = new Map<string, LocalCredentials & { readonly arn: string }>();
 
   /**
-   * Gives credentials of an IAM role: any that it is asked for.
+   * Returns credentials of any IAM role.
    *
    * @throws RangeError when `arn` does not look like an IAM ARN
    */

@@ -43,7 +43,7 @@ export interface LocalDsqlEnvironment extends Record<string, string> {
 
 /** A running local DSQL. */
 export interface LocalDsql extends AsyncDisposable {
-  /** The cluster's name, `<id>.dsql.<region>.on.aws`: for TLS and tokens. It does not resolve; dial `hostaddr`. */
+  /** The cluster's name, `<id>.dsql.<region>.on.aws`, for TLS and tokens. It does not resolve: dial `hostaddr`. */
   readonly host: string;
   /** The address to dial, `127.0.0.1`. */
   readonly hostaddr: string;
@@ -52,15 +52,15 @@ export interface LocalDsql extends AsyncDisposable {
   readonly clusterId: string;
   /** The certificate to trust, in PEM. */
   readonly ca: string;
-  /** A file with `ca`, gone after {@link LocalDsql.stop}. */
+  /** A file with `ca`, removed by {@link LocalDsql.stop}. */
   readonly caFile: string;
   /** Credentials of the IAM role `roleArn`; those of other roles come from {@link LocalDsql.assumeRole}. */
   readonly credentials: LocalCredentials;
-  /** What to write in `AWS IAM GRANT … TO`, so that `credentials` may connect as another database role than `admin`. */
+  /** Name it in `AWS IAM GRANT … TO`, so that `credentials` may connect as a database role other than `admin`. */
   readonly roleArn: string;
   /**
-   * Gives credentials of an IAM role: any that it is asked for. Each may connect as `admin`, and as the database roles
-   * that were granted to it with `AWS IAM GRANT`.
+   * Returns credentials of any IAM role. They may connect as `admin`, and as the database roles that were granted to
+   * that role with `AWS IAM GRANT`.
    *
    * @param arn - such as `arn:aws:iam::123456789012:role/billing`
    * @throws RangeError when it does not look like an IAM ARN
@@ -71,18 +71,18 @@ export interface LocalDsql extends AsyncDisposable {
   /** Records what clients do. */
   readonly trace: Trace;
   /**
-   * Makes the environment for a client.
+   * Returns the environment variables for a client.
    *
    * @param user - the role to connect as, `admin` unless given
    */
   env(user?: string): Promise<LocalDsqlEnvironment>;
-  /** Ends every connection and the server and removes everything it made. Idempotent. */
+  /** Ends every connection and the server, and removes all files. Idempotent. */
   stop(): Promise<void>;
 }
 
 const TOKEN_LIFETIME_SECS = 604_800;
 const ROLE_ARN = 'arn:aws:iam::123456789012:role/local';
-/** For our own sessions with PostgreSQL, beside those of clients. */
+/** For our own sessions with PostgreSQL, besides those of clients. */
 const SPARE_CONNECTIONS = 20;
 
 /**
@@ -95,7 +95,7 @@ const SPARE_CONNECTIONS = 20;
  * const client = new DsqlClient({ host: local.host, hostaddr: local.hostaddr, port: local.port, ca: local.ca, credentials: local.credentials });
  * await local.stop();
  * ```
- * @throws RangeError for an impossible option, PostgresUnavailableError when there is no PostgreSQL to run
+ * @throws RangeError for an invalid option, PostgresUnavailableError when there is no PostgreSQL to run
  */
 export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<LocalDsql> {
   const resolved = resolveLocalOptions(options);

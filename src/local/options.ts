@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { realTime } from './real-time';
 
-/** How a local DSQL is to be; every field is optional. */
+/** Options of a local DSQL; all are optional. */
 export interface LocalDsqlOptions {
   /**
    * The port to listen on, 0 to 65,535; 0 takes a free one.
@@ -9,7 +9,7 @@ export interface LocalDsqlOptions {
    */
   readonly port?: number | undefined;
   /**
-   * The AWS region the cluster pretends to be in: part of its host name, and what tokens must be signed for.
+   * The AWS region of the cluster: part of its host name, and what tokens must be signed for.
    * @defaultValue `us-east-1`
    */
   readonly region?: string | undefined;
@@ -19,14 +19,14 @@ export interface LocalDsqlOptions {
    */
   readonly clusterId?: string | undefined;
   /**
-   * The time by which tokens expire, transactions and connections age, new connections are counted and asynchronous jobs
-   * take their time. A test moves it instead of waiting; while it stands still, 1,000 connections are let in.
-   * @defaultValue the system's time, and for tokens that of `Date`, which a test may have faked for those who sign, too
+   * The clock for the age of tokens, transactions and connections, the rate of new connections, and asynchronous jobs.
+   * A test moves it instead of waiting. While it does not move, 1,000 connections can be opened.
+   * @defaultValue the system's time; for tokens that of `Date`, because a test that fakes `Date` also signs by it
    */
   readonly clock?: (() => Date) | undefined;
   /**
-   * How many connections there may be at a time, 1 to 10,000. A cluster takes 10,000; here each of them has a process of
-   * PostgreSQL, and room for 10,000 alone takes 300 MB.
+   * How many connections may be open at a time, 1 to 10,000. A cluster takes 10,000; here each is a process of
+   * PostgreSQL, and room for 10,000 takes 300 MB by itself.
    * @defaultValue 1000
    */
   readonly maxConnections?: number | undefined;
@@ -42,9 +42,9 @@ export interface LocalDsqlOptions {
    */
   readonly requireSni?: boolean | undefined;
   /**
-   * Whether a session keeps the catalogue that it has read, so that its next statement against a table that another
-   * session has changed, by DDL, GRANT or REVOKE, fails with 40001 `(OC001)`, once, however long ago that was. If not,
-   * it takes the catalogue as it finds it, and only a transaction meets OC001, over what is changed while it is open.
+   * Whether a session keeps the catalogue that it has read. When another session has changed a table by DDL, GRANT or
+   * REVOKE, however long ago, its next statement against that table then fails once with 40001 `(OC001)`. With `false`,
+   * only transactions get OC001, for what is changed while they are open.
    * @defaultValue true
    */
   readonly staleCatalogues?: boolean | undefined;
@@ -55,7 +55,7 @@ export interface LocalDsqlOptions {
    */
   readonly cancelRequests?: boolean | undefined;
   /**
-   * Hears why a connection was refused; a client is told no more of it than DSQL tells. `cause` holds the exact reason
+   * Called with why a connection was refused; the client is told only what DSQL tells. `cause` holds the exact reason
    * where there is one.
    */
   readonly onConnectionRefused?: ((error: Error) => void) | undefined;

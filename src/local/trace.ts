@@ -12,22 +12,22 @@ export interface TracedConnection {
 
 /** A statement that was executed. */
 export interface TracedStatement {
-  /** As the client wrote it, but for DSQL's own words, which are blanked. */
+  /** As the client wrote it, except DSQL's own words, which are blanked. */
   readonly text: string;
   readonly kind: StatementKind;
-  /** The error that it was answered with, or that its commit was answered with where it committed itself. */
+  /** The error that it failed with; for an autocommit statement, also that of its commit. */
   readonly sqlstate?: string;
 }
 
 /**
- * What a client sent before it waited for an answer, and the answer. Messages that a client pipelines, without waiting
- * for the answer to those before, make one round trip.
+ * What a client sent before it waited for an answer, and the answer. Pipelined messages, which do not wait for the
+ * answer to those before, are one round trip.
  */
 export interface RoundTrip {
   readonly connection: TracedConnection;
   /** Statements that were executed, in order; empty where a client only prepared one, for example. */
   readonly statements: readonly TracedStatement[];
-  /** When its first message was taken up. */
+  /** When its first message was processed. */
   readonly startedAt: Date;
   /** From then to the last byte of the answer, in milliseconds. */
   readonly durationMs: number;
@@ -35,30 +35,30 @@ export interface RoundTrip {
 
 /** What a {@link Trace} has recorded since it was started; it grows until it is stopped. */
 export interface TraceRecording {
-  /** Those that were answered, in the order they were begun. The round trips of logging in are not among them. */
+  /** Those that were answered, in the order in which they began, without those of logging in. */
   readonly roundTrips: readonly RoundTrip[];
   /** The statements of `roundTrips`, in order. */
   readonly statements: readonly TracedStatement[];
-  /** Round trips that there was no room for. */
+  /** How many round trips were not kept, because of the limit. */
   readonly dropped: number;
-  /** Sessions that began. */
+  /** How many sessions began. */
   readonly connectionsOpened: number;
-  /** Sessions that ended. */
+  /** How many sessions ended. */
   readonly connectionsClosed: number;
-  /** Connections that were refused before they became a session. */
+  /** How many connections were refused before they became a session. */
   readonly connectionsRefused: number;
-  /** Tokens that were presented and found good. */
+  /** How many tokens were accepted. */
   readonly tokensVerified: number;
-  /** Tokens that were presented and refused. */
+  /** How many tokens were refused. */
   readonly tokensRefused: number;
-  /** Ends the recording; what it holds stays. Idempotent. */
+  /** Ends the recording, and keeps what it holds. Idempotent. */
   stop(): TraceRecording;
 }
 
 /** Records what clients do, so that round trips, tokens and connections can be counted. */
 export interface Trace {
   /**
-   * Starts a recording, one of any number at a time.
+   * Starts a recording; any number can run at a time.
    *
    * @example
    * ```ts
@@ -67,7 +67,7 @@ export interface Trace {
    * expect(recording.stop().roundTrips).toHaveLength(1);
    * ```
    * @param limit - how many round trips to keep, from the first; a positive integer, 100,000 unless given
-   * @throws RangeError for an impossible limit
+   * @throws RangeError for an invalid limit
    */
   start(limit?: number): TraceRecording;
 }

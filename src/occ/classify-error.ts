@@ -51,7 +51,7 @@ const hints: Record<ErrorKind, string> = {
   limit:
     'A key, a value, a statement or a number of objects is over a limit; the message says which. Splitting the transaction does not help: change the schema or the value.',
   'connection-limit':
-    'The cluster has too many open connections. Make the pools smaller, or ask for a higher quota.',
+    'The cluster has too many open connections. Make the pools smaller, or request a higher quota.',
   'connection-rate':
     'Connections are opened too quickly: 100 a second after a burst of 1,000. Keep connections longer and start pools gradually.',
   'waking-up': 'The cluster was asleep and is waking up. Nothing was done: try again after a few seconds.',

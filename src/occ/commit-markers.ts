@@ -7,7 +7,7 @@ import { resolveRetryOptions, retry, type ResolvedRetryOptions } from './retry';
 export const COMMIT_MARKER_TABLE = 'aurora_dsql_orm_commit_marker';
 
 /**
- * Runs one statement that commits itself, on another connection than any transaction's.
+ * Runs one autocommit statement, on another connection than any transaction's.
  *
  * @returns its rows
  */
@@ -25,7 +25,7 @@ const CREATE_TABLE = `CREATE TABLE IF NOT EXISTS ${COMMIT_MARKER_TABLE} (
 /** How many markers are deleted at once: a transaction may change 3,000 rows (AWS user guide, quotas, 2026-09-15). */
 const BATCH_SIZE = 500;
 
-/** A marker is of no use when its transaction and whoever settles it are over: 5 minutes each at the most. */
+/** A marker is of no use when its transaction and the caller that settles it are over: 5 minutes each at the most. */
 const LEFT_OVER_AFTER = '1 hour';
 
 const UNIQUE_VIOLATION = '23505';
@@ -110,7 +110,7 @@ export class CommitMarkers {
   async wasCommitted(id: string, run = this.#run): Promise<boolean | undefined> {
     try {
       const committed = await retry(() => claim(id, run), SETTLING, isPassing);
-      // A claim that was accepted has to outlive the COMMIT that it stands in the way of.
+      // A claim that was accepted has to outlive the COMMIT that it blocks.
       if (committed === true) this.release(id);
       return committed;
     } catch {

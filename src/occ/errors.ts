@@ -9,7 +9,10 @@ export class NotCommitted extends DsqlError {
   override readonly name = 'NotCommitted';
 
   constructor(options: { readonly cause: unknown }) {
-    super('The attempt is known not to have been committed, whatever its cause says.', options);
+    super(
+      'The attempt was not committed, whatever its cause says. Run the whole transaction again.',
+      options,
+    );
   }
 }
 
@@ -54,7 +57,7 @@ export class NestedTransactionError extends DsqlError {
 
   constructor() {
     super(
-      'A transaction was begun inside another one, and nothing was sent: Aurora DSQL has no savepoints, so the inner one could not be rolled back alone. Pass the outer transaction on and work in it.',
+      'A transaction was begun inside another one, and nothing was sent: Aurora DSQL has no savepoints, so the inner one could not be rolled back by itself. Pass the outer transaction on and use it.',
     );
   }
 }
@@ -64,12 +67,12 @@ export function isNestedTransactionError(error: unknown): error is NestedTransac
   return error instanceof NestedTransactionError;
 }
 
-/** Something was asked for that Aurora DSQL does not have; nothing was sent. */
+/** DSQL lacks what was requested; nothing was sent. */
 export class UnsupportedFeatureError extends DsqlError {
   override readonly name = 'UnsupportedFeatureError';
 
   /**
-   * @param feature - what was asked for
+   * @param feature - what was requested
    * @param instead - what to do instead, as a sentence
    */
   constructor(

@@ -112,7 +112,7 @@ export function isBatchesError(error: unknown): error is BatchesError {
  * @param write - writes one batch in one transaction, all or nothing
  * @returns what `write` returned for each batch, in the order of the rows
  * @throws BatchesError when a batch failed or the signal was aborted, after the batches under way have ended
- * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value, before anything is sent
  */
 export async function inBatches<Row, Result>(
   rows: readonly Row[],
@@ -160,7 +160,7 @@ export async function inBatches<Row, Result>(
 export function tooManyRows(count: number): UnsupportedFeatureError {
   return new UnsupportedFeatureError(
     `a write of ${count.toLocaleString('en')} rows`,
-    'A transaction may change at most 3,000 rows, and nothing was sent. With dsql: { batch: true } such a write is carried out in several transactions outside one; inBatches() does it for work of your own.',
+    'A transaction may change at most 3,000 rows, and nothing was sent. Outside a transaction, dsql: { batch: true } carries such a write out in several; inBatches() does it for work of your own.',
   );
 }
 

@@ -22,7 +22,9 @@ export interface InstanceRules<Instance extends object> {
  */
 export class InstanceMemory<Instance extends object> {
   readonly #rules: InstanceRules<Instance>;
+  /** The user's own objects, which live as long as the user keeps them and whose properties are columns. */
   readonly #stale = new WeakSet();
+  /** The prototypes of the user's models. */
   readonly #tracked = new WeakSet();
   /** The attempt that the running code belongs to. */
   readonly #current = new AsyncLocalStorage<TouchedInstances<Instance>>();
@@ -216,7 +218,7 @@ export class InstanceSnapshot<Instance extends object> {
   /**
    * Copies what can be changed in place; anything else is shared.
    *
-   * @param copies - of this copying so far, as values may stand in circles, or in two places
+   * @param copies - of this copying so far, as values may refer to each other in circles, or be in two places
    */
   #copy(value: unknown, copies: Map<object, unknown>, onInstance?: (instance: Instance) => void): unknown {
     if (typeof value !== 'object' || value === null) return value;

@@ -39,7 +39,7 @@ export interface OpenTransaction<Transaction, Instance extends object> {
 }
 
 /**
- * Begins a transaction, runs `body` in it, and rolls back if that throws; `admit` is asked before its first statement. Where the application lets the ORM find its
+ * Begins a transaction, runs `body` in it, and rolls back if that throws; `admit` is called before its first statement. Where the application lets the ORM find its
  * transactions by themselves, it is found in `body`.
  */
 export type OpenAttempt<Transaction, Instance extends object, HostOptions extends object> = <T>(
@@ -54,7 +54,7 @@ export interface TransactionHost<Transaction, Instance extends object, HostOptio
   readonly host: Host;
   readonly memory: InstanceMemory<Instance>;
   readonly open: OpenAttempt<Transaction, Instance, HostOptions>;
-  /** Runs a statement that commits itself. */
+  /** Runs an autocommit statement. */
   readonly runAlone: RunStatement;
 }
 

@@ -22,10 +22,10 @@ export function canBeMarked(text: string): boolean {
 }
 
 /**
- * A statement that would commit itself, in a transaction with a commit marker.
+ * An autocommit statement, in a transaction with a commit marker.
  *
  * @param begin - begins a transaction for one attempt
- * @param run - runs a statement that commits itself, where a connection is held already
+ * @param run - runs an autocommit statement, where a connection is held already
  */
 export function withMarker<T>(
   markers: CommitMarkers,

@@ -40,7 +40,7 @@ export function checkRetryOption(
   if (matchesAll || patterns.some((pattern) => conflicts.some((conflict) => matches(pattern, conflict)))) {
     throw new ConfigurationError(
       option,
-      `cannot be used like this: ${matchesAll ? 'without match it repeats every statement' : 'its match is true of a conflict'}, and one statement of a transaction cannot be repeated alone. A repeated COMMIT finds no transaction and succeeds, so that all writes are lost in silence. Conflicts are retried already, whole transactions at a time; see dsql.retry.`,
+      `cannot be used like this: ${matchesAll ? 'without `match` it repeats every statement' : 'its `match` accepts conflicts'}. A repeated COMMIT finds no transaction and succeeds, so all writes would be lost silently. Conflicts are retried already, as whole transactions; see \`dsql.retry\`.`,
     );
   }
 }
@@ -51,7 +51,7 @@ function matches(pattern: unknown, error: Error): boolean {
     try {
       if (error instanceof (pattern as new () => unknown)) return true;
     } catch {
-      // An arrow function: it is asked.
+      // An arrow function: it is called.
       try {
         return Boolean((pattern as (asked: Error) => unknown)(error));
       } catch {

@@ -116,7 +116,7 @@ export function fullJitterMs(attempt: number, baseDelayMs: number, maxDelayMs: n
  * lost connection is not: whether it was done is unknown.
  *
  * @param work - the whole transaction, from BEGIN to COMMIT; it runs once per attempt, so its effects outside the
- *   database must bear repetition
+ *   database must tolerate repetition
  * @returns what the attempt that was committed returned
  * @throws RetryExhaustedError when the last attempt met a conflict too, or the deadline has passed
  */
@@ -127,7 +127,7 @@ export async function retryOnConflict<T>(
   return retry(work, resolveRetryOptions(options), isOccConflict);
 }
 
-/** The loop of {@link retryOnConflict}, for whoever knows of more that may be run again. */
+/** The loop of {@link retryOnConflict}, for callers that know of more that may be run again. */
 export async function retry<T>(
   work: (attempt: number) => Promise<T>,
   { maxAttempts, baseDelayMs, maxDelayMs, deadlineMs, signal, onRetry, label }: ResolvedRetryOptions,

@@ -1,19 +1,17 @@
 import {
   defaultName,
+  isNotNull,
+  isNotNullCheck,
   literal,
+  primaryKeyOf,
   quoted,
   quotedTable,
   tokensOf,
+  type CatalogColumn,
+  type CatalogTable,
   type DsqlStatement,
   type Translation,
 } from '../sql';
-import {
-  isNotNull,
-  primaryKeyOf,
-  type CatalogColumn,
-  type CatalogConstraint,
-  type CatalogTable,
-} from './catalog-table';
 import type { ReadTables } from './enum-types';
 
 /** What a change of a type on an empty table needs. */
@@ -77,8 +75,6 @@ function addingText(table: CatalogTable, column: CatalogColumn, type: string): s
   const name = quoted(column.name);
   const value = column.default?.replace(/^('(?:[^']|'')*')::[\w ]+(?:\(\d+\))?$/, '$1');
   const isPart = ({ columns }: { readonly columns: readonly string[] }) => columns.includes(column.name);
-  const isNotNullCheck = ({ definition }: CatalogConstraint) =>
-    /^CHECK \(\((?:"(?:[^"]|"")+"|[^\s"]+) IS NOT NULL\)\)/.test(definition);
   const parts = table.constraints.filter(isPart);
   const constraints = parts.filter((constraint) => !isNotNullCheck(constraint));
   const isPresent = isNotNull(table, column) || parts.some(isNotNullCheck);

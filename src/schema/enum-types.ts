@@ -3,23 +3,26 @@ import {
   asNode,
   createdEnum,
   enumCheckName,
+  enumCheckOf,
   formattedType,
   isBuiltinType,
   isEnumCheckOf,
   literal,
   MAX_ROWS,
+  primaryKeyOf,
   quoted,
   quotedTable,
   strings,
   walk,
+  type CatalogColumn,
+  type CatalogTable,
   type DsqlStatement,
   type EnumFacts,
   type NodeBody,
   type Statement,
   type TableName,
 } from '../sql';
-import { isOneOf, primaryKeyOf, type CatalogColumn, type CatalogTable } from './catalog-table';
-import { enumCheckOf } from './enum-checks';
+import { isOneOf } from './catalogue/read-tables';
 import { unsupportedChanges } from './unsupported-change';
 
 /** Reads tables by a condition on `c` (`pg_class`) and `n` (`pg_namespace`). */

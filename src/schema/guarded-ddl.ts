@@ -1,5 +1,5 @@
-import { asNode, createdEnum, parseQuery, type NodeBody, type Statement } from '../sql';
-import { isOneOf, type CatalogTable } from './catalog-table';
+import { asNode, createdEnum, parseQuery, type CatalogTable, type NodeBody, type Statement } from '../sql';
+import { isOneOf } from './catalogue/read-tables';
 import type { ReadTables } from './enum-types';
 
 /** What a DO block does that only guards DDL; Aurora DSQL has no DO. */

@@ -1,14 +1,7 @@
 export { callPlace } from './call-place';
-export {
-  isNotNull,
-  isOneOf,
-  primaryKeyOf,
-  readTablesWhere,
-  type CatalogColumn,
-  type CatalogConstraint,
-  type CatalogTable,
-} from './catalog-table';
-export { CatalogueReader, type OpenConnection } from './catalogue-reader';
+export { CatalogueReader, type OpenConnection } from './catalogue/catalogue-reader';
+export { emptyingOrder, requireOwnRowsOnly } from './catalogue/emptying-order';
+export { isOneOf, readTablesWhere } from './catalogue/read-tables';
 export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
   checkHostOptions,
@@ -18,7 +11,6 @@ export {
   type MappingOptions,
   type ResolvedMapping,
 } from './orm-options';
-export { enumCheckOf } from './enum-checks';
 export { EnumTypes, type ReadTables } from './enum-types';
 export {
   isTransaction,
@@ -30,6 +22,7 @@ export {
   type Planning,
 } from './planned-change';
 export { withRowLocks, type RowLockOptions } from './row-locks';
+export { refusalAdvice } from './refusal-advice';
 export { reportJobs, type JobViolation, type SchemaJob, type SchemaJobError } from './schema-job-error';
 export {
   SchemaRunner,
@@ -38,5 +31,5 @@ export {
   type SchemaSession,
 } from './schema-runner';
 export { timeZoneStatement } from './time-zone';
-export { truncationOrder } from './truncation-order';
 export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './unsupported-change';
+export { isUntilDone, markedUntilDone } from './until-done';

@@ -4,12 +4,14 @@ import { UnsupportedFeatureError } from '../occ';
 import {
   asNode,
   createdEnum,
+  factsOf,
   loadParser,
   parseQuery,
   summarizeText,
   tableNameOf,
   tokensOf,
   translate,
+  type CatalogTable,
   type DsqlStatement,
   type EnumFacts,
   type NodeBody,
@@ -17,7 +19,7 @@ import {
   type TableName,
   type Translation,
 } from '../sql';
-import { factsOf, isOneOf, type CatalogTable } from './catalog-table';
+import { isOneOf } from './catalogue/read-tables';
 import { retypeEmpty } from './empty-table';
 import type { EnumTypes, ReadTables } from './enum-types';
 import type { ResolvedMapping } from './orm-options';

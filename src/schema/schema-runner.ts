@@ -1,5 +1,14 @@
 import { sleep } from '../connection';
-import { literal, parseQuery, quoted, quotedTable, type DsqlStatement, type TableName } from '../sql';
+import {
+  literal,
+  parseQuery,
+  quoted,
+  quotedTable,
+  type CatalogIndex,
+  type DsqlStatement,
+  type TableName,
+} from '../sql';
+import { isOneOf, readTablesWhere } from './catalogue/read-tables';
 import { SchemaJobError } from './schema-job-error';
 
 /**
@@ -109,7 +118,7 @@ export class SchemaRunner {
    * @param sql - the statement
    * @param rows - its answer
    */
-  takeOn(sql: string, rows: readonly Readonly<Record<string, unknown>>[]): void {
+  adoptJob(sql: string, rows: readonly Readonly<Record<string, unknown>>[]): void {
     const jobId = rows[0]?.job_id;
     if (typeof jobId !== 'string') return;
     this.#jobs = [...this.#jobs, { jobId, sql, table: tableOf(sql), startedAt: performance.now() }];
@@ -140,27 +149,19 @@ export class SchemaRunner {
   async #startJob(sql: string, table: TableName | undefined): Promise<void> {
     const { rows } = await this.#session.query(sql);
     if (typeof rows[0]?.job_id === 'string') {
-      this.takeOn(sql, rows);
+      this.adoptJob(sql, rows);
       return;
     }
     // The index is there already, but it may be what a failed or an unfinished build has left.
     const name = indexNameOf(sql);
-    const invalid =
-      name === undefined || table === undefined
-        ? undefined
-        : await this.#invalidIndex(
-            `c.relname = ${literal(name)} AND i.indrelid IN (SELECT oid FROM pg_catalog.pg_class WHERE relname = ${literal(table.name)})`,
-          );
-    if (invalid === undefined) return;
-    const building = await this.#session.query(
-      `SELECT job_id FROM sys.jobs WHERE object_id = ${invalid.oid} AND job_type = 'INDEX_BUILD' AND status IN ('submitted', 'processing')`,
-    );
-    const other = building.rows[0]?.job_id;
-    if (typeof other === 'string') {
-      this.#jobs = [...this.#jobs, { jobId: other, sql, table, startedAt: performance.now() }];
+    if (name === undefined || table === undefined) return;
+    const index = await this.#invalidIndex(isOneOf([table]), (each) => each.name === name);
+    if (index === undefined) return;
+    if (index.buildJobId !== null) {
+      this.#jobs = [...this.#jobs, { jobId: index.buildJobId, sql, table, startedAt: performance.now() }];
       return;
     }
-    await this.#session.query(`DROP INDEX IF EXISTS ${invalid.name}`);
+    await this.#session.query(`DROP INDEX IF EXISTS ${quotedTable(index)}`);
     await this.#startJob(sql, table);
   }
 
@@ -217,20 +218,22 @@ export class SchemaRunner {
     if (objectId === undefined) {
       return 'Look whether its index is valid (pg_index.indisvalid) or its constraint validated (pg_constraint.convalidated).';
     }
-    const invalid = await this.#invalidIndex(`c.oid = ${literal(objectId)}::oid`);
-    if (invalid === undefined) return again;
-    await this.#session.query(`DROP INDEX IF EXISTS ${invalid.name}`);
-    return `The index ${invalid.name}, which stayed invalid, was dropped. ${again}`;
+    const table = `c.oid = (SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = ${literal(objectId)}::oid)`;
+    const index = await this.#invalidIndex(table, ({ id }) => id === objectId);
+    if (index === undefined) return again;
+    await this.#session.query(`DROP INDEX IF EXISTS ${quotedTable(index)}`);
+    return `The index ${index.schema}.${index.name}, which stayed invalid, was dropped. ${again}`;
   }
 
+  /** The index among those of a table that is not built, with the schema that both are in. */
   async #invalidIndex(
-    condition: string,
-  ): Promise<{ readonly oid: string; readonly name: string } | undefined> {
-    const { rows } = await this.#session.query(
-      `SELECT c.oid::text AS oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE ${condition} AND NOT i.indisvalid`,
-    );
-    const [row] = rows;
-    return row && { oid: String(row.oid), name: String(row.name) };
+    where: string,
+    isWanted: (index: CatalogIndex) => boolean,
+  ): Promise<(CatalogIndex & { readonly schema: string }) | undefined> {
+    const tables = await readTablesWhere(where, async (sql) => (await this.#session.query(sql)).rows);
+    return tables
+      .flatMap(({ schema, indexes }) => indexes.map((index) => ({ ...index, schema })))
+      .find((index) => !index.valid && isWanted(index));
   }
 }
 

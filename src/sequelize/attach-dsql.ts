@@ -1,14 +1,8 @@
 import type { Options, Sequelize } from 'sequelize';
 import { ConfigurationError } from '../connection';
 import type { DsqlOrmOptions } from '../schema';
-import { DsqlDialect } from './dsql-dialect';
-import {
-  DsqlInstance,
-  isDsqlSequelize,
-  superviseModels,
-  type DsqlTransactions,
-  type HostModelManager,
-} from './dsql-instance';
+import { DsqlDialect, isDsqlSequelize } from './dsql-dialect';
+import { DsqlInstance, superviseModels, type DsqlTransactions, type HostModelManager } from './dsql-instance';
 import { resolveSequelizeOptions } from './options/options';
 import { syncAll } from './schema/sync';
 
@@ -37,9 +31,9 @@ const FROM_URL: ReadonlySet<string> = new Set([
  * constructs its `Sequelize` where you cannot. Call it before any model is defined and before anything is sent.
  *
  * @param sequelize - its `dialect` is `'postgres'`; where and how to connect is taken from its options
- * @param dsql - what is Aurora DSQL's own; what the instance's options say in `dsql` unless given
+ * @param dsql - DSQL-specific options; `dsql` of the instance's options unless given
  * @returns the same instance
- * @throws ConfigurationError naming the first option that cannot be, or when a model is defined already
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value, or when a model is defined already
  *
  * @example
  * ```ts
@@ -58,7 +52,7 @@ export function attachDsql<Instance extends Sequelize>(
   if (host.modelManager.models.length > 0) {
     throw new ConfigurationError(
       'sequelize',
-      'has models already, which have taken their data types from its dialect: attach it before any is defined.',
+      'has models already, which took their data types from its dialect. Call attachDsql before you define the first model.',
     );
   }
   const { dsql: ofInstance, dialectOptions = {}, ...options } = host.options;
@@ -67,7 +61,7 @@ export function attachDsql<Instance extends Sequelize>(
     ...host.config,
     // The dialect that was there first has written its own default into the configuration.
     port: options.port,
-    // sequelize-cli makes of a url without `?ssl=true` that nobody asked for TLS; there is no other way than with it.
+    // sequelize-cli makes of a url without `?ssl=true` that TLS is off; it is always on.
     ssl: options.ssl === false ? undefined : options.ssl,
     dialectOptions: Object.fromEntries(
       Object.entries(dialectOptions).filter(([name]) => !FROM_URL.has(name)),
@@ -95,6 +89,7 @@ export function attachDsql<Instance extends Sequelize>(
   Object.assign(dialect.queryGenerator, { typeValidation });
   if (typeof operatorsAliases === 'object') dialect.queryGenerator.setOperatorsAliases(operatorsAliases);
   const instance = new DsqlInstance(sequelize, resolved, hostQuery);
+  dialect.instance = instance;
   Object.assign(sequelize, {
     dialect,
     queryInterface: dialect.queryInterface,

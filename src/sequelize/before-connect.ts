@@ -6,7 +6,7 @@ import {
 } from '../connection';
 import { DEFAULT_HOST } from './options/options';
 
-/** What Sequelize hands to the hook. It is one object for all connections of an endpoint, so no token may stand in it. */
+/** What Sequelize hands to the hook. It is one object for all connections of an endpoint, so it must hold no token. */
 interface HookConfig {
   host?: string;
   port?: number | string;
@@ -21,8 +21,8 @@ interface HookConfig {
  * connection over verified TLS, and changes nothing else. {@link createDsqlSequelize} does more.
  *
  * @param options - where and how to connect; what it leaves out is taken from the instance's own configuration
- * @returns the hook; it puts a function where the password stands, so no token is left in the shared configuration
- * @throws ConfigurationError naming the first option that cannot be
+ * @returns the hook; it puts a function in the place of the password, so no token is left in the shared configuration
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value
  *
  * @example
  * ```ts
@@ -37,6 +37,7 @@ export function dsqlBeforeConnect(options: ConnectionOptions = {}): (config: obj
     resolveConnection({ ...endpoint, ...options }, 'sequelize');
   const namesHost = options.host !== undefined || options.connectionString !== undefined;
   const named = namesHost ? resolve({}) : undefined;
+  // By the host's own object for an endpoint, which is all that tells endpoints apart and must hold nothing of ours.
   const connections = new WeakMap<object, ResolvedConnection>();
 
   return (shared) => {

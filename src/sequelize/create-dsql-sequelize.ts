@@ -8,8 +8,8 @@ import type { DsqlSequelizeOptions } from './options/options';
  * A `Sequelize` whose every new connection presents a fresh IAM token to an Aurora DSQL cluster, and which runs managed
  * transactions, and statements outside transactions, again after a conflict.
  *
- * @param options - Sequelize's options, and what is DSQL's own in `dsql`; left untouched
- * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ * @param options - Sequelize's options, and DSQL-specific ones in `dsql`; left untouched
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value, before anything is sent
  *
  * @example
  * ```ts
@@ -23,7 +23,7 @@ export function createDsqlSequelize(options: DsqlSequelizeOptions): Sequelize & 
 /**
  * The same, with a connection string: `postgres://`, `postgresql://` or `dsql://`.
  *
- * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value, before anything is sent
  */
 export function createDsqlSequelize(
   url: string,
@@ -33,7 +33,7 @@ export function createDsqlSequelize(
  * The same, with what a database and its user are called first, as `new Sequelize()` takes them: on Aurora DSQL the
  * database is `postgres`, and there is no password.
  *
- * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value, before anything is sent
  */
 export function createDsqlSequelize(
   database: string | null,

@@ -48,6 +48,7 @@ interface Life {
 /** Sequelize's connections, to Aurora DSQL: one token each, nothing sent that DSQL refuses, none older than it may be. */
 export class DsqlConnectionManager extends PostgresConnectionManager {
   readonly #resolved: ResolvedSequelizeOptions;
+  /** By the client, which sequelize-pool keeps: it is forgotten with it, however it ends. */
   readonly #lives = new WeakMap<Client, Life>();
 
   constructor(dialect: unknown, sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
@@ -61,7 +62,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   override initPools(): void {
     const { pool } = this.config;
     const { validate } = pool;
-    // A validation of the user's replaces Sequelize's own; this one stands beside it.
+    // A validation of the user's replaces Sequelize's own; this one is called as well.
     pool.validate = (client) => this.validate(client) && validate(client);
     super.initPools();
     const { read, write } = this.pool;
@@ -86,13 +87,13 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     return client;
   }
 
-  /** The types are built into PostgreSQL and the same everywhere, so they need not be asked for. */
+  /** The types are built into PostgreSQL and the same everywhere, so they need not be read. */
   override _clearDynamicOIDs(): void {
     super._clearDynamicOIDs();
     this.nameOidMap = builtInTypes;
   }
 
-  /** Sequelize reads the parsers of its data types anew when it has asked for the types. */
+  /** Sequelize reads the parsers of its data types anew when it has read the types. */
   override _clearTypeParser(): void {
     super._clearTypeParser();
     this.refreshTypeParser((DataTypes as unknown as { postgres: object }).postgres);

@@ -6,7 +6,9 @@ import { isOfType } from './schema/column-types';
 import { DsqlConnectionManager } from './dsql-connection-manager';
 import { DsqlQuery } from './dsql-query';
 import { DsqlQueryGenerator } from './dsql-query-generator';
+import type { DsqlInstance, DsqlTransactions } from './dsql-instance';
 import { DsqlQueryInterface } from './schema/dsql-query-interface';
+import { SchemaChanges } from './schema/schema-changes';
 import { jsonbArray } from './writes/jsonb-array';
 import type { ResolvedSequelizeOptions } from './options/options';
 import { isNumberKey } from './writes/whole-numbers';
@@ -27,6 +29,8 @@ export class DsqlDialect extends PostgresDialect {
   readonly numberKeys: NumberKeys;
   /** Reads the catalogue, past the log and the transactions of the application. */
   readonly catalogue: CatalogueReader;
+  /** What the instance does in the place of Sequelize's own methods: set when Sequelize's constructor has ended. */
+  declare instance: DsqlInstance;
   readonly #mapping: ResolvedMapping;
 
   constructor(sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
@@ -34,17 +38,32 @@ export class DsqlDialect extends PostgresDialect {
     this.#mapping = resolved.mapping;
     this.catalogue = new CatalogueReader(() => openClient(resolved.driverOptions, resolved.primary));
     this.numberKeys = new NumberKeys((column) => isNumberKey(sequelize, column));
-    // EXCEPTION is how Sequelize catches a duplicate key in PL/pgSQL, which Aurora DSQL has not.
+    // EXCEPTION is how Sequelize catches a duplicate key in PL/pgSQL, which DSQL lacks.
     this.supports = { ...this.supports, EXCEPTION: false, skipLocked: false, ...UNSUPPORTED_TYPES };
     this.Query = DsqlQuery;
     this.connectionManager = new DsqlConnectionManager(this, sequelize, resolved);
     const queryGenerator = new DsqlQueryGenerator({ _dialect: this, sequelize }, resolved.mapping);
     this.queryGenerator = queryGenerator;
-    this.queryInterface = new DsqlQueryInterface(sequelize, queryGenerator, resolved.mapping);
+    this.queryInterface = new DsqlQueryInterface(
+      sequelize,
+      queryGenerator,
+      resolved.mapping,
+      new SchemaChanges(sequelize, resolved.mapping, (sql, options) => this.instance.send(sql, options)),
+    );
   }
 
   /** The data type that takes the place of one, where `dsql` says that there is one. */
   storedType(type: object): object {
     return this.#mapping.arrays === 'jsonb' && isOfType(type, 'ARRAY') ? jsonbArray() : type;
   }
+}
+
+/** Whether an instance reaches Aurora DSQL through this package's dialect. */
+export function isDsqlSequelize(sequelize: Sequelize): sequelize is Sequelize & DsqlTransactions {
+  return dialectOf(sequelize) instanceof DsqlDialect;
+}
+
+/** The dialect of an instance of ours: what is this package's own of the instance belongs to it. */
+export function dialectOf(sequelize: object): DsqlDialect {
+  return (sequelize as { readonly dialect: DsqlDialect }).dialect;
 }

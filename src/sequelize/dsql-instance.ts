@@ -26,7 +26,6 @@ import type { ResolvedSequelizeOptions } from './options/options';
 import type { StatementOptions } from './statement';
 import { replaceSync, schemaChangesOf } from './schema/sync';
 import { splitOptions, type SequelizeTransactionOptions } from './transactions/transaction-options';
-import { register } from './transactions/transactions';
 
 /** What an instance of ours does besides what Sequelize does. */
 export interface DsqlTransactions {
@@ -43,63 +42,69 @@ export interface DsqlTransactions {
 /** Sequelize's own `query`. */
 type HostQuery = (sql: unknown, options?: object) => Promise<unknown>;
 
-const ours = new WeakSet<Sequelize>();
-
-/** Whether an instance reaches Aurora DSQL through this package's dialect. */
-export function isDsqlSequelize(sequelize: Sequelize): sequelize is Sequelize & DsqlTransactions {
-  return ours.has(sequelize);
-}
-
 /** What an instance does in the place of Sequelize's own `query` and `transaction`. */
 export class DsqlInstance {
   readonly #sequelize: Sequelize;
   readonly #hostQuery: HostQuery;
-  readonly #transactions: SequelizeTransactions;
+  /** What runs the transactions of the instance. */
+  readonly transactions: SequelizeTransactions;
 
   /** @param hostQuery - the instance's own `query`, which sends a statement once */
   constructor(sequelize: Sequelize, { transactions }: ResolvedSequelizeOptions, hostQuery: HostQuery) {
     this.#sequelize = sequelize;
     this.#hostQuery = hostQuery;
-    this.#transactions = manageTransactions(sequelize, transactions, this.#openAttempt);
-    register(sequelize, this.#transactions);
-    ours.add(sequelize);
+    this.transactions = manageTransactions(sequelize, transactions, this.#openAttempt);
   }
 
+  /** Runs a statement of the user's; one that changes the schema is translated. */
   async query(sql: unknown, options: StatementOptions = {}): Promise<unknown> {
-    const { transaction = ambientTransaction(this.#sequelize), completesTransaction, instance } = options;
-    if (transaction === noTransaction) return this.query(sql, { ...options, transaction: null });
-    const text = textOf(sql);
     const changes = schemaChangesOf(this.#sequelize);
-    if (typeof sql === 'string' && changes.concern(text, options)) {
-      return changes.run(text, options, transaction);
+    return typeof sql === 'string' && changes.handles(sql, options)
+      ? changes.run(sql, options)
+      : this.send(sql, options);
+  }
+
+  /** Runs a statement as it is: an autocommit statement is sent again after a conflict. */
+  async send(sql: unknown, options: StatementOptions = {}): Promise<unknown> {
+    const { transaction = ambientTransaction(this.#sequelize) } = options;
+    if (transaction === noTransaction) return this.#sendAutocommit(sql, { ...options, transaction: null });
+    if (transaction) return this.#sendIn(transaction, sql, options);
+    return this.#sendAutocommit(sql, options);
+  }
+
+  async #sendIn(transaction: unknown, sql: unknown, options: StatementOptions): Promise<unknown> {
+    const { completesTransaction, instance } = options;
+    // What is repeated alone in a transaction that has failed hides why it has failed.
+    const once = { ...options, retry: { max: 1 } };
+    if (!(transaction instanceof DsqlTransaction) || completesTransaction) {
+      return this.#hostQuery(sql, once);
     }
-    if (transaction) {
-      // What is repeated alone in a transaction that has failed hides why it has failed.
-      const once = { ...options, retry: { max: 1 } };
-      if (!(transaction instanceof DsqlTransaction) || completesTransaction)
-        return this.#hostQuery(sql, once);
-      try {
-        await transaction.enter(statementOf(sql, text, options), instance);
-        return await this.#hostQuery(sql, once);
-      } catch (error) {
-        transaction.noteFailure(error);
-        throw error;
-      }
+    try {
+      await transaction.enter(statementOf(sql, textOf(sql), options), instance);
+      return await this.#hostQuery(sql, once);
+    } catch (error) {
+      transaction.noteFailure(error);
+      throw error;
     }
+  }
+
+  #sendAutocommit(sql: unknown, options: StatementOptions): Promise<unknown> {
+    const { transactions } = this;
+    const text = textOf(sql);
     const send = () => this.#hostQuery(sql, options);
     if (summarizeText(text).controlsTransaction) return send();
     const label = statementLabel(text, options);
     const statement = statementOf(sql, text, options);
-    if (this.#transactions.defaults.commitMarkers && canBeMarked(text)) {
-      return this.#transactions.runMarked(() => this.#beginFor(sql, options), label, statement);
+    if (transactions.defaults.commitMarkers && canBeMarked(text)) {
+      return transactions.runMarked(() => this.#beginFor(sql, options), label, statement);
     }
-    const attemptOnce = async (attempt: Attempt<unknown>) => {
-      await attempt.admit(statement);
-      // It commits itself, so its outcome is unknown when its answer is lost.
-      attempt.returned = { value: undefined };
+    const attempt = async (current: Attempt<unknown>) => {
+      await current.admit(statement);
+      // It is an autocommit statement, so its outcome is unknown when its answer is lost.
+      current.returned = { value: undefined };
       return send();
     };
-    return this.#transactions.runner.run({ attempt: attemptOnce }, { label });
+    return transactions.runner.run({ attempt }, { label });
   }
 
   async transaction(
@@ -113,7 +118,7 @@ export class DsqlInstance {
     const split = splitOptions(isForFindOrCreate ? pickLogging(options) : options);
     const parent = this.#parentOf(options);
     if (parent !== undefined) {
-      const { nested } = resolveTransactionOptions(split.own, this.#transactions.defaults);
+      const { nested } = resolveTransactionOptions(split.own, this.transactions.defaults);
       if (nested === 'throw') {
         const error = new NestedTransactionError();
         // Even if the error is caught: the inner work is missing.
@@ -122,8 +127,8 @@ export class DsqlInstance {
       }
       return this.#join(parent, split.host, work);
     }
-    if (work !== undefined) return this.#transactions.run(work, split);
-    resolveTransactionOptions(split.own, this.#transactions.defaults);
+    if (work !== undefined) return this.transactions.run(work, split);
+    resolveTransactionOptions(split.own, this.transactions.defaults);
     const transaction = new DsqlTransaction(this.#sequelize, split.host, false);
     await transaction.prepareEnvironment(false);
     return transaction;
@@ -174,7 +179,7 @@ export class DsqlInstance {
     });
   };
 
-  /** The transaction that a new one would stand in. */
+  /** The transaction that a new one would join. */
   #parentOf({ transaction }: SequelizeTransactionOptions): DsqlTransaction | undefined {
     if (transaction === null) return undefined;
     const parent: unknown = transaction ?? ambientTransaction(this.#sequelize);

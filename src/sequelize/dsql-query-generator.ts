@@ -27,7 +27,7 @@ export class DsqlQueryGenerator extends DsqlSchemaGenerator {
     attributes: unknown,
     options?: QueryOptions,
   ): unknown {
-    // What stands alone may fail, and says more then.
+    // An autocommit statement may fail, and says more then.
     const isGuarded = options?.exception === true && options.transaction !== noTransaction;
     return super.insertQuery(
       table,
@@ -37,7 +37,7 @@ export class DsqlQueryGenerator extends DsqlSchemaGenerator {
     );
   }
 
-  /** @throws UnsupportedFeatureError for a lock that Aurora DSQL has not, unless it may be strengthened */
+  /** @throws UnsupportedFeatureError for a lock that DSQL lacks, unless it may be strengthened */
   override selectQuery(table: unknown, options: QueryOptions = {}, model?: unknown): string {
     return withRowLocks(options, this.#mapping, () => super.selectQuery(table, options, model));
   }

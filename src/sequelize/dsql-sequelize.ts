@@ -1,6 +1,6 @@
 import type { Options, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import { readArguments, type ConstructorArguments } from './options/constructor-arguments';
-import { DsqlDialect } from './dsql-dialect';
+import { dialectOf, DsqlDialect } from './dsql-dialect';
 import { DsqlInstance, superviseModels, type DsqlTransactions, type HostModelManager } from './dsql-instance';
 import {
   resolveSequelizeOptions,
@@ -33,15 +33,15 @@ interface HostSequelize extends Pick<Sequelize, 'addHook'> {
   normalizeDataType(type: unknown): object;
 }
 
-/** By the object that is `dialectOptions` of the instance: Sequelize's constructor makes the dialect before ours goes on. */
+/**
+ * By the object that is `dialectOptions` of the instance. Honest here: Sequelize's constructor makes the dialect before ours
+ * can go on, and this object is all that it hands on unchanged.
+ */
 const resolvedOptions = new WeakMap<object, ResolvedSequelizeOptions>();
-
-/** No private name: what inherits from an instance, as of `Object.create(sequelize)`, has none of those. */
-const INSTANCE = Symbol('DsqlInstance');
 
 /**
  * Makes a class of `Sequelize` instances that reach Aurora DSQL, out of one that reach PostgreSQL. Only its own instances
- * are concerned.
+ * change.
  *
  * @example
  * ```ts
@@ -57,14 +57,12 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
   const Host = base as unknown as new (options: object) => HostSequelize;
 
   class OnDsql extends Host {
-    readonly [INSTANCE]: DsqlInstance;
-
     constructor(...args: ConstructorArguments) {
       const { url, options } = readArguments(args);
       const resolved = resolveSequelizeOptions(options, url);
       resolvedOptions.set(resolved.hostOptions.dialectOptions ?? {}, resolved);
       super(resolved.hostOptions);
-      this[INSTANCE] = new DsqlInstance(this as unknown as Sequelize, resolved, (sql, options) =>
+      dialectOf(this).instance = new DsqlInstance(this as unknown as Sequelize, resolved, (sql, options) =>
         super.query(sql, options),
       );
     }
@@ -98,19 +96,18 @@ export function DsqlSequelize<Base extends SequelizeClass>(base: Base): DsqlSequ
     }
 
     override normalizeDataType(type: unknown): object {
-      const { dialect } = this as unknown as { readonly dialect: DsqlDialect };
-      return dialect.storedType(super.normalizeDataType(type));
+      return dialectOf(this).storedType(super.normalizeDataType(type));
     }
 
     override query(sql: unknown, options?: StatementOptions): Promise<unknown> {
-      return this[INSTANCE].query(sql, options);
+      return dialectOf(this).instance.query(sql, options);
     }
 
     transaction(
       first?: SequelizeTransactionOptions | ((transaction: HostTransaction) => PromiseLike<unknown>),
       second?: (transaction: HostTransaction) => PromiseLike<unknown>,
     ): Promise<unknown> {
-      return this[INSTANCE].transaction(first, second);
+      return dialectOf(this).instance.transaction(first, second);
     }
   }
   return OnDsql as unknown as DsqlSequelizeClass<Base>;

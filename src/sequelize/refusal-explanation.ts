@@ -1,15 +1,8 @@
 import { DatabaseError } from 'sequelize';
+import { refusalAdvice } from '../schema';
 import { explainRefusal } from '../sql';
 
-const inBatchesInstead =
-  'With dsql: { batch: true } bulkCreate, update and destroy are carried out in batches where they stand outside a transaction; inBatches() does it for your own.';
-
-/** What Sequelize can do about what only it knows the words for. */
-const inSequelize: Readonly<Record<string, string>> = {
-  'row-limit': inBatchesInstead,
-  'size-limit': inBatchesInstead,
-  'locking-strength': 'Or let dsql: { simplify: { rowLocks: true } } take FOR UPDATE instead.',
-};
+const inSequelize = refusalAdvice('bulkCreate, update and destroy');
 
 /**
  * Adds to the message of a refusal by the server why Aurora DSQL refuses it and what to do instead. Its class, and the

@@ -3,7 +3,7 @@
  * code that constructs the instance itself. Instances without `dsql` are left as they are.
  *
  * It is imported for what it does: it adds one hook to the class `Sequelize`. A hook cannot fail a constructor: what
- * {@link attachDsql} would throw is the cause of the `ConnectionError` that rejects whatever the instance is asked for.
+ * {@link attachDsql} would throw is the cause of the `ConnectionError` that rejects every call on the instance.
  *
  * @example
  * ```js
@@ -23,7 +23,7 @@ import { attachDsql } from './attach-dsql';
 
 declare module 'sequelize' {
   interface Options {
-    /** What is Aurora DSQL's own; its presence makes the instance one that reaches Aurora DSQL. */
+    /** DSQL-specific options; their presence makes the instance one that reaches Aurora DSQL. */
     dsql?: DsqlOrmOptions | undefined;
   }
 }

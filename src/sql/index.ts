@@ -1,3 +1,9 @@
+export { tableNameOf } from './catalogue/catalog-facts';
+export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalogue/catalog-facts';
+export type { CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable } from './catalogue/catalog-table';
+export { enumCheckOf, isNotNullCheck, notNullCheckOf } from './catalogue/checks';
+export type { EnumCheck } from './catalogue/checks';
+export { factsOf, isBroken, isNotNull, primaryKeyOf } from './catalogue/table-facts';
 export { isExecuted } from './syntax/classify';
 export { capabilities } from './facts/capabilities';
 export type { Capability, CapabilityOverrides } from './facts/capabilities';
@@ -42,19 +48,14 @@ export {
   formattedType,
   isEnumCheckOf,
   sortsByBytes,
-  tableNameOf,
   translate,
 } from './translate';
 export type {
-  CatalogFacts,
-  ColumnFacts,
   DsqlStatement,
   DsqlStatementKind,
-  EnumFacts,
   OmittedStatement,
   RepeatedWrite,
   Simplifications,
-  TableFacts,
   TranslateOptions,
   Translation,
   TranslationRefusal,

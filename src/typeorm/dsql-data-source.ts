@@ -6,7 +6,6 @@ import { DsqlDriver, dsqlDriverModule } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
 import { DsqlMigrationExecutor } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
-import { setTransactionDefaults } from './transactions/transactions';
 
 type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]>;
 
@@ -21,7 +20,6 @@ class DsqlDataSource extends DataSource {
     this.#given = { ...options };
     // The driver that the host's factory has made so far has opened nothing.
     this.driver = this.#driver = new DsqlDriver(this, resolved);
-    setTransactionDefaults(this, resolved.transactions);
   }
 
   /** Repositories, tree repositories, `BaseEntity` and query runners all get theirs from here. */
@@ -33,14 +31,13 @@ class DsqlDataSource extends DataSource {
    * Options that are given later, as TypeORM's command line does: ours among them are checked as in the beginning, and
    * those that are not given stay.
    *
-   * @throws ConfigurationError naming the first option that cannot be
+   * @throws ConfigurationError naming the first option that is unknown or has a wrong value
    */
   override setOptions(options: Partial<DsqlDataSourceOptions>): this {
     const given = { ...this.#given, ...options };
     const { hostOptions, ...resolved } = resolveDataSourceOptions(given, dsqlDriverModule);
     this.#given = given;
-    this.#driver.configure(resolved);
-    if (options.dsql !== undefined) setTransactionDefaults(this, resolved.transactions);
+    this.#driver.configure(resolved, options.dsql !== undefined);
     // What is only ours is not for the host, and it acts on what it is given alone.
     const names = Object.keys(options).filter((name) => name in hostOptions);
     const entries = names.map((name) => [name, hostOptions[name as keyof typeof hostOptions]] as const);
@@ -92,8 +89,8 @@ class DsqlDataSource extends DataSource {
 /**
  * A TypeORM `DataSource` whose every new connection presents a fresh IAM token to an Aurora DSQL cluster.
  *
- * @param options - TypeORM's PostgreSQL options, and what is DSQL's own in `dsql`; left untouched
- * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ * @param options - TypeORM's PostgreSQL options, and DSQL-specific ones in `dsql`; left untouched
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value, before anything is sent
  *
  * @example
  * ```ts

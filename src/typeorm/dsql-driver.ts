@@ -8,7 +8,7 @@ import { DsqlQueryRunner } from './dsql-query-runner';
 import { DsqlSchemaBuilder } from './schema/dsql-schema-builder';
 import { entitiesOf, hasIdentityValues, isNumber, isNumberOfView } from './writes/identity-keys';
 import type { ResolvedDriverOptions } from './options';
-import { dataSourceOf } from './transactions/transactions';
+import { dataSourceOf, Transactions } from './transactions/transactions';
 
 /** What TypeORM makes its pools from. Its own idea of how to connect is in `config` too, and is passed over. */
 class HostPool extends DsqlPool {
@@ -26,12 +26,17 @@ export class DsqlDriver extends PostgresDriver {
   readonly numberKeys: NumberKeys;
   /** Reads the catalogue, past the log and the transactions of the application. */
   readonly catalogue: CatalogueReader;
+  /** What runs the transactions of the data source. */
+  transactions: Transactions;
+  readonly #dataSource: DataSource;
   #resolved: ResolvedDriverOptions;
   /** Of the pool that was made last: all of them reach the same database. */
   #connection: ResolvedConnection | undefined;
 
   constructor(dataSource: DataSource, resolved: ResolvedDriverOptions) {
     super(dataSource);
+    this.#dataSource = dataSource;
+    this.transactions = new Transactions(dataSource, resolved.transactions);
     this.numberKeys = new NumberKeys((column) => isKeyOf(dataSource, column));
     this.#resolved = resolved;
     this.catalogue = new CatalogueReader(() => openClient({}, this.#connection ?? resolved.connectionOf({})));
@@ -44,9 +49,14 @@ export class DsqlDriver extends PostgresDriver {
     this.dataTypeDefaults = { ...this.dataTypeDefaults, numeric: { precision: 18, scale: 6 } };
   }
 
-  /** Options that were given later; they hold for the connections that are opened from now on. */
-  configure(resolved: ResolvedDriverOptions): void {
+  /**
+   * Options that were given later; they hold for the connections that are opened from now on.
+   *
+   * @param withTransactions - whether they say how transactions are run
+   */
+  configure(resolved: ResolvedDriverOptions, withTransactions: boolean): void {
     this.#resolved = resolved;
+    if (withTransactions) this.transactions = new Transactions(this.#dataSource, resolved.transactions);
   }
 
   /** How TypeORM's idea of PostgreSQL is mapped to what Aurora DSQL has. */

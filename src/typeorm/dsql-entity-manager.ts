@@ -23,7 +23,8 @@ import {
   type Unit,
 } from './transactions/managed-transaction';
 import { writeMatching, type MatchingWrite } from './writes/matching-writes';
-import { dataSourceOf, scopeOf, type TransactionScope } from './transactions/transactions';
+import type { TransactionScope } from './transactions/transaction-scope';
+import { dataSourceOf } from './transactions/transactions';
 import { watchCommit } from './transactions/watched-commit';
 
 type Work<T> = (manager: EntityManager) => Promise<T>;
@@ -39,6 +40,9 @@ type UpdateOptions = Parameters<EntityManager['updateAll']>[2];
  * were.
  */
 export class DsqlEntityManager extends EntityManager {
+  /** The transaction of a query runner that is not ours: it has no place for it. */
+  #scopeOfOther: TransactionScope | undefined;
+
   override transaction<T>(work: Work<T>): Promise<T>;
   override transaction<T>(isolationLevel: IsolationLevel, work: Work<T>): Promise<T>;
   override transaction<T>(first: IsolationLevel | Work<T>, second?: Work<T>): Promise<T> {
@@ -60,7 +64,7 @@ export class DsqlEntityManager extends EntityManager {
     }
     return this.#run({
       options,
-      once: (manager, attempt) => {
+      once: (manager, attempt, scope) => {
         const noting: Work<T> = async (inner) => {
           const value = await work(inner);
           attempt.returned = { value };
@@ -74,7 +78,9 @@ export class DsqlEntityManager extends EntityManager {
         const { queryRunner } = manager;
         return queryRunner === undefined || queryRunner instanceof DsqlQueryRunner
           ? transact(noting)
-          : watchCommit(queryRunner, transact, noting);
+          : watchCommit(queryRunner, scope, transact, (inner) =>
+              inner instanceof DsqlEntityManager ? inner.inScope(scope, noting) : noting(inner),
+            );
       },
     });
   }
@@ -177,9 +183,25 @@ export class DsqlEntityManager extends EntityManager {
     ...call: Parameters<typeof EntityManager.prototype.merge<Entity>>
   ): Entity {
     const [target, into] = call;
-    const states = scopeOf(this.queryRunner)?.states;
+    const states = this.#scope?.states;
     states?.rememberAlone(into, dataSourceOf(this).getMetadata(target));
     return super.merge(...call);
+  }
+
+  /** The transaction that this manager is in, or is about to begin. */
+  get #scope(): TransactionScope | undefined {
+    const { queryRunner } = this;
+    return queryRunner instanceof DsqlQueryRunner ? queryRunner.scope : this.#scopeOfOther;
+  }
+
+  /** Runs work of a transaction on a query runner that is not ours. */
+  async inScope<T>(scope: TransactionScope, work: Work<T>): Promise<T> {
+    this.#scopeOfOther = scope;
+    try {
+      return await work(this);
+    } finally {
+      this.#scopeOfOther = undefined;
+    }
   }
 
   /** A list of entities, or one, and what the host would make of them. */
@@ -218,9 +240,9 @@ export class DsqlEntityManager extends EntityManager {
     await Promise.resolve();
     const { queryRunner } = this;
     if (queryRunner?.isTransactionActive === true) {
-      const scope = scopeOf(queryRunner);
+      const scope = this.#scope;
       scope?.states?.remember(entities, target);
-      return counted(scope, () => host(this)) as Promise<never>;
+      return duringScope(scope, () => host(this)) as Promise<never>;
     }
     const isForeign = queryRunner !== undefined && !(queryRunner instanceof DsqlQueryRunner);
     if (options?.transaction === false || isForeign) return host(this) as Promise<never>;
@@ -281,9 +303,9 @@ export class DsqlEntityManager extends EntityManager {
   ): Promise<T> {
     const { queryRunner } = this;
     if (queryRunner?.isTransactionActive === true) {
-      const scope = scopeOf(queryRunner);
+      const scope = this.#scope;
       scope?.states?.remember(values, target);
-      return counted(scope, run);
+      return duringScope(scope, run);
     }
     const states = new EntityStates(dataSourceOf(this));
     states.rememberGiven(values, target);
@@ -297,13 +319,13 @@ export class DsqlEntityManager extends EntityManager {
   }
 
   async #join<T>(queryRunner: QueryRunner, work: Work<T>): Promise<T> {
-    const scope = scopeOf(queryRunner);
+    const scope = this.#scope;
     try {
       if (scope?.nested !== 'join') throw new NestedTransactionError();
       return await work(this);
     } catch (error) {
       // Even if the error is caught: the inner work is missing.
-      if (scope !== undefined) scope.rollbackOnly ??= { cause: error };
+      scope?.markRollbackOnly(error);
       throw error;
     }
   }
@@ -373,13 +395,6 @@ function namesOf(entities: object, target: Target | undefined): string {
   return [...new Set(names)].slice(0, 3).join(', ');
 }
 
-/** COMMIT must not overtake it. */
-async function counted<T>(scope: TransactionScope | undefined, write: () => Promise<T>): Promise<T> {
-  if (scope === undefined) return write();
-  scope.unfinished++;
-  try {
-    return await write();
-  } finally {
-    scope.unfinished--;
-  }
+function duringScope<T>(scope: TransactionScope | undefined, write: () => Promise<T>): Promise<T> {
+  return scope === undefined ? write() : scope.during(write);
 }

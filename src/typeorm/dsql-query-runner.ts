@@ -1,89 +1,65 @@
-import {
-  QueryRunnerAlreadyReleasedError,
-  type EntityMetadata,
-  type ObjectLiteral,
-  type QueryRunner,
-  type ReplicationMode,
-} from 'typeorm';
+import { QueryRunnerAlreadyReleasedError, type ReplicationMode } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { QueryResult } from 'typeorm/query-runner/QueryResult.js';
-import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
-import type { BroadcasterResult } from 'typeorm/subscriber/BroadcasterResult.js';
 import {
   AfterCommitError,
   DsqlError,
-  fieldsOf,
   isDsqlError,
   isNotSentError,
   NotSentError,
   TransactionRolledBackError,
   type DsqlClient,
 } from '../connection';
-import {
-  canBeMarked,
-  checkIsolationLevel,
-  findInChain,
-  isOccConflict,
-  NestedTransactionError,
-  withMarker,
-  type Admit,
-  type Attempt,
-  type StatementTransaction,
-} from '../occ';
-import { asNumbers, EnumTypes, type ReadCatalogue } from '../schema';
+import { checkIsolationLevel, findInChain, NestedTransactionError } from '../occ';
+import { asNumbers, EnumTypes } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
-import { ReusedIdentityKeys } from './writes/reused-identity-keys';
-import { clearTable } from './schema/clear-table';
 import type { DsqlDriverParts } from './dsql-driver-parts';
-import { adaptOverlaps } from './writes/jsonb-array';
-import { MigrationSteps, type MigrationSession } from './schema/migration-steps';
 import { appendToMessage, withExplanation } from './refusal-explanation';
-import { adaptRowLocks } from './writes/row-locks';
 import { adaptRowStream, failedRowStream } from './row-stream';
+import { clearTable } from './schema/clear-table';
+import { MigrationSteps, type MigrationSession } from './schema/migration-steps';
 import { SchemaQueryRunner } from './schema/schema-query-runner';
-import {
-  closeScope,
-  dataSourceOf,
-  openScope,
-  scopeOf,
-  transactionsOf,
-  type TransactionScope,
-} from './transactions/transactions';
-
-type Statement = Parameters<PostgresQueryRunner['query']>;
-
-/** A longer label would only fill the memory: what conflicts are statements on the same table. */
-const LABEL_LENGTH = 200;
+import type { Statement } from './statement';
+import { AutocommitStatements, type AutocommitRunner } from './transactions/autocommit-statements';
+import { MigrationRecords } from './transactions/migration-records';
+import { RememberingBroadcaster } from './transactions/remembering-broadcaster';
+import { TransactionScope, type ScopeConnection } from './transactions/transaction-scope';
+import { dataSourceOf, transactionsOf } from './transactions/transactions';
+import { adaptOverlaps } from './writes/jsonb-array';
+import { ResultKeys } from './writes/result-keys';
+import type { ReusedIdentityKeys } from './writes/reused-identity-keys';
+import { adaptRowLocks } from './writes/row-locks';
 
 /**
  * TypeORM's PostgreSQL query runner, on Aurora DSQL.
  *
- * A statement that stands alone is sent again after a conflict. In a transaction that its caller began with
- * `startTransaction` nothing is run again; its COMMIT fails when it did not commit.
+ * An autocommit statement is sent again after a conflict. In a transaction that its caller began with `startTransaction`
+ * nothing is run again; its COMMIT fails when it did not commit.
  */
-export class DsqlQueryRunner extends SchemaQueryRunner {
+export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunner {
   declare driver: DsqlDriverParts;
-  readonly #readCatalogue: ReadCatalogue = (sql) => this.driver.catalogue.read(sql, this.#client);
+  /** The transaction that it is in, or is about to begin: set by the managed transaction or by `startTransaction`. */
+  scope: TransactionScope | undefined;
+  #ownsScope = false;
   #isCommitted = false;
   #isEnding = false;
-  #ownsScope = false;
-  /** A statement that stands alone with a marker has begun a transaction; no other one may get into it. */
-  #marked: Promise<unknown> | undefined;
-  /** Transactions that were refused inside this one and whose rollback has not been asked for. */
-  #refused = 0;
   #migration: MigrationSteps | undefined;
+  readonly #records = new MigrationRecords();
+  readonly #autocommit = new AutocommitStatements(this);
+  readonly #keys: ResultKeys;
   /** Of the migrations that are run on it. */
   readonly #enums = new EnumTypes();
-  #isMigrating = false;
-  /** How many use the connection: attempts of statements that stand alone, and streams until the end. */
-  #users = 0;
-  /** The records of migrations in the open transaction, where nothing else was written in it. */
-  #records: Statement[] | undefined;
 
   constructor(driver: DsqlDriverParts, mode: ReplicationMode) {
     super(driver, mode);
-    this.broadcaster = new RememberingBroadcaster(this);
+    this.#keys = new ResultKeys(driver, () => this.client);
+    this.broadcaster = new RememberingBroadcaster(this, () => this.scope?.states);
+  }
+
+  /** Its connection, while it has one. */
+  get client(): DsqlClient | undefined {
+    return this.databaseConnection as DsqlClient | undefined;
   }
 
   /**
@@ -96,29 +72,17 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   override async startTransaction(isolationLevel?: IsolationLevel): Promise<void> {
     checkIsolationLevel(isolationLevel);
     if (this.isTransactionActive) {
-      const outer = scopeOf(this);
-      if (outer?.nested !== 'join') {
-        this.#refused++;
-        const error = new NestedTransactionError();
-        // Even if the error is caught: the inner work is missing.
-        if (outer !== undefined) outer.rollbackOnly ??= { cause: error };
-        throw error;
-      }
+      if (this.scope === undefined) throw new NestedTransactionError();
+      if (this.scope.nested !== 'join') throw this.scope.refuseNested();
       this.transactionDepth++;
       return;
     }
     this.#isCommitted = false;
     // The host counts down once more where ROLLBACK found no connection; 0.3.20 would then send a SAVEPOINT.
     this.transactionDepth = 0;
-    const scope = scopeOf(this);
-    this.#ownsScope = scope === undefined;
-    if (scope === undefined) {
-      const { nested } = transactionsOf(dataSourceOf(this)).defaults;
-      openScope(this, { nested, isUsed: false, hasWritten: false, hasChangedSchema: false, unfinished: 0 });
-    } else {
-      scope.reads?.seal();
-      scope.reads = undefined;
-    }
+    this.#ownsScope = this.scope === undefined;
+    this.scope ??= new TransactionScope({ nested: transactionsOf(dataSourceOf(this)).defaults.nested });
+    this.scope.begin();
     try {
       // Without a level: SET TRANSACTION is refused, even for the level that is in force.
       await super.startTransaction();
@@ -140,16 +104,13 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       this.transactionDepth--;
       return;
     }
-    const scope = scopeOf(this);
-    if (this.isTransactionActive && scope !== undefined) {
-      if (scope.rollbackOnly !== undefined)
-        throw new TransactionRolledBackError('joined', scope.rollbackOnly);
-      if (scope.unfinished > 0) {
-        throw notAwaited();
-      }
+    const { scope } = this;
+    if (this.isTransactionActive) {
+      scope?.expectComplete();
+      scope?.expectNothingUnfinished();
     }
     try {
-      await scope?.beforeCommit?.();
+      await scope?.prepareCommit();
       await super.commitTransaction();
     } catch (error) {
       if (this.#isCommitted) throw new AfterCommitError({ cause: error });
@@ -162,12 +123,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
 
   /** Rolls the transaction back; a connection on which that fails is not used again. */
   override async rollbackTransaction(): Promise<void> {
-    const scope = scopeOf(this);
-    if (this.#refused > 0 || this.transactionDepth > 1) {
+    const { scope } = this;
+    const isOfRefused = scope?.takeRefused() === true;
+    if (isOfRefused || this.transactionDepth > 1) {
       // Meant for an inner transaction, which cannot be rolled back alone: the whole one will be.
-      if (this.#refused > 0) this.#refused--;
-      else this.transactionDepth--;
-      if (scope !== undefined) scope.rollbackOnly ??= { cause: scope.firstError };
+      if (!isOfRefused) this.transactionDepth--;
+      scope?.markRollbackOnly(scope.firstError);
       return;
     }
     await super.rollbackTransaction();
@@ -176,15 +137,13 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
 
   /** Gives the connection back; a transaction that was left open is rolled back, so that nobody else works in it. */
   override async release(): Promise<void> {
-    if (!this.isReleased && (this.isTransactionActive || this.#client?.isInTransaction === true)) {
-      if (this.#client?.isInTransaction === true) {
-        dataSourceOf(this).logger.log(
-          'warn',
+    if (!this.isReleased && (this.isTransactionActive || this.client?.isInTransaction === true)) {
+      if (this.client?.isInTransaction === true) {
+        this.#warn(
           'A query runner was released with its transaction open, so the transaction was rolled back.',
-          this,
         );
       }
-      this.#refused = 0;
+      this.scope?.end();
       this.transactionDepth = 1;
       this.isTransactionActive = true;
       await this.rollbackTransaction().catch(() => undefined);
@@ -193,25 +152,20 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   }
 
   /**
-   * Runs a statement. One that stands alone is sent again after a conflict; a text without parameters that may hold
+   * Runs a statement. An autocommit statement is sent again after a conflict; a text without parameters that may hold
    * several statements is not, because one of them may be COMMIT.
    *
-   * @throws RetryExhaustedError when a statement that stands alone met a conflict in every attempt
-   * @throws CommitOutcomeUnknownError when the answer to COMMIT, or to a write that stands alone, was lost
-   * @throws UnsupportedFeatureError for a row lock that Aurora DSQL does not have, before anything is sent
+   * @throws RetryExhaustedError when an autocommit statement met a conflict in every attempt
+   * @throws CommitOutcomeUnknownError when the answer to COMMIT, or to an autocommit write, was lost
+   * @throws UnsupportedFeatureError for a row lock that DSQL lacks, before anything is sent
    */
   // The host's type says `any`, and those who call it build on that.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   override async query(...[text, ...rest]: Statement): Promise<any> {
     const statement: Statement = [this.#adapt(text, rest[0]), ...rest];
-    const reads = this.isTransactionActive ? undefined : scopeOf(this)?.reads;
-    if (reads !== undefined) return reads.answer(statement, () => this.#run(statement));
-    if (this.#migration === undefined) return this.#run(statement);
-    const [sql, parameters, useStructuredResult] = statement;
-    const hasParameters = Array.isArray(parameters) && parameters.length > 0;
-    const send = (sent: string) => this.#run([sent, parameters, useStructuredResult]);
-    const result = await this.#migration.run(sql, hasParameters, send);
-    return result ?? (useStructuredResult === true ? new QueryResult() : []);
+    const send = () => this.#carryOut(statement);
+    if (this.isTransactionActive || this.scope === undefined) return send();
+    return this.scope.answer(statement, send);
   }
 
   /**
@@ -222,25 +176,24 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     ...[text, parameters, onEnd, onError]: Parameters<PostgresQueryRunner['stream']>
   ): ReturnType<PostgresQueryRunner['stream']> {
     const sql = this.#adapt(text, parameters);
-    while (this.#marked !== undefined) await this.#marked.catch(() => undefined);
+    while (this.#autocommit.marked !== undefined) await this.#autocommit.marked;
     if (this.isReleased) throw new QueryRunnerAlreadyReleasedError();
     await this.connect();
     const explain = (error: Error) => withExplanation(error, sql);
     let names: readonly string[];
     try {
-      names = await this.#namesOfKeys(sql);
+      names = await this.#keys.namesIn(sql);
     } catch (error) {
       dataSourceOf(this).logger.logQuery(sql, parameters, this);
       return failedRowStream(await explain(error as Error), onError as (() => void) | undefined);
     }
-    const scope = scopeOf(this);
-    if (scope !== undefined) await this.#enter(scope, [sql, parameters]);
-    this.#users++;
+    await this.scope?.enter([sql, parameters], this.#scopeConnection());
+    const done = this.#autocommit.keepConnection();
     const stream = await super.stream(sql, parameters, onEnd, onError).catch((error: unknown) => {
-      this.#users--;
+      done();
       throw error;
     });
-    stream.once('close', () => this.#users--);
+    stream.once('close', done);
     return adaptRowStream(stream, {
       row: (row) => {
         asNumbers(row, names);
@@ -272,9 +225,9 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
       },
       send: (sql) => this.#run([sql, undefined, true]),
       outsideTransaction: (outside) => this.#outsideTransaction(outside),
-      read: async (sql) => (await this.#readCatalogue(sql)).rows,
+      read: async (sql) => (await this.driver.catalogue.read(sql, this.client)).rows,
       warn: (message) => {
-        logger.log('warn', message, this);
+        this.#warn(message);
       },
       log: (message) => {
         logger.logSchemaBuild(message, this);
@@ -295,18 +248,45 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
   }
 
   override async beforeMigration(): Promise<void> {
-    this.#isMigrating = true;
+    this.#records.setMigrating(true);
     await super.beforeMigration();
   }
 
   override async afterMigration(): Promise<void> {
-    this.#isMigrating = false;
+    this.#records.setMigrating(false);
     await super.afterMigration();
+  }
+
+  /** Sends a statement once; see {@link AutocommitRunner}. */
+  sendOnce(statement: Statement, keys?: ReusedIdentityKeys): Promise<unknown> {
+    return this.#keys.send(statement, keys, async (adapted) => {
+      try {
+        const result = (await super.query(...adapted)) as unknown;
+        await this.#keys.giveAsNumbers(result, adapted[0]);
+        return result;
+      } catch (error) {
+        // Ours say more than the QueryFailedError that the host makes of every error.
+        throw findInChain(error, isDsqlError) ?? (await withExplanation(error));
+      }
+    });
+  }
+
+  /** Gives the connection back to the pool; see {@link AutocommitRunner}. */
+  giveConnectionBack(): void {
+    if (this.isReleased || this.releaseCallback === undefined) return;
+    // A connection that must not be used again is not taken back by the pool.
+    this.releaseCallback(undefined);
+    this.releaseCallback = undefined;
+    // The host connects again where neither is there; its types do not say so.
+    Object.assign(this, { databaseConnection: undefined, databaseConnectionPromise: undefined });
+    const { connectedQueryRunners } = this.driver;
+    const index = connectedQueryRunners.indexOf(this);
+    if (index >= 0) connectedQueryRunners.splice(index, 1);
   }
 
   /** For the subscribers it stays one transaction. */
   async #outsideTransaction<T>(work: () => Promise<T>): Promise<T> {
-    if ((scopeOf(this)?.unfinished ?? 0) > 0) throw notAwaited();
+    this.scope?.expectNothingUnfinished();
     await this.#sendInTransaction(['COMMIT']);
     this.#isCommitted = false;
     this.isTransactionActive = false;
@@ -321,151 +301,79 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     }
   }
 
-  get #client(): DsqlClient | undefined {
-    return this.databaseConnection as DsqlClient | undefined;
-  }
-
   /** What TypeORM writes for PostgreSQL, as Aurora DSQL takes it. */
   #adapt(text: string, parameters: unknown): string {
     const sql = adaptRowLocks(text, this.driver.mapping);
     return Array.isArray(parameters) ? adaptOverlaps(sql, parameters) : sql;
   }
 
+  /** In a migration a statement is a step of it, and may be sent otherwise than it was written. */
+  async #carryOut(statement: Statement): Promise<unknown> {
+    if (this.#migration === undefined) return this.#run(statement);
+    const [sql, parameters, useStructuredResult] = statement;
+    const hasParameters = Array.isArray(parameters) && parameters.length > 0;
+    const send = (sent: string) => this.#run([sent, parameters, useStructuredResult]);
+    const result = await this.#migration.run(sql, hasParameters, send);
+    return result ?? (useStructuredResult === true ? new QueryResult() : []);
+  }
+
   async #run(statement: Statement): Promise<unknown> {
-    while (this.#marked !== undefined) await this.#marked.catch(() => undefined);
+    while (this.#autocommit.marked !== undefined) await this.#autocommit.marked;
     return this.#isAutocommit(statement)
-      ? this.#runAutocommit(statement)
+      ? this.#autocommit.run(statement)
       : this.#sendInTransaction(statement);
   }
 
-  async #runAutocommit(statement: Statement): Promise<unknown> {
-    const dataSource = dataSourceOf(this);
-    const { runner, defaults, markers } = transactionsOf(dataSource);
-    const [text, parameters] = statement;
-    const isConnected = this.#client !== undefined;
-    const options = { label: text.slice(0, LABEL_LENGTH), ...(isConnected && { admission: false }) };
-    const keys = new ReusedIdentityKeys(dataSource);
-    const once = async <T>({ admit }: Attempt<unknown>, make: () => Promise<T>): Promise<T> => {
-      await admit({ text, values: parameters as unknown[] | undefined });
-      return this.#attemptAutocommit(() => keys.attempt(make), isConnected);
-    };
-    if (!defaults.commitMarkers || !canBeMarked(text)) {
-      const attempt = (current: Attempt<unknown>) => once(current, () => this.#sendWithKeys(statement, keys));
-      return runner.run({ attempt }, options);
-    }
-    const marked = withMarker(
-      markers,
-      () => this.#beginFor(statement, keys),
-      (sql, values) => this.#runForMarker(sql, values),
-    );
-    const attempt = (current: Attempt<unknown>) => once(current, () => marked.attempt(current));
-    this.#marked = runner.run({ attempt, settle: marked.settle }, options).finally(() => {
-      this.#marked = undefined;
-    });
-    return this.#marked;
-  }
-
-  /**
-   * Makes an attempt of an autocommit statement.
-   *
-   * Its connection is given back after a conflict, unless the query runner had it before: whoever held one while it waits
-   * to be admitted again would wait for those who are admitted and wait for a connection. One that had ended before
-   * anything was sent is given back in any case: the next attempt takes another.
-   */
-  async #attemptAutocommit<T>(make: () => Promise<T>, keepsConnection: boolean): Promise<T> {
-    this.#users++;
-    try {
-      return await make();
-    } catch (error) {
-      const isOver = findInChain(error, isNotSentError) !== undefined;
-      if (this.#users === 1 && (isOver || (!keepsConnection && isOccConflict(error))))
-        this.#giveConnectionBack();
-      throw error;
-    } finally {
-      this.#users--;
-    }
-  }
-
-  #giveConnectionBack(): void {
-    if (this.isReleased || this.releaseCallback === undefined) return;
-    // A connection that must not be used again is not taken back by the pool.
-    this.releaseCallback(undefined);
-    this.releaseCallback = undefined;
-    // The host connects again where neither is there; its types do not say so.
-    Object.assign(this, { databaseConnection: undefined, databaseConnectionPromise: undefined });
-    const { connectedQueryRunners } = this.driver;
-    const index = connectedQueryRunners.indexOf(this);
-    if (index >= 0) connectedQueryRunners.splice(index, 1);
-  }
-
-  /** Not a transaction of the host's: its subscribers are not told of what the caller did not begin. */
-  async #beginFor(statement: Statement, keys: ReusedIdentityKeys): Promise<StatementTransaction<unknown>> {
-    // The host releases a query runner whose connection was lost.
-    const fresh = this.isReleased ? dataSourceOf(this).createQueryRunner(this.mode) : this;
-    const own = fresh instanceof DsqlQueryRunner ? fresh : this;
-    const end = async (verb: 'COMMIT' | 'ROLLBACK') => {
-      try {
-        await own.#send([verb]);
-      } finally {
-        if (own !== this) await own.release();
-      }
-    };
-    await own.#send(['START TRANSACTION']);
-    return {
-      send: () => own.#sendWithKeys(statement, keys),
-      run: (text, values) => own.#send([text, [...values]]),
-      commit: () => end('COMMIT'),
-      rollback: () => end('ROLLBACK'),
-    };
-  }
-
-  /** On this connection, if it is there and idle: the pool may have no other one. */
-  async #runForMarker(text: string, values: readonly string[]): Promise<readonly ObjectLiteral[]> {
-    const client = this.isReleased ? undefined : this.#client;
-    if (client === undefined || client.isInTransaction)
-      return transactionsOf(dataSourceOf(this)).run(text, values);
-    const { rows } = await client.query(text, [...values]);
-    return rows as ObjectLiteral[];
-  }
-
   #isAutocommit([text, parameters]: Statement): boolean {
-    if (this.isTransactionActive || this.#client?.isInTransaction === true) return false;
+    if (this.isTransactionActive || this.client?.isInTransaction === true) return false;
     const hasParameters = Array.isArray(parameters) && parameters.length > 0;
     return hasParameters || summarizeText(text).statements <= 1;
   }
 
   async #sendInTransaction(statement: Statement): Promise<unknown> {
-    const [text] = statement;
-    const scope = scopeOf(this);
-    const { verb, onlyReads } = summarizeText(text);
-    const isEnd = verb === 'commit' || verb === 'rollback';
+    const { scope } = this;
+    const { verb, onlyReads } = summarizeText(statement[0]);
     if (this.#isEnding) {
       throw new DsqlError(
-        'A statement was not sent, because its transaction was being committed or rolled back: a promise was not awaited.',
+        'A statement was not sent, because its transaction was being committed or rolled back: a promise was not awaited. Await every operation before the callback returns.',
       );
     }
-    const counted = isEnd || onlyReads ? undefined : scope;
-    if (counted !== undefined) counted.unfinished++;
-    this.#isEnding = isEnd;
+    if (verb === 'commit' || verb === 'rollback') return this.#sendEnd(statement, verb);
+    const send = async () => {
+      if (verb !== 'begin') this.#expectConnection(undefined);
+      if (verb === undefined) await scope?.enter(statement, this.#scopeConnection());
+      this.#records.note(statement, this.#migration !== undefined);
+      return this.sendOnce(statement, scope?.keys);
+    };
     try {
-      if (verb !== 'begin') this.#expectConnection(verb);
-      if (scope !== undefined && verb === undefined) await this.#enter(scope, statement);
-      this.#noteRecord(statement);
-      const result = await (text === 'COMMIT'
-        ? this.#commit(statement)
-        : this.#sendWithKeys(statement, scope?.keys));
-      if (verb === 'commit') this.#isCommitted = true;
+      return await (scope === undefined || onlyReads ? send() : scope.during(send));
+    } catch (error) {
+      scope?.noteFailure(error);
+      throw error;
+    }
+  }
+
+  async #sendEnd(statement: Statement, verb: 'commit' | 'rollback'): Promise<unknown> {
+    this.#isEnding = true;
+    try {
+      this.#expectConnection(verb);
+      if (statement[0] !== 'COMMIT') {
+        const result = await this.sendOnce(statement);
+        if (verb === 'commit') this.#isCommitted = true;
+        return result;
+      }
+      const transactions = transactionsOf(dataSourceOf(this));
+      const result = await this.#records.commit(statement, transactions, (sent) => this.sendOnce(sent));
+      this.#isCommitted = true;
       return result;
     } catch (error) {
-      if (scope !== undefined && !isEnd) scope.firstError ??= error;
-      if (verb !== 'rollback') throw error;
+      if (verb === 'commit') throw error;
       await this.#destroyConnection(error);
       // The server rolls back what has lost its connection.
       if (!isNotSentError(error)) throw error;
       return undefined;
     } finally {
-      if (counted !== undefined) counted.unfinished--;
-      if (isEnd) this.#isEnding = false;
+      this.#isEnding = false;
     }
   }
 
@@ -476,107 +384,27 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     throw new NotSentError(subject, { cause: new QueryRunnerAlreadyReleasedError() });
   }
 
-  /** Before a statement of a transaction is sent: the first one may have to wait until there is room for it. */
-  async #enter(scope: TransactionScope, statement: Statement): Promise<void> {
-    const { changesSchema, onlyReads } = summarizeText(statement[0]);
-    // What was sent past the host, through its connection, must not be given back with it.
-    const mayWait = scope.admission !== undefined || this.#client?.hasUnsentBegin !== false;
-    if (scope.admit !== undefined && mayWait) {
-      await (scope.admission ??= this.#awaitAdmission(scope.admit, statement));
-    }
-    scope.isUsed = true;
-    scope.hasWritten ||= !onlyReads;
-    scope.hasChangedSchema ||= changesSchema;
-  }
-
-  async #awaitAdmission(admit: Admit, [text, parameters]: Statement): Promise<void> {
-    const scope = scopeOf(this);
-    const hasWaited = await admit({ text, values: parameters as unknown[] | undefined }, () => {
-      this.#giveConnectionBack();
-      return Promise.resolve();
-    });
-    if (!hasWaited) return;
-    if (scopeOf(this) !== scope || !this.isTransactionActive) {
-      throw new DsqlError(
-        'A statement was not sent, because its transaction had ended: a promise was not awaited.',
-      );
-    }
-    await this.#send(['START TRANSACTION']);
-  }
-
-  #noteRecord(statement: Statement): void {
-    const [text] = statement;
-    const { verb, onlyReads } = summarizeText(text);
-    if (verb === 'begin') this.#records = this.#isMigrating ? [] : undefined;
-    else if (verb !== undefined || onlyReads) return;
-    else if (this.#migration === undefined) this.#records?.push(statement);
-    else this.#records = undefined;
-  }
-
-  /**
-   * Commits. Where a migration's changes of the schema have been committed before, and all that is left is to record it,
-   * a conflict must not leave it unrecorded: the record is written again.
-   */
-  async #commit(statement: Statement): Promise<unknown> {
-    const { runner, defaults } = transactionsOf(dataSourceOf(this));
-    const records = this.#records ?? [];
-    try {
-      return await this.#send(statement);
-    } catch (error) {
-      if (records.length === 0 || defaults.run.retry === false || !isOccConflict(error)) throw error;
-    }
-    const attempt = async () => {
-      await this.#send(['START TRANSACTION']);
-      try {
-        for (const record of records) await this.#send(record);
-        return await this.#send(statement);
-      } catch (error) {
-        await this.#send(['ROLLBACK']).catch(() => undefined);
-        throw error;
-      }
+  #scopeConnection(): ScopeConnection {
+    const { scope } = this;
+    return {
+      // What was sent past the host, through its connection, must not be given back with it.
+      canBeGivenBack: () => this.client?.hasUnsentBegin !== false,
+      giveBack: () => {
+        this.giveConnectionBack();
+      },
+      isOpen: () => this.scope === scope && this.isTransactionActive,
+      begin: () => this.sendOnce(['START TRANSACTION']),
     };
-    return runner.run({ attempt }, { label: 'record of a migration', admission: false });
   }
 
-  async #sendWithKeys(statement: Statement, keys: ReusedIdentityKeys | undefined): Promise<unknown> {
-    const [text, ...rest] = statement;
-    if (keys === undefined || summarizeText(text).firstWord !== 'INSERT') return this.#send(statement);
-    const send = async (sql: string) => {
-      const answer = await this.#send([sql, ...rest]);
-      return { result: answer, rows: rowsOf(answer)?.[0] ?? [] };
-    };
-    const { result } = await keys.insert(text, send, this.#readCatalogue);
-    return result;
-  }
-
-  async #send(statement: Statement): Promise<unknown> {
-    try {
-      const result = (await super.query(...statement)) as unknown;
-      await this.#giveKeysAsNumbers(result, statement[0]);
-      return result;
-    } catch (error) {
-      // Ours say more than the QueryFailedError that the host makes of every error.
-      throw findInChain(error, isDsqlError) ?? (await withExplanation(error));
-    }
-  }
-
-  /** The statement is done, so nothing that goes wrong here may look like a failure of it: the keys stay texts. */
-  async #giveKeysAsNumbers(result: unknown, sql: string): Promise<void> {
-    const [rows, fields] = rowsOf(result) ?? [];
-    if (rows === undefined || fields === undefined) return;
-    await this.driver.numberKeys.convert(rows, fields, this.#readCatalogue, sql).catch(() => undefined);
-  }
-
-  /** Nothing can be asked while a stream is read, so this is asked before. */
-  async #namesOfKeys(sql: string): Promise<readonly string[]> {
-    const fields = (await this.#client?.describe(sql)) ?? [];
-    return this.driver.numberKeys.namesOf(fields, this.#readCatalogue, sql).catch(() => []);
+  #warn(message: string): void {
+    dataSourceOf(this).logger.log('warn', message, this);
   }
 
   #end(): void {
     this.isTransactionActive = false;
-    this.#refused = 0;
-    if (this.#ownsScope) closeScope(this);
+    this.scope?.end();
+    if (this.#ownsScope) this.scope = undefined;
     this.#ownsScope = false;
   }
 
@@ -586,47 +414,5 @@ export class DsqlQueryRunner extends SchemaQueryRunner {
     this.transactionDepth = 0;
     this.#end();
     await super.release();
-  }
-}
-
-/** The rows in what the host makes of a result, and where their columns come from. */
-function rowsOf(result: unknown): [rows: ObjectLiteral[], fields: ReturnType<typeof fieldsOf>] | undefined {
-  if (typeof result !== 'object' || result === null) return undefined;
-  const { records, 0: first } = result as { readonly records?: unknown; readonly 0?: unknown };
-  const rows = [result, records, first].find((each) => fieldsOf(each) !== undefined);
-  return rows === undefined ? undefined : [rows as ObjectLiteral[], fieldsOf(rows)];
-}
-
-function notAwaited(): DsqlError {
-  return new DsqlError(
-    'The transaction was not committed, because a write in it had not ended: a promise was not awaited. Await every operation before the callback returns.',
-  );
-}
-
-/** Remembers the values that query builders were given, before listeners and generated values change them. */
-class RememberingBroadcaster extends Broadcaster {
-  readonly #queryRunner: QueryRunner;
-
-  constructor(queryRunner: QueryRunner) {
-    super(queryRunner);
-    this.#queryRunner = queryRunner;
-  }
-
-  override broadcastBeforeInsertEvent(
-    result: BroadcasterResult,
-    metadata: EntityMetadata,
-    values: ObjectLiteral | undefined,
-  ): void {
-    this.#remember(metadata, values);
-    super.broadcastBeforeInsertEvent(result, metadata, values);
-  }
-
-  override broadcastBeforeUpdateEvent(...event: Parameters<Broadcaster['broadcastBeforeUpdateEvent']>): void {
-    this.#remember(event[1], event[2]);
-    super.broadcastBeforeUpdateEvent(...event);
-  }
-
-  #remember(metadata: EntityMetadata, values: ObjectLiteral | undefined): void {
-    if (values !== undefined) scopeOf(this.#queryRunner)?.states?.rememberAlone(values, metadata);
   }
 }

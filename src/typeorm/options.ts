@@ -33,7 +33,7 @@ export type DsqlReplicationEndpoint = Omit<
   'password' | 'ssl'
 >;
 
-/** TypeORM's PostgreSQL options, and what is Aurora DSQL's own in `dsql`. */
+/** TypeORM's PostgreSQL options, and DSQL-specific ones in `dsql`. */
 export type DsqlDataSourceOptions = Omit<
   PostgresOptions,
   'type' | 'ssl' | 'installExtensions' | 'uuidExtension' | 'replication' | RefusedOption
@@ -45,7 +45,7 @@ export type DsqlDataSourceOptions = Omit<
     | { readonly rejectUnauthorized?: true; readonly ca?: string | Buffer | (string | Buffer)[] }
     | undefined;
   readonly installExtensions?: false | undefined;
-  /** Aurora DSQL has gen_random_uuid() built in, which is what `pgcrypto` stands for. */
+  /** Aurora DSQL has gen_random_uuid() built in, which is what TypeORM needs `pgcrypto` for. */
   readonly uuidExtension?: 'pgcrypto' | undefined;
   readonly replication?:
     | {
@@ -76,7 +76,7 @@ export interface ResolvedDriverOptions {
  *
  * @param options - left untouched
  * @param driver - what TypeORM is to use in the place of `pg`
- * @throws ConfigurationError naming the first option that cannot be
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value
  */
 export function resolveDataSourceOptions(
   options: DsqlDataSourceOptions,
@@ -112,7 +112,10 @@ export function resolveDataSourceOptions(
     hostOptions,
     connectionOf: (endpoint) => {
       const connection = only ?? members.get(endpoint);
-      if (connection === undefined) throw new Error('TypeORM asked for an endpoint that it was not given.');
+      if (connection === undefined)
+        throw new Error(
+          'TypeORM connects to an endpoint that is not among its options. Report this with the options.',
+        );
       return connection;
     },
     poolOptions: parseInt8 === true ? { types: withNumbersForInt8 } : {},

@@ -1,15 +1,8 @@
 import { QueryFailedError } from 'typeorm';
+import { refusalAdvice } from '../schema';
 import { explainRefusal } from '../sql';
 
-const inBatchesInstead =
-  "With dsql: { batch: true } TypeORM's own writes are carried out in batches; inBatches() does it for your own.";
-
-/** What TypeORM can do about what only it knows the words for. */
-const inTypeOrm: Readonly<Record<string, string>> = {
-  'row-limit': inBatchesInstead,
-  'size-limit': inBatchesInstead,
-  'locking-strength': 'Or let dsql: { simplify: { rowLocks: true } } take FOR UPDATE instead.',
-};
+const inTypeOrm = refusalAdvice("TypeORM's own writes");
 
 /**
  * Adds to the message of a refusal by the server why Aurora DSQL refuses it and what to do instead. Nothing else of the

@@ -36,6 +36,7 @@ export interface JsonReport {
     readonly file: string;
     readonly line: number;
     readonly column: number;
+    readonly direction?: 'up' | 'down';
     readonly severity: 'error' | 'warning';
     readonly rule: string;
     readonly sqlstate: string | null;

@@ -131,7 +131,7 @@ describe('SchemaRunner', () => {
     const { rows } = await client.query<Record<string, unknown>>(sql);
     await client.query('COMMIT');
     const runner = new SchemaRunner(session);
-    runner.takeOn(sql, rows);
+    runner.adoptJob(sql, rows);
     await runner.settle();
     expect(await validIndexes()).toStrictEqual(['by_owner valid']);
   });
@@ -145,6 +145,31 @@ describe('SchemaRunner', () => {
     await client.query('DELETE FROM account WHERE id = 2');
     await change('CREATE UNIQUE INDEX IF NOT EXISTS one_email ON account (email)');
     expect(await validIndexes()).toStrictEqual(['one_email valid']);
+  });
+
+  it('leaves an index of the same name in another schema alone', async () => {
+    for (const schema of ['a', 'b']) {
+      await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+      await client.query(`CREATE TABLE ${schema}.users (id int PRIMARY KEY, email text)`);
+    }
+    await client.query(`INSERT INTO b.users VALUES (1, 'a'), (2, 'a')`);
+    const unique = statementsOf('CREATE UNIQUE INDEX users_email ON b.users (email)');
+    await new SchemaRunner(session).run(unique);
+    await client.query(`CALL sys.wait_for_job('${await lastJob()}')`);
+    await change('CREATE INDEX users_email ON a.users (email)');
+
+    await change('CREATE INDEX IF NOT EXISTS users_email ON a.users (email)');
+
+    expect(sent.filter((sql) => sql.startsWith('DROP INDEX'))).toStrictEqual([]);
+    const { rows } = await client.query(
+      `SELECT n.nspname AS schema, i.indisvalid AS valid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+       JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = 'users_email' ORDER BY 1`,
+    );
+    expect(rows).toStrictEqual([
+      { schema: 'a', valid: true },
+      { schema: 'b', valid: false },
+    ]);
+    for (const schema of ['a', 'b']) await client.query(`DROP SCHEMA ${schema} CASCADE`);
   });
 
   it('waits for the build that another one has begun', async () => {

@@ -402,7 +402,9 @@ describe('an ENUM', () => {
 
   it('needs no type in the statements of a migration either', async () => {
     await sequelize.query('DROP TYPE IF EXISTS "enum_users_mood"');
-    expect(sent).toStrictEqual([expect.stringMatching(/^Instead of DROP TYPE .*: nothing/)]);
+    expect(sent).toStrictEqual([
+      'Instead of DROP TYPE IF EXISTS "enum_users_mood": nothing (The labels of an enum are in the CHECKs of its columns.)',
+    ]);
   });
 });
 

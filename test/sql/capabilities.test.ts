@@ -26,6 +26,13 @@ describe('the table of capabilities', () => {
     // To write it anew: node -r ./test/typescript-register.cjs -e "process.stdout.write(require('./src/sql').capabilityPage())"
     expect(page).toBe(capabilityPage());
   });
+
+  it('is on the page with every row once, in lines that fit a window', () => {
+    const lines = capabilityPage().split('\n');
+    const shown = lines.flatMap((line) => /^(?:\| |- )`([\w-]+)`/.exec(line)?.[1] ?? []);
+    expect([...shown].sort()).toEqual(capabilities.map(({ id }) => id).sort());
+    expect(lines.filter((line) => line.length > 120)).toEqual([]);
+  });
 });
 
 describe('an override', () => {

@@ -198,6 +198,29 @@ describe('primary keys', () => {
   });
 });
 
+describe('the actions of one ALTER TABLE', () => {
+  it.each([
+    [
+      'ALTER TABLE t ADD CONSTRAINT c CHECK (b > 0), ALTER a DROP DEFAULT, DROP COLUMN a',
+      [
+        'ALTER TABLE t ALTER a DROP DEFAULT, DROP COLUMN a',
+        'ALTER TABLE t ADD CONSTRAINT c CHECK (b > 0) NOT VALID',
+        'ALTER TABLE ASYNC t VALIDATE CONSTRAINT c',
+      ],
+    ],
+    [
+      'ALTER TABLE t ALTER a SET NOT NULL, ALTER a DROP NOT NULL, ALTER a SET DEFAULT 1',
+      [
+        'ALTER TABLE t ALTER a DROP NOT NULL, DROP CONSTRAINT IF EXISTS "t_a_not_null", ALTER a SET DEFAULT 1',
+        'ALTER TABLE t ADD CONSTRAINT "t_a_not_null" CHECK (a IS NOT NULL) NOT VALID',
+        'ALTER TABLE ASYNC t VALIDATE CONSTRAINT "t_a_not_null"',
+      ],
+    ],
+  ])('run in the order in which PostgreSQL carries them out: %s', (sql, expected) => {
+    expect(sqlOf(sql)).toEqual(expected);
+  });
+});
+
 describe('facts of the catalogue', () => {
   const catalog = {
     tables: [

@@ -291,7 +291,7 @@ describe('save, remove and their like', () => {
       await event?.manager.query(`SELECT ${++loads}`);
     };
     await subscribing({ listenTo: () => Account, afterLoad }, async () => {
-      await expect(ours.manager.save(account)).rejects.toThrow(/other rows were asked for/);
+      await expect(ours.manager.save(account)).rejects.toThrow(/read other rows than/);
     });
     expect(fault.fired).toBe(1);
     expect(await theAccount()).toMatchObject({ balance: 0, version: 1 });
@@ -505,7 +505,7 @@ describe('the options of one transaction', () => {
   it.each([
     ['dsql.retry', { retry: true }],
     ['dsql.retry.attempts', { retry: { attempts: 3 } }],
-    ['maxAttempts', { retry: { maxAttempts: 0 } }],
+    ['dsql.retry.maxAttempts', { retry: { maxAttempts: 0 } }],
     ['dsql.nested', { nested: 'savepoint' }],
     ['dsql.commitMarkers', { commitMarkers: 1 }],
   ])('are refused by name for a data source: %s', (option, dsql) => {

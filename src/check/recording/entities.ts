@@ -5,7 +5,6 @@ import { tableIn } from './declarations';
 import type { Declarations } from './declarations';
 import { globFiles } from '../sources/glob-files';
 import { requireFrom } from '../sources/load-module';
-import type { ModuleLoader } from '../sources/load-module';
 import type { Recording } from './recording';
 import type { Location } from '../sources/sql-text';
 import { buildMetadatas, recordingQueryRunner, unconnectedDataSource } from './typeorm-recorder';
@@ -42,12 +41,15 @@ function hasMethods(value: unknown, names: readonly string[]): boolean {
 }
 
 /** Loads the classes that `entities` names by patterns: TypeORM by itself reads no TypeScript. */
-export async function loadedEntities(dataSource: DataSource, loader: ModuleLoader): Promise<Entity[]> {
+export async function loadedEntities(
+  dataSource: DataSource,
+  load: (file: string) => Promise<Readonly<Record<string, unknown>>>,
+): Promise<Entity[]> {
   const listed: readonly unknown[] = Object.values(dataSource.options.entities ?? []);
   const loaded: Entity[] = [];
   for (const entity of listed) {
     if (typeof entity !== 'string') loaded.push(entity as Entity);
-    else for (const file of globFiles(entity)) loaded.push(...entitiesOf(await loader.load(file)));
+    else for (const file of globFiles(entity)) loaded.push(...entitiesOf(await load(file)));
   }
   return [...new Set(loaded)];
 }

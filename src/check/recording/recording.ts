@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import type { EnumFacts, TranslateOptions } from '../../sql';
 import { createdEnum, MAX_ROWS, parseQuery, translate } from '../../sql';
-import type { Catalog } from '../catalog';
+import type { Catalog } from '../catalogue/catalog';
 import type { Problem } from '../finding';
 import { judge, rowsOf } from '../judge';
 import type { Judgement } from '../judge';
@@ -25,15 +25,19 @@ export interface RecordedText extends SqlText {
   readonly found: (FoundText & { readonly source: SourceFile }) | undefined;
   /** Whether values travel beside it, or were put into it. */
   readonly hasParameters: boolean;
+  /** Whether what sends it waits for jobs, and repeats a write that is marked to be run until it touches no row. */
+  readonly isSentByRunner: boolean;
 }
 
 /** How a text was sent. */
 export interface Sending {
   readonly transaction?: object | undefined;
   readonly hasParameters: boolean;
-  /** Whether the door that the text goes through translates a person's SQL, too, where it can. */
+  /** Whether the entry point that the text goes through translates a person's SQL, too, where it can. */
   readonly isTranslated?: boolean;
-  /** Whether that door gives columns the type of the key that they reference. */
+  /** Whether that entry point waits for jobs, and repeats a write that is marked to be run until it touches no row. */
+  readonly isSentByRunner?: boolean;
+  /** Whether that entry point gives columns the type of the key that they reference. */
   readonly followsKeys?: boolean;
 }
 
@@ -124,7 +128,13 @@ export class Recording {
   /** Notes a text that is sent. */
   send(
     sql: string,
-    { transaction, hasParameters, isTranslated = false, followsKeys = false }: Sending,
+    {
+      transaction,
+      hasParameters,
+      isTranslated = false,
+      isSentByRunner = false,
+      followsKeys = false,
+    }: Sending,
   ): RecordedText {
     const call = this.#call ?? { recording: this, method: 'query', frames: callingFrames() };
     const isOwn = OWN_SQL.has(call.method);
@@ -146,7 +156,7 @@ export class Recording {
       options: this.options,
       enums: enumsIn(sql),
     });
-    const recorded = Object.assign(text, { judgement, found, hasParameters });
+    const recorded = Object.assign(text, { judgement, found, hasParameters, isSentByRunner });
     this.texts.push(recorded);
     this.#problems.push(...judgement.problems, ...this.#watchWhole(recorded, watch));
     return recorded;

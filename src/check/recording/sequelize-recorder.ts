@@ -2,7 +2,7 @@ import type { QueryInterface, Sequelize } from 'sequelize';
 import { mayChangeSchema } from '../../schema';
 import type { TableName } from '../../sql';
 import { rowsFor } from './answers';
-import type { Table } from '../catalog';
+import type { Table } from '../catalogue/table';
 import { requireFrom } from '../sources/load-module';
 import type { Recording } from './recording';
 

@@ -11,7 +11,7 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import type { TableName } from '../../sql';
 import { rowsFor } from './answers';
-import type { Column, Table } from '../catalog';
+import type { Column, Table } from '../catalogue/table';
 import { requireFrom } from '../sources/load-module';
 import type { Recording } from './recording';
 
@@ -102,6 +102,7 @@ export function recordingQueryRunner(
       const { judgement } = recording.send(sql, {
         transaction: this.#transaction,
         hasParameters: (parameters?.length ?? 0) > 0,
+        isSentByRunner: true,
       });
       const records = rowsFor(judgement.parsed);
       return Promise.resolve(isStructured ? { records, raw: records, affected: 0 } : records);

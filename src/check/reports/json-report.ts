@@ -18,6 +18,7 @@ export function jsonReport({ findings, failures, files, fixed }: CheckReport, fo
       file: relative(finding.file),
       line: finding.line,
       column: finding.column,
+      ...(finding.direction && { direction: finding.direction }),
       severity: finding.severity,
       rule: finding.rule,
       sqlstate: finding.sqlstate ?? null,

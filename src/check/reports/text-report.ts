@@ -29,14 +29,15 @@ export function textReport(report: CheckReport, folder: string): string {
 }
 
 function paragraph(finding: Finding, file: string): string[] {
-  const { line, column, severity, sqlstate, message, rule, why, since, instead, replacement } = finding;
+  const { line, column, direction, severity, sqlstate, message, rule, why, since, instead, replacement } =
+    finding;
   const code = sqlstate === undefined ? '' : `${sqlstate}: `;
   const lines = [
-    `${file}:${String(line)}:${String(column)}  ${severity}  ${code}${message}  (${rule})`,
+    `${file}:${String(line)}:${String(column)}  ${severity}${direction === undefined ? '' : ` in ${direction}`}  ${code}${message}  (${rule})`,
     `  ${why}${since === undefined ? '' : ` (${since})`}`,
   ];
   if (replacement) {
-    if (replacement.length === 0) lines.push('  Instead: nothing; leave it away.');
+    if (replacement.length === 0) lines.push('  Instead: nothing; omit it.');
     else lines.push('  Instead:', ...replacement.flatMap((sql) => indented(`${sql};`)));
   } else if (instead !== undefined) lines.push(`  Instead: ${instead}`);
   if (finding.notFixable !== undefined) lines.push(`  --fix leaves it: ${finding.notFixable}`);

@@ -46,7 +46,12 @@ function* filesIn(folder: string): Generator<string, void, undefined> {
 /** A module of a folder is loaded, and so run, only if it looks like what is checked. */
 function isLoaded(source: string): boolean {
   if (!/\bexports?\b/.test(source)) return false;
-  return (MIGRATION.test(source) && /\bup\b/.test(source)) || INSTANCE.test(source);
+  return (MIGRATION.test(source) && /\bup\b/.test(source)) || makesInstance(source);
+}
+
+/** Whether a source looks like one that makes a data source or an instance of Sequelize. */
+export function makesInstance(source: string): boolean {
+  return INSTANCE.test(source);
 }
 
 /** Whether a file is a script of SQL; all others are modules. */

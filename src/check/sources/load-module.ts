@@ -39,7 +39,7 @@ export class ModuleLoader {
    */
   async load(file: string): Promise<Readonly<Record<string, unknown>>> {
     this.#jiti ??= this.#createJiti(await loadJiti());
-    const loaded: unknown = await this.#jiti.import(file);
+    const loaded = await withoutThen(file, this.#jiti);
     return typeof loaded === 'object' || typeof loaded === 'function'
       ? ((loaded ?? {}) as Record<string, unknown>)
       : {};
@@ -107,6 +107,36 @@ export class ModuleLoader {
     }
     return this.#compilers.get(folder);
   }
+}
+
+/**
+ * Imports a module that is no promise: what exports a function named `then` is taken for one, and may never come.
+ *
+ * @throws Error where it exports one
+ */
+async function withoutThen(file: string, jiti: Jiti): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const thenable = new Promise<never>((_, reject) => {
+    timer = setInterval(() => {
+      if (hasThen(jiti.cache[file])) reject(new Error(THENABLE));
+    }, LOOK_DELAY_MS);
+  });
+  try {
+    const loaded: unknown = await Promise.race([jiti.import(file), thenable]);
+    if (hasThen(jiti.cache[file])) throw new Error(THENABLE);
+    return loaded;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+const LOOK_DELAY_MS = 50;
+const THENABLE = 'it exports a function named then, so that import() waits for it as for a promise';
+
+function hasThen(module: NodeJS.Module | undefined): boolean {
+  if (module?.loaded !== true) return false;
+  const { then } = (module.exports ?? {}) as { readonly then?: unknown };
+  return typeof then === 'function';
 }
 
 type Jiti = ReturnType<typeof createJiti>;

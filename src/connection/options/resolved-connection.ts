@@ -1,3 +1,4 @@
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { applicationName } from './application-name';
 import { connectionOptions, type ConnectionOptions } from './connection-options';
 import { parseConnectionString } from './connection-string';
@@ -23,8 +24,9 @@ export interface ResolvedConnection
       | 'maxLifetimeSecs'
       | 'tokenDurationSecs'
     > {
-  readonly ca: readonly string[];
   readonly applicationName: string;
+  /** What is trusted: made when it is first needed, and then shared by all connections. */
+  readonly secureContext: () => SecureContext;
   readonly signToken: TokenSigner;
 }
 
@@ -59,12 +61,12 @@ export function resolveConnection(
     database: settings.database,
     port: settings.port,
     hostaddr: settings.hostaddr,
-    ca: Object.freeze([ca].flat()),
     sslNegotiation: settings.sslNegotiation,
     schema: settings.schema,
     applicationName: applicationName(settings.ormPrefix ?? defaultPrefix),
     maxLifetimeSecs: settings.maxLifetimeSecs,
     tokenDurationSecs,
+    secureContext: trust([ca].flat()),
     signToken: createTokenSigner({
       ...endpoint,
       user,
@@ -85,6 +87,12 @@ function endpointOf({ host, region }: Settings, isRegionNamed: boolean): Endpoin
     );
   }
   return isRegionNamed ? resolveEndpoint(host, region) : resolveEndpoint(host, undefined, region);
+}
+
+/** The trust roots are parsed once for all connections: there are about 150 of them. */
+function trust(ca: readonly string[]): () => SecureContext {
+  let context: SecureContext | undefined;
+  return () => (context ??= createSecureContext(ca.length === 0 ? {} : { ca: [...rootCertificates, ...ca] }));
 }
 
 let warnedOfLongToken = false;

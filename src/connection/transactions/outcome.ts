@@ -54,7 +54,7 @@ function isDecision(error: Error): boolean {
 }
 
 function sayNothingWasDone(error: ServerError): Error {
-  const said = 'The server could not read the message, so nothing of it was done.';
+  const said = 'The server could not read the message and did nothing.';
   return error.message.includes(said)
     ? error
     : Object.assign(error, { message: `${error.message}. ${said}` });

@@ -44,7 +44,7 @@ export function isTransactionRolledBackError(error: unknown): error is Transacti
 export class CommitOutcomeUnknownError extends DsqlError {
   override readonly name = 'CommitOutcomeUnknownError';
 
-  /** @param subject - what was sent: `COMMIT`, or a `statement` that commits itself */
+  /** @param subject - what was sent: `COMMIT`, or an autocommit `statement` */
   constructor(
     options: { readonly cause: unknown },
     readonly subject: 'COMMIT' | 'statement' = 'COMMIT',
@@ -65,7 +65,7 @@ const consequences: Readonly<Record<NotSentError['subject'], string>> = {
   COMMIT: 'Nothing of the transaction was committed: run all of it again on another connection.',
   ROLLBACK: 'The server rolls back what was open on the connection.',
   statement:
-    'It did nothing: run it again on another connection, and all of its transaction if it was in one.',
+    'It had no effect: run it again on another connection, with all of its transaction if it was in one.',
 };
 
 /**
@@ -121,7 +121,7 @@ export function isMessageTooLargeError(error: unknown): error is MessageTooLarge
 }
 
 /**
- * The transaction, or a statement that commits itself, was committed, but what came after the commit failed. Running it
+ * The transaction, or an autocommit statement, was committed, but what came after the commit failed. Running it
  * again would do it twice, so neither this package nor `isOccConflict` takes the `cause` for a failure of the transaction.
  */
 export class AfterCommitError extends DsqlError {

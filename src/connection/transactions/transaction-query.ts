@@ -5,8 +5,7 @@ import { Outbox, type WireConnection } from './outbox';
 import { isServerError, outcomeOf, unreadable, type Commits } from './outcome';
 import { Description } from '../description';
 import { DsqlError } from '../errors';
-import { rememberFields } from './result-fields';
-import { rememberRowsBefore } from './rows-before-error';
+import { rememberFields, rememberRowsBefore } from './answer-facts';
 import type { ReportedStatus, Session } from './session';
 import { MessageTooLargeError, NotSentError, TransactionRolledBackError } from './transaction-errors';
 
@@ -83,7 +82,7 @@ export class TransactionQuery extends BaseQuery {
 
   override submit(connection: WireConnection): Error | null {
     if (this.#progress === 'reported')
-      return this.#refuse(new Error('The query had timed out before it was sent.'));
+      return this.#refuse(new Error('The statement timed out before it was sent.'));
     const session = this.#session;
     const { verb } = this.summary;
     switch (session.phase) {

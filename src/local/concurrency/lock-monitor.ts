@@ -8,9 +8,9 @@ const PATIENCE_MS = 500;
 const AFTERTHOUGHT_MS = 10;
 
 /**
- * Sees to it that nothing waits for a transaction that is idle. PostgreSQL itself says when a statement waits; then, and
- * whenever a session comes to rest while one does, whoever is in the way is looked for and displaced. As long as nothing
- * waits there is nothing to do.
+ * Makes sure that nothing waits for an idle transaction. PostgreSQL itself says when a statement waits; then, and
+ * whenever a session becomes idle while one does, the sessions in the way are looked up and displaced. As long as nothing
+ * waits, there is nothing to do.
  */
 export class LockMonitor {
   readonly #superuser: Superuser;
@@ -114,8 +114,8 @@ export class LockMonitor {
   }
 
   /**
-   * Looks again while something waits, in case that who was in the way has not let go of everything, or that a client
-   * has stopped reading what it asked for.
+   * Looks again while something waits, in case the session in the way still holds locks, or a client has stopped reading
+   * what it asked for.
    */
   #lookLater(delayMs: number): void {
     clearTimeout(this.#timer);

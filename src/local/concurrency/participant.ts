@@ -75,7 +75,7 @@ const LASTING: ReadonlySet<string> = new Set(['DeallocateStmt', 'DiscardStmt', '
  *   might have won. `gen_random_uuid()` and `now()` do come again, and so do numbers of identity columns and sequences
  *   that RETURNING told; what a client learns of them by other means (`currval`, SELECT) changes.
  * - A transaction is not displaced while its client has a portal half read, or while it is an implicit one that was
- *   flushed but not synchronized: whoever waits for it gives way after half a second, and has lost.
+ *   flushed but not synchronized: what waits for it gives way after half a second, and has lost.
  * - Tables of more than 64 MB in all are not copied: a transaction that has lost on them is told so by its next
  *   statement.
  * - INSERT of a key that a concurrent transaction has deleted and committed loses at COMMIT; that a cluster answers so
@@ -366,7 +366,7 @@ export class Participant implements Member {
     const transaction = this.#transaction;
     // One that has failed has no copies any more, and must stay failed.
     if (transaction?.whereabouts !== 'private' || this.#link.status === 'E') return Promise.resolve();
-    // Whoever comes next may have to wait for this one in PostgreSQL, and then gives way.
+    // The next one may have to wait for this one in PostgreSQL, and then gives way.
     if (this.#session.hasOpenPortal()) return Promise.resolve();
     return this.#displace(transaction);
   }

@@ -2,8 +2,8 @@ import type { Member } from './member';
 
 /**
  * Lets one transaction at a time have tables of its own. Two that copy the same table would wait for each other in
- * PostgreSQL, for its row in the catalogue; here whoever comes next sends the one before away as soon as it rests, which
- * then comes back only if it has more to do.
+ * PostgreSQL, for its row in the catalogue; here the next one sends the one before away as soon as it is idle, which then
+ * comes back only if it has more to do.
  */
 export class PrivateRoom {
   #occupant: Member | undefined;

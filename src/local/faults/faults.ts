@@ -1,6 +1,6 @@
 import type { StatementKind } from '../../sql';
 
-/** Which of the events that a fault applies to it really strikes. */
+/** Which of the events that a fault applies to it strikes. */
 export interface FaultTiming {
   /**
    * The first of them to strike, counted from 1 since the fault was added.
@@ -8,25 +8,25 @@ export interface FaultTiming {
    */
   readonly nth?: number | undefined;
   /**
-   * How often to strike before the fault is used up; `Infinity` for as long as it is there.
+   * How often to strike; `Infinity` until the fault is removed.
    * @defaultValue 1, with `share` no limit
    */
   readonly times?: number | undefined;
   /**
-   * The share of them to strike, above 0 and up to 1. Which ones follows from `seed` alone.
+   * The share of them to strike, above 0 and up to 1. `seed` alone decides which.
    * @defaultValue 1
    */
   readonly share?: number | undefined;
   /**
-   * An integer that decides which ones `share` picks.
+   * An integer: the same `seed` picks the same ones.
    * @defaultValue 1
    */
   readonly seed?: number | undefined;
 }
 
-/** Which statements a fault applies to: those that everything given holds for. */
+/** Which statements a fault applies to: those that match every given field. */
 export interface StatementMatch {
-  /** A part of the statement's text, or a pattern of it. */
+  /** A part of the statement's text, or a pattern that it matches. */
   readonly text?: string | RegExp | undefined;
   /** What the statement does, as `read`, `write`, `ddl`, `begin`… */
   readonly kind?: StatementKind | undefined;
@@ -51,7 +51,7 @@ export interface CommitFault extends FaultTiming, CommitMatch {
    */
   readonly error: 'OC000' | 'OC001' | 'XX000';
   /**
-   * With XX000 alone, which leaves the client in doubt: whether the transaction was committed all the same.
+   * Only with XX000, which leaves the outcome unknown to the client: whether the transaction was committed.
    * @defaultValue false
    */
   readonly committed?: boolean | undefined;
@@ -63,7 +63,7 @@ export interface StatementFault extends FaultTiming, StatementMatch {
   readonly error: 'OC000' | 'OC001' | 'XX000';
 }
 
-/** Where a connection is cut, without a word, as by a network that is gone. */
+/** Where a connection is cut, without an error, as when the network fails. */
 export type CutFault = FaultTiming &
   (
     | (StatementMatch & {
@@ -80,7 +80,7 @@ export type CutFault = FaultTiming &
 export interface ConnectionFault extends FaultTiming {
   /** 53300, too many connections; or 53400, too many new ones in a second. */
   readonly error: '53300' | '53400';
-  /** The role that wants to connect; every one if it is absent. */
+  /** The role that connects; any role if omitted. */
   readonly user?: string | undefined;
 }
 
@@ -98,7 +98,7 @@ export interface Sleep {
    */
   readonly durationMs?: number | undefined;
   /**
-   * How many of the connections that it takes then have their first query refused, which ends them.
+   * How many of the connections accepted after that have their first query refused, which ends them.
    * @defaultValue 0
    */
   readonly queries?: number | undefined;
@@ -106,10 +106,10 @@ export interface Sleep {
 
 /** How the build of an asynchronous index fails. */
 export interface IndexBuildFault extends FaultTiming {
-  /** The table it is on, as `accounts` or `bank.accounts`; every one if it is absent. */
+  /** The table it is on, as `accounts` or `bank.accounts`; any table if omitted. */
   readonly table?: string | undefined;
   /**
-   * What `sys.jobs` says of it.
+   * What `sys.jobs` reports.
    * @defaultValue `Found duplicate key while validating index for UCVs`, as recorded from a cluster, 2026-09
    */
   readonly details?: string | undefined;
@@ -119,64 +119,64 @@ export interface IndexBuildFault extends FaultTiming {
 export interface Fault {
   /** How often it has struck. */
   readonly fired: number;
-  /** Takes it away; what it struck stays as it is. Idempotent. */
+  /** Removes it; what it struck stays as it is. Idempotent. */
   remove(): void;
 }
 
 /**
- * Makes the local DSQL fail on demand, in the ways a cluster does. Any number of faults may be in place; of several that
- * apply to one event the one that was added first strikes.
+ * Makes the local DSQL fail on demand, in the ways a cluster does. Any number of faults may be in place; if several
+ * apply to one event, the one that was added first strikes.
  *
- * Every commit counts: COMMIT, and the end of a statement outside of a transaction block, where the fault is the
- * statement's. What fails for a reason of its own before is no event.
+ * COMMIT is a commit, and so is the end of an autocommit statement, which the fault then makes fail. What fails earlier
+ * for another reason is not counted.
  */
 export interface Faults {
   /**
    * Makes a commit fail.
    *
-   * @throws RangeError for an impossible option
+   * @throws RangeError for an invalid option
    */
   failCommit(fault: CommitFault): Fault;
   /**
-   * Makes a statement fail before it is run; a transaction block is aborted by it.
+   * Makes a statement fail before it is run; that aborts a transaction block.
    *
-   * @throws RangeError for an impossible option
+   * @throws RangeError for an invalid option
    */
   failStatement(fault: StatementFault): Fault;
   /**
    * Cuts a connection.
    *
-   * @throws RangeError for an impossible option
+   * @throws RangeError for an invalid option
    */
   cutConnection(fault: CutFault): Fault;
   /**
-   * Refuses a connection, before its token is asked for.
+   * Refuses a connection before it is asked for its token.
    *
-   * @throws RangeError for an impossible option
+   * @throws RangeError for an invalid option
    */
   refuseConnections(fault: ConnectionFault): Fault;
   /**
-   * Puts the cluster to sleep, as one is that nobody has used for a while: it refuses connections, and says that it is
-   * waking up. Connections that are open stay open.
+   * Puts the cluster to sleep, like one that nobody has used for a while: it refuses connections, and reports that it is
+   * waking up. Open connections stay open.
    *
-   * @throws RangeError for an impossible option
+   * @throws RangeError for an invalid option
    */
   sleep(sleep?: Sleep): Fault;
-  /** Ends every connection at once, as a cluster does when one is 60 minutes old; returns how many there were. */
+  /** Ends every connection at once, as a cluster does after 60 minutes; returns how many there were. */
   endConnections(): number;
   /**
    * Makes the build of an asynchronous index fail.
    *
-   * @throws RangeError for an impossible option
+   * @throws RangeError for an invalid option
    */
   failIndexBuild(fault?: IndexBuildFault): Fault;
   /**
-   * Makes every round trip of every session last longer; several add up.
+   * Makes every round trip of every session take longer; several calls add up.
    *
    * @param ms - milliseconds, 0 or more
    * @throws RangeError for anything else
    */
   addLatency(ms: number): Fault;
-  /** Takes every fault away. */
+  /** Removes every fault. */
   clear(): void;
 }

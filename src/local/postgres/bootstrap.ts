@@ -240,7 +240,7 @@ AS $$ SELECT ${INTERNAL_SCHEMA}.reported_constraintdef($1, ${INTERNAL_SCHEMA}.pg
 
 CREATE FUNCTION sys.dsql_major_version() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 1 $$;
 
--- Whoever called a SECURITY DEFINER function: the role of SET ROLE, else that of the session.
+-- Who called a SECURITY DEFINER function: the role of SET ROLE, else that of the session.
 CREATE FUNCTION ${INTERNAL_SCHEMA}.invoker() RETURNS name LANGUAGE sql STABLE
 AS $$
   SELECT coalesce(nullif(${INTERNAL_SCHEMA}.current_setting('role'), 'none'), session_user::text)::name

@@ -7,9 +7,10 @@ export const MAX_PRIVATE_BYTES = 64 * 1024 * 1024;
 /**
  * The SQL of what optimistic concurrency control does inside PostgreSQL, part of the bootstrap. A session calls these
  * functions in the transaction of its client, where other transactions are in the way:
- * - `settle_locks(for_update)`: before COMMIT. Gives rows that were locked FOR UPDATE a new version, so that whoever
- *   writes them with an older snapshot fails, as after a write. Returns the rows that were locked FOR KEY SHARE, by
- *   FOR KEY SHARE or by a foreign key: `relation` and a `condition` that finds the row for as long as its key is there.
+ * - `settle_locks(for_update)`: before COMMIT. Gives rows that were locked FOR UPDATE a new version, so that a
+ *   transaction that writes them with an older snapshot fails, as after a write. Returns the rows that were locked FOR
+ *   KEY SHARE, by FOR KEY SHARE or by a foreign key: `relation` and a `condition` that finds the row for as long as its
+ *   key is there.
  * - `shared_rows(relations, conditions)`: of such rows, `present` says whether this transaction sees them, `locked`
  *   whether it has locked them FOR UPDATE; in the order given.
  * - `disagreement(tables, duplicates, references)`: what this transaction sees and its snapshot alone could not have led

@@ -26,7 +26,7 @@ const SESSION_SETTINGS: ServerSettings = {
 const DATABASE_PREFIX = 'dsql_local_';
 const STARTING_SECS = 60;
 const ROLE_COMMENT = 'made by the local DSQL of aurora-dsql-orm, which drops it with its last database';
-/** Any number; whoever holds this advisory lock creates or drops databases and roles of local DSQLs. */
+/** Any number; the holder of this advisory lock creates or drops databases and roles of local DSQLs. */
 const MAINTENANCE_LOCK = 2_026_091_517;
 
 /**
@@ -178,7 +178,7 @@ async function dropDesertedDatabases(maintenance: PostgresSession): Promise<void
 
 /** Drops the roles of local DSQLs, unless one of their databases is left. */
 async function dropRoles(maintenance: PostgresSession): Promise<void> {
-  // Since PostgreSQL 16, whoever creates a role administers it.
+  // Since PostgreSQL 16, the creator of a role administers it.
   const roles = await maintenance.query(
     `SELECT r.rolname FROM pg_roles admin
        LEFT JOIN pg_auth_members m ON m.member = admin.oid AND m.admin_option

@@ -6,7 +6,7 @@ import { StreamReader } from '../wire/stream-reader';
 import type { PostgresAddress } from './postgres-session';
 import { PostgresSession, PostgresSessionError } from './postgres-session';
 
-/** A door to a PostgreSQL that wants a password. */
+/** An entry point to a PostgreSQL that wants a password. */
 export interface Gateway {
   connect(): Socket;
   /** Ends every connection. */

@@ -2,7 +2,7 @@ import { useExternalServer } from './external-server';
 import { startOwnServer } from './own-server';
 import type { PostgresServer, ServerSettings } from './postgres-server';
 
-/** How to launch a PostgreSQL server; where it comes from may also stand in the environment. */
+/** How to launch a PostgreSQL server; the environment may say where it comes from, too. */
 export interface LaunchOptions {
   /**
    * A PostgreSQL (15 to 18) that runs already, as `postgres://superuser:password@host:port/database`: a database is made

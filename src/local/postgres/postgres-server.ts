@@ -11,7 +11,7 @@ export interface PostgresServer {
   readonly superuser: string;
   /** The server's own directory, gone after `stop()`. */
   readonly directory: string;
-  /** Resolves when the server has ended, whoever ended it, with the end of its log. */
+  /** Resolves when the server has ended, for whatever reason, with the end of its log. */
   readonly ended: Promise<string>;
   /** Ends every connection and the server at once and removes everything it made. Idempotent. */
   stop(): Promise<void>;

@@ -175,7 +175,7 @@ export class BackendLink {
     return turn;
   }
 
-  /** Whoever has a turn waits for the client, not for PostgreSQL: to send more, or to read what it was sent. */
+  /** The holder of the turn waits for the client, not for PostgreSQL: to send more, or to read what it was sent. */
   get awaitsClient(): boolean {
     return this.#awaitsClient || this.#paused;
   }
@@ -307,7 +307,7 @@ export class BackendLink {
   #receive(chunk: Buffer): void {
     this.#buffer.append(chunk);
     for (let message = this.#buffer.next(); message; message = this.#buffer.next()) this.#dispatch(message);
-    // Whoever waits for an exchange that has ended sends the rest of the answer along, in one write.
+    // What waits for an exchange that has ended sends the rest of the answer along, in one write.
     if (this.#exchange) this.listener?.idle();
   }
 

@@ -129,7 +129,7 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
 }
 
 /**
- * Checks a token and gives the IAM role behind it. Why one is refused stands in the hint, if anywhere: that it has
+ * Checks a token and gives the IAM role behind it. Why one is refused is in the hint, if anywhere: that it has
  * expired, in IAM's words for any signature, or that it is for the other kind of role (AWS's skill "Troubleshooting in
  * DSQL", observed 2026-10-01).
  */
@@ -153,7 +153,7 @@ async function authenticate(token: string, user: string, gate: Gate, stream: Dup
     }
     if (error.reason !== 'action') throw refused(stream, ACCESS_DENIED, error);
     try {
-      // Only whoever could have signed the right token is told that it was the wrong one.
+      // Only a client that could have signed the right token is told that it was the wrong one.
       await verify(otherAction);
     } catch {
       throw refused(stream, ACCESS_DENIED, error);
@@ -216,7 +216,7 @@ function backendParameters(
     } else if (KEPT_SETTINGS.has(lowerCase)) {
       accepted.set(KEPT_SETTINGS.get(lowerCase)?.keptAs ?? name, value);
     } else {
-      // Names are compared without case; a second spelling of one of ours must not stand beside it.
+      // Names are compared without case; ours must not be given in a second spelling.
       for (const ours of accepted.keys()) if (ours.toLowerCase() === lowerCase) accepted.delete(ours);
       accepted.set(name, value);
     }

@@ -3,7 +3,7 @@ import type { BackendLink } from './backend-link';
 
 /** What PostgreSQL does not do by itself for a statement that only DSQL has. */
 export interface OwnStatement {
-  /** Whether this stands in for executing the statement; else it comes right after. */
+  /** Whether this replaces executing the statement; else it comes right after. */
   readonly replaces: boolean;
   /** The command tag; a replaced statement has none of PostgreSQL's. */
   readonly tag: string;

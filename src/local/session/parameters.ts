@@ -15,7 +15,7 @@ const ANALYSED: ReadonlySet<string> = new Set([
 export interface StrayParameter {
   /** What PostgreSQL answers, if it finds nothing else wrong. */
   readonly refusal: Refusal;
-  /** Where it stands in the text of the statement: characters, from 1. */
+  /** Where it is in the text of the statement: characters, from 1. */
   readonly position: number;
   /** The statement with NULL for every parameter: PostgreSQL tells by it what else is wrong. */
   readonly text: string;

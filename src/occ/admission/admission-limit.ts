@@ -1,6 +1,6 @@
 import { elapsedMs } from '../../connection';
 
-/** How an attempt ended: as far as admission is concerned, whatever is no conflict and no commit has failed. */
+/** How an attempt ended: for admission, an attempt that met no conflict and was not committed has failed. */
 export type AttemptOutcome = 'committed' | 'conflict' | 'failed';
 
 /*

@@ -97,9 +97,9 @@ export class AdmissionQueue {
   }
 
   /** Counts an attempt out, and learns from it if it says something about this queue. */
-  leave(admitted: Admitted, outcome: AttemptOutcome, isTelling: boolean): void {
-    if (admitted !== 'unlimited') this.#limit.leave(isTelling ? outcome : 'failed');
-    if (isTelling && outcome !== 'failed') this.#learn(admitted, outcome === 'conflict');
+  leave(admitted: Admitted, outcome: AttemptOutcome, isCounted: boolean): void {
+    if (admitted !== 'unlimited') this.#limit.leave(isCounted ? outcome : 'failed');
+    if (isCounted && outcome !== 'failed') this.#learn(admitted, outcome === 'conflict');
     this.#inFlight--;
     this.#admitWaiting();
   }

@@ -61,7 +61,7 @@ class Share {
 /** What is known of the attempts that look for the same rows. */
 class Key implements Forgettable {
   readonly queue: AdmissionQueue;
-  /** Places that were asked for and have not been left. */
+  /** Places that were requested and not left yet. */
   users = 0;
   /** How many were committed. */
   commits = 0;
@@ -147,7 +147,7 @@ interface TakenBy {
   readonly admitted: Admitted;
 }
 
-/** A place of one attempt. It is asked for by being made, then taken, and left in any case. */
+/** A place of one attempt. It is requested by being made, then taken, and left in any case. */
 export class Place {
   readonly #name: StatementKey;
   readonly #kinds: RecentlyUsed<Kind>;

@@ -26,7 +26,7 @@ const refusedOptions = {
 type RefusedOption = keyof typeof refusedOptions;
 
 /**
- * Sequelize's options, and what is Aurora DSQL's own in `dsql`.
+ * Sequelize's options, and DSQL-specific ones in `dsql`.
  *
  * @typeParam HostOptions - the options of the class that is made to reach Aurora DSQL
  */
@@ -74,7 +74,7 @@ const dialectOptionNames: ReadonlySet<string> = new Set<string>([
  *
  * @param options - left untouched
  * @param url - the connection string, where the caller gives one as Sequelize's first argument
- * @throws ConfigurationError naming the first option that cannot be
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value
  */
 export function resolveSequelizeOptions(
   options: DsqlSequelizeOptions,

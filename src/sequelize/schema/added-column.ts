@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CatalogTable } from '../../schema';
-import { defaultName, quoted, type DsqlStatement } from '../../sql';
+import { defaultName, quoted, type CatalogTable, type DsqlStatement } from '../../sql';
 
 /** A column that is to be added. */
 export interface ColumnToAdd {

@@ -1,4 +1,7 @@
 import { defaultValueSchemable } from 'sequelize/lib/utils';
+import { enumValues, isWholeNumber, type ColumnAttribute } from './column-types';
+import type { ColumnPlace, DsqlSchemaGenerator } from './dsql-schema-generator';
+import { withNewValues } from './enum-checks';
 import {
   enumCheckOf,
   isNotNull,
@@ -6,10 +9,7 @@ import {
   type CatalogColumn,
   type CatalogConstraint,
   type CatalogTable,
-} from '../../schema';
-import { enumValues, isWholeNumber, type ColumnAttribute } from './column-types';
-import type { ColumnPlace, DsqlSchemaGenerator } from './dsql-schema-generator';
-import { withNewValues } from './enum-checks';
+} from '../../sql';
 
 /** Whether two SQL expressions have the same value; asked only where they look different. */
 export type IsSameValue = (one: string, other: string) => Promise<boolean>;

@@ -1,4 +1,4 @@
-import { enumCheckOf, isNotNull, primaryKeyOf, type CatalogColumn, type CatalogTable } from '../../schema';
+import { enumCheckOf, isNotNull, primaryKeyOf, type CatalogColumn, type CatalogTable } from '../../sql';
 
 /** A column as `describeTable` describes it: as on PostgreSQL, and whether it counts by itself. */
 export interface DescribedColumn {

@@ -7,8 +7,8 @@ import {
   type ModelStatic,
   type Sequelize,
 } from 'sequelize';
-import { enumCheckOf, truncationOrder, type CatalogTable, type ResolvedMapping } from '../../schema';
-import type { TableName } from '../../sql';
+import { emptyingOrder, requireOwnRowsOnly, type ResolvedMapping } from '../../schema';
+import { enumCheckOf, type CatalogTable, type TableName } from '../../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
 import { ColumnChange } from './column-change';
@@ -18,7 +18,7 @@ import type { DsqlQueryGenerator } from '../dsql-query-generator';
 import { nameOf, type NewTable, type TableIdentifier } from './dsql-schema-generator';
 import { arrayText, enumCheckName, withNewValues } from './enum-checks';
 import { RecreatedColumn } from './recreated-column';
-import { SchemaChanges } from './schema-changes';
+import type { SchemaChanges } from './schema-changes';
 
 /** Options of a method of the query interface, as far as they are looked at here. */
 interface CallOptions extends NewTable {
@@ -51,10 +51,23 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   readonly changes: SchemaChanges;
   readonly #mapping: ResolvedMapping;
 
-  constructor(sequelize: Sequelize, queryGenerator: DsqlQueryGenerator, mapping: ResolvedMapping) {
+  constructor(
+    sequelize: Sequelize,
+    queryGenerator: DsqlQueryGenerator,
+    mapping: ResolvedMapping,
+    changes: SchemaChanges,
+  ) {
     super(sequelize, queryGenerator, mapping);
-    this.changes = new SchemaChanges(sequelize, mapping);
+    this.changes = changes;
     this.#mapping = mapping;
+  }
+
+  /** The same, for methods of Sequelize's: what they send goes through {@link SchemaChanges}. */
+  writing(): DsqlQueryInterface {
+    const { changes } = this;
+    const query = (sql: unknown, options?: object) => changes.runWritten(sql, options);
+    const sequelize = Object.create(this.sequelize, { query: { value: query } }) as Sequelize;
+    return new DsqlQueryInterface(sequelize, this.queryGenerator, this.#mapping, changes);
   }
 
   /** @throws UnsupportedFeatureError before anything is sent, for a type that Aurora DSQL cannot store */
@@ -83,7 +96,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     await this.#query(sql, options);
   }
 
-  /** Without the types of enums, which Aurora DSQL has not. */
+  /** Without the types of enums, which DSQL lacks. */
   override async dropTable(tableName: TableIdentifier, options: CallOptions = {}): Promise<void> {
     const { cascade = false, force = false } = options;
     const sql = this.queryGenerator.dropTableQuery(tableName, { cascade: cascade || force });
@@ -110,7 +123,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     const { schema, tableName: name } = this.queryGenerator.extractTableDetails(table);
     const [known] = await this.changes.readTables([{ schema, name }], { ...options, logging: false });
     const column = await this.#addedColumn(table, key, attribute, known, options);
-    await this.sequelize.query(column.text, this.changes.adding(column, options));
+    await this.changes.runWritten(column.text, options, column);
   }
 
   async #addedColumn(
@@ -168,9 +181,8 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     const { statements, refusals } =
       ofType === undefined ? NO_CHANGE : await this.changes.plan(ofType, [known]);
     if (refusals.length > 0) {
-      const recreated = new RecreatedColumn(this.sequelize, this.queryGenerator, known, column, attribute);
-      const written = this.changes.writtenBySequelize(options);
-      await recreated.recreate(refusals, this.#mapping.destructive, written, () =>
+      const recreated = new RecreatedColumn(this.changes, this.queryGenerator, known, column, attribute);
+      await recreated.recreate(refusals, this.#mapping.destructive, options, () =>
         this.addColumn(table, name, attribute, options),
       );
       return;
@@ -184,17 +196,6 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     };
     const texts = [...statements.map(({ sql }) => `${sql};`), ...(await change.statements(isSame))];
     if (texts.length > 0) await this.#query(texts.join(' '), options);
-  }
-
-  override addIndex(
-    table: unknown,
-    fields: unknown,
-    options?: object | null,
-    rawName?: unknown,
-  ): Promise<void> {
-    return Array.isArray(fields)
-      ? super.addIndex(table, fields, this.changes.writtenBySequelize(options), rawName)
-      : super.addIndex(table, this.changes.writtenBySequelize(fields as object), options);
   }
 
   /** As on PostgreSQL, and whether the column counts by itself; NOT NULL also where a validated CHECK says so. */
@@ -329,10 +330,10 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   ): Promise<unknown> {
     if (options.truncate !== true) return super.bulkDelete(tableName, where, options, model);
     const { schema, tableName: name } = this.queryGenerator.extractTableDetails(tableName, options);
-    const order = await truncationOrder({ schema, name }, options.cascade === true, (sql) =>
-      this.changes.select(sql, options),
-    );
-    for (const table of order) {
+    const emptied = { schema, name };
+    const select = (sql: string) => this.changes.select(sql, options);
+    if (options.cascade !== true) await requireOwnRowsOnly(emptied, select, EMPTY_OTHERS_FIRST);
+    for (const table of options.cascade === true ? await emptyingOrder(emptied, select) : [emptied]) {
       const truncate = this.queryGenerator.truncateTableQuery(
         { tableName: table.name, schema: table.schema },
         { restartIdentity: options.restartIdentity },
@@ -343,7 +344,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   }
 
   async #query(sql: string, options: object): Promise<void> {
-    await this.sequelize.query(sql, this.changes.writtenBySequelize(options));
+    await this.changes.runWritten(sql, options);
   }
 
   async #table(tableName: TableIdentifier, options: CallOptions): Promise<CatalogTable> {
@@ -396,37 +397,36 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   }
 }
 
-/** The other methods that send what Sequelize itself writes, and where their options are among the arguments. */
-const OPTIONS_AT = {
-  createDatabase: 1,
-  dropDatabase: 1,
-  createSchema: 1,
-  dropSchema: 1,
-  renameTable: 2,
-  removeColumn: 2,
-  renameColumn: 3,
-  removeIndex: 2,
-  addConstraint: 1,
-  removeConstraint: 2,
-  createTrigger: 7,
-  dropTrigger: 2,
-  renameTrigger: 3,
-  createFunction: 6,
-  dropFunction: 2,
-  renameFunction: 3,
-} as const;
+/** The other methods that send what Sequelize itself writes. */
+const WRITING = [
+  'createDatabase',
+  'dropDatabase',
+  'createSchema',
+  'dropSchema',
+  'renameTable',
+  'removeColumn',
+  'renameColumn',
+  'addIndex',
+  'removeIndex',
+  'addConstraint',
+  'removeConstraint',
+  'createTrigger',
+  'dropTrigger',
+  'renameTrigger',
+  'createFunction',
+  'dropFunction',
+  'renameFunction',
+] as const;
 
 type HostMethod = (this: BulkQueryInterface, ...args: unknown[]) => Promise<unknown>;
 
-for (const [name, at] of Object.entries(OPTIONS_AT)) {
+for (const name of WRITING) {
   const inherited = Reflect.get(BulkQueryInterface.prototype, name) as HostMethod;
   Object.defineProperty(DsqlQueryInterface.prototype, name, {
     configurable: true,
     writable: true,
     value(this: DsqlQueryInterface, ...args: unknown[]): Promise<unknown> {
-      const given = Array.from({ length: Math.max(at + 1, args.length) }, (_, index) => args[index]);
-      given[at] = this.changes.writtenBySequelize(given[at] as object | undefined);
-      return inherited.apply(this, given);
+      return inherited.apply(this.writing(), args);
     },
   });
 }
@@ -437,6 +437,8 @@ interface Referring {
   readonly attribute: ColumnAttribute;
   readonly target: (TableName & { readonly column: string }) | undefined;
 }
+
+const EMPTY_OTHERS_FIRST = 'Pass `cascade: true` to empty that table first, or use destroy().';
 
 const NO_CHANGE = { statements: [], refusals: [] } as const;
 

@@ -1,12 +1,8 @@
-import { QueryTypes, type Sequelize } from 'sequelize';
-import {
-  primaryKeyOf,
-  unsupportedChanges,
-  type CatalogColumn,
-  type CatalogTable,
-  type UnsupportedChange,
-} from '../../schema';
+import { QueryTypes } from 'sequelize';
+import { unsupportedChanges, type UnsupportedChange } from '../../schema';
+import { primaryKeyOf, type CatalogColumn, type CatalogTable } from '../../sql';
 import type { ColumnAttribute } from './column-types';
+import type { SchemaChanges } from './schema-changes';
 import type { DsqlSchemaGenerator } from './dsql-schema-generator';
 
 /**
@@ -14,7 +10,7 @@ import type { DsqlSchemaGenerator } from './dsql-schema-generator';
  * constraints that it is a part of.
  */
 export class RecreatedColumn {
-  readonly #sequelize: Sequelize;
+  readonly #changes: SchemaChanges;
   readonly #generator: DsqlSchemaGenerator;
   readonly #table: CatalogTable;
   readonly #column: CatalogColumn;
@@ -22,13 +18,13 @@ export class RecreatedColumn {
 
   /** @param attribute - what the column is to be */
   constructor(
-    sequelize: Sequelize,
+    changes: SchemaChanges,
     generator: DsqlSchemaGenerator,
     table: CatalogTable,
     column: CatalogColumn,
     attribute: ColumnAttribute,
   ) {
-    this.#sequelize = sequelize;
+    this.#changes = changes;
     this.#generator = generator;
     this.#table = table;
     this.#column = column;
@@ -41,7 +37,7 @@ export class RecreatedColumn {
    * That there is none is not only looked for: before the column is dropped, a CHECK lets nobody write one.
    *
    * @param refusals - why its type cannot be changed in place
-   * @param options - of a call whose text is Sequelize's own, so that each statement waits for the jobs of the table
+   * @param options - of the call: each statement waits for the jobs of the table
    * @param isDestructive - whether the values of the column may be lost
    * @param add - adds the column
    * @throws UnsupportedFeatureError before anything is sent, when values would be lost, or a foreign key of which the
@@ -58,7 +54,7 @@ export class RecreatedColumn {
     if (isKey || identity || this.#losesReference() || (!isDestructive && (await this.#hasValues(options)))) {
       throw unsupportedChanges(refusals);
     }
-    const query = (sql: string) => this.#sequelize.query(sql, { ...options, type: QueryTypes.RAW });
+    const query = (sql: string) => this.#changes.runWritten(sql, { ...options, type: QueryTypes.RAW });
     const alterTable = `ALTER TABLE ${this.#written}`;
     const column = this.#generator.quoteIdentifier(name);
     const guard = this.#generator.quoteIdentifier(`${name}_changes_type`);
@@ -80,9 +76,9 @@ export class RecreatedColumn {
 
   async #hasValues(options: object): Promise<boolean> {
     const column = this.#generator.quoteIdentifier(this.#column.name);
-    const rows = await this.#sequelize.query(
+    const rows = await this.#changes.select(
       `SELECT 1 FROM ${this.#written} WHERE ${column} IS NOT NULL LIMIT 1`,
-      { ...options, type: QueryTypes.SELECT, raw: true },
+      options,
     );
     return rows.length > 0;
   }

@@ -16,28 +16,16 @@ import {
   reportJobs,
   SchemaRunner,
   translateChange,
-  type CatalogTable,
   type JobViolation,
   type PlannedChange,
   type ResolvedMapping,
   type SchemaJobError,
 } from '../../schema';
-import type { DsqlStatement, TableName, Translation } from '../../sql';
+import type { CatalogTable, DsqlStatement, TableName, Translation } from '../../sql';
 import { log } from '../log';
 import type { AddedColumn } from './added-column';
+import { ambientTransaction } from '../transactions/cls';
 import { DsqlTransaction } from '../transactions/dsql-transaction';
-
-/** In the options of a call of `Sequelize.query`: the text is for Aurora DSQL already. */
-const AS_IT_IS = Symbol('as it is');
-
-/** In the options of a call: what carries out the changes of all calls of one `sync`. */
-const RUNNER = Symbol('the changes of one sync');
-
-/** In the options of a call of `Sequelize.query`: the text is Sequelize's, not its user's. */
-const WRITTEN_BY_SEQUELIZE = Symbol('written by Sequelize');
-
-/** In the options of a call of `Sequelize.query`: the column that its text adds. */
-const ADDED_COLUMN = Symbol('the column that is added');
 
 /** The options of a call that changes the schema, as far as they are looked at here. */
 export interface ChangeOptions {
@@ -45,10 +33,16 @@ export interface ChangeOptions {
   readonly type?: string | undefined;
   readonly bind?: unknown;
   readonly replacements?: unknown;
-  readonly [RUNNER]?: SchemaRunner;
-  readonly [AS_IT_IS]?: true;
-  readonly [WRITTEN_BY_SEQUELIZE]?: true;
-  readonly [ADDED_COLUMN]?: AddedColumn;
+  /** Set by {@link SchemaChanges.together}, and passed on by Sequelize: what carries out the changes of all calls of a `sync`. */
+  readonly schemaRunner?: SchemaRunner;
+}
+
+/** A text that changes the schema, and what is known of it besides. */
+interface Change {
+  readonly text: string;
+  readonly author: 'ORM' | 'user';
+  /** The column that the text adds. */
+  readonly added?: AddedColumn | undefined;
 }
 
 /** Options of a call that each of its statements has, too. */
@@ -73,51 +67,65 @@ export class SchemaChanges {
   readonly #mapping: ResolvedMapping;
   /** Of the migrations that this instance runs. */
   readonly #enums = new EnumTypes();
+  readonly #send: (sql: unknown, options: object) => Promise<unknown>;
 
-  constructor(sequelize: Sequelize, mapping: ResolvedMapping) {
+  /** @param send - sends a statement as it is, in the transaction of its options or the one that CLS finds */
+  constructor(
+    sequelize: Sequelize,
+    mapping: ResolvedMapping,
+    send: (sql: unknown, options: object) => Promise<unknown>,
+  ) {
     this.#sequelize = sequelize;
     this.#mapping = mapping;
+    this.#send = send;
   }
 
   /** Whether a call of `Sequelize.query` is for {@link SchemaChanges.run}. */
-  concern(text: string, { bind, replacements, [AS_IT_IS]: asItIs }: ChangeOptions): boolean {
-    return asItIs !== true && bind === undefined && replacements === undefined && mayChangeSchema(text);
+  handles(text: string, { bind, replacements }: ChangeOptions): boolean {
+    return bind === undefined && replacements === undefined && mayChangeSchema(text);
+  }
+
+  /** Carries out a text that Sequelize has written; one that changes no schema is sent as it is. See {@link run}. */
+  async runWritten(sql: unknown, options: object = {}, added?: AddedColumn): Promise<unknown> {
+    return typeof sql === 'string' && this.handles(sql, options)
+      ? this.#run({ text: sql, author: 'ORM', added }, options)
+      : this.#send(sql, options);
   }
 
   /**
-   * Carries out a text of one or several statements.
+   * Carries out a text of one or several statements that the user has written.
    *
    * @returns what `Sequelize.query` returns for a text that is sent as it is, and an empty result for every other
-   * @throws UnsupportedFeatureError before anything is sent, for a text of Sequelize that asks for what Aurora DSQL has
-   *   not, and for what cannot be done in the transaction that it is to be done in
+   * @throws UnsupportedFeatureError before anything is sent, for a text of Sequelize that asks for what DSQL lacks, and for what cannot be done in the transaction that it is to be done in
    * @throws DatabaseError with a `SchemaJobError` as `parent`, when an asynchronous job failed: rows are in the way of a
    *   unique index (then it is a UniqueConstraintError), of a foreign key (ForeignKeyConstraintError) or of a CHECK
    */
-  async run(text: string, options: ChangeOptions, transaction?: unknown): Promise<unknown> {
-    if (!(transaction instanceof DsqlTransaction)) return this.#run(text, options);
-    if (!this.#mapping.migrations.translate) return this.#runInTransaction(text, options, transaction);
-    return transaction.inTurn(() => this.#runOutside(text, { ...options, transaction }, transaction));
+  async run(text: string, options: ChangeOptions): Promise<unknown> {
+    return this.#run({ text, author: 'user' }, options);
   }
 
-  async #run(text: string, options: ChangeOptions): Promise<unknown> {
-    const planned = await this.#plan(text, options);
-    if (typeof planned === 'string') return this.#send(text, options);
-    const runner = options[RUNNER] ?? this.#runner(options);
+  async #run(change: Change, options: ChangeOptions): Promise<unknown> {
+    const { transaction = ambientTransaction(this.#sequelize), schemaRunner } = options;
+    if (transaction instanceof DsqlTransaction) {
+      if (!this.#mapping.migrations.translate) return this.#runInTransaction(change, options, transaction);
+      return transaction.inTurn(() => this.#runOutside(change, { ...options, transaction }, transaction));
+    }
+    const planned = await this.#plan(change, options);
+    if (typeof planned === 'string') return this.#send(change.text, options);
+    const runner = schemaRunner ?? this.#runner(options);
     await reportJobs(async () => {
-      const mayBeThere = options[RUNNER] !== undefined || options[ADDED_COLUMN]?.isBegun === true;
+      const mayBeThere = schemaRunner !== undefined || change.added?.isBegun === true;
       await runner.run(mayBeThere ? planned.map(unlessThere) : planned);
-      if (options[RUNNER] === undefined) await runner.settle();
+      if (schemaRunner === undefined) await runner.settle();
     }, hostError);
     return [[], undefined];
   }
 
   /** What is to be done with a text; what Aurora DSQL refuses in a text of a user it says itself. */
   async #plan(
-    text: string,
+    { text, author, added }: Change,
     options: ChangeOptions,
   ): Promise<'as it is' | 'refused' | readonly DsqlStatement[]> {
-    const { [ADDED_COLUMN]: added } = options;
-    const author = options[WRITTEN_BY_SEQUELIZE] === true ? 'ORM' : 'user';
     if (author === 'user' && !this.#mapping.migrations.translate) return 'as it is';
     const readTables = async (where: string) => {
       const known = await this.readTablesWhere(where, { ...options, logging: false });
@@ -141,16 +149,6 @@ export class SchemaChanges {
     log(this.#sequelize, `Instead of ${text.trim()}: ${sent}${remarks}`, options);
   }
 
-  /** The options of a call whose text is Sequelize's own. */
-  writtenBySequelize(options: object | null | undefined): object {
-    return { ...options, [WRITTEN_BY_SEQUELIZE]: true };
-  }
-
-  /** The options of a call whose text adds a column. */
-  adding(column: AddedColumn, options: object | null | undefined): object {
-    return { ...this.writtenBySequelize(options), [ADDED_COLUMN]: column };
-  }
-
   /**
    * Carries out the changes that several calls make, whose jobs are waited for together at the end.
    *
@@ -159,16 +157,16 @@ export class SchemaChanges {
    */
   async together<T>(options: object | undefined, work: (options: object) => Promise<T>): Promise<T> {
     const given = (options ?? {}) as ChangeOptions;
-    if (given[RUNNER] !== undefined) return work(given);
-    const runner = this.#runner(given);
-    const result = await work({ ...given, [RUNNER]: runner });
-    await reportJobs(() => runner.settle(), hostError);
+    if (given.schemaRunner !== undefined) return work(given);
+    const schemaRunner = this.#runner(given);
+    const result = await work({ ...given, schemaRunner });
+    await reportJobs(() => schemaRunner.settle(), hostError);
     return result;
   }
 
   /** Whether a call is one of those that {@link SchemaChanges.together} carries out. */
   isTogether(options: object | null | undefined): boolean {
-    return (options as ChangeOptions | null | undefined)?.[RUNNER] !== undefined;
+    return (options as ChangeOptions | null | undefined)?.schemaRunner !== undefined;
   }
 
   /** Reads tables from the catalogue; those that there are not are left out. */
@@ -206,10 +204,6 @@ export class SchemaChanges {
     return translateChange(text, tables, this.#mapping);
   }
 
-  #send(sql: string, options: object): Promise<unknown> {
-    return this.#sequelize.query(sql, { ...options, [AS_IT_IS]: true } as object);
-  }
-
   /** @param transaction - on whose connection the statements are sent while it is not open */
   #runner(
     options: object,
@@ -229,10 +223,11 @@ export class SchemaChanges {
   }
 
   /** Takes a transaction apart: a change of the schema is a transaction of its own. */
-  async #runOutside(text: string, options: ChangeOptions, transaction: DsqlTransaction): Promise<unknown> {
+  async #runOutside(change: Change, options: ChangeOptions, transaction: DsqlTransaction): Promise<unknown> {
+    const { text, added } = change;
     const past = { ...options, completesTransaction: true };
     try {
-      const planned = await this.#plan(text, past);
+      const planned = await this.#plan(change, past);
       // Nothing was sent yet, and the server refuses it wherever it is sent.
       if (planned === 'refused') return await this.#send(text, past);
       return await transaction.outside(async (committed) => {
@@ -243,7 +238,7 @@ export class SchemaChanges {
         }
         await reportJobs(async () => {
           const runner = this.#runner(past, transaction, committed);
-          await runner.run(options[ADDED_COLUMN]?.isBegun === true ? planned.map(unlessThere) : planned);
+          await runner.run(added?.isBegun === true ? planned.map(unlessThere) : planned);
           await runner.settle();
         }, hostError);
         return [[], undefined];
@@ -256,12 +251,12 @@ export class SchemaChanges {
 
   /** A transaction takes one change of the schema, and nothing else that writes (recorded from a cluster, 2026-09). */
   async #runInTransaction(
-    text: string,
+    change: Change,
     options: ChangeOptions,
     transaction: DsqlTransaction,
   ): Promise<unknown> {
-    const planned = await this.#plan(text, options);
-    if (typeof planned === 'string') return this.#send(text, options);
+    const planned = await this.#plan(change, options);
+    if (typeof planned === 'string') return this.#send(change.text, options);
     const only = onlyStatement(planned, OUTSIDE);
     if (only === undefined) return [[], undefined];
     if (transaction.hasChangedSchema) {
@@ -274,7 +269,7 @@ export class SchemaChanges {
     if (only.kind === 'job' || only.kind === 'validate') {
       const [rows] = result as [Row[]];
       const runner = this.#runner(options);
-      runner.takeOn(only.sql, rows);
+      runner.adoptJob(only.sql, rows);
       transaction.afterCommit(() => reportJobs(() => runner.settle(), hostError));
     }
     return result;
@@ -282,7 +277,7 @@ export class SchemaChanges {
 }
 
 const OUTSIDE =
-  'Leave the transaction option away (and pass `transaction: null` where CLS would find one): each change of the schema is a transaction of its own.';
+  'Omit the `transaction` option (and pass `transaction: null` where CLS would find one): each change of the schema is a transaction of its own.';
 
 /** What Sequelize makes of a statement of type RAW. */
 type RawResult = [Row[], { readonly rowCount?: number | null }];

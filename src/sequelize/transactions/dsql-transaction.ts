@@ -290,7 +290,7 @@ export class DsqlTransaction extends Transaction {
     if (!hasWaited) return;
     if (this.finished !== undefined) {
       throw new Error(
-        'A statement was not sent, because its transaction had ended: a promise was not awaited.',
+        'A statement was not sent, because its transaction had ended: a promise was not awaited. Await every operation before the callback returns.',
       );
     }
     const options: object = { uuid: this.id };

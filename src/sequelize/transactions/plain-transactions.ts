@@ -29,6 +29,7 @@ interface HostHooks {
 export function managePlain(sequelize: Sequelize): SequelizeTransactions {
   const { retry } = (sequelize as unknown as { readonly options: { readonly retry?: unknown } }).options;
   checkRetryOption(retry);
+  // By transactions of Sequelize's own class, which have no place for it; a hook is told nothing else.
   const touchedIn = new WeakMap<object, TouchedInstances<Model>>();
   const noteInstance = (options: StatementOptions) => {
     const { transaction, instance } = options;

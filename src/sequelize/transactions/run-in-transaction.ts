@@ -1,7 +1,7 @@
 import type { Sequelize, Transaction } from 'sequelize';
 import { NestedTransactionError } from '../../occ';
 import { checkOptionNames, splitOptions, type SequelizeTransactionOptions } from './transaction-options';
-import { isDsqlSequelize } from '../dsql-instance';
+import { isDsqlSequelize } from '../dsql-dialect';
 import { transactionsOf } from './transactions';
 
 /**
@@ -18,7 +18,7 @@ import { transactionsOf } from './transactions';
  * @throws CommitOutcomeUnknownError when the answer to COMMIT was lost and nothing could tell the outcome
  * @throws AfterCommitError when it was committed, and an `afterCommit` hook failed
  * @throws NestedTransactionError inside another transaction, unless `nested` says `'join'`
- * @throws ConfigurationError naming the first option that cannot be
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value
  *
  * @example
  * ```ts

@@ -1,20 +1,15 @@
 import type { Sequelize } from 'sequelize';
+import { dialectOf, isDsqlSequelize } from '../dsql-dialect';
 import type { SequelizeTransactions } from './managed-transactions';
 import { managePlain } from './plain-transactions';
 
-const known = new WeakMap<Sequelize, SequelizeTransactions>();
+/** Honest here: an instance that is not ours has no place for them, and lives as long as they are of use. */
+const ofOthers = new WeakMap<Sequelize, SequelizeTransactions>();
 
-/** Notes who runs the transactions of an instance of ours. */
-export function register(sequelize: Sequelize, transactions: SequelizeTransactions): void {
-  known.set(sequelize, transactions);
-}
-
-/** Who runs the transactions of an instance: for one that is not ours, it is made when it is first asked for. */
+/** What runs the transactions of an instance: for one that is not ours, it is made when it is first needed. */
 export function transactionsOf(sequelize: Sequelize): SequelizeTransactions {
-  let transactions = known.get(sequelize);
-  if (transactions === undefined) {
-    transactions = managePlain(sequelize);
-    known.set(sequelize, transactions);
-  }
+  if (isDsqlSequelize(sequelize)) return dialectOf(sequelize).instance.transactions;
+  const transactions = ofOthers.get(sequelize) ?? managePlain(sequelize);
+  ofOthers.set(sequelize, transactions);
   return transactions;
 }

@@ -28,7 +28,7 @@ const LIMIT_EXCEEDED = '54000';
 
 /**
  * Sequelize's writes to many rows. A transaction may change 3,000 rows at most: where `dsql.batch` is set, a write to more
- * that stands alone is carried out in several transactions.
+ * outside a transaction is carried out in several.
  */
 export class BulkQueryInterface extends PostgresQueryInterface {
   readonly #sequelize: Sequelize;

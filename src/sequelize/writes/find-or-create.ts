@@ -25,7 +25,7 @@ const HOOKS = [
  * and commits it even after an error.
  *
  * Where nothing of the user's could tell the difference there is none at all: a SELECT, and an INSERT that skips a row that
- * came in between, which each commit themselves. Otherwise both, and all that hooks do, are a managed transaction.
+ * came in between, which are autocommit statements. Otherwise both, and all that hooks do, are a managed transaction.
  */
 export function replaceFindOrCreate(model: ModelStatic<Model>): void {
   // Sequelize's own, or that of a class between it and the model.

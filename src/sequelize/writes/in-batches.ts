@@ -15,7 +15,7 @@ export interface SequelizeBatchesOptions
  * @param work - writes one batch in `transaction`; it runs once per attempt
  * @returns what `work` returned for each batch, in the order of the rows
  * @throws BatchesError when a batch failed or the signal was aborted, after the batches under way have ended
- * @throws ConfigurationError naming the first option that cannot be, before anything is sent
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value, before anything is sent
  *
  * @example
  * ```ts

@@ -2,7 +2,7 @@ import type { Model, ModelStatic, Sequelize } from 'sequelize';
 import type { BigintColumn } from '../../schema';
 import { isWholeNumber, modelOf, type ColumnAttribute } from '../schema/column-types';
 
-/** A model, as far as its columns are concerned; the map is another one after each change of them. */
+/** The part of a model that is about its columns; the map is another one after each change of them. */
 export type ReadModel = ModelStatic<Model> & {
   readonly fieldRawAttributesMap: Readonly<Record<string, ColumnAttribute>>;
 };
@@ -19,7 +19,10 @@ export interface ReadAttributes {
 
 type Row = Record<string, unknown>;
 
-/** By the columns of a model: the names of its whole numbers, as columns and as attributes. */
+/**
+ * By the columns of a model: the names of its whole numbers, as columns and as attributes. A cache: Sequelize replaces the
+ * object whenever the columns change, and a property on it would be a column.
+ */
 const namesOf = new WeakMap<object, ReadonlySet<string>>();
 
 /**

@@ -279,7 +279,8 @@ export interface ResolvedCapabilities {
  *
  * @throws RangeError for an id that the table does not have.
  */
-export function resolveCapabilities(overrides: CapabilityOverrides = {}): ResolvedCapabilities {
+export function resolveCapabilities(overrides?: CapabilityOverrides): ResolvedCapabilities {
+  if (overrides === undefined) return AS_IN_TABLE;
   const gained = new Set<string>();
   const lost = new Set<string>();
   for (const [id, isSupported] of Object.entries(overrides)) {
@@ -291,6 +292,8 @@ export function resolveCapabilities(overrides: CapabilityOverrides = {}): Resolv
   const rows = supported.filter(({ capability }) => lost.has(capability.id));
   return { gained, lost, usedBy: (statement) => usesOf(rows, statement) };
 }
+
+const AS_IN_TABLE: ResolvedCapabilities = { gained: new Set(), lost: new Set(), usedBy: () => [] };
 
 const byId = new Map(capabilities.map((capability) => [capability.id, capability]));
 

@@ -85,7 +85,7 @@ export const alterTable: readonly StatementRule[] = [
     what: 'ALTER TABLE ASYNC with another action than VALIDATE CONSTRAINT',
     message: 'unsupported ALTER TABLE ASYNC statement',
     ...byPattern(GUIDE),
-    instead: 'Leave ASYNC away.',
+    instead: 'Omit ASYNC.',
     when: ({ cmds }, { source }) =>
       source.async &&
       (cmds ?? []).some((item) => asNode(item, 'AlterTableCmd')?.subtype !== 'AT_ValidateConstraint'),

@@ -154,7 +154,7 @@ export const definitions: readonly StatementRule[] = [
   objects(
     'drop-object',
     'DropStmt',
-    'DROP TYPE, MATERIALIZED VIEW, PROCEDURE, AGGREGATE, POLICY, EXTENSION and other objects that DSQL does not have',
+    'DROP TYPE, MATERIALIZED VIEW, PROCEDURE, AGGREGATE, POLICY, EXTENSION and other objects that DSQL lacks',
     'DROP',
     RECORDED,
     ({ removeType }) => removeType,
@@ -163,7 +163,7 @@ export const definitions: readonly StatementRule[] = [
   objects(
     'rename-object',
     'RenameStmt',
-    'ALTER TYPE … RENAME, and RENAME of other objects that DSQL does not have',
+    'ALTER TYPE … RENAME, and RENAME of other objects that DSQL lacks',
     'RENAME',
     RECORDED,
     ({ renameType }) => renameType,
@@ -180,7 +180,7 @@ export const definitions: readonly StatementRule[] = [
   objects(
     'set-schema-of-object',
     'AlterObjectSchemaStmt',
-    'ALTER … SET SCHEMA of a type, aggregate, extension or other object that DSQL does not have',
+    'ALTER … SET SCHEMA of a type, aggregate, extension or other object that DSQL lacks',
     'SET SCHEMA',
     GRAMMAR,
     ({ objectType }) => objectType,
@@ -189,7 +189,7 @@ export const definitions: readonly StatementRule[] = [
   objects(
     'owner-of-object',
     'AlterOwnerStmt',
-    'ALTER … OWNER TO of a type, aggregate, database or other object that DSQL does not have',
+    'ALTER … OWNER TO of a type, aggregate, database or other object that DSQL lacks',
     'OWNER TO',
     GRAMMAR,
     ({ objectType }) => objectType,

@@ -29,7 +29,7 @@ export const indexes: readonly StatementRule[] = [
     what: 'CREATE INDEX … USING method',
     message: 'USING not supported for CREATE INDEX',
     ...REPORTED,
-    instead: 'Leave USING away: there is one kind of index.',
+    instead: 'Omit USING: there is one kind of index.',
     when: namesAccessMethod,
   }),
   rule('index-operator-class', 'IndexStmt', {
@@ -45,7 +45,7 @@ export const indexes: readonly StatementRule[] = [
     what: 'CREATE INDEX … (column ASC | DESC)',
     message: 'specifying sort order not supported for index keys',
     ...SKILL,
-    instead: 'Leave ASC and DESC away; NULLS FIRST and NULLS LAST are accepted.',
+    instead: 'Omit ASC and DESC; NULLS FIRST and NULLS LAST are accepted.',
     when: ({ indexParams }) =>
       (indexParams ?? []).some((item) => {
         const order = asNode(item, 'IndexElem')?.ordering;
@@ -56,7 +56,7 @@ export const indexes: readonly StatementRule[] = [
     what: 'CREATE INDEX … WITH (…), TABLESPACE',
     message: '{clause} not supported for CREATE INDEX',
     ...GRAMMAR,
-    instead: 'Leave the clause away.',
+    instead: 'Omit the clause.',
     when: ({ options, tableSpace }) => {
       if (options) return { clause: 'WITH' };
       return tableSpace !== undefined && { clause: 'TABLESPACE' };

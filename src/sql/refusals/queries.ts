@@ -144,7 +144,7 @@ export const queries: readonly StatementRule[] = [
     what: 'VACUUM',
     message: 'unsupported VACUUM statement',
     ...RECORDED,
-    instead: 'Leave it away; ANALYZE is accepted.',
+    instead: 'Omit it; ANALYZE is accepted.',
     when: ({ is_vacuumcmd: isVacuum }) => isVacuum === true,
   }),
   rule('analyze-options', 'VacuumStmt', {

@@ -51,7 +51,7 @@ export const roles: readonly StatementRule[] = [
     what: 'GRANT role … WITH ADMIN | INHERIT | SET, REVOKE … OPTION FOR role',
     message: 'unsupported option in {statement} statement',
     ...GRAMMAR,
-    instead: 'Leave the option away.',
+    instead: 'Omit the option.',
     when: ({ opt, is_grant: grants }) => opt !== undefined && { statement: grants ? 'GRANT' : 'REVOKE' },
   }),
   rule('grant-role-grantor', 'GrantRoleStmt', {
@@ -121,7 +121,7 @@ export const roles: readonly StatementRule[] = [
     what: 'ALTER ROLE … IN DATABASE',
     message: 'IN DATABASE not supported for ALTER ROLE',
     ...GRAMMAR,
-    instead: 'Leave the clause away: a cluster has one database.',
+    instead: 'Omit the clause: a cluster has one database.',
     when: ({ database }) => database !== undefined,
   }),
 ];

@@ -117,7 +117,7 @@ export const statefulRules: readonly RefusalRule[] = [
     sqlstate: '42704',
     message: 'collation {name} for encoding "UTF8" does not exist',
     ...byPattern(GUIDE),
-    instead: 'Leave COLLATE away: texts sort by their bytes.',
+    instead: 'Omit COLLATE: texts sort by their bytes.',
   }),
   stateful('catalogue', 'extension-type', {
     what: 'a column of a type that an extension brings: citext, hstore, geometry, vector, …',

@@ -84,7 +84,7 @@ export const tables: readonly StatementRule[] = [
     what: 'CREATE TABLE … INHERITS, OF type, USING, WITH (…), ON COMMIT, TABLESPACE',
     message: '{clause} clause not supported for CREATE TABLE',
     ...LINT,
-    instead: 'Leave the clause away.',
+    instead: 'Omit the clause.',
     when: (table) => {
       // A partition has its parent there, and a rule of its own.
       if (table.inhRelations && !table.partbound) return { clause: 'INHERITS' };
@@ -175,7 +175,7 @@ export const tables: readonly StatementRule[] = [
     what: 'COLLATE on a column',
     message: 'COLLATE clause not supported for {statement}',
     ...LINT,
-    instead: 'Leave it away: the only collation of a column is C.',
+    instead: 'Omit it: the only collation of a column is C.',
     when: ({ collClause }, place) =>
       isColumnOfTable(place) && collClause !== undefined && tableStatement(place),
   }),
@@ -216,7 +216,7 @@ export const tables: readonly StatementRule[] = [
     what: 'PRIMARY KEY or UNIQUE … WITH (…)',
     message: 'WITH clause not supported for CREATE TABLE',
     ...GRAMMAR,
-    instead: 'Leave the clause away.',
+    instead: 'Omit the clause.',
     when: (constraint) => isKey(constraint) && constraint.options !== undefined,
   }),
   rule('key-columns', 'Constraint', {

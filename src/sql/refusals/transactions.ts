@@ -65,7 +65,7 @@ export const transactions: readonly StatementRule[] = [
     what: 'BEGIN ISOLATION LEVEL other than REPEATABLE READ',
     message: 'Unsupported isolation level: {level}',
     ...RECORDED,
-    instead: 'Leave the level away: every transaction is REPEATABLE READ.',
+    instead: 'Omit the level: every transaction is REPEATABLE READ.',
     when: ({ options }) => refusedIsolation(options),
   }),
   rule('begin-deferrable', 'TransactionStmt', {
@@ -78,7 +78,7 @@ export const transactions: readonly StatementRule[] = [
     what: 'SET TRANSACTION ISOLATION LEVEL other than REPEATABLE READ',
     message: 'Unsupported isolation level: {level}',
     ...RECORDED,
-    instead: 'Leave the statement away: every transaction is REPEATABLE READ.',
+    instead: 'Omit the statement: every transaction is REPEATABLE READ.',
     when: ({ kind, args }) => (kind === 'VAR_SET_MULTI' ? refusedIsolation(args) : undefined),
   }),
   rule('set-transaction', 'VariableSetStmt', {

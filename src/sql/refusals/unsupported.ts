@@ -17,12 +17,7 @@ export const unsupported: readonly StatementRule[] = [
     RECORDED,
     'CREATE TABLE and INSERT … SELECT; a view.',
   ),
-  statement(
-    'CreateExtensionStmt',
-    'CREATE EXTENSION',
-    RECORDED,
-    'Leave it away; gen_random_uuid() is built in.',
-  ),
+  statement('CreateExtensionStmt', 'CREATE EXTENSION', RECORDED, 'Omit it; gen_random_uuid() is built in.'),
   statement(
     'CreatedbStmt',
     'CREATE DATABASE',

@@ -28,8 +28,11 @@ export interface OwnWords {
 }
 
 const WORD_START = /[A-Za-z_\u0080-\uffff]/;
-const WORD_PART = /[A-Za-z0-9_$\u0080-\uffff]/;
-const NUMBER_PART = /[0-9A-Za-z_.]/;
+const WORD_PARTS = /[A-Za-z0-9_$\u0080-\uffff]*/y;
+const NUMBER_PARTS = /[0-9A-Za-z_.]*/y;
+const DIGITS = /[0-9]*/y;
+/** With these begins what the next three look for. */
+const MAY_BEGIN_QUOTE = new Set('\'"$EeBbXxNnUu');
 const DOLLAR_TAG = /\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$/y;
 const STRING_PREFIX = /(?:[EeBbXxNn]|[Uu]&)?'/y;
 const QUOTED_PREFIX = /(?:[Uu]&)?"/y;
@@ -59,26 +62,27 @@ export function* tokensOf(sql: string, from = 0): Generator<Token, void, undefin
       continue;
     }
     let kind: Token['kind'];
-    if (matchesAt(STRING_PREFIX, sql, at)) {
+    const mayQuote = MAY_BEGIN_QUOTE.has(character);
+    if (mayQuote && matchesAt(STRING_PREFIX, sql, at)) {
       kind = 'string';
       at = endOfQuote(sql, sql.indexOf("'", at), "'", character === 'E' || character === 'e');
-    } else if (matchesAt(QUOTED_PREFIX, sql, at)) {
+    } else if (mayQuote && matchesAt(QUOTED_PREFIX, sql, at)) {
       kind = 'quoted';
       at = endOfQuote(sql, sql.indexOf('"', at), '"', false);
-    } else if (matchesAt(DOLLAR_TAG, sql, at)) {
+    } else if (mayQuote && matchesAt(DOLLAR_TAG, sql, at)) {
       kind = 'string';
       const tag = sql.slice(at, DOLLAR_TAG.lastIndex);
       const close = sql.indexOf(tag, DOLLAR_TAG.lastIndex);
       at = close < 0 ? sql.length : close + tag.length;
     } else if (WORD_START.test(character)) {
       kind = 'word';
-      at = endOfRun(WORD_PART, sql, at);
+      at = endOfRun(WORD_PARTS, sql, at);
     } else if (/[0-9]/.test(character)) {
       kind = 'number';
-      at = endOfRun(NUMBER_PART, sql, at);
+      at = endOfRun(NUMBER_PARTS, sql, at);
     } else if (character === '$') {
       kind = 'parameter';
-      at = endOfRun(/[0-9]/, sql, at + 1);
+      at = endOfRun(DIGITS, sql, at + 1);
     } else {
       kind = 'symbol';
       at++;
@@ -93,10 +97,10 @@ function matchesAt(sticky: RegExp, sql: string, at: number): boolean {
   return sticky.test(sql);
 }
 
-function endOfRun(part: RegExp, sql: string, from: number): number {
-  let at = from;
-  while (at < sql.length && part.test(sql.charAt(at))) at++;
-  return at;
+function endOfRun(sticky: RegExp, sql: string, from: number): number {
+  sticky.lastIndex = from;
+  sticky.test(sql);
+  return sticky.lastIndex;
 }
 
 /** PostgreSQL's block comments nest. */

@@ -49,7 +49,7 @@ function tuple(key: readonly string[]): string {
 }
 
 function knownKey({ name }: WrittenTable, context: TranslationContext): readonly string[] {
-  const key = context.catalog.table(name)?.primaryKey;
+  const key = context.catalogue.table(name)?.primaryKey;
   if (!key) context.unknownKeys.set(JSON.stringify(name), name);
   return key ?? [];
 }

@@ -1,11 +1,12 @@
 import type { TableName } from '../syntax/statement';
-import type { EnumFacts, KnownCatalog } from './catalog-facts';
-import type { SourceText } from './source-text';
+import type { EnumFacts } from '../catalogue/catalog-facts';
+import type { KnownCatalogue } from './known-catalogue';
+import type { StatementText } from './text/statement-text';
 
 /** Where DSQL's answer is less than the text asks for, and a person may say that this is good enough. */
 export interface Simplifications {
   /**
-   * `DESC` in an index is left away: the index has the ascending order, and may still be read backwards.
+   * `DESC` in an index is omitted: the index has the ascending order, and may still be read backwards.
    * @defaultValue `false`: refused
    */
   readonly indexOrder?: boolean;
@@ -21,7 +22,7 @@ export interface Simplifications {
    */
   readonly specialIndexes?: boolean;
   /**
-   * `COLLATE` with another collation than C is left away, on columns and in indexes: texts sort by their bytes.
+   * `COLLATE` with another collation than C is omitted, on columns and in indexes: texts sort by their bytes.
    * @defaultValue `false`: refused
    */
   readonly collation?: boolean;
@@ -50,11 +51,13 @@ export interface OwnRefusal {
   readonly parts?: Readonly<Record<string, string>>;
 }
 
-/** What the translators of single statements share. */
+/** What all statements of a text share. */
 export interface TranslationContext {
-  readonly catalog: KnownCatalog;
-  /** The enum types that the caller knows. */
+  readonly catalogue: KnownCatalogue;
+  /** The enum types whose columns are text with a CHECK: those that the caller knows, and those that the text uses. */
   readonly enums: readonly EnumFacts[];
+  /** The names of the domains that the text creates. */
+  readonly domains: ReadonlySet<string>;
   /** The CACHE of identity columns and sequences that have none. */
   readonly identityCache: number;
   readonly simplify: Simplifications;
@@ -62,5 +65,5 @@ export interface TranslationContext {
   readonly unknownKeys: Map<string, TableName>;
   /** Whether DSQL refuses what a rule is about; an option may say that it no longer does. */
   readonly isRefused: (rule: string) => boolean;
-  readonly refuse: (source: SourceText, refusal: OwnRefusal) => void;
+  readonly refuse: (source: StatementText, refusal: OwnRefusal) => void;
 }

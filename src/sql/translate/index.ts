@@ -1,7 +1,5 @@
-export { tableNameOf } from './catalog-facts';
-export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalog-facts';
-export { sortsByBytes } from './columns';
-export { defaultName, enumCheckName, isEnumCheckOf } from './object-names';
+export { sortsByBytes } from './columns/collations';
+export { defaultName, enumCheckName, isEnumCheckOf } from './columns/default-names';
 export type { Simplifications } from './context';
 export { translate } from './translate';
 export type { TranslateOptions } from './translate';
@@ -13,5 +11,5 @@ export type {
   Translation,
   TranslationRefusal,
 } from './translation';
-export { formattedType } from './type-names';
-export { createdEnum } from './whole-text';
+export { formattedType } from './columns/type-names';
+export { createdEnum } from './text/enums';

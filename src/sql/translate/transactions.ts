@@ -2,13 +2,12 @@ import type { NodeBody } from '../syntax/parse-tree';
 import type { Statement } from '../syntax/statement';
 import type { TranslationContext } from './context';
 import type { Draft } from './draft';
-import type { SourceText } from './source-text';
+import type { StatementText } from './text/statement-text';
 import type { DsqlStatementKind } from './translation';
 
 /** A statement of the source with what has become of it. */
 export interface Piece {
-  readonly source: SourceText;
-  readonly statement: Statement;
+  readonly source: StatementText;
   readonly parts: readonly Part[];
   /** Something in it was refused, so it has no parts. */
   readonly isRefused: boolean;
@@ -36,7 +35,7 @@ export function separateTransactions(
   const separated: Piece[] = [];
   for (let index = 0; index < pieces.length; index++) {
     const piece = pieces[index];
-    if (piece?.statement.kind !== 'begin') {
+    if (piece?.source.statement.kind !== 'begin') {
       if (piece) separated.push(piece);
       continue;
     }
@@ -44,13 +43,13 @@ export function separateTransactions(
     while (end < pieces.length && !isEnd(pieces[end])) end++;
     const last = pieces[end];
     separated.push(...separate(piece, pieces.slice(index + 1, end), last, context));
-    index = last?.statement.kind === 'begin' ? end - 1 : end;
+    index = last?.source.statement.kind === 'begin' ? end - 1 : end;
   }
   return separated;
 }
 
 function isEnd(piece: Piece | undefined): boolean {
-  const kind = piece?.statement.kind;
+  const kind = piece?.source.statement.kind;
   return kind === 'commit' || kind === 'rollback' || kind === 'begin';
 }
 
@@ -60,18 +59,18 @@ function separate(
   end: Piece | undefined,
   context: TranslationContext,
 ): readonly Piece[] {
-  const whole = [begin, ...block, ...(end && end.statement.kind !== 'begin' ? [end] : [])];
+  const whole = [begin, ...block, ...(end && end.source.statement.kind !== 'begin' ? [end] : [])];
   const parts = block.flatMap((piece) => piece.parts);
   const alone = parts.filter(standsAlone).length;
   const writes = parts.filter(isWrite).length;
   if (alone === 0 || (alone === 1 && writes === 0 && !parts.some(({ draft }) => draft.repeat))) return whole;
-  if (end?.statement.kind !== 'commit') {
+  if (end?.source.statement.kind !== 'commit') {
     const rule = alone > 1 ? 'multiple-ddl' : 'ddl-and-dml';
     if (context.isRefused(rule)) {
       context.refuse(begin.source, {
         rule,
         why:
-          end?.statement.kind === 'rollback'
+          end?.source.statement.kind === 'rollback'
             ? 'The transaction is rolled back, and statements that run one by one cannot be.'
             : 'The text ends before its transaction does, so it cannot be taken apart.',
       });
@@ -79,7 +78,7 @@ function separate(
     return whole;
   }
   if (!context.isRefused('multiple-ddl') && !context.isRefused('ddl-and-dml')) return whole;
-  const local = block.find(({ statement }) => lastsForTransaction(statement));
+  const local = block.find(({ source }) => lastsForTransaction(source.statement));
   if (local) {
     context.refuse(local.source, {
       rule: 'multiple-ddl',
@@ -134,14 +133,12 @@ function regroup(begin: Piece, block: readonly Piece[], end: Piece): readonly Pi
 /** BEGIN or COMMIT once more, without the comments that stand before it. */
 function only(piece: Piece): Piece {
   const { source, parts } = piece;
-  const comments = (source.tokens[0]?.start ?? source.start) - source.start;
+  const { comments } = source;
   return {
     ...piece,
-    parts: parts.map((part) => ({
-      ...part,
-      draft: {
-        sql: part.draft.sql.slice(part.draft.sql.startsWith(source.text.slice(0, comments)) ? comments : 0),
-      },
-    })),
+    parts: parts.map((part) => {
+      const { sql } = part.draft;
+      return { ...part, draft: { sql: sql.startsWith(comments) ? sql.slice(comments.length) : sql } };
+    }),
   };
 }

@@ -17,7 +17,7 @@ export interface DsqlStatement {
   /** The statement alone, without a separator. */
   readonly sql: string;
   readonly kind: DsqlStatementKind;
-  /** What a person should know: what is different from PostgreSQL, what was left away. */
+  /** What a person should know: what is different from PostgreSQL, what was omitted. */
   readonly notes: readonly string[];
   /** How often to run it; absent for once. */
   readonly repeat?: RepeatedWrite;

@@ -65,7 +65,7 @@ function adaptExclusions(
     what: `@Exclusion(${JSON.stringify(expression)}) of ${targetName}`,
     why: 'There are no exclusion constraints.',
     instead:
-      'Check in the transaction that writes, and allow them to be left out with dsql: { simplify: { exclusions: true } }.',
+      'Check in the transaction that writes, and omit them with dsql: { simplify: { exclusions: true } }.',
   }));
 }
 
@@ -76,7 +76,7 @@ function typeOf(metadata: EntityMetadata, column: ColumnMetadata): UnsupportedCh
   return [
     {
       what: `the type ${name} of ${nameOf(metadata, column)}`,
-      why: 'It cannot be kept in a column.',
+      why: 'A column cannot store it.',
       instead: insteadOf(name),
     },
   ];
@@ -98,7 +98,7 @@ function adaptCollation(
     {
       what: `the collation ${JSON.stringify(collation)} of ${nameOf(metadata, column)}`,
       why: 'Every column sorts by its bytes.',
-      instead: 'Leave it away, or allow that with dsql: { simplify: { collation: true } }.',
+      instead: 'Omit it, or allow that with dsql: { simplify: { collation: true } }.',
     },
   ];
 }
@@ -115,7 +115,7 @@ function adaptArray(
     return [
       {
         what,
-        why: 'Arrays cannot be kept in a column.',
+        why: 'A column cannot store arrays.',
         instead:
           "Declare jsonb, simple-array or a table of their own, or have all arrays kept as jsonb with dsql: { arrays: 'jsonb' }.",
       },

@@ -2,6 +2,7 @@ import { isUnsupportedFeatureError } from '../../occ';
 import {
   callPlace,
   isTransaction,
+  isUntilDone,
   planChange,
   readTablesWhere,
   SchemaRunner,
@@ -12,7 +13,6 @@ import {
 } from '../../schema';
 import { loadParser, parseQuery, type DsqlStatement } from '../../sql';
 import { appendToMessage } from '../refusal-explanation';
-import { isUntilDone } from './schema-query';
 
 type Answer = Awaited<ReturnType<SchemaSession['query']>>;
 
@@ -81,6 +81,7 @@ export class MigrationSteps {
    * @param send - sends it, or another text in its place, in the transaction or alone
    * @returns what `send` returned; nothing where other statements took its place
    * @throws UnsupportedFeatureError before it is sent, when Aurora DSQL has nothing that does the same
+   * @throws TypeError for several statements in one text that is marked to be repeated
    */
   async run(sql: string, hasParameters: boolean, send: (sql: string) => Promise<unknown>): Promise<unknown> {
     const place = callPlace();
@@ -139,6 +140,11 @@ export class MigrationSteps {
     if (!isWrite) return send();
     const kind = statements.every(({ async }) => async) ? 'job' : isDdl ? 'ddl' : 'dml';
     const repeated = isUntilDone(sql);
+    if (repeated && statements.length !== 1) {
+      throw new TypeError(
+        `Migration "${this.#name}" sends ${statements.length} statements in one query that is to be run "until it touches no row". Send each in a query of its own: ${sql}`,
+      );
+    }
     const step = () => (repeated ? this.#untilDone(sql) : this.#through({ sql, kind }, send));
     return isDdl || repeated ? this.#alone(step) : step();
   }
@@ -170,7 +176,7 @@ export class MigrationSteps {
   get remains(): string | undefined {
     if (this.#committed === 0) return undefined;
     const statements = this.#committed === 1 ? 'One statement' : `${this.#committed} statements`;
-    return `${statements} of migration "${this.#name}" had been committed before and will stay: Aurora DSQL cannot roll a change of the schema back with what follows it. The migration is not recorded, so it begins with its first statement when it is run again: undo them first, or let them do nothing the second time (IF NOT EXISTS).`;
+    return `${statements} of migration "${this.#name}" had been committed before and will stay: Aurora DSQL cannot roll back a committed change of the schema. The migration is not recorded, so the next run begins with its first statement: undo them first, or make them repeatable (IF NOT EXISTS).`;
   }
 
   async #through(
@@ -193,8 +199,7 @@ export class MigrationSteps {
     do {
       rows = 0;
       await this.#through({ sql, kind: 'dml' }, async () => {
-        const answer = answerOf(await this.#session.send(sql));
-        rows = answer.rowCount;
+        ({ rowCount: rows } = answerOf(await this.#session.send(sql)));
       });
     } while (rows > 0);
   }
@@ -210,7 +215,7 @@ export class MigrationSteps {
     if (this.#isSplit) return;
     this.#isSplit = true;
     this.#session.warn(
-      `Migration "${this.#name}" changes the schema in a transaction. Aurora DSQL takes one DDL statement in a transaction and no data with it, so each of them is a transaction of its own, and so are the changes of data between them.`,
+      `Migration "${this.#name}" changes the schema in a transaction. A transaction of Aurora DSQL takes one DDL statement and no data with it, so each DDL statement is a transaction of its own, and so are the changes of data between them.`,
     );
   }
 }

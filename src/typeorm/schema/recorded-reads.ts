@@ -36,7 +36,7 @@ export class RecordedReads {
     if (index < answers.length) return answers[index];
     if (this.#isComplete) {
       throw new DsqlError(
-        'The entity could not be saved again after a conflict, because other rows were asked for than at first: a listener or a subscriber has changed what is saved. Nothing was written. Save it in a transaction of its own.',
+        'The entity could not be saved again after a conflict, because it read other rows than in the first attempt: a listener or a subscriber changed what is saved. Nothing was written. Save it in runInTransaction.',
       );
     }
     this.#answers.set(key, answers);

@@ -11,18 +11,25 @@ import {
   type SchemaProgress,
   type UnsupportedChange,
 } from '../../schema';
-import { defaultName, literal, type EnumFacts, type TableFacts } from '../../sql';
+import {
+  defaultName,
+  enumCheckOf,
+  literal,
+  notNullCheckOf,
+  type CatalogTable,
+  type EnumFacts,
+  type TableFacts,
+} from '../../sql';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
 import { SchemaQuery, translateDownQueries, translateQueries } from './schema-query';
 import { schemaSession } from './schema-session';
 import {
+  absentTable,
   completeTable,
-  enumCheckOf,
-  notNullCheckOf,
   pathKey,
-  readTableDetails,
+  readTable,
+  readTables,
   unvalidatedConstraints,
-  type TableDetails,
   type TablePath,
 } from './table-details';
 import { dataSourceOf } from '../transactions/transactions';
@@ -43,15 +50,14 @@ interface Plan {
 /** The change that some work belongs to: others may be put together at the same time, also for one query runner. */
 const plans = new AsyncLocalStorage<Plan>();
 
-const NO_DETAILS: TableDetails = { constraints: [], indexes: [] };
-
 /**
- * What of TypeORM's PostgreSQL query runner concerns the schema, on Aurora DSQL: its DDL goes through the translation in
+ * The part of TypeORM's PostgreSQL query runner that is about the schema, on Aurora DSQL: its DDL goes through the translation in
  * one place, whether it is sent or written into a migration, and tables are read back as PostgreSQL would show them.
  */
 export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   declare driver: MappedDriver;
-  readonly #details = new Map<string, TableDetails>();
+  /** What the catalogue says of tables, by {@link pathKey}, until the schema is changed. */
+  readonly #known = new Map<string, CatalogTable>();
 
   /**
    * Puts together all changes of the schema that some work asks for, and then carries them out: jobs run at the same
@@ -86,13 +92,12 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
    * a job failed or was not waited for.
    */
   unvalidatedConstraints(table: Table, metadata: EntityMetadata): readonly string[] {
-    const details = this.#details.get(this.keyOf(table)) ?? NO_DETAILS;
-    return unvalidatedConstraints(details, metadata);
+    return unvalidatedConstraints(this.#knownTable(this.#pathOf(table)), metadata);
   }
 
   /** What a column of a loaded table is in the database, if it is an enum to TypeORM. */
   enumTypeOf(table: Table, column: string): string | undefined {
-    return enumCheckOf(this.#details.get(this.keyOf(table)) ?? NO_DETAILS, column)?.type;
+    return enumTypeOf(this.#knownTable(this.#pathOf(table)), column);
   }
 
   /** Has the rows of a table checked against a constraint that was added without. */
@@ -136,19 +141,18 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   protected override async loadTables(tableNames?: string[]): Promise<Table[]> {
     const tables = await super.loadTables(tableNames);
     if (tables.length === 0) return tables;
-    const details = await readTableDetails(
+    const read = await readTables(
       schemaSession(this),
       tables.map((table) => this.#pathOf(table)),
     );
+    for (const [path, table] of read) this.#known.set(path, table);
     const dataSource = dataSourceOf(this);
     for (const table of tables) {
       const path = this.keyOf(table);
-      const known = details.get(path) ?? NO_DETAILS;
-      this.#details.set(path, known);
       const metadata = dataSource.entityMetadatas.find(
         (each) => each.tableType !== 'view' && this.keyOf(each) === path,
       );
-      completeTable(table, known, metadata);
+      completeTable(table, this.#knownTable(this.#pathOf(table)), metadata);
     }
     return tables;
   }
@@ -218,7 +222,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       )) as { readonly name: string }[];
       for (const { name } of found) await this.query(`DROP ${kind} IF EXISTS ${name} CASCADE`);
     }
-    this.#details.clear();
+    this.#known.clear();
   }
 
   #pathOf(target: TableTarget): TablePath {
@@ -226,16 +230,18 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     return { schema: schema ?? this.driver.searchSchema ?? 'public', name: tableName };
   }
 
+  #knownTable(path: TablePath): CatalogTable {
+    return this.#known.get(pathKey(path)) ?? absentTable(path);
+  }
+
   async #storedType(table: Table, column: TableColumn): Promise<string | undefined> {
     if (!isEnum(column)) return undefined;
-    const path = this.#pathOf(table);
-    const details = (await readTableDetails(schemaSession(this), [path])).get(pathKey(path)) ?? NO_DETAILS;
-    return enumCheckOf(details, column.name)?.type;
+    return enumTypeOf(await readTable(schemaSession(this), this.#pathOf(table)), column.name);
   }
 
   async #carryOut(queries: readonly Query[]): Promise<void> {
     if (queries.length === 0) return;
-    this.#details.clear();
+    this.#known.clear();
     if (this.isTransactionActive) {
       // Nothing can be waited for in here: the transaction sees sys.jobs as it was when it began.
       for (const { query, parameters } of queries) await this.query(query, parameters);
@@ -279,10 +285,10 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     });
     const unknown = named
       .map((table) => this.#pathOf(table))
-      .filter((path) => !this.#details.has(pathKey(path)));
+      .filter((path) => !this.#known.has(pathKey(path)));
     if (unknown.length > 0) {
-      const read = await readTableDetails(schemaSession(this), unknown);
-      for (const path of unknown) this.#details.set(pathKey(path), read.get(pathKey(path)) ?? NO_DETAILS);
+      const read = await readTables(schemaSession(this), unknown);
+      for (const [path, table] of read) this.#known.set(path, table);
     }
     return {
       catalog: { tables: named.map((table) => this.#factsOf(table)) },
@@ -300,15 +306,15 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
 
   #factsOf(table: Table): TableFacts {
     const path = this.#pathOf(table);
-    const details = this.#details.get(pathKey(path)) ?? NO_DETAILS;
-    const primaryKeyName = details.constraints.find(({ type }) => type === 'p')?.name;
+    const known = this.#knownTable(path);
+    const primaryKeyName = known.constraints.find(({ type }) => type === 'p')?.name;
     return {
       ...path,
       primaryKey: table.primaryColumns.map(({ name }) => name),
       ...(primaryKeyName !== undefined && { primaryKeyName }),
-      constraints: details.constraints.map(({ name }) => name),
+      constraints: known.constraints.map(({ name }) => name),
       columns: table.columns.map((column) => {
-        const notNullCheck = notNullCheckOf(details, column.name)?.name;
+        const notNullCheck = notNullCheckOf(known, column.name)?.name;
         return {
           name: column.name,
           type: isEnum(column) ? 'text' : this.driver.createFullType(column),
@@ -335,10 +341,9 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     const is = isEnum(newColumn) ? (newColumn.enum ?? []) : [];
     if (JSON.stringify(was) === JSON.stringify(is)) return;
     const path = this.#pathOf(table);
-    const read = await readTableDetails(schemaSession(this), [path]);
-    const details = read.get(pathKey(path)) ?? NO_DETAILS;
-    const taken = details.constraints.map(({ name }) => name);
-    const oldName = enumCheckOf(details, oldColumn.name)?.name;
+    const known = await readTable(schemaSession(this), path);
+    const taken = known.constraints.map(({ name }) => name);
+    const oldName = enumCheckOf(known, oldColumn.name)?.name;
     const newName = defaultName(path.name, [oldColumn.name], 'check', (name) => taken.includes(name));
     const alter = (action: string) => new Query(`ALTER TABLE ${this.escapePath(table)} ${action}`);
     const add = (name: string, labels: readonly string[]) =>
@@ -352,12 +357,9 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
 
   /** Identities are bigint and were created NOT NULL; a column that is not takes its values from a sequence. */
   async #mayCountUp(table: Table, column: TableColumn): Promise<boolean> {
-    const { schema, name } = this.#pathOf(table);
-    const [found] = (await this.query(
-      `SELECT a.atttypid = 'int8'::regtype AND a.attnotnull AS may FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND a.attname = $3`,
-      [schema, name, column.name],
-    )) as readonly { readonly may: boolean }[];
-    return found?.may === true;
+    const { columns } = await readTable(schemaSession(this), this.#pathOf(table));
+    const known = columns.find(({ name }) => name === column.name);
+    return known?.type === 'bigint' && known.notNull;
   }
 
   /** An identity is added and dropped as such; TypeORM knows only how a default of a sequence is. */
@@ -379,4 +381,10 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     before.isGenerated = after.isGenerated;
     if (after.generationStrategy !== undefined) before.generationStrategy = after.generationStrategy;
   }
+}
+
+/** The type that a column has in the database, if it is an enum to TypeORM. */
+function enumTypeOf(table: CatalogTable, column: string): string | undefined {
+  if (enumCheckOf(table, column) === undefined) return undefined;
+  return table.columns.find(({ name }) => name === column)?.baseType;
 }

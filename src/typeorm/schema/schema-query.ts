@@ -7,29 +7,16 @@ import {
   type DsqlStatement,
   type TranslateOptions,
 } from '../../sql';
-import { refusedStatement, type UnsupportedChange } from '../../schema';
-
-/** Stands behind a statement that is to be run until it touches no row, where only its text is kept: in a migration. */
-const UNTIL_DONE = ' /* until it touches no row */';
-const IS_UNTIL_DONE = /\/\*\s*until it touches no row\s*\*\/\s*;?\s*$/;
-
-/** Whether a statement of a generated migration is to be run again and again, each time in a transaction of its own. */
-export function isUntilDone(sql: string): boolean {
-  return IS_UNTIL_DONE.test(sql);
-}
+import { markedUntilDone, refusedStatement, type UnsupportedChange } from '../../schema';
 
 /** A statement for Aurora DSQL, among those that TypeORM runs or writes into a migration. */
 export class SchemaQuery extends Query {
   readonly statement: DsqlStatement;
 
   constructor(statement: DsqlStatement, parameters?: Query['parameters']) {
-    super(isBatched(statement) ? statement.sql + UNTIL_DONE : statement.sql, parameters);
+    super(markedUntilDone(statement), parameters);
     this.statement = statement;
   }
-}
-
-function isBatched({ repeat }: DsqlStatement): boolean {
-  return repeat !== undefined && repeat.key.length > 0;
 }
 
 /** How TypeORM's SQL is translated: the catalogue as it is before, and what the options say. */

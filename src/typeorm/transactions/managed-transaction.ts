@@ -18,13 +18,8 @@ import { DsqlQueryRunner } from '../dsql-query-runner';
 import { EntityStates } from './entity-states';
 import { RecordedReads } from '../schema/recorded-reads';
 import { ReusedIdentityKeys } from '../writes/reused-identity-keys';
-import {
-  closeScope,
-  openScope,
-  transactionsOf,
-  type TransactionScope,
-  type Transactions,
-} from './transactions';
+import { TransactionScope } from './transaction-scope';
+import { transactionsOf, type Transactions } from './transactions';
 
 /** How a transaction of TypeORM is run. */
 export interface TypeOrmTransactionOptions extends TransactionOptions<EntityManager> {
@@ -37,8 +32,11 @@ export interface TypeOrmTransactionOptions extends TransactionOptions<EntityMana
 
 /** What is done once per attempt. */
 export interface Unit<T> {
-  /** @param manager - its query runner is that of the attempt */
-  readonly once: (manager: EntityManager, attempt: Attempt<T>) => Promise<T>;
+  /**
+   * @param manager - its query runner is that of the attempt
+   * @param scope - the transaction, which a query runner of ours knows, too
+   */
+  readonly once: (manager: EntityManager, attempt: Attempt<T>, scope: TransactionScope) => Promise<T>;
   readonly options: TypeOrmTransactionOptions;
   /** What a save returns is known before its COMMIT. */
   readonly entities?: { readonly value: T; readonly target: EntityTarget<ObjectLiteral> | undefined };
@@ -126,42 +124,40 @@ export class ManagedTransaction<T> {
     this.#states.beginAttempt();
     this.#reads?.rewind();
     const { manager, queryRunner, release } = this.#source.take(attempt.number);
-    const scope = this.#scopeOf(attempt, queryRunner);
+    const own = queryRunner instanceof DsqlQueryRunner ? queryRunner : undefined;
+    let scope: TransactionScope | undefined;
     try {
-      if (commitMarkers) scope.marker = await this.#transactions.createMarker(queryRunner);
-      openScope(queryRunner, scope);
-      const value = await once(manager, attempt);
-      const marker = this.#markerOf.get(attempt.number);
-      if (marker !== undefined) this.#transactions.markers.release(marker);
+      const marker = commitMarkers ? await this.#transactions.createMarker(queryRunner) : undefined;
+      scope = this.#scopeOf(attempt, queryRunner, marker);
+      if (own !== undefined) own.scope = scope;
+      const value = await once(manager, attempt, scope);
+      const written = this.#markerOf.get(attempt.number);
+      if (written !== undefined) this.#transactions.markers.release(written);
       return value;
     } catch (error) {
-      const reported = run.retry === false ? error : firstOf(error, scope);
+      const reported = run.retry === false ? error : firstOf(error, scope?.firstError);
       if (!mayBeCommitted(reported, attempt)) this.#states.restore();
       throw reported;
     } finally {
       this.#dataOfLast = queryRunner.data;
-      closeScope(queryRunner);
+      if (own !== undefined) own.scope = undefined;
       await release();
     }
   }
 
-  #scopeOf(attempt: Attempt<T>, queryRunner: QueryRunner): TransactionScope {
+  #scopeOf(attempt: Attempt<T>, queryRunner: QueryRunner, marker: string | undefined): TransactionScope {
     const { entities } = this.#unit;
     // What a query runner of another kind sends cannot be seen.
-    const isSeen = queryRunner instanceof DsqlQueryRunner;
-    const scope: TransactionScope = {
+    const isWatched = queryRunner instanceof DsqlQueryRunner;
+    return new TransactionScope({
       nested: this.#options.nested,
       states: this.#states,
       keys: this.#keys,
       reads: this.#reads,
-      admit: this.#source.held === undefined && isSeen ? attempt.admit : undefined,
-      isUsed: !isSeen,
-      hasWritten: !isSeen,
-      hasChangedSchema: false,
-      unfinished: 0,
-      beforeCommit: async () => {
-        const { marker, hasWritten, hasChangedSchema } = scope;
-        if (marker !== undefined && hasWritten && !hasChangedSchema) {
+      admit: this.#source.held === undefined && isWatched ? attempt.admit : undefined,
+      isWatched,
+      beforeCommit: async ({ writesRows }) => {
+        if (marker !== undefined && writesRows) {
           await this.#transactions.markers.write(marker, (text, values) =>
             queryRunner.query(text, [...values]),
           );
@@ -169,8 +165,7 @@ export class ManagedTransaction<T> {
         }
         if (entities !== undefined) attempt.returned = { value: entities.value };
       },
-    };
-    return scope;
+    });
   }
 
   async #settle({ number }: Attempt<T>): Promise<boolean | undefined> {
@@ -184,7 +179,7 @@ export class ManagedTransaction<T> {
 }
 
 /** Of several errors in a transaction the first says what happened; the others follow from it. */
-function firstOf(error: unknown, { firstError }: TransactionScope): unknown {
+function firstOf(error: unknown, firstError: unknown): unknown {
   if (firstError === undefined || isOccConflict(error)) return error;
   const isConsequence =
     sqlStateOf(error) === '25P02' ||

@@ -16,7 +16,7 @@ import type { TypeOrmTransactionOptions } from './managed-transaction';
  * @throws CommitOutcomeUnknownError when the answer to COMMIT was lost and nothing could tell the outcome
  * @throws AfterCommitError when it was committed, and a subscriber that runs after the commit failed
  * @throws StaleEntityError when an entity from outside has other values in a later attempt
- * @throws ConfigurationError naming the first option that cannot be
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value
  *
  * @example
  * ```ts

@@ -11,7 +11,7 @@ export class StaleEntityError extends DsqlError {
   constructor(readonly entity: object) {
     const { name = 'Object' } = (entity.constructor as { name?: string } | undefined) ?? {};
     super(
-      `The transaction met a conflict, and when it was run again, the object of class ${name} that it got from outside had other values than before, so the change may have been applied to itself. Nothing was written. Load the entity inside the callback, or name it in the option \`restore\`.`,
+      `The transaction conflicted and was run again, but the ${name} from outside its callback had other values than in the first attempt, so a change might be applied twice. Nothing was written. Load the entity inside the callback, or name it in the option \`restore\`.`,
     );
   }
 }

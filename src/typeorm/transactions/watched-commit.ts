@@ -7,7 +7,7 @@ import {
   TransactionRolledBackError,
 } from '../../connection';
 import { findInChain } from '../../occ';
-import { scopeOf } from './transactions';
+import type { TransactionScope } from './transaction-scope';
 
 type Work<T> = (manager: EntityManager) => Promise<T>;
 
@@ -17,6 +17,7 @@ type Work<T> = (manager: EntityManager) => Promise<T>;
  */
 export async function watchCommit<T>(
   queryRunner: QueryRunner,
+  scope: TransactionScope,
   transact: (work: Work<T>) => Promise<T>,
   work: Work<T>,
 ): Promise<T> {
@@ -25,9 +26,8 @@ export async function watchCommit<T>(
   let wire: EventEmitter | undefined;
   const watched: Work<T> = async (manager) => {
     const value = await work(manager);
-    const scope = scopeOf(queryRunner);
-    if (scope?.rollbackOnly !== undefined) throw new TransactionRolledBackError('joined', scope.rollbackOnly);
-    await scope?.beforeCommit?.();
+    scope.expectComplete();
+    await scope.prepareCommit();
     const client = (await queryRunner.connect()) as { readonly connection?: EventEmitter };
     wire = client.connection;
     wire?.on('commandComplete', note);

@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 
-/** A column as the driver is asked about it: metadata, or only a type. */
+/** A column as the driver gets it: metadata, or only a type. */
 export type AskedColumn = Partial<
   Pick<ColumnMetadata, 'type' | 'isGenerated' | 'generationStrategy' | 'referencedColumn'>
 >;

@@ -163,7 +163,7 @@ export function splitOf(
         if (!written.has(entity) || metadataOf(entity)?.hasId(entity) !== false) continue;
         throw new UnsupportedFeatureError(
           'a write of so many entities that refer to each other',
-          `They are written in several transactions, and some refer to a new ${entity.constructor.name} that another one of these would create, for which TypeORM would write NULL. Save those first.`,
+          `They are written in several transactions, and some refer to a new ${entity.constructor.name} of another one, for which TypeORM would write NULL. Save those first.`,
         );
       }
     },

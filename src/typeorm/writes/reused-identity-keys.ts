@@ -19,7 +19,7 @@ interface KeyedInsert {
 const UNIQUE_VIOLATION = '23505';
 
 /**
- * The keys that identity columns gave to attempts that failed, of a transaction or of an INSERT that stands alone.
+ * The keys that identity columns gave to attempts that failed, of a transaction or of an autocommit INSERT.
  *
  * The next attempt inserts under the same keys: none is left out, and what listeners and subscribers have made of one
  * stays true. Nobody else is ever given them, unless the identity column began anew meanwhile: after a conflict with a

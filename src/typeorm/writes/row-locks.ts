@@ -7,9 +7,9 @@ const instead = {
   SHARE: 'Take pessimistic_write (FOR UPDATE) or for_key_share (FOR KEY SHARE).',
   'NO KEY UPDATE': 'Take pessimistic_write (FOR UPDATE).',
   NOWAIT:
-    'Leave it out: nothing ever waits there. Of two transactions that lock the same row the later one fails when it commits, and runInTransaction runs it again.',
+    'Omit it: nothing ever waits there. Of two transactions that lock the same row the later one fails when it commits, and runInTransaction runs it again.',
   'SKIP LOCKED':
-    'Leave it out: no row is ever seen to be locked there. Of two transactions that take the same row the later one fails when it commits, and runInTransaction runs it again, when it finds another row.',
+    'Omit it: no row is ever seen to be locked there. Of two transactions that take the same row the later one fails when it commits, and runInTransaction runs it again, when it finds another row.',
 } as const;
 
 /**

@@ -1,0 +1,195 @@
+import type { RangeVar } from 'libpg-query';
+import { asNode, createdEnum, defaultName, strings, tableNameOf, utf16Offsets } from '../../sql';
+import type { NodeBody, ParsedQuery, Statement } from '../../sql';
+import type { Place, SqlText } from '../sources/sql-text';
+import type { Catalog } from './catalog';
+import { sequenceOptions } from './columns';
+import type { Key } from './table';
+import { TableEffects } from './table-effects';
+
+/**
+ * Changes a catalogue as the statements of a text would.
+ *
+ * @param onApplied - looks at what is there after each
+ */
+export function applyText(
+  catalog: Catalog,
+  text: SqlText,
+  parsed: ParsedQuery,
+  onApplied: (statement: Statement) => void = () => undefined,
+): void {
+  const utf16 = utf16Offsets(parsed.text);
+  for (const statement of parsed.statements) {
+    new StatementEffects(text, utf16, statement, catalog).apply();
+    onApplied(statement);
+  }
+}
+
+class StatementEffects {
+  constructor(
+    readonly text: SqlText,
+    readonly utf16: (byteOffset: number) => number,
+    readonly statement: Statement,
+    readonly catalog: Catalog,
+  ) {}
+
+  apply(): void {
+    const { node, tree } = this.statement;
+    switch (node) {
+      case 'CreateStmt':
+        this.#table((tree as NodeBody<'CreateStmt'>).relation).create(tree as NodeBody<'CreateStmt'>);
+        break;
+      case 'CreateTableAsStmt':
+        this.#createTableAs(tree as NodeBody<'CreateTableAsStmt'>);
+        break;
+      case 'AlterTableStmt':
+        this.#table((tree as NodeBody<'AlterTableStmt'>).relation).alter(tree as NodeBody<'AlterTableStmt'>);
+        break;
+      case 'IndexStmt':
+        this.#createIndex(tree as NodeBody<'IndexStmt'>);
+        break;
+      case 'DropStmt':
+        this.#drop(tree as NodeBody<'DropStmt'>);
+        break;
+      case 'RenameStmt':
+        this.#rename(tree as NodeBody<'RenameStmt'>);
+        break;
+      case 'AlterObjectSchemaStmt':
+        this.#moveTable(tree as NodeBody<'AlterObjectSchemaStmt'>);
+        break;
+      case 'CreateEnumStmt':
+      case 'DoStmt': {
+        const facts = createdEnum(this.statement);
+        if (facts && !this.catalog.enum(facts)) this.catalog.setEnum(facts);
+        break;
+      }
+      case 'AlterEnumStmt':
+        this.#alterEnum(tree as NodeBody<'AlterEnumStmt'>);
+        break;
+      case 'CreateSeqStmt': {
+        const { sequence, options } = tree as NodeBody<'CreateSeqStmt'>;
+        this.catalog.setSequence({ ...tableNameOf(sequence), ...sequenceOptions(options) });
+        break;
+      }
+      case 'ViewStmt':
+        this.catalog.setView(tableNameOf((tree as NodeBody<'ViewStmt'>).view));
+        break;
+    }
+  }
+
+  #moveTable({ relation, newschema }: NodeBody<'AlterObjectSchemaStmt'>): void {
+    if (!relation || newschema === undefined) return;
+    this.catalog.renameTable(tableNameOf(relation), { schema: newschema, name: relation.relname ?? '' });
+  }
+
+  #table(relation: RangeVar | undefined): TableEffects {
+    return new TableEffects(this.catalog, tableNameOf(relation), (location, name) =>
+      this.#place(location, name),
+    );
+  }
+
+  #place(location: number | undefined, name: string): Place {
+    const offset = location === undefined ? this.#start : this.utf16(location);
+    return { text: this.text, offset, name };
+  }
+
+  get #start(): number {
+    const { start, text } = this.statement;
+    return start + text.length - text.trimStart().length;
+  }
+
+  #createTableAs({ into, objtype }: NodeBody<'CreateTableAsStmt'>): void {
+    const name = tableNameOf(into?.rel);
+    if (objtype === 'OBJECT_MATVIEW') {
+      this.catalog.setView(name);
+      return;
+    }
+    const place = this.#place(into?.rel?.location, name.name);
+    this.catalog.setTable({ ...name, uniques: [], checks: [], foreignKeys: [], indexes: [], place });
+  }
+
+  #createIndex(index: NodeBody<'IndexStmt'>): void {
+    const table = tableNameOf(index.relation);
+    const elements = (index.indexParams ?? []).map((item) => asNode(item, 'IndexElem'));
+    const columns = elements.map((element) => element?.name);
+    const name =
+      index.idxname ??
+      defaultName(
+        table.name,
+        columns.map((column) => column ?? 'expr'),
+        'idx',
+      );
+    this.catalog.addIndex({
+      name,
+      table,
+      columns,
+      isUnique: index.unique === true,
+      isPartial: index.whereClause !== undefined,
+    });
+  }
+
+  #drop({ removeType, objects }: NodeBody<'DropStmt'>): void {
+    for (const object of objects ?? []) {
+      const parts = strings(asNode(object, 'List')?.items ?? asNode(object, 'TypeName')?.names ?? [object]);
+      const [name = '', schema] = [...parts].reverse();
+      const named = { ...(schema !== undefined && { schema }), name };
+      if (removeType === 'OBJECT_INDEX') this.catalog.dropIndex(named);
+      else if (removeType === 'OBJECT_TYPE') this.catalog.dropEnum(named);
+      else if (removeType === 'OBJECT_TABLE' || removeType === 'OBJECT_VIEW') this.catalog.dropTable(named);
+      else if (removeType === 'OBJECT_SCHEMA') {
+        for (const table of this.catalog.tables()) if (table.schema === name) this.catalog.dropTable(table);
+      }
+    }
+  }
+
+  #rename({ renameType, relation, subname, newname, object }: NodeBody<'RenameStmt'>): void {
+    if (newname === undefined) return;
+    const table = tableNameOf(relation);
+    const swap = (name: string) => (name === subname ? newname : name);
+    const inKey = <K extends Key>(key: K): K => ({ ...key, columns: key.columns.map(swap) });
+    switch (renameType) {
+      case 'OBJECT_TABLE':
+        this.catalog.renameTable(table, { ...table, name: newname });
+        return;
+      case 'OBJECT_COLUMN':
+        this.catalog.changeTable(table, ({ columns, primaryKey, uniques, foreignKeys, indexes }) => ({
+          ...(columns && { columns: columns.map((each) => ({ ...each, name: swap(each.name) })) }),
+          ...(primaryKey && { primaryKey: inKey(primaryKey) }),
+          uniques: uniques.map(inKey),
+          foreignKeys: foreignKeys.map(inKey),
+          indexes: indexes.map((index) => ({
+            ...index,
+            columns: index.columns.map((column) => column && swap(column)),
+          })),
+        }));
+        return;
+      case 'OBJECT_TABCONSTRAINT':
+        this.catalog.changeTable(table, ({ primaryKey, uniques, checks, foreignKeys }) => ({
+          ...(primaryKey && { primaryKey: { ...primaryKey, name: swap(primaryKey.name) } }),
+          uniques: uniques.map((each) => ({ ...each, name: swap(each.name) })),
+          checks: checks.map((each) => ({ ...each, name: swap(each.name) })),
+          foreignKeys: foreignKeys.map((each) => ({ ...each, name: swap(each.name) })),
+        }));
+        return;
+      case 'OBJECT_TYPE': {
+        const [name = '', schema] = [...strings(asNode(object, 'List')?.items)].reverse();
+        const known = this.catalog.enum({ ...(schema !== undefined && { schema }), name });
+        if (!known) return;
+        this.catalog.dropEnum(known);
+        this.catalog.setEnum({ ...known, name: newname });
+        return;
+      }
+    }
+  }
+
+  #alterEnum({ typeName, newVal, oldVal }: NodeBody<'AlterEnumStmt'>): void {
+    const [name = '', schema] = [...strings(typeName)].reverse();
+    const known = this.catalog.enum({ ...(schema !== undefined && { schema }), name });
+    if (!known || newVal === undefined) return;
+    const labels =
+      oldVal === undefined
+        ? [...known.labels.filter((label) => label !== newVal), newVal]
+        : known.labels.map((label) => (label === oldVal ? newVal : label));
+    this.catalog.setEnum({ ...known, labels });
+  }
+}

@@ -1,0 +1,55 @@
+import type { RangeVar } from 'libpg-query';
+import type { TableName } from '../syntax/statement';
+
+/** What is known of a database, as far as a translation can use it; everything may be omitted. */
+export interface CatalogFacts {
+  readonly tables?: readonly TableFacts[];
+  /**
+   * The enum types that the text uses. Their columns become text with a CHECK, and a CREATE TYPE of such a type has
+   * nothing to do: give a type here if its columns come in other texts.
+   */
+  readonly enums?: readonly EnumFacts[];
+}
+
+/** What is known of a table. A field that is absent is unknown; an empty one says that there is none. */
+export interface TableFacts extends TableName {
+  /** The columns of the primary key, in its order. */
+  readonly primaryKey?: readonly string[];
+  /** All columns. */
+  readonly columns?: readonly ColumnFacts[];
+  /** The names of all constraints, the primary key's among them. */
+  readonly constraints?: readonly string[];
+  /** The name of the primary key's constraint. */
+  readonly primaryKeyName?: string;
+}
+
+/** What is known of a column. */
+export interface ColumnFacts {
+  readonly name: string;
+  /** As `format_type()` gives it: `character varying(255)`. */
+  readonly type?: string;
+  readonly notNull?: boolean;
+  /** The name of a validated `CHECK (column IS NOT NULL)`, which is how a column becomes NOT NULL later on DSQL. */
+  readonly notNullCheck?: string;
+  readonly identity?: boolean;
+}
+
+/** An enum type. */
+export interface EnumFacts {
+  readonly schema?: string;
+  readonly name: string;
+  /** In the order of the type. */
+  readonly labels: readonly string[];
+}
+
+/** Names without a schema are taken to be in the schema that the others name: texts rarely use one name twice. */
+export function isSameName(one: TableName, other: TableName): boolean {
+  if (one.name !== other.name) return false;
+  return one.schema === undefined || other.schema === undefined || one.schema === other.schema;
+}
+
+/** The name of a table in a parse tree. */
+export function tableNameOf(relation: RangeVar | undefined): TableName {
+  const { schemaname, relname = '' } = relation ?? {};
+  return { ...(schemaname !== undefined && { schema: schemaname }), name: relname };
+}

@@ -1,0 +1,54 @@
+import type { CatalogConstraint, CatalogTable } from './catalog-table';
+
+/** A CHECK that holds the values of an enum. */
+export interface EnumCheck {
+  readonly name: string;
+  /** In the order of the enum. */
+  readonly values: readonly string[];
+}
+
+/** The CHECKs that name one column only. */
+function checksOf({ constraints }: CatalogTable, column: string): readonly CatalogConstraint[] {
+  return constraints.filter(
+    ({ type, columns }) => type === 'c' && columns.length === 1 && columns[0] === column,
+  );
+}
+
+const IS_NOT_NULL = /^CHECK \(\((?:"(?:[^"]|"")+"|[^\s"]+) IS NOT NULL\)\)(?: NOT VALID)?$/;
+
+/** Whether this is `CHECK (column IS NOT NULL)`. */
+export function isNotNullCheck({ type, definition }: CatalogConstraint): boolean {
+  return type === 'c' && IS_NOT_NULL.test(definition);
+}
+
+/**
+ * The CHECK by which a column is NOT NULL that was created without it: there is no SET NOT NULL. Until it is validated,
+ * rows from before it may be NULL.
+ */
+export function notNullCheckOf(table: CatalogTable, column: string): CatalogConstraint | undefined {
+  return checksOf(table, column).find(isNotNullCheck);
+}
+
+const LITERAL = /E?'(?:[^']|'')*'/g;
+
+/** How PostgreSQL shows `CHECK (column IN (…))` of a text, with `?` for each value. */
+const SHOWN_ENUM =
+  /^CHECK \(\(\(?(?:"(?:[^"]|"")+"|[^\s"()]+)\)?(?:::text)? = (?:\?::(?:text|character varying)(?:::text)?|\(\?::character varying\)::text|ANY \(\(?ARRAY\[(?:\(?\?::(?:text|character varying)\)?(?:::text)?(?:, )?)+\]\)?(?:::text\[\])?\))\)\)(?: NOT VALID)?$/;
+
+/** The values in a CHECK; nothing for one that is about something else. */
+function enumValuesOf(definition: string): readonly string[] | undefined {
+  if (!SHOWN_ENUM.test(definition.replace(LITERAL, '?'))) return undefined;
+  return (definition.match(LITERAL) ?? []).map((literal) => {
+    const text = literal.replace(/^E?'|'$/g, '').replaceAll("''", "'");
+    return literal.startsWith('E') ? text.replaceAll('\\\\', '\\') : text;
+  });
+}
+
+/** The CHECK that holds the values of the enum that a column is. */
+export function enumCheckOf(table: CatalogTable, column: string): EnumCheck | undefined {
+  for (const { name, definition } of checksOf(table, column)) {
+    const values = enumValuesOf(definition);
+    if (values !== undefined) return { name, values };
+  }
+  return undefined;
+}

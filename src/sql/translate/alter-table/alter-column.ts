@@ -1,0 +1,68 @@
+import type { Node } from 'libpg-query';
+import { asNode, strings } from '../../syntax/parse-tree';
+import { quoted } from '../../text/quoting';
+import { isByteCollation } from '../columns/collations';
+import { notNullCheckName } from '../columns/default-names';
+import { formattedType } from '../columns/type-names';
+import type { Action } from './altered-table';
+import { notNullCheck } from './constraints';
+import { Pass } from './step';
+import type { Step } from './step';
+
+/** SET NOT NULL: a CHECK that says as much, validated in a job. */
+export function setNotNull(action: Action): readonly Step[] {
+  const { source, rewrite, table, name: column, from } = action;
+  if (!rewrite.isRefused('set-not-null')) return action.keep(Pass.Attributes);
+  const known = table.catalogue.column(table.name, column);
+  if (known?.notNull === true || known?.notNullCheck !== undefined) {
+    rewrite.note(`${column} is NOT NULL already.`);
+    return [];
+  }
+  // `ALTER [COLUMN] name …`
+  const at = source.tokens[from + 1]?.value === 'COLUMN' ? from + 2 : from + 1;
+  return notNullCheck(table, column, source.cut(at, at + 1), false);
+}
+
+/** DROP NOT NULL, and the CHECK that says as much. */
+export function dropNotNull(action: Action): readonly Step[] {
+  const { table, name: column } = action;
+  const { catalogue, name } = table;
+  const known = catalogue.column(name, column);
+  const check = known?.notNullCheck ?? notNullCheckName(name.name, column);
+  const isPresent =
+    known?.notNullCheck !== undefined || catalogue.table(name)?.constraints?.includes(check) !== false;
+  if (known) catalogue.setColumn(name, column, { ...known, notNull: false });
+  catalogue.dropConstraint(name, check);
+  if (!isPresent || table.dropped.has(check)) return action.keep(Pass.Drop);
+  const kept = `${action.written}, DROP CONSTRAINT IF EXISTS ${quoted(check)}`;
+  return [{ pass: Pass.Drop, kept }];
+}
+
+/** SET DATA TYPE: refused, unless the column is known to have the type. */
+export function alterType(action: Action): readonly Step[] {
+  const { rewrite, table, name: column } = action;
+  if (!rewrite.isRefused('alter-column-type')) return action.keep(Pass.Attributes);
+  const definition = asNode(action.command.def, 'ColumnDef');
+  const known = table.catalogue.column(table.name, column);
+  const wanted = formattedType(definition?.typeName);
+  const sameCollation = !definition?.collClause || isByteCollation(definition.collClause.collname);
+  const sameValue = isCastOf(column, definition?.raw_default);
+  if (wanted !== undefined && known?.type === wanted && sameCollation && sameValue) {
+    rewrite.note(`${column} is ${wanted} already.`);
+    return [];
+  }
+  rewrite.refuse({
+    rule: 'alter-column-type',
+    at: action.start,
+    parts: { action: 'ALTER COLUMN ... SET DATA TYPE' },
+  });
+  return [];
+}
+
+/** Whether a USING is absent, or only the column itself, cast to the type. */
+function isCastOf(column: string, using: Node | undefined): boolean {
+  if (!using) return true;
+  const cast = asNode(using, 'TypeCast');
+  if (cast) return isCastOf(column, cast.arg);
+  return strings(asNode(using, 'ColumnRef')?.fields).at(-1) === column;
+}

@@ -1,0 +1,158 @@
+import type { IndexElem } from 'libpg-query';
+import { asNode, strings } from '../../syntax/parse-tree';
+import { tableNameOf } from '../../catalogue/catalog-facts';
+import { isByteCollation } from '../columns/collations';
+import { refuseKeylessTypes } from '../columns/key-types';
+import type { Outcome } from '../draft';
+import type { Rewrite } from '../rewrite';
+
+type IndexRewrite = Rewrite<'IndexStmt'>;
+
+/** Operator classes that order a value as its type does, or a text by its bytes, which on DSQL is the same. */
+const ORDINARY_CLASS =
+  /^(?:text|varchar|bpchar|char|name|int[248]|float[48]|numeric|bool|uuid|date|time|timetz|timestamp|timestamptz|(?:text|varchar|bpchar)_pattern)_ops$/;
+
+/** Translates CREATE INDEX to CREATE INDEX ASYNC. */
+export function createIndex(rewrite: IndexRewrite): Outcome {
+  const { source, tree } = rewrite;
+  const { accessMethod: method = 'btree', indexParams = [] } = tree;
+  if (isSpecial(method) && rewrite.isRefused('index-access-method')) return specialIndex(rewrite, method);
+  editWords(rewrite);
+  const keysAt = editMethod(rewrite, method);
+  const afterKeys = source.afterGroup(keysAt);
+  source.splitAtCommas(keysAt + 1, afterKeys - 1).forEach(({ from, to }, position) => {
+    const element = asNode(indexParams[position], 'IndexElem');
+    if (element) editKey(rewrite, element, from, to);
+  });
+  const columns = indexParams.flatMap((key) => asNode(key, 'IndexElem')?.name ?? []);
+  refuseKeylessTypes(
+    rewrite,
+    tableNameOf(tree.relation),
+    columns.map((name) => ({ name })),
+  );
+  omitStorage(rewrite, afterKeys);
+  return rewrite.edited();
+}
+
+function isSpecial(method: string): boolean {
+  return method !== 'btree' && method !== 'hash' && method !== 'brin';
+}
+
+function specialIndex(rewrite: IndexRewrite, method: string): Outcome {
+  if (rewrite.simplify.specialIndexes === true) {
+    return { omitted: `DSQL has no ${method} indexes: queries that used it read the table.` };
+  }
+  rewrite.refuse({
+    rule: 'index-access-method',
+    instead:
+      'Leave the index out (option simplify.specialIndexes), or index an expression of an ordinary type, such ' +
+      "as ((data ->> 'name')).",
+  });
+  return [];
+}
+
+/** ASYNC comes, CONCURRENTLY goes. */
+function editWords(rewrite: IndexRewrite): void {
+  const { source, tree, isAsync } = rewrite;
+  const indexAt = source.tokens.findIndex(({ value }) => value === 'INDEX');
+  if (!isAsync && rewrite.isRefused('index-without-async')) {
+    const end = source.endBefore(indexAt + 1);
+    rewrite.edit({ start: end, end, text: ' ASYNC' });
+  }
+  if (tree.concurrent && rewrite.isRefused('index-concurrently')) rewrite.remove(indexAt + 1, indexAt + 2);
+}
+
+/** @returns the index of the token that opens the list of keys */
+function editMethod(rewrite: IndexRewrite, method: string): number {
+  const { source, tree } = rewrite;
+  const at = source.afterName(source.indexAt(source.at(tree.relation?.location)));
+  if (source.tokens[at]?.value !== 'USING') return at;
+  if (!rewrite.isRefused('index-access-method')) return at + 2;
+  if (method === 'btree' || rewrite.simplify.indexMethod === true) {
+    rewrite.remove(at, at + 2);
+    if (method !== 'btree') rewrite.note(`USING ${method} is omitted: DSQL has one kind of index.`);
+  } else {
+    rewrite.refuse({
+      rule: 'index-access-method',
+      at: source.tokens[at].start,
+      instead: 'Omit USING, or allow it with the option simplify.indexMethod.',
+    });
+  }
+  return at + 2;
+}
+
+/** One key of an index: what stands after the column or expression is dropped where the meaning stays. */
+function editKey(rewrite: IndexRewrite, element: IndexElem, from: number, to: number): void {
+  const { source } = rewrite;
+  const { tokens } = source;
+  let at = tokens[from]?.value === '(' ? from : source.afterName(from);
+  if (tokens[at]?.value === '(') at = source.afterGroup(at);
+  const key = source.cut(from, at);
+  if (element.collation) at = editCollation(rewrite, element, key, at);
+  if (element.opclass) at = editOperatorClass(rewrite, element, at);
+  if (at < to) editOrder(rewrite, key, at);
+}
+
+/** @returns the index of the token after the collation */
+function editCollation(rewrite: IndexRewrite, { collation }: IndexElem, key: string, at: number): number {
+  const { source } = rewrite;
+  const after = source.afterName(at + 1);
+  const same = isByteCollation(collation);
+  if (same || rewrite.simplify.collation === true) {
+    rewrite.remove(at, after);
+    if (!same) rewrite.note(`The collation of ${key} is omitted: the index sorts by bytes.`);
+  } else {
+    rewrite.refuse({ rule: 'index-collation', at: source.tokens[at]?.start ?? source.start });
+  }
+  return after;
+}
+
+/** @returns the index of the token after the operator class */
+function editOperatorClass(rewrite: IndexRewrite, { opclass }: IndexElem, at: number): number {
+  const { source } = rewrite;
+  let after = source.afterName(at);
+  if (source.tokens[after]?.value === '(') after = source.afterGroup(after);
+  const name = strings(opclass).at(-1) ?? '';
+  if (ORDINARY_CLASS.test(name)) rewrite.remove(at, after);
+  else {
+    rewrite.refuse({
+      rule: 'index-operator-class',
+      at: source.tokens[at]?.start ?? source.start,
+      parts: { name },
+    });
+  }
+  return after;
+}
+
+function editOrder(rewrite: IndexRewrite, key: string, at: number): void {
+  const token = rewrite.source.tokens[at];
+  const isDescending = token?.value === 'DESC';
+  if (!token || (token.value !== 'ASC' && !isDescending) || !rewrite.isRefused('index-sort-order')) return;
+  if (isDescending && rewrite.simplify.indexOrder !== true) {
+    rewrite.refuse({
+      rule: 'index-sort-order',
+      at: token.start,
+      instead: 'Omit DESC, or allow it with the option simplify.indexOrder.',
+    });
+    return;
+  }
+  rewrite.remove(at, at + 1);
+  if (isDescending) rewrite.note(`DESC of ${key} is omitted: the index is in ascending order.`);
+}
+
+/** Cuts out `WITH (…)` and `TABLESPACE`, which only say how PostgreSQL is to store the index. */
+function omitStorage(rewrite: IndexRewrite, from: number): void {
+  const { source, tree } = rewrite;
+  const { options, tableSpace } = tree;
+  if (!rewrite.isRefused('index-clause')) return;
+  for (let at = from; at < source.tokens.length && source.tokens[at]?.value !== 'WHERE';) {
+    const word = source.tokens[at]?.value;
+    const after = word === 'WITH' ? source.afterGroup(at + 1) : source.afterGroup(at);
+    const end = word === 'TABLESPACE' ? at + 2 : after;
+    if ((word === 'WITH' && options) || (word === 'TABLESPACE' && tableSpace !== undefined)) {
+      rewrite.remove(at, end);
+      rewrite.note(`${source.cut(at, end)} is omitted: DSQL stores indexes in its own way.`);
+    }
+    at = end;
+  }
+}

@@ -1,0 +1,51 @@
+import { asNode, strings } from '../../syntax/parse-tree';
+import type { NodeBody } from '../../syntax/parse-tree';
+import type { Outcome } from '../draft';
+import type { Rewrite } from '../rewrite';
+import { isNeedlessExtension } from './extensions';
+
+/** Omits DROP for what DSQL cannot have, if the text itself expects that it may not be there. */
+export function drop(rewrite: Rewrite<'DropStmt'>): Outcome {
+  const { removeType, concurrent, objects } = rewrite.tree;
+  if (concurrent === true && rewrite.isRefused('drop-index-concurrently')) {
+    const at = rewrite.source.tokens.findIndex(({ value }) => value === 'CONCURRENTLY');
+    rewrite.remove(at, at + 1);
+    return rewrite.edited();
+  }
+  if (removeType === 'OBJECT_TABLE') {
+    for (const object of objects ?? []) {
+      const names = strings(asNode(object, 'List')?.items);
+      const [name = '', schema] = [...names].reverse();
+      rewrite.catalogue.forget({ ...(schema !== undefined && { schema }), name });
+    }
+  }
+  if (!isNeedless(rewrite.tree) || !rewrite.isRefused('drop-object')) return rewrite.unchanged();
+  return {
+    omitted:
+      removeType === 'OBJECT_TYPE'
+        ? 'DSQL has no types of its users but domains, which DROP DOMAIN drops.'
+        : 'There is no such thing on DSQL.',
+  };
+}
+
+function isNeedless({
+  removeType = 'OBJECT_TABLE',
+  missing_ok,
+  objects = [],
+}: NodeBody<'DropStmt'>): boolean {
+  // A type is gone with the CHECK that took its place; one that is a domain is dropped as one.
+  if (removeType === 'OBJECT_TYPE') return true;
+  if (
+    removeType === 'OBJECT_EXTENSION' &&
+    objects.every((object) => isNeedlessExtension(asNode(object, 'String')?.sval ?? ''))
+  ) {
+    return true;
+  }
+  return missing_ok === true && ABSENT_OBJECTS.has(removeType.replace('OBJECT_', ''));
+}
+
+const ABSENT_OBJECTS = new Set(
+  'MATVIEW EXTENSION AGGREGATE POLICY PROCEDURE RULE OPERATOR COLLATION CAST PUBLICATION FOREIGN_TABLE'.split(
+    ' ',
+  ),
+);

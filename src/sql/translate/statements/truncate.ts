@@ -1,0 +1,58 @@
+import type { RangeVar } from 'libpg-query';
+import { asNode } from '../../syntax/parse-tree';
+import { quoted } from '../../text/quoting';
+import { deleteInBatches } from '../batches';
+import { tableNameOf } from '../../catalogue/catalog-facts';
+import { withComments } from '../draft';
+import type { Draft, Outcome } from '../draft';
+import type { Rewrite } from '../rewrite';
+
+/** Translates TRUNCATE to DELETE in batches. */
+export function truncate(rewrite: Rewrite<'TruncateStmt'>): Outcome {
+  const { relations, restart_seqs: restarts, behavior } = rewrite.tree;
+  if (!rewrite.isRefused('statement-truncate')) return rewrite.unchanged();
+  if (behavior === 'DROP_CASCADE') {
+    rewrite.refuse({
+      rule: 'statement-truncate',
+      why: 'Which tables CASCADE empties is only known to the database.',
+      instead: 'TRUNCATE the tables by name, those that reference others first, without CASCADE.',
+    });
+    return [];
+  }
+  const tables = (relations ?? []).flatMap((item) => asNode(item, 'RangeVar') ?? []);
+  const drafts = tables.flatMap((table) => [
+    emptied(rewrite, table),
+    ...(restarts === true ? restarted(rewrite, table) : []),
+  ]);
+  return withComments(rewrite.source, drafts);
+}
+
+function emptied({ source, context }: Rewrite<'TruncateStmt'>, table: RangeVar): Draft {
+  const draft = deleteInBatches(
+    { written: source.nameAt(table.location), name: tableNameOf(table) },
+    context,
+  );
+  return {
+    ...draft,
+    notes: [
+      ...(draft.notes ?? []),
+      'Where TRUNCATE fails because another table references this one, DELETE does what ON DELETE says.',
+    ],
+  };
+}
+
+function restarted(rewrite: Rewrite<'TruncateStmt'>, table: RangeVar): Draft[] {
+  const written = rewrite.source.nameAt(table.location);
+  const columns = rewrite.catalogue.table(tableNameOf(table))?.columns;
+  if (!columns) {
+    rewrite.refuse({
+      rule: 'statement-truncate',
+      why: `The identity columns of ${written} are not known.`,
+      instead: 'TRUNCATE without RESTART IDENTITY, and ALTER TABLE … ALTER COLUMN … RESTART.',
+    });
+    return [];
+  }
+  return columns
+    .filter(({ identity }) => identity === true)
+    .map(({ name }) => ({ sql: `ALTER TABLE ${written} ALTER COLUMN ${quoted(name)} RESTART` }));
+}

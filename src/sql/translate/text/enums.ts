@@ -1,0 +1,131 @@
+import type { ColumnDef, CreateEnumStmt, TypeName } from 'libpg-query';
+import { parseQuery } from '../../syntax/parse';
+import { asNode, strings, walk } from '../../syntax/parse-tree';
+import type { NodeBody } from '../../syntax/parse-tree';
+import type { Statement } from '../../syntax/statement';
+import { literal, quoted } from '../../text/quoting';
+import { isSameName, tableNameOf } from '../../catalogue/catalog-facts';
+import type { EnumFacts } from '../../catalogue/catalog-facts';
+import { defaultName, enumCheckName } from '../columns/default-names';
+import { afterType } from '../columns/type-names';
+import type { Edit } from './edits';
+import type { ParsedText } from './parsed-text';
+import type { StatementText } from './statement-text';
+
+/** The enum type that a statement creates: CREATE TYPE, or the block with which Sequelize creates one if there is none. */
+export function createdEnum(statement: Statement): EnumFacts | undefined {
+  if (statement.node === 'CreateEnumStmt') return enumFacts(statement.tree as CreateEnumStmt);
+  if (statement.node !== 'DoStmt') return undefined;
+  const { args } = statement.tree as NodeBody<'DoStmt'>;
+  const body = (args ?? []).map((arg) => asNode(arg, 'DefElem')).find((arg) => arg?.defname === 'as')?.arg;
+  const block = asNode(body, 'String')?.sval ?? '';
+  const create = CREATE_UNLESS_THERE.exec(block)?.[1];
+  const [inner, ...others] = create === undefined ? [] : parseQuery(create).statements;
+  return inner?.node === 'CreateEnumStmt' && others.length === 0
+    ? enumFacts(inner.tree as CreateEnumStmt)
+    : undefined;
+}
+
+const CREATE_UNLESS_THERE =
+  /^\s*BEGIN\s+(CREATE\s+TYPE\s[^;]*);\s*EXCEPTION\s+WHEN\s+duplicate_object\s+THEN\s+null;\s*END;?\s*$/i;
+
+function enumFacts({ typeName, vals }: CreateEnumStmt): EnumFacts {
+  const [name = '', schema] = [...strings(typeName)].reverse();
+  return { ...(schema !== undefined && { schema }), name, labels: strings(vals) };
+}
+
+/** The enum types that a text creates. */
+export function createdEnums({ sql, parsed }: ParsedText): readonly EnumFacts[] {
+  if (!/\benum\b/i.test(sql)) return [];
+  return parsed.statements.flatMap((statement) => createdEnum(statement) ?? []);
+}
+
+/** The enum type among the known ones that a type's name means. */
+function enumNamed(type: TypeName, enums: readonly EnumFacts[]): EnumFacts | undefined {
+  const [name = '', schema] = [...strings(type.names)].reverse();
+  return enums.find((known) => isSameName(known, { ...(schema !== undefined && { schema }), name }));
+}
+
+/** Statements that name a type itself, not the type of a value. */
+const ABOUT_TYPES = new Set(['DropStmt', 'CommentStmt', 'RenameStmt', 'GrantStmt', 'AlterOwnerStmt']);
+
+/** What becomes of the enum types of a text. */
+export interface EnumEdits {
+  readonly edits: readonly Edit[];
+  /** The types among those given that the text uses. */
+  readonly used: readonly EnumFacts[];
+}
+
+/** Replaces enum types by `text`, with a CHECK where they are the type of a column. */
+export function enumEdits({ statements }: ParsedText, enums: readonly EnumFacts[]): EnumEdits {
+  const edits: Edit[] = [];
+  if (enums.length === 0) return { edits, used: [] };
+  const used = new Set<EnumFacts>();
+  for (const source of statements) {
+    if (ABOUT_TYPES.has(source.statement.node)) continue;
+    for (const { type, column } of typesIn(source.statement)) {
+      const known = enumNamed(type, enums);
+      if (!known) continue;
+      used.add(known);
+      edits.push(replacement(source, type, known, column));
+    }
+  }
+  return { edits, used: [...used] };
+}
+
+/** A type in a statement, and the column of which it is the type, if it is one of a new column. */
+interface UsedType {
+  readonly type: TypeName;
+  readonly column: ColumnDef | undefined;
+}
+
+function typesIn({ node, tree }: Statement): UsedType[] {
+  const types: UsedType[] = [];
+  const columns = new Map<TypeName, ColumnDef>();
+  const changed = new Set<TypeName>();
+  walk(node, tree as object, ({ name, body, parent }) => {
+    const isColumn = parent?.name === 'CreateStmt' || parent?.name === 'AlterTableCmd';
+    if (name === 'ColumnDef' && isColumn) {
+      const column = body as ColumnDef;
+      const isChange = (parent.body as { subtype?: string }).subtype === 'AT_AlterColumnType';
+      // Changing a column's type stays a change of type, which is refused.
+      if (column.typeName && isChange) changed.add(column.typeName);
+      else if (column.typeName) columns.set(column.typeName, column);
+    }
+    const type = body as TypeName;
+    if (name === 'TypeName' && type.location !== undefined && !changed.has(type)) {
+      types.push({ type, column: columns.get(type) });
+    }
+    return true;
+  });
+  return types;
+}
+
+function replacement(
+  source: StatementText,
+  type: TypeName,
+  known: EnumFacts,
+  column: ColumnDef | undefined,
+): Edit {
+  const from = source.indexAt(source.at(type.location));
+  const isCheckable = column !== undefined && !type.arrayBounds;
+  const check = isCheckable ? ` ${checkOf(source.statement, column, source.cut(from - 1, from), known)}` : '';
+  return {
+    start: source.at(type.location),
+    end: source.endBefore(afterType(source, from, type)),
+    text: `text${check}`,
+  };
+}
+
+function checkOf(
+  { tree }: Statement,
+  { colname = '' }: ColumnDef,
+  written: string,
+  { name: type, labels }: EnumFacts,
+): string {
+  const { name: table } = tableNameOf((tree as NodeBody<'CreateStmt'>).relation);
+  const name = enumCheckName(type, table, colname);
+  // The name that it gets anyway.
+  const named = name === defaultName(table, [colname], 'check') ? '' : `CONSTRAINT ${quoted(name)} `;
+  return `${named}CHECK (${written} IN (${labels.map(literal).join(', ')}))`;
+}

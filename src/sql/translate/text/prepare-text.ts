@@ -1,0 +1,95 @@
+import type { FuncCall } from 'libpg-query';
+import { strings, walk } from '../../syntax/parse-tree';
+import { tokensOf } from '../../text/scan';
+import type { EnumFacts } from '../../catalogue/catalog-facts';
+import { addedKeys } from './added-keys';
+import { applyEdits, offsetBefore } from './edits';
+import type { Edit } from './edits';
+import { createdEnums, enumEdits } from './enums';
+import { parseText } from './parsed-text';
+import type { ParsedText } from './parsed-text';
+
+/** A text in which what concerns all of its statements is translated: names of functions and of enum types. */
+export interface PreparedText extends ParsedText {
+  /** The enum types that the text uses: their columns have become text with a CHECK. */
+  readonly usedEnums: readonly EnumFacts[];
+  /** The statements that went into others, as ranges of the source. */
+  readonly merged: readonly { readonly start: number; readonly end: number }[];
+  /** Where an offset of `sql` was in the source. */
+  offsetInSource(offset: number): number;
+}
+
+/**
+ * Reads a text, and replaces in it:
+ * - a schema before the name of a new index, which neither PostgreSQL nor DSQL takes;
+ * - `uuid_generate_v4()` by `gen_random_uuid()`;
+ * - the enum types that the text creates, or that are known, by `text` with a CHECK;
+ * - a primary key that is added to a table of the text by one in its CREATE TABLE, as `pg_dump` needs it.
+ *
+ * All of this is found in one reading, and what it changes is read once more.
+ *
+ * @param keepsKeys - Whether primary keys can be added, and so stay where they are.
+ */
+export function prepareText(
+  source: string,
+  knownEnums: readonly EnumFacts[],
+  keepsKeys: boolean,
+): PreparedText {
+  let written = parseText(source);
+  const schemaEdits = written.parsed.error ? indexSchemaEdits(source) : [];
+  if (schemaEdits.length > 0) written = parseText(applyEdits(source, schemaEdits));
+
+  const enums = enumEdits(written, knownEnums.concat(createdEnums(written)));
+  const keys = keepsKeys ? [] : addedKeys(written);
+  const edits = uuidEdits(written).concat(
+    enums.edits,
+    keys.flatMap(({ insertion, removal }) => [insertion, removal]),
+  );
+  const { sql, parsed, statements } = edits.length > 0 ? parseText(applyEdits(written.sql, edits)) : written;
+  const inSource = (offset: number) => offsetBefore(schemaEdits, offset);
+  return {
+    sql,
+    parsed,
+    statements,
+    usedEnums: enums.used,
+    merged: keys.map(({ removal: { start, end } }) => ({ start: inSource(start), end: inSource(end) })),
+    offsetInSource: (offset) => inSource(offsetBefore(edits, offset)),
+  };
+}
+
+/** Finds `CREATE INDEX schema.name ON`; the index is made in the schema of its table all the same. */
+function indexSchemaEdits(sql: string): Edit[] {
+  const edits: Edit[] = [];
+  const tokens = [...tokensOf(sql)];
+  tokens.forEach(({ value, kind }, index) => {
+    if (value !== 'INDEX' || kind !== 'word') return;
+    const before = tokens[index - 1]?.value;
+    if (before !== 'CREATE' && !(before === 'UNIQUE' && tokens[index - 2]?.value === 'CREATE')) return;
+    let at = index + 1;
+    while (/^(?:ASYNC|CONCURRENTLY|IF|NOT|EXISTS)$/.test(tokens[at]?.value ?? '')) at++;
+    const schema = tokens[at];
+    const name = tokens[at + 2];
+    if (schema && name && tokens[at + 1]?.value === '.') {
+      edits.push({ start: schema.start, end: name.start, text: '' });
+    }
+  });
+  return edits;
+}
+
+function uuidEdits({ sql, statements }: ParsedText): Edit[] {
+  const edits: Edit[] = [];
+  if (!/uuid_generate_v4/i.test(sql)) return edits;
+  for (const source of statements) {
+    const { node, tree } = source.statement;
+    walk(node, tree as object, ({ name, body }) => {
+      const call = body as FuncCall;
+      if (name === 'FuncCall' && strings(call.funcname).at(-1) === 'uuid_generate_v4') {
+        const from = source.indexAt(source.at(call.location));
+        const end = source.endBefore(source.afterName(from));
+        edits.push({ start: source.at(call.location), end, text: 'gen_random_uuid' });
+      }
+      return true;
+    });
+  }
+  return edits;
+}

@@ -1,0 +1,158 @@
+import type { ObjectLiteral, QueryRunner } from 'typeorm';
+import { isNotSentError, type DsqlClient } from '../../connection';
+import {
+  canBeMarked,
+  findInChain,
+  isOccConflict,
+  withMarker,
+  type Attempt,
+  type StatementTransaction,
+} from '../../occ';
+import { firstStatement, type Statement } from '../statement';
+import { ReusedIdentityKeys } from '../writes/reused-identity-keys';
+import { dataSourceOf, transactionsOf } from './transactions';
+
+/** A longer label would only fill the memory: what conflicts are statements on the same table. */
+const LABEL_LENGTH = 200;
+
+/** A query runner, as far as its autocommit statements use it. */
+export interface AutocommitRunner extends QueryRunner {
+  /** Its connection, while it has one. */
+  readonly client: DsqlClient | undefined;
+  /**
+   * Sends a statement once.
+   *
+   * @param keys - what earlier attempts were given as keys
+   */
+  sendOnce(statement: Statement, keys?: ReusedIdentityKeys): Promise<unknown>;
+  /** Gives the connection back to the pool; the next statement takes another one. */
+  giveConnectionBack(): void;
+}
+
+/** The autocommit statements of one query runner: each is run again after a conflict. */
+export class AutocommitStatements {
+  readonly #runner: AutocommitRunner;
+  #marked: Promise<unknown> | undefined;
+  /** How many use the connection: attempts of autocommit statements, and streams until the end. */
+  #users = 0;
+
+  constructor(runner: AutocommitRunner) {
+    this.#runner = runner;
+  }
+
+  /** The statement with a marker that is under way, and whose transaction no other statement may get into. */
+  get marked(): Promise<unknown> | undefined {
+    return this.#marked?.catch(() => undefined);
+  }
+
+  /** Keeps the connection from being given back, until the function that this returns is called. */
+  keepConnection(): () => void {
+    this.#users++;
+    return () => {
+      this.#users--;
+    };
+  }
+
+  /** Runs a statement until it is committed. */
+  run(statement: Statement): Promise<unknown> {
+    const [text] = statement;
+    const { defaults } = transactionsOf(dataSourceOf(this.#runner));
+    const keys = new ReusedIdentityKeys(dataSourceOf(this.#runner));
+    const isConnected = this.#runner.client !== undefined;
+    const once = async <T>({ admit }: Attempt<unknown>, make: () => Promise<T>): Promise<T> => {
+      await admit(firstStatement(statement));
+      return this.#attempt(() => keys.attempt(make), isConnected);
+    };
+    return defaults.commitMarkers && canBeMarked(text)
+      ? this.#runMarked(statement, keys, once)
+      : this.#repeat(text, isConnected, {
+          attempt: (attempt) => once(attempt, () => this.#runner.sendOnce(statement, keys)),
+        });
+  }
+
+  #runMarked(
+    statement: Statement,
+    keys: ReusedIdentityKeys,
+    once: (attempt: Attempt<unknown>, make: () => Promise<unknown>) => Promise<unknown>,
+  ): Promise<unknown> {
+    const { markers } = transactionsOf(dataSourceOf(this.#runner));
+    const marked = withMarker(
+      markers,
+      () => this.#beginFor(statement, keys),
+      (sql, values) => this.#runForMarker(sql, values),
+    );
+    this.#marked = this.#repeat(statement[0], this.#runner.client !== undefined, {
+      attempt: (attempt) => once(attempt, () => marked.attempt(attempt)),
+      settle: marked.settle,
+    }).finally(() => {
+      this.#marked = undefined;
+    });
+    return this.#marked;
+  }
+
+  #repeat(
+    text: string,
+    isConnected: boolean,
+    transaction: Parameters<ReturnType<typeof transactionsOf>['runner']['run']>[0],
+  ): Promise<unknown> {
+    const { runner } = transactionsOf(dataSourceOf(this.#runner));
+    return runner.run(transaction, {
+      label: text.slice(0, LABEL_LENGTH),
+      ...(isConnected && { admission: false }),
+    });
+  }
+
+  /**
+   * Makes an attempt.
+   *
+   * Its connection is given back after a conflict, unless the query runner had it before: a caller who held one while it
+   * waits to be admitted again would wait for those who are admitted and wait for a connection. One that had ended before
+   * anything was sent is given back in any case: the next attempt takes another.
+   */
+  async #attempt<T>(make: () => Promise<T>, keepsConnection: boolean): Promise<T> {
+    this.#users++;
+    try {
+      return await make();
+    } catch (error) {
+      const isOver = findInChain(error, isNotSentError) !== undefined;
+      const mayBeGivenBack = isOver || (!keepsConnection && isOccConflict(error));
+      if (this.#users === 1 && mayBeGivenBack) this.#runner.giveConnectionBack();
+      throw error;
+    } finally {
+      this.#users--;
+    }
+  }
+
+  /** Not a transaction of the host's: its subscribers are not told of what the caller did not begin. */
+  async #beginFor(statement: Statement, keys: ReusedIdentityKeys): Promise<StatementTransaction<unknown>> {
+    const runner = this.#runner;
+    // The host releases a query runner whose connection was lost.
+    const own = runner.isReleased
+      ? (dataSourceOf(runner).createQueryRunner(runner.getReplicationMode()) as AutocommitRunner)
+      : runner;
+    const end = async (verb: 'COMMIT' | 'ROLLBACK') => {
+      try {
+        await own.sendOnce([verb]);
+      } finally {
+        if (own !== runner) await own.release();
+      }
+    };
+    await own.sendOnce(['START TRANSACTION']);
+    return {
+      send: () => own.sendOnce(statement, keys),
+      run: (text, values) => own.sendOnce([text, [...values]]),
+      commit: () => end('COMMIT'),
+      rollback: () => end('ROLLBACK'),
+    };
+  }
+
+  /** On this connection, if it is there and idle: the pool may have no other one. */
+  async #runForMarker(text: string, values: readonly string[]): Promise<readonly ObjectLiteral[]> {
+    const { isReleased, client } = this.#runner;
+    if (isReleased || client === undefined || client.isInTransaction) {
+      return transactionsOf(dataSourceOf(this.#runner)).run(text, values);
+    }
+    const { rows } = await client.query(text, [...values]);
+    return rows as ObjectLiteral[];
+  }
+}

@@ -1,0 +1,186 @@
+import { DsqlError, TransactionRolledBackError } from '../../connection';
+import { NestedTransactionError, type Admit, type NestedMode } from '../../occ';
+import { summarizeText } from '../../sql';
+import type { RecordedReads } from '../schema/recorded-reads';
+import { firstStatement, type Statement } from '../statement';
+import type { ReusedIdentityKeys } from '../writes/reused-identity-keys';
+import type { EntityStates } from './entity-states';
+
+/** How a transaction is run. */
+export interface ScopeOptions {
+  readonly nested: NestedMode;
+  /** How the caller's objects were, where the transaction can be run again; nothing where its caller began it. */
+  readonly states?: EntityStates;
+  /** What earlier attempts were given as keys, where the transaction can be run again. */
+  readonly keys?: ReusedIdentityKeys;
+  /** What is read before the transaction begins, where a further attempt is to build on the same. */
+  readonly reads?: RecordedReads | undefined;
+  /** Called before the first statement is sent, where the number of transactions in flight is limited. */
+  readonly admit?: Admit | undefined;
+  /** Runs as the last thing before COMMIT. */
+  readonly beforeCommit?: ((scope: TransactionScope) => Promise<unknown>) | undefined;
+  /** Whether what is sent in it goes through {@link TransactionScope.enter}; otherwise it counts as one that writes. */
+  readonly isWatched?: boolean;
+}
+
+/** The connection of a transaction, as far as its first statement may have to wait for room. */
+export interface ScopeConnection {
+  /** Whether the server knows nothing of the transaction, so that the connection may be given back. */
+  canBeGivenBack(): boolean;
+  giveBack(): void;
+  /** Whether the transaction has not been ended meanwhile. */
+  isOpen(): boolean;
+  /** Begins the transaction on another connection. */
+  begin(): Promise<unknown>;
+}
+
+/** The transaction that a query runner is in, or is about to begin: all that is known of it, and what follows from that. */
+export class TransactionScope {
+  readonly nested: NestedMode;
+  readonly states: EntityStates | undefined;
+  readonly keys: ReusedIdentityKeys | undefined;
+  readonly #admit: Admit | undefined;
+  readonly #beforeCommit: ScopeOptions['beforeCommit'];
+  /** What was read before the transaction began; nothing from then on. */
+  #reads: RecordedReads | undefined;
+  /** The wait for admission, once it has begun. */
+  #admission: Promise<void> | undefined;
+  #hasWritten: boolean;
+  #hasChangedSchema = false;
+  /** Writing operations that have not ended. */
+  #unfinished = 0;
+  /** Transactions that were refused inside this one and whose rollback was not called yet. */
+  #refused = 0;
+  #firstError: unknown;
+  #rollbackOnly: { readonly cause: unknown } | undefined;
+
+  constructor({ nested, states, keys, reads, admit, beforeCommit, isWatched = true }: ScopeOptions) {
+    this.nested = nested;
+    this.states = states;
+    this.keys = keys;
+    this.#reads = reads;
+    this.#admit = admit;
+    this.#beforeCommit = beforeCommit;
+    this.#hasWritten = !isWatched;
+  }
+
+  /** Whether rows were written in it, and nothing else: a transaction that changes the schema takes no rows. */
+  get writesRows(): boolean {
+    return this.#hasWritten && !this.#hasChangedSchema;
+  }
+
+  /** The first error of a statement in the transaction: all later ones follow from it. */
+  get firstError(): unknown {
+    return this.#firstError;
+  }
+
+  /** The transaction begins on the server: all that it builds on was read. */
+  begin(): void {
+    this.#reads?.seal();
+    this.#reads = undefined;
+  }
+
+  /** Answers a statement that comes before the transaction begins. */
+  answer(statement: Statement, send: () => Promise<unknown>): Promise<unknown> {
+    return this.#reads === undefined ? send() : this.#reads.answer(statement, send);
+  }
+
+  /** A statement is about to be sent in the transaction: the first one may have to wait until there is room for it. */
+  async enter(statement: Statement, connection: ScopeConnection): Promise<void> {
+    const { changesSchema, onlyReads } = summarizeText(statement[0]);
+    const mayWait = this.#admission !== undefined || connection.canBeGivenBack();
+    if (this.#admit !== undefined && mayWait) {
+      await (this.#admission ??= awaitAdmission(this.#admit, statement, connection));
+    }
+    this.#hasWritten ||= !onlyReads;
+    this.#hasChangedSchema ||= changesSchema;
+  }
+
+  /** Runs a writing operation, which COMMIT must not overtake. */
+  async during<T>(write: () => Promise<T>): Promise<T> {
+    this.#unfinished++;
+    try {
+      return await write();
+    } finally {
+      this.#unfinished--;
+    }
+  }
+
+  /** A statement in the transaction has failed. */
+  noteFailure(error: unknown): void {
+    this.#firstError ??= error;
+  }
+
+  /**
+   * From now on the transaction cannot be committed: work inside it is missing, even if its error is caught.
+   *
+   * @param cause - why that work is missing
+   */
+  markRollbackOnly(cause: unknown): void {
+    this.#rollbackOnly ??= { cause };
+  }
+
+  /** A transaction was to begin inside this one, which is refused. */
+  refuseNested(): NestedTransactionError {
+    this.#refused++;
+    const error = new NestedTransactionError();
+    this.markRollbackOnly(error);
+    return error;
+  }
+
+  /** Whether a rollback is meant for a transaction that was refused inside this one; it is asked once for each. */
+  takeRefused(): boolean {
+    if (this.#refused === 0) return false;
+    this.#refused--;
+    return true;
+  }
+
+  /** The transaction is over, whatever was refused inside it. */
+  end(): void {
+    this.#refused = 0;
+  }
+
+  /**
+   * Checks that all that was begun in the transaction has ended.
+   *
+   * @throws DsqlError otherwise
+   */
+  expectNothingUnfinished(): void {
+    if (this.#unfinished === 0) return;
+    throw new DsqlError(
+      'The transaction was not committed, because a write in it had not ended: a promise was not awaited. Await every operation before the callback returns.',
+    );
+  }
+
+  /**
+   * Checks that the transaction may be committed.
+   *
+   * @throws TransactionRolledBackError when work inside it is missing
+   */
+  expectComplete(): void {
+    if (this.#rollbackOnly !== undefined) throw new TransactionRolledBackError('joined', this.#rollbackOnly);
+  }
+
+  /** Runs what comes last before COMMIT. */
+  async prepareCommit(): Promise<void> {
+    await this.#beforeCommit?.(this);
+  }
+}
+
+async function awaitAdmission(
+  admit: Admit,
+  statement: Statement,
+  connection: ScopeConnection,
+): Promise<void> {
+  const hasWaited = await admit(firstStatement(statement), () => {
+    connection.giveBack();
+    return Promise.resolve();
+  });
+  if (!hasWaited) return;
+  if (!connection.isOpen()) {
+    throw new DsqlError(
+      'A statement was not sent, because its transaction had ended: a promise was not awaited. Await every operation before the callback returns.',
+    );
+  }
+  await connection.begin();
+}
