@@ -20,8 +20,10 @@ import {
   type Translation,
 } from '../sql';
 import { isOneOf } from './catalogue/read-tables';
+import { retypeEmpty } from './empty-table';
 import type { EnumTypes, ReadTables } from './enum-types';
 import type { ResolvedMapping } from './orm-options';
+import { guardedDdl, isThere, type GuardedDdl } from './guarded-ddl';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 
 /** The first words of statements that may have to be translated. */
@@ -40,6 +42,8 @@ export interface Planning {
   /** The enum types of the history that the text belongs to. */
   readonly enums: EnumTypes;
   readonly readTables: ReadTables;
+  /** Reads anything else. */
+  readonly read: (sql: string) => Promise<readonly unknown[]>;
 }
 
 /** What is done in the place of a text. */
@@ -64,13 +68,13 @@ export async function planChange(
 ): Promise<'as it is' | 'refused' | PlannedChange> {
   await loadParser();
   const { statements } = parseQuery(text);
-  if (!statements.some(isAboutTypes)) return planText(text, planning);
+  if (!statements.some(isPlannedApart)) return planText(text, planning);
   const changes: PlannedChange[] = [];
   for (const statement of statements) {
     const { kind } = statement;
-    // What takes the place of a statement about a type is a transaction of its own.
+    // What takes the place of such a statement is a transaction of its own.
     if (statements.length > 1 && (kind === 'begin' || kind === 'commit')) continue;
-    const change = await planTypes(text, statement, planning);
+    const change = await planApart(text, statement, planning);
     const planned = change ?? (await planText(textOf(text, statement), planning));
     if (planned === 'refused') return 'refused';
     if (planned === 'as it is') {
@@ -88,7 +92,7 @@ function together(changes: readonly PlannedChange[]): PlannedChange {
   };
 }
 
-/** Plans a text without statements about types. */
+/** Plans a text as a whole. */
 async function planText(text: string, planning: Planning): Promise<'as it is' | 'refused' | PlannedChange> {
   const { author, mapping, enums, readTables } = planning;
   const parsed = parseQuery(text);
@@ -117,9 +121,10 @@ export function isTransaction({ kind, repeat }: DsqlStatement): boolean {
   return kind === 'ddl' || kind === 'job' || kind === 'validate' || repeat !== undefined;
 }
 
-// --- enum types -------------------------------------------------------------------------------------------------
+// --- enum types, DO ------------------------------------------------------------------------------------------------
 
-function isAboutTypes(statement: Statement): boolean {
+/** Whether a statement is about a type, or a DO block that only guards DDL. */
+function isPlannedApart(statement: Statement): boolean {
   switch (statement.node) {
     case 'AlterEnumStmt':
       return true;
@@ -130,25 +135,29 @@ function isAboutTypes(statement: Statement): boolean {
     case 'AlterTableStmt':
       return commandsOf(statement).some(({ subtype }) => subtype === 'AT_AlterColumnType');
     default:
-      return createdEnum(statement) !== undefined;
+      return createdEnum(statement) !== undefined || guardedDdl(statement) !== undefined;
   }
 }
 
-async function planTypes(
+async function planApart(
   text: string,
   statement: Statement,
   planning: Planning,
 ): Promise<PlannedChange | undefined> {
   const { enums, readTables } = planning;
+  const guarded = guardedDdl(statement);
+  if (guarded !== undefined) return planGuarded(guarded, planning);
   if (statement.node !== 'AlterTableStmt') return enums.plan(statement, readTables);
   const table = tableNameOf((statement.tree as NodeBody<'AlterTableStmt'>).relation);
+  const actions = actionsOf(textOf(text, statement));
   const changes: (PlannedChange | undefined)[] = [];
   for (const command of commandsOf(statement)) {
     const isType = command.subtype === 'AT_AlterColumnType';
-    changes.push(isType ? await enums.planColumn(table, command, readTables) : undefined);
+    const change = isType ? await enums.planColumn(table, command, readTables) : undefined;
+    const action = actions[changes.length] ?? '';
+    changes.push(change ?? (isType ? await planRetyping(action, table, command, planning) : undefined));
   }
   if (changes.every((change) => change === undefined)) return undefined;
-  const actions = actionsOf(textOf(text, statement));
   const all: PlannedChange[] = [];
   for (const [at, change] of changes.entries()) {
     const action = actions[at] ?? '';
@@ -156,6 +165,38 @@ async function planTypes(
     if (typeof planned !== 'string') all.push(planned);
   }
   return together(all);
+}
+
+/** Plans another type for a column of an empty table; nothing where it has rows, or where it has that type. */
+async function planRetyping(
+  action: string,
+  name: TableName,
+  { name: columnName = '' }: AlterTableCmd,
+  { mapping, readTables, read }: Planning,
+): Promise<PlannedChange | undefined> {
+  const [table] = await readTables(isOneOf([name]));
+  const column = table?.columns.find((each) => each.name === columnName);
+  if (table === undefined || column === undefined) return undefined;
+  const translateText = (sql: string, tables: readonly CatalogTable[]) =>
+    translateChange(sql, tables, mapping);
+  if ((await translateText(action, [table])).refusals.length === 0) return undefined;
+  const statements = await retypeEmpty(table, column, action, { readTables, read, translate: translateText });
+  return (
+    statements && { statements, notes: [`${columnName} is made anew, and comes last: its table is empty.`] }
+  );
+}
+
+/** Asks the database what a DO block would have asked it. */
+async function planGuarded({ condition, body }: GuardedDdl, planning: Planning): Promise<PlannedChange> {
+  const nothing = (why: string) => ({ statements: [], notes: [why] });
+  if (condition === undefined) {
+    if (await isThere(body, planning.readTables)) return nothing('It is there already.');
+  } else {
+    const [row] = (await planning.read(`SELECT ${condition} AS holds`)) as readonly { holds?: boolean }[];
+    if (row?.holds !== true) return nothing(`${condition} does not hold.`);
+  }
+  const planned = await planChange(body, { ...planning, author: 'ORM' });
+  return typeof planned === 'string' ? nothing('It cannot be read.') : planned;
 }
 
 function commandsOf({ tree }: Statement): readonly AlterTableCmd[] {

@@ -5,6 +5,7 @@ import * as library from 'sequelize';
 import { createDsqlSequelize, MigrationStorage } from 'aurora-dsql-orm/sequelize';
 import { Umzug, type UmzugStorage, SequelizeStorage } from 'umzug';
 import { sequelizeCli } from '../sequelize/sequelize-cli';
+import { history as notes } from './sequelize-notes';
 import { history as shop, type SequelizeMigration } from './sequelize-shop';
 import { useDatabases } from './use-databases';
 
@@ -49,53 +50,53 @@ function umzugOf(
   });
 }
 
-describe.each<[string, History, string]>([['shop', shop, require.resolve('./sequelize-shop')]])(
-  'the history of a %s',
-  (_, history, module) => {
-    it('runs as it is with umzug, up and down', async () => {
-      await withInstances(async (dsql, plain) => {
-        const ours = umzugOf(dsql, history, new MigrationStorage({ sequelize: dsql }));
-        const theirs = umzugOf(plain, history, new SequelizeStorage({ sequelize: plain }));
-        await ours.up();
+describe.each<[string, History, string]>([
+  ['shop', shop, require.resolve('./sequelize-shop')],
+  ['collection of notes', notes, require.resolve('./sequelize-notes')],
+])('the history of a %s', (_, history, module) => {
+  it('runs as it is with umzug, up and down', async () => {
+    await withInstances(async (dsql, plain) => {
+      const ours = umzugOf(dsql, history, new MigrationStorage({ sequelize: dsql }));
+      const theirs = umzugOf(plain, history, new SequelizeStorage({ sequelize: plain }));
+      await ours.up();
+      await theirs.up();
+      const up = await databases.schemas();
+      expect(up.dsql).toStrictEqual(up.plain);
+      await ours.down({ to: 0 });
+      await theirs.down({ to: 0 });
+      const down = await databases.schemas();
+      expect(down.dsql).toStrictEqual(down.plain);
+    });
+  });
+
+  it('runs as it is with sequelize-cli, up and down', async () => {
+    const { cluster } = databases;
+    const folder = mkdtempSync(path.join(tmpdir(), 'aurora-dsql-orm-history-'));
+    symlinkSync(path.resolve(__dirname, '../../node_modules'), path.join(folder, 'node_modules'));
+    mkdirSync(path.join(folder, 'config'));
+    mkdirSync(path.join(folder, 'migrations'));
+    writeFileSync(path.join(folder, '.sequelizerc'), "require('aurora-dsql-orm/sequelize/register');");
+    const development = { username: 'admin', password: null, dialect: 'postgres', dsql: {} };
+    writeFileSync(path.join(folder, 'config/config.json'), JSON.stringify({ development }));
+    const files = Object.fromEntries(Object.entries(history).map(([name, each]) => [`${name}.js`, each]));
+    for (const file of Object.keys(files)) {
+      const text = `module.exports = require(${JSON.stringify(module)}).history[${JSON.stringify(file.slice(0, -3))}];`;
+      writeFileSync(path.join(folder, 'migrations', file), text);
+    }
+    try {
+      await withInstances(async (_, plain) => {
+        const theirs = umzugOf(plain, files, new SequelizeStorage({ sequelize: plain }));
+        expect(await sequelizeCli(cluster, folder, 'db:migrate')).toMatchObject({ status: 0 });
         await theirs.up();
         const up = await databases.schemas();
         expect(up.dsql).toStrictEqual(up.plain);
-        await ours.down({ to: 0 });
+        expect(await sequelizeCli(cluster, folder, 'db:migrate:undo:all')).toMatchObject({ status: 0 });
         await theirs.down({ to: 0 });
         const down = await databases.schemas();
         expect(down.dsql).toStrictEqual(down.plain);
       });
-    });
-
-    it('runs as it is with sequelize-cli, up and down', async () => {
-      const { cluster } = databases;
-      const folder = mkdtempSync(path.join(tmpdir(), 'aurora-dsql-orm-history-'));
-      symlinkSync(path.resolve(__dirname, '../../node_modules'), path.join(folder, 'node_modules'));
-      mkdirSync(path.join(folder, 'config'));
-      mkdirSync(path.join(folder, 'migrations'));
-      writeFileSync(path.join(folder, '.sequelizerc'), "require('aurora-dsql-orm/sequelize/register');");
-      const development = { username: 'admin', password: null, dialect: 'postgres', dsql: {} };
-      writeFileSync(path.join(folder, 'config/config.json'), JSON.stringify({ development }));
-      const files = Object.fromEntries(Object.entries(history).map(([name, each]) => [`${name}.js`, each]));
-      for (const file of Object.keys(files)) {
-        const text = `module.exports = require(${JSON.stringify(module)}).history[${JSON.stringify(file.slice(0, -3))}];`;
-        writeFileSync(path.join(folder, 'migrations', file), text);
-      }
-      try {
-        await withInstances(async (_, plain) => {
-          const theirs = umzugOf(plain, files, new SequelizeStorage({ sequelize: plain }));
-          expect(await sequelizeCli(cluster, folder, 'db:migrate')).toMatchObject({ status: 0 });
-          await theirs.up();
-          const up = await databases.schemas();
-          expect(up.dsql).toStrictEqual(up.plain);
-          expect(await sequelizeCli(cluster, folder, 'db:migrate:undo:all')).toMatchObject({ status: 0 });
-          await theirs.down({ to: 0 });
-          const down = await databases.schemas();
-          expect(down.dsql).toStrictEqual(down.plain);
-        });
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
-    });
-  },
-);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});

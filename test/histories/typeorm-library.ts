@@ -422,7 +422,25 @@ export class LastColumns1700000000020 implements MigrationInterface {
   name = 'LastColumns1700000000020';
 
   public async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`SET LOCAL lock_timeout = '5s'`);
     await queryRunner.query(`ALTER TABLE "author" ADD COLUMN IF NOT EXISTS "born" date`);
+    await queryRunner.query(
+      `DO $$ BEGIN
+         ALTER TABLE "author" ADD CONSTRAINT "CHK_name" CHECK ("name" <> '');
+       EXCEPTION WHEN duplicate_object THEN null; END $$;`,
+    );
+    await queryRunner.query(`
+      DO $$
+      BEGIN
+        IF NOT EXISTS (SELECT 1 FROM information_schema.columns WHERE table_name = 'author' AND column_name = 'died') THEN
+          ALTER TABLE "author" ADD "died" date; -- there is none yet
+          CREATE INDEX "IDX_author_died" ON "author" ("died");
+        END IF;
+      END
+      $$`);
+    await queryRunner.query(
+      `DO $$ BEGIN CREATE INDEX "IDX_author_died" ON "author" ("died"); EXCEPTION WHEN duplicate_table THEN NULL; END $$`,
+    );
     await queryRunner.query(
       `ALTER TABLE "author" ADD "countryCode" character(2) NOT NULL DEFAULT 'xx', ADD CONSTRAINT "CHK_country" CHECK ("countryCode" <> '')`,
     );
@@ -433,6 +451,8 @@ export class LastColumns1700000000020 implements MigrationInterface {
 
   public async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`ALTER TABLE "lending" DROP COLUMN "by"`);
-    await queryRunner.query(`ALTER TABLE "author" DROP COLUMN "countryCode", DROP COLUMN IF EXISTS "born"`);
+    await queryRunner.query(
+      `ALTER TABLE "author" DROP COLUMN "countryCode", DROP COLUMN IF EXISTS "born", DROP COLUMN "died", DROP CONSTRAINT "CHK_name"`,
+    );
   }
 }

@@ -5,10 +5,11 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import { DataSource, type MigrationInterface } from 'typeorm';
+import { clinic } from './typeorm-clinic';
 import * as library from './typeorm-library';
 import { useDatabases } from './use-databases';
 
-type History = Readonly<Record<string, new () => MigrationInterface>>;
+type History = readonly (new () => MigrationInterface)[];
 
 const databases = useDatabases();
 
@@ -17,7 +18,7 @@ async function withDataSources(
   mode: 'none' | 'each',
   work: (dsql: DataSource, plain: DataSource) => Promise<void>,
 ): Promise<void> {
-  const migrations = Object.values(history);
+  const migrations = [...history];
   const { host, port, user: username, database } = databases.plain;
   const dsql = createDsqlDataSource({
     ...databases.cluster.orm,
@@ -33,9 +34,12 @@ async function withDataSources(
   }
 }
 
-describe.each<[string, History]>([['library', library]])('the history of a %s', (_, history) => {
+describe.each<[string, History]>([
+  ['library', Object.values(library)],
+  ['clinic', clinic],
+])('the history of a %s', (_, history) => {
   it.each(['none', 'each'] as const)('runs as it is, up and down: mode %s', async (mode) => {
-    const { length } = Object.keys(history);
+    const { length } = history;
     await withDataSources(history, mode, async (dsql, plain) => {
       const run = await dsql.runMigrations();
       expect(run).toHaveLength(length);
@@ -69,7 +73,7 @@ it("the history of a library runs as it is through TypeORM's command line, up an
     await promisify(execFile)(process.execPath, args, { cwd: folder, env });
   };
   try {
-    await withDataSources(library, 'none', async (_, plain) => {
+    await withDataSources(Object.values(library), 'none', async (_, plain) => {
       await typeorm('migration:run', '--transaction', 'each');
       await plain.runMigrations({ transaction: 'each' });
       const up = await databases.schemas();

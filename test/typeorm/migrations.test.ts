@@ -463,6 +463,40 @@ describe('raw SQL that is written for PostgreSQL', () => {
     expect(await recorded(dataSource)).toStrictEqual([]);
   });
 
+  it('changes the type of a column of an empty table, with what the column is a part of', async () => {
+    const dataSource = await dataSourceOf([
+      migration(
+        'Types',
+        sql(
+          "CREATE TABLE shelf (id integer PRIMARY KEY, label varchar(5) NOT NULL DEFAULT 'a', depth integer)",
+          'CREATE INDEX shelf_both ON shelf (depth, label)',
+          'ALTER TABLE shelf ADD CONSTRAINT shelf_label UNIQUE (label), ADD CONSTRAINT full_label CHECK (length(label) > 0)',
+          'ALTER TABLE shelf ALTER COLUMN label TYPE text, ALTER depth TYPE bigint USING depth::bigint',
+        ),
+      ),
+    ]);
+    await dataSource.runMigrations();
+    const columns = await dataSource.query<unknown>(
+      "SELECT column_name AS name, data_type AS type, column_default AS value FROM information_schema.columns WHERE table_name = 'shelf' ORDER BY 1",
+    );
+    expect(columns).toStrictEqual([
+      { name: 'depth', type: 'bigint', value: null },
+      { name: 'id', type: 'integer', value: null },
+      { name: 'label', type: 'text', value: "'a'::text" },
+    ]);
+    const names = await dataSource.query<unknown>(
+      `SELECT conname AS name FROM pg_constraint WHERE conrelid = 'shelf'::regclass AND convalidated AND contype <> 'n'
+       UNION SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'shelf'::regclass AND indisvalid ORDER BY 1`,
+    );
+    expect(names).toStrictEqual(
+      ['full_label', 'shelf_both', 'shelf_label', 'shelf_label_not_null', 'shelf_pkey'].map((name) => ({
+        name,
+      })),
+    );
+    await dataSource.query('INSERT INTO shelf (id) VALUES (1)');
+    await expect(dataSource.query('INSERT INTO shelf (id, label) VALUES (2, NULL)')).rejects.toThrow();
+  });
+
   it('is sent as it is written where that is asked for, and refused by Aurora DSQL', async () => {
     const { dsql, ...orm } = cluster.orm;
     const dataSource = await dataSourceOf([migration('Ported', ported)], {

@@ -131,8 +131,13 @@ export class SchemaChanges {
       const known = await this.readTablesWhere(where, { ...options, logging: false });
       return added === undefined ? known : known.map((table) => added.before(table));
     };
-    const planning = { author, mapping: this.#mapping, enums: this.#enums, readTables } as const;
-    const planned = await planChange(text, planning);
+    const planned = await planChange(text, {
+      author,
+      mapping: this.#mapping,
+      enums: this.#enums,
+      readTables,
+      read: (sql) => this.select(sql, options),
+    });
     if (typeof planned === 'string') return planned;
     if (author === 'user') this.#tell(text, planned, options);
     return added === undefined ? planned.statements : added.finishable(planned.statements);

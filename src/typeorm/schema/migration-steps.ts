@@ -101,9 +101,10 @@ export class MigrationSteps {
   async #plan(sql: string, place: string | undefined): ReturnType<typeof planChange> {
     const { mapping, enums } = this.#translation;
     if (!mapping.migrations.translate) return 'as it is';
-    const readTables = (where: string) => readTablesWhere(where, (query) => this.#read(query));
+    const read = (query: string) => this.#read(query);
+    const readTables = (where: string) => readTablesWhere(where, read);
     try {
-      return await planChange(sql, { author: 'migration', mapping, enums, readTables });
+      return await planChange(sql, { author: 'migration', mapping, enums, readTables, read });
     } catch (error) {
       if (isUnsupportedFeatureError(error)) {
         const at = place === undefined ? '' : ` (${place})`;
@@ -115,7 +116,7 @@ export class MigrationSteps {
   }
 
   /** In a transaction that holds nothing yet the connection at hand can read outside of it. */
-  #read(sql: string): Promise<unknown> {
+  #read(sql: string): Promise<readonly unknown[]> {
     const mayEnd = this.#isInTransaction && this.#session.isInTransaction && this.#pending === 0;
     return mayEnd ? this.#session.outsideTransaction(() => this.#session.read(sql)) : this.#session.read(sql);
   }
