@@ -143,6 +143,6 @@ describe('attachDsql', () => {
   it('refuses an instance that has models', () => {
     const sequelize = new Sequelize(options());
     defineAccounts(sequelize);
-    expect(() => attachDsql(sequelize, cluster.orm.dsql)).toThrow(/before any is defined/);
+    expect(() => attachDsql(sequelize, cluster.orm.dsql)).toThrow(/before you define the first model/);
   });
 });
