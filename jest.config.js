@@ -22,18 +22,17 @@ const inBothForms = [
   '/test/check/fuzz\\.test',
   '/test/local/(concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/no-lost-writes/(bank|client-faults|sequelize-programs)\\.test',
-  '/test/package/doors\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
 ];
 
 /** Files that only `npm run test:long` runs. */
-const longOnly = ['/test/local/crowds\\.test'];
+const longOnly = ['/test/local/crowds\\.test', '/test/package/entry-points\\.test'];
 
 /** What differs most between the lines of TypeORM; `npm run test:long` runs all the others on 0.3, too. */
 const shortOn03 = ['data-source', 'connections', 'transactions'].map(
   (file) => `<rootDir>/test/typeorm/${file}.test.ts`,
 );
-const allOn03 = ['<rootDir>/test/typeorm/**/*.test.ts', '<rootDir>/test/no-lost-writes/bank.test.ts'];
+const allOn03 = ['<rootDir>/test/typeorm/**/*.test.ts'];
 
 /** @type {import('jest').Config} */
 const shared = {

@@ -1,5 +1,5 @@
 // Lets `node -r` run our TypeScript in another process without a build, as a test runner does in its own: under the names
-// of the package's doors, too. What it makes of a file is kept beside the dependencies, because the tests start many
+// of the package's entry points, too. What it makes of a file is kept beside the dependencies, because the tests start many
 // processes.
 const { createHash } = require('node:crypto');
 const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
@@ -12,7 +12,7 @@ const resolveFilename = Module._resolveFilename;
 Module._resolveFilename = (request, ...others) =>
   resolveFilename.call(Module, sourceOf(request) ?? request, ...others);
 
-/** Where the source of one of the package's doors is. */
+/** Where the source of one of the package's entry points is. */
 function sourceOf(request) {
   const [, door] = /^aurora-dsql-orm(?:\/(.+))?$/.exec(request) ?? [];
   if (!request.startsWith('aurora-dsql-orm')) return undefined;

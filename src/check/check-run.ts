@@ -46,9 +46,9 @@ interface FoundProblem {
 /** What a data source or an instance of Sequelize holds. */
 interface Models {
   readonly file: string;
-  /** Whether a door of this package translates what is sent. */
+  /** Whether an entry point of this package translates what is sent. */
   readonly isOurs: boolean;
-  /** What the door was told of the translation. */
+  /** What the entry point was told of the translation. */
   readonly mapping: TranslateOptions;
   readonly locate: NonNullable<Recording['declarationOf']>;
 }
@@ -322,7 +322,7 @@ export class CheckRun {
       await record(recording);
     } finally {
       this.#add(recording, file);
-      // Foreign keys follow their target in our doors.
+      // Foreign keys follow their target with our entry points.
       this.#advise(catalog, (rule) => !(isOurs && rule === 'int4-key'));
     }
   }
@@ -399,7 +399,7 @@ function together(fixes: readonly Fix[]): Fix | undefined {
   return { edits: [...new Set(fixes.flatMap((fix) => ('edits' in fix ? fix.edits : [])))] };
 }
 
-/** The doors of this package do by themselves what would have to be written otherwise. */
+/** The entry points of this package do by themselves what would have to be written otherwise. */
 function adviseStock(problem: Problem): Problem {
   if (!problem.replacement) return problem;
   const instead = 'createDsqlDataSource, or createDsqlSequelize, sends what DSQL takes in its place.';

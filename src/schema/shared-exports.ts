@@ -1,4 +1,4 @@
-/** What the door of every ORM hands out. */
+/** What the entry point of every ORM exports. */
 export * from '../occ/public-errors';
 export type { NestedMode, TransactionCounters, TransactionDefaults, TransactionOptions } from '../occ';
 export { isSchemaJobError, SchemaJobError, type SchemaJob } from './schema-job-error';

@@ -66,7 +66,7 @@ it("the history of a library runs as it is through TypeORM's command line, up an
      export default createDsqlDataSource({ migrations: [${JSON.stringify(require.resolve('./typeorm-library'))}] });`,
   );
   const typeorm = async (...command: string[]) => {
-    const register = path.join(root, 'test/doors-register.cjs');
+    const register = path.join(root, 'test/entry-points-register.cjs');
     const cli = path.join(root, 'node_modules/typeorm/cli.js');
     const env = { ...process.env, ...(await databases.cluster.local.env()) };
     const args = ['-r', register, cli, ...command, '-d', 'data-source.ts'];

@@ -91,8 +91,8 @@ describeWithProcfs('a local DSQL, where processes can be seen', () => {
   });
 
   it('leaves nothing when its process is killed', async () => {
-    const door = path.resolve(__dirname, '../../src/local');
-    const program = `require(${JSON.stringify(door)}).startLocalDsql().then(({ caFile }) => console.log(caFile));`;
+    const entry = path.resolve(__dirname, '../../src/local');
+    const program = `require(${JSON.stringify(entry)}).startLocalDsql().then(({ caFile }) => console.log(caFile));`;
     const hook = path.resolve(__dirname, '../typescript-register.cjs');
     const child = spawn(process.execPath, ['-r', hook, '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],

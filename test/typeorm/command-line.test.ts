@@ -32,7 +32,7 @@ afterEach(() => {
 /** TypeORM's own command line, as a project runs it. */
 async function typeorm(...command: string[]): Promise<string> {
   const cli = path.join(root, 'node_modules', line, 'cli.js');
-  const register = path.join(root, 'test/doors-register.cjs');
+  const register = path.join(root, 'test/entry-points-register.cjs');
   const env = { ...process.env, ...(await cluster.local.env()), TYPEORM: line };
   const { stdout } = await promisify(execFile)(process.execPath, ['-r', register, cli, ...command], {
     cwd: directory,

@@ -5,7 +5,7 @@ import { useCluster } from '../cluster';
 
 const root = path.join(__dirname, '../..');
 const line = require.resolve('typeorm').includes('typeorm-0.3') ? 'typeorm-0.3' : 'typeorm';
-const register = path.join(root, 'test/doors-register.cjs');
+const register = path.join(root, 'test/entry-points-register.cjs');
 const cluster = useCluster();
 let server: ChildProcess | undefined;
 let url: string;

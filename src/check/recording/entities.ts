@@ -19,7 +19,7 @@ export function isDataSource(value: unknown): value is DataSource {
   return hasMethods(value, ['createQueryRunner', 'buildMetadatas', 'initialize']);
 }
 
-/** Whether a door of this package translates what the data source sends; the project may have a copy of its own. */
+/** Whether an entry point of this package translates what the data source sends; the project may have a copy of its own. */
 export function isOurDataSource(dataSource: DataSource): boolean {
   return dataSource.driver.constructor.name === 'DsqlDriver';
 }

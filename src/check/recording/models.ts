@@ -19,7 +19,7 @@ export function isSequelize(value: unknown): value is Sequelize {
   return typeof modelManager === 'object' && typeof getQueryInterface === 'function';
 }
 
-/** Whether a door of this package translates what the instance sends; the project may have a copy of its own. */
+/** Whether an entry point of this package translates what the instance sends; the project may have a copy of its own. */
 export function isOurSequelize(sequelize: Sequelize): boolean {
   const { dialect } = sequelize as unknown as { readonly dialect: object };
   return dialect.constructor.name === 'DsqlDialect';

@@ -79,7 +79,7 @@ export class Recording {
     readonly catalog: Catalog,
     readonly sources: Sources,
     readonly options: Omit<TranslateOptions, 'catalog'>,
-    /** Who translates what the ORM makes: `orm` for a door of this package, `stock` for nobody. */
+    /** Who translates what the ORM makes: `orm` for an entry point of this package, `stock` for nobody. */
     readonly ormAuthor: 'orm' | 'stock' = 'orm',
     /** Where models declare what a text of the ORM is about. */
     readonly declarationOf?: (sql: string, name: string) => Location | undefined,

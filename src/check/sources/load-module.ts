@@ -60,11 +60,11 @@ export class ModuleLoader {
     return createJiti(from, {
       fsCache: false,
       tsconfigPaths: true,
-      // The doors that this very check knows; a project that only tries it with npx has none.
+      // The entry points that this very check knows; a project that only tries it with npx has none.
       alias: Object.fromEntries(
-        ['typeorm', 'sequelize'].map((door) => [
-          `aurora-dsql-orm/${door}`,
-          path.join(__dirname, '../..', door),
+        ['typeorm', 'sequelize'].map((entry) => [
+          `aurora-dsql-orm/${entry}`,
+          path.join(__dirname, '../..', entry),
         ]),
       ),
       transform: ({ source, filename = '', ...others }) => ({

@@ -11,12 +11,12 @@ export interface SqlText {
   readonly sql: string;
   /**
    * Who has written it: `person` wrote it as it is, and it is sent so; `orm` made it of a call or of a model, and the
-   * doors of this package translate it before they send it; `stock` is made by an ORM that knows nothing of DSQL.
+   * entry points of this package translate it before they send it; `stock` is made by an ORM that knows nothing of DSQL.
    */
   readonly author: 'person' | 'orm' | 'stock';
   /** Whether several statements in it are one transaction, as in a query string; a script sends them one by one. */
   readonly isOneQuery: boolean;
-  /** Whether a door gives columns in it the type of the key that they reference. */
+  /** Whether an entry point gives columns in it the type of the key that they reference. */
   readonly followsKeys?: boolean;
   /**
    * Tells where an offset of `sql` stands in a file.
