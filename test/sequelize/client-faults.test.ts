@@ -291,7 +291,7 @@ it('a text with several statements whose answer is lost says so itself, whatever
   const { sequelize } = single();
   await sequelize.query('SELECT 1');
   cluster.local.faults.cutConnection({ at: 'after commit', table: 'account' });
-  const error = await failure(sequelize.query("BEGIN; UPDATE account SET balance = 1; COMMIT"));
+  const error = await failure(sequelize.query('BEGIN; UPDATE account SET balance = 1; COMMIT'));
   expect(isCommitOutcomeUnknownError(error)).toBe(true);
 });
 
