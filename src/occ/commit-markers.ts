@@ -160,17 +160,21 @@ async function deleteLeftOvers(run: RunStatement): Promise<void> {
   const deleteSome = `DELETE FROM ${COMMIT_MARKER_TABLE} WHERE id IN (SELECT id FROM ${COMMIT_MARKER_TABLE} WHERE created_at < now() - interval '${LEFT_OVER_AFTER}' LIMIT ${BATCH_SIZE}) RETURNING id`;
   let deleted: number;
   do {
-    const rows = await retry(() => run(deleteSome, []), SETTLING, isOccConflict);
+    const rows = await retry(() => run(deleteSome, []), SETTLING, isPassing);
     deleted = rows.length;
   } while (deleted === BATCH_SIZE);
 }
 
 /** Two processes that create the table at the same time get in each other's way. */
 function isCreatedByOthers(error: unknown): boolean {
-  return isOccConflict(error) || [UNIQUE_VIOLATION, DUPLICATE_TABLE].includes(sqlStateOf(error) ?? '');
+  return isPassing(error) || [UNIQUE_VIOLATION, DUPLICATE_TABLE].includes(sqlStateOf(error) ?? '');
 }
 
-/** Whether asking again later can bring an answer. A claim may be repeated: it is told from the transaction's own row. */
+/**
+ * Whether asking again later can bring an answer. All that is sent here may be repeated, also where its own outcome is
+ * unknown: a claim is told from the transaction's own row, the table is created if it is not there, and what is deleted
+ * is of no more use.
+ */
 function isPassing(error: unknown): boolean {
   const { kind, sqlState } = classifyError(error);
   return sqlState === undefined || PASSING.has(kind) || /^(?:08|57P)/.test(sqlState);
