@@ -160,21 +160,23 @@ async function deleteLeftOvers(run: RunStatement): Promise<void> {
   const deleteSome = `DELETE FROM ${COMMIT_MARKER_TABLE} WHERE id IN (SELECT id FROM ${COMMIT_MARKER_TABLE} WHERE created_at < now() - interval '${LEFT_OVER_AFTER}' LIMIT ${BATCH_SIZE}) RETURNING id`;
   let deleted: number;
   do {
-    const rows = await retry(() => run(deleteSome, []), SETTLING, isPassing);
+    const rows = await retry(() => run(deleteSome, []), SETTLING, mayBeDone);
     deleted = rows.length;
   } while (deleted === BATCH_SIZE);
 }
 
 /** Two processes that create the table at the same time get in each other's way. */
 function isCreatedByOthers(error: unknown): boolean {
-  return isPassing(error) || [UNIQUE_VIOLATION, DUPLICATE_TABLE].includes(sqlStateOf(error) ?? '');
+  return mayBeDone(error) || [UNIQUE_VIOLATION, DUPLICATE_TABLE].includes(sqlStateOf(error) ?? '');
 }
 
-/**
- * Whether asking again later can bring an answer. All that is sent here may be repeated, also where its own outcome is
- * unknown: a claim is told from the transaction's own row, the table is created if it is not there, and what is deleted
- * is of no more use.
- */
+/** Whether a statement conflicted, or was done and its answer lost: what prepares may be sent again in both cases. */
+function mayBeDone(error: unknown): boolean {
+  const { kind } = classifyError(error);
+  return isOccConflict(error) || kind === 'outcome-unknown' || kind === 'unavailable';
+}
+
+/** Whether asking again later can bring an answer. A claim may be repeated: it is told from the transaction's own row. */
 function isPassing(error: unknown): boolean {
   const { kind, sqlState } = classifyError(error);
   return sqlState === undefined || PASSING.has(kind) || /^(?:08|57P)/.test(sqlState);

@@ -50,7 +50,7 @@ const sizes = byForm<readonly BankSize[]>({
   short: [{ accounts: 20, transfers: 150, workers: 16 }],
   long: [
     { accounts: 50, transfers: 300, workers: 16 },
-    { accounts: 5, transfers: 150, workers: 16 },
+    { accounts: 5, transfers: 300, workers: 16 },
   ],
   soak: [
     { accounts: 200, transfers: 10_000, workers: 32 },

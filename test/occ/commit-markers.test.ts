@@ -48,6 +48,18 @@ async function rows(): Promise<unknown[]> {
   return markers;
 }
 
+it.each(['CREATE TABLE', 'DELETE FROM'])(
+  'the table of markers is made although the answer to its %s is lost',
+  async (text) => {
+    if (text === 'DELETE FROM') await newMarkers().create();
+    const cut = cluster.local.faults.failStatement({ error: 'XX000', text });
+    const markers = newMarkers();
+    const ids = await Promise.all([markers.create(), markers.create()]);
+    expect(new Set(ids).size).toBe(2);
+    expect(cut.fired).toBe(1);
+  },
+);
+
 it('a marker that is there means that its transaction was committed', async () => {
   const markers = newMarkers();
   const id = await markers.create();
