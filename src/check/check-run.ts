@@ -309,7 +309,7 @@ export class CheckRun {
     );
   }
 
-  /** Models are a schema of their own, whatever migrations stand beside them. */
+  /** Models are one schema; the migrations in the same folder add nothing to it. */
   async #checkModels(
     { file, isOurs, mapping, locate }: Models,
     record: (recording: Recording) => Promise<void>,

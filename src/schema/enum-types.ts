@@ -22,7 +22,6 @@ import {
   type Statement,
   type TableName,
 } from '../sql';
-import { isOneOf } from './catalogue/read-tables';
 import { unsupportedChanges } from './unsupported-change';
 
 /** Reads tables by a condition on `c` (`pg_class`) and `n` (`pg_namespace`). */
@@ -110,14 +109,14 @@ export class EnumTypes {
    * @returns nothing where it is about something else, or rewrites values
    */
   async planColumn(
-    name: TableName,
-    { name: columnName = '', def }: AlterTableCmd,
+    table: CatalogTable,
+    column: CatalogColumn,
+    { def }: AlterTableCmd,
     read: ReadTables,
   ): Promise<TypeChange | undefined> {
     const { typeName, raw_default: using } = asNode(def, 'ColumnDef') ?? {};
-    const [table] = await read(isOneOf([name]));
-    const column = table?.columns.find((each) => each.name === columnName);
-    if (table === undefined || column === undefined || typeName === undefined) return undefined;
+    if (typeName === undefined) return undefined;
+    const { name: columnName } = column;
     const isText = column.type === 'text' || column.baseType === 'character varying';
     if (!isText || typeName.arrayBounds !== undefined || !isCastOf(columnName, using)) return undefined;
     const check = enumCheckOf(table, columnName);

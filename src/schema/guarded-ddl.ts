@@ -1,4 +1,13 @@
-import { asNode, createdEnum, parseQuery, type CatalogTable, type NodeBody, type Statement } from '../sql';
+import type { RangeVar } from 'libpg-query';
+import {
+  asNode,
+  createdEnum,
+  parseQuery,
+  tableNameOf,
+  type CatalogTable,
+  type NodeBody,
+  type Statement,
+} from '../sql';
 import { isOneOf } from './catalogue/read-tables';
 import type { ReadTables } from './enum-types';
 
@@ -38,10 +47,7 @@ export async function isThere(body: string, readTables: ReadTables): Promise<boo
   const [statement] = parseQuery(body).statements;
   const { relation, cmds, idxname } = (statement?.tree ?? {}) as Adding;
   if (relation?.relname === undefined) return false;
-  const { schemaname, relname } = relation;
-  const [table] = await readTables(
-    isOneOf([{ name: relname, ...(schemaname !== undefined && { schema: schemaname }) }]),
-  );
+  const [table] = await readTables(isOneOf([tableNameOf(relation)]));
   if (table === undefined) return false;
   if (statement?.node === 'CreateStmt') return true;
   if (statement?.node === 'IndexStmt') return table.indexes.some(({ name }) => name === idxname);
@@ -55,7 +61,7 @@ function isPart({ columns, constraints }: CatalogTable, def: Added | undefined):
 }
 
 interface Adding {
-  readonly relation?: { readonly schemaname?: string; readonly relname?: string };
+  readonly relation?: RangeVar;
   readonly idxname?: string;
   readonly cmds?: readonly { readonly AlterTableCmd: { readonly def?: Added } }[];
 }

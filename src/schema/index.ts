@@ -1,4 +1,4 @@
-export { callPlace } from './call-place';
+export { callPlace, framesIn } from './call-place';
 export { CatalogueReader, type OpenConnection } from './catalogue/catalogue-reader';
 export { emptyingOrder, requireOwnRowsOnly } from './catalogue/emptying-order';
 export { isOneOf, readTablesWhere } from './catalogue/read-tables';
@@ -17,6 +17,7 @@ export {
   mayChangeSchema,
   onlyStatement,
   planChange,
+  sentInstead,
   translateChange,
   type PlannedChange,
   type Planning,

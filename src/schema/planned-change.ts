@@ -1,6 +1,5 @@
-import type { AlterTableCmd } from 'libpg-query';
+import type { AlterTableCmd, RangeVar } from 'libpg-query';
 import { UnsupportedFeatureError } from '../occ';
-
 import {
   asNode,
   createdEnum,
@@ -51,6 +50,13 @@ export interface PlannedChange {
   readonly statements: readonly DsqlStatement[];
   /** What a person should know of it. */
   readonly notes: readonly string[];
+}
+
+/** What is sent in the place of a text, and what a person should know of it, for the log. */
+export function sentInstead({ statements, notes }: PlannedChange): string {
+  const sent = statements.length === 0 ? 'nothing' : statements.map(({ sql }) => sql).join('; ');
+  const remarks = notes.length === 0 ? '' : ` (${[...new Set(notes)].join(' ')})`;
+  return `${sent}${remarks}`;
 }
 
 /**
@@ -143,51 +149,58 @@ async function planApart(
   text: string,
   statement: Statement,
   planning: Planning,
-): Promise<PlannedChange | undefined> {
-  const { enums, readTables } = planning;
+): Promise<'refused' | PlannedChange | undefined> {
   const guarded = guardedDdl(statement);
   if (guarded !== undefined) return planGuarded(guarded, planning);
-  if (statement.node !== 'AlterTableStmt') return enums.plan(statement, readTables);
-  const table = tableNameOf((statement.tree as NodeBody<'AlterTableStmt'>).relation);
+  if (statement.node !== 'AlterTableStmt') return planning.enums.plan(statement, planning.readTables);
+  const name = tableNameOf((statement.tree as NodeBody<'AlterTableStmt'>).relation);
+  const [table] = await planning.readTables(isOneOf([name]));
   const actions = actionsOf(textOf(text, statement));
   const changes: (PlannedChange | undefined)[] = [];
-  for (const command of commandsOf(statement)) {
-    const isType = command.subtype === 'AT_AlterColumnType';
-    const change = isType ? await enums.planColumn(table, command, readTables) : undefined;
-    const action = actions[changes.length] ?? '';
-    changes.push(change ?? (isType ? await planRetyping(action, table, command, planning) : undefined));
+  for (const [at, command] of commandsOf(statement).entries()) {
+    const change =
+      table !== undefined && command.subtype === 'AT_AlterColumnType'
+        ? await planType(table, command, actions[at] ?? '', planning)
+        : undefined;
+    changes.push(change);
   }
   if (changes.every((change) => change === undefined)) return undefined;
   const all: PlannedChange[] = [];
   for (const [at, change] of changes.entries()) {
-    const action = actions[at] ?? '';
-    const planned = change ?? (await planText(action, { ...planning, author: 'ORM' }));
-    if (typeof planned !== 'string') all.push(planned);
+    const planned = change ?? (await planText(actions[at] ?? '', { ...planning, author: 'ORM' }));
+    if (typeof planned === 'string') return 'refused';
+    all.push(planned);
   }
   return together(all);
 }
 
-/** Plans another type for a column of an empty table; nothing where it has rows, or where it has that type. */
-async function planRetyping(
+/** Plans ALTER COLUMN … TYPE where it is about an enum type, or where the table is empty; nothing for every other one. */
+async function planType(
+  table: CatalogTable,
+  command: AlterTableCmd,
   action: string,
-  name: TableName,
-  { name: columnName = '' }: AlterTableCmd,
-  { mapping, readTables, read }: Planning,
+  planning: Planning,
 ): Promise<PlannedChange | undefined> {
-  const [table] = await readTables(isOneOf([name]));
-  const column = table?.columns.find((each) => each.name === columnName);
-  if (table === undefined || column === undefined) return undefined;
+  const column = table.columns.find(({ name }) => name === command.name);
+  if (column === undefined) return undefined;
+  const { enums, mapping, readTables, read } = planning;
+  const change = await enums.planColumn(table, column, command, readTables);
+  if (change !== undefined) return change;
   const translateText = (sql: string, tables: readonly CatalogTable[]) =>
     translateChange(sql, tables, mapping);
+  // It has that type already.
   if ((await translateText(action, [table])).refusals.length === 0) return undefined;
   const statements = await retypeEmpty(table, column, action, { readTables, read, translate: translateText });
   return (
-    statements && { statements, notes: [`${columnName} is made anew, and comes last: its table is empty.`] }
+    statements && { statements, notes: [`${column.name} is made anew, and comes last: its table is empty.`] }
   );
 }
 
 /** Asks the database what a DO block would have asked it. */
-async function planGuarded({ condition, body }: GuardedDdl, planning: Planning): Promise<PlannedChange> {
+async function planGuarded(
+  { condition, body }: GuardedDdl,
+  planning: Planning,
+): Promise<'refused' | PlannedChange> {
   const nothing = (why: string) => ({ statements: [], notes: [why] });
   if (condition === undefined) {
     if (await isThere(body, planning.readTables)) return nothing('It is there already.');
@@ -196,7 +209,7 @@ async function planGuarded({ condition, body }: GuardedDdl, planning: Planning):
     if (row?.holds !== true) return nothing(`${condition} does not hold.`);
   }
   const planned = await planChange(body, { ...planning, author: 'ORM' });
-  return typeof planned === 'string' ? nothing('It cannot be read.') : planned;
+  return typeof planned === 'string' ? 'refused' : planned;
 }
 
 function commandsOf({ tree }: Statement): readonly AlterTableCmd[] {
@@ -294,19 +307,10 @@ function alteredTables({ node, tree, async }: Statement): TableName[] {
       : node === 'AlterTableStmt' || node === 'IndexStmt'
         ? [relation]
         : [];
-  return named.flatMap((range) =>
-    range?.relname === undefined
-      ? []
-      : [{ name: range.relname, ...(range.schemaname !== undefined && { schema: range.schemaname }) }],
-  );
-}
-
-interface NamedRelation {
-  readonly relname?: string;
-  readonly schemaname?: string;
+  return named.flatMap((range) => (range?.relname === undefined ? [] : [tableNameOf(range)]));
 }
 
 interface Altering {
-  readonly relation?: NamedRelation;
-  readonly relations?: readonly { readonly RangeVar: NamedRelation }[];
+  readonly relation?: RangeVar;
+  readonly relations?: readonly { readonly RangeVar: RangeVar }[];
 }

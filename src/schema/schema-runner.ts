@@ -1,9 +1,11 @@
+import type { RangeVar } from 'libpg-query';
 import { sleep } from '../connection';
 import {
   literal,
   parseQuery,
   quoted,
   quotedTable,
+  tableNameOf,
   type CatalogIndex,
   type DsqlStatement,
   type TableName,
@@ -245,7 +247,7 @@ interface JobRow {
 }
 
 interface WithRelation {
-  readonly relation?: { readonly schemaname?: string; readonly relname?: string };
+  readonly relation?: RangeVar;
   readonly idxname?: string;
   readonly cmds?: readonly { readonly AlterTableCmd: AlterTableCommand }[];
 }
@@ -263,9 +265,7 @@ const treeOf = (sql: string) => parseQuery(sql).statements[0]?.tree as WithRelat
 /** The table that a statement changes; nothing for one that names several or none. */
 function tableOf(sql: string): TableName | undefined {
   const relation = treeOf(sql)?.relation;
-  return relation?.relname === undefined
-    ? undefined
-    : { name: relation.relname, ...(relation.schemaname !== undefined && { schema: relation.schemaname }) };
+  return relation?.relname === undefined ? undefined : tableNameOf(relation);
 }
 
 function indexNameOf(sql: string): string | undefined {
@@ -274,9 +274,9 @@ function indexNameOf(sql: string): string | undefined {
 
 /** The statements that drop the constraints that a statement adds or validates. */
 function dropsOfConstraints(sql: string, subtype: 'AT_AddConstraint' | 'AT_ValidateConstraint'): string[] {
-  const { relation: { schemaname, relname } = {}, cmds = [] } = treeOf(sql) ?? {};
-  if (relname === undefined) return [];
-  const table = quotedTable({ schema: schemaname, name: relname });
+  const { relation, cmds = [] } = treeOf(sql) ?? {};
+  if (relation?.relname === undefined) return [];
+  const table = quotedTable(tableNameOf(relation));
   return cmds.flatMap(({ AlterTableCmd: command }) => {
     const name = command.subtype === subtype ? (command.name ?? command.def?.Constraint?.conname) : undefined;
     return name === undefined ? [] : [`ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${quoted(name)}`];

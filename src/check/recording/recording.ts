@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { fileURLToPath } from 'node:url';
 import path from 'node:path';
+import { framesIn } from '../../schema';
 import type { EnumFacts, TranslateOptions } from '../../sql';
 import { createdEnum, MAX_ROWS, parseQuery, translate } from '../../sql';
 import type { Catalog } from '../catalogue/catalog';
@@ -13,7 +13,7 @@ import type { Location, SqlText } from '../sources/sql-text';
 import { TransactionWatch } from './transaction-watch';
 
 /** A line of a user's file on the way to a call; columns are lost where the file was compiled. */
-export interface Frame {
+interface Frame {
   readonly file: string;
   readonly line: number;
 }
@@ -298,13 +298,7 @@ function callingFrames(): Frame[] {
   Error.stackTraceLimit = 60;
   const { stack = '' } = new Error();
   Error.stackTraceLimit = stackTraceLimit;
-  const frames: Frame[] = [];
-  for (const line of stack.split('\n').slice(1)) {
-    const match = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:[\\/])[^()]*):(\d+):\d+\)?$/.exec(line);
-    if (!match?.[1]) continue;
-    const file = match[1].startsWith('file://') ? fileURLToPath(match[1]) : match[1];
-    const isForeign = file.startsWith(OWN_FOLDER) || file.includes(`${path.sep}node_modules${path.sep}`);
-    if (!isForeign) frames.push({ file, line: Number(match[2]) });
-  }
-  return frames;
+  return framesIn(stack).filter(
+    ({ file }) => !file.startsWith(OWN_FOLDER) && !file.includes(`${path.sep}node_modules${path.sep}`),
+  );
 }

@@ -1,4 +1,3 @@
-import type { Sequelize } from 'sequelize';
 import PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
 import { defaultValueSchemable } from 'sequelize/lib/utils';
 import {
@@ -292,10 +291,4 @@ function isText(value: unknown): value is string {
 
 function isAttribute(given: unknown): given is ColumnAttribute {
   return typeof given === 'object' && given !== null && Object.getPrototypeOf(given) === Object.prototype;
-}
-
-/** What `Sequelize` passes to a generator. */
-export interface GeneratorParts {
-  readonly _dialect: unknown;
-  readonly sequelize: Sequelize;
 }

@@ -15,9 +15,9 @@ import {
   readTablesWhere,
   reportJobs,
   SchemaRunner,
+  sentInstead,
   translateChange,
   type JobViolation,
-  type PlannedChange,
   type ResolvedMapping,
   type SchemaJobError,
 } from '../../schema';
@@ -139,14 +139,9 @@ export class SchemaChanges {
       read: (sql) => this.select(sql, options),
     });
     if (typeof planned === 'string') return planned;
-    if (author === 'user') this.#tell(text, planned, options);
+    if (author === 'user')
+      log(this.#sequelize, `Instead of ${text.trim()}: ${sentInstead(planned)}`, options);
     return added === undefined ? planned.statements : added.finishable(planned.statements);
-  }
-
-  #tell(text: string, { statements, notes }: PlannedChange, options: object): void {
-    const sent = statements.length === 0 ? 'nothing' : statements.map(({ sql }) => sql).join('; ');
-    const remarks = notes.length === 0 ? '' : ` (${[...new Set(notes)].join(' ')})`;
-    log(this.#sequelize, `Instead of ${text.trim()}: ${sent}${remarks}`, options);
   }
 
   /**

@@ -273,7 +273,7 @@ export class DsqlTransaction extends Transaction {
     const committed = this.root.#committed;
     if (committed === 0) return undefined;
     const statements = committed === 1 ? 'One statement' : `${committed} statements`;
-    return `${statements} of the transaction had been committed before and will stay: Aurora DSQL cannot roll a change of the schema back with what follows it. Undo them before you run it again, or let them do nothing the second time.`;
+    return `${statements} of the transaction ${AND_STAYS}: Aurora DSQL cannot roll a change of the schema back with what follows it. Undo them before you run it again, or let them do nothing the second time.`;
   }
 
   #addRemains(error: unknown): void {

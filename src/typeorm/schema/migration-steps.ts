@@ -6,8 +6,8 @@ import {
   planChange,
   readTablesWhere,
   SchemaRunner,
+  sentInstead,
   type EnumTypes,
-  type PlannedChange,
   type ResolvedMapping,
   type SchemaSession,
 } from '../../schema';
@@ -92,7 +92,7 @@ export class MigrationSteps {
     const isOneWrite = first !== undefined && others.length === 0 && !isTransaction(first);
     // Parameters belong to one statement.
     if (hasParameters && !isOneWrite) return this.#runAsItIs(sql, () => send(sql));
-    this.#tellOfTranslation(sql, planned);
+    this.#session.log(`Migration "${this.#name}" instead of ${sql.trim()}: ${sentInstead(planned)}`);
     if (isOneWrite) return this.#runAsItIs(first.sql, () => send(first.sql));
     for (const statement of planned.statements) await this.#runTranslated(statement);
     return undefined;
@@ -202,13 +202,6 @@ export class MigrationSteps {
         ({ rowCount: rows } = answerOf(await this.#session.send(sql)));
       });
     } while (rows > 0);
-  }
-
-  #tellOfTranslation(sql: string, { statements, notes }: PlannedChange): void {
-    const sent =
-      statements.length === 0 ? 'nothing' : statements.map((statement) => statement.sql).join('; ');
-    const remarks = notes.length === 0 ? '' : ` (${[...new Set(notes)].join(' ')})`;
-    this.#session.log(`Migration "${this.#name}" instead of ${sql.trim()}: ${sent}${remarks}`);
   }
 
   #tellOfSplit(): void {
