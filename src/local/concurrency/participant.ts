@@ -264,12 +264,14 @@ export class Participant implements Member {
     return answer;
   }
 
-  /** What a statement that only reads is to be answered with where PostgreSQL answered with an error. */
+  /** What a statement that changes no rows is to be answered with where PostgreSQL answered with an error. */
   async explain(error: ErrorFields): Promise<ErrorFields> {
     const conceded = await this.#concession();
     // What makes a mere reader wait is a change of the schema.
     const yields = conceded && error.get('C') === CANCELLED;
-    return yields || this.#isOutdated(error) ? this.#conflict(SCHEMA_CONFLICT) : error;
+    return yields || error.get('M') === SCHEMA_CONFLICT.message || this.#isOutdated(error)
+      ? this.#conflict(SCHEMA_CONFLICT)
+      : error;
   }
 
   /**

@@ -1,3 +1,4 @@
+import { SCHEMA_CONFLICT } from '../session/client-error';
 import { concurrencySql } from './concurrency-functions';
 import { limitsSql } from './limits';
 
@@ -340,6 +341,14 @@ AS $$
   SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
 $$;
+-- Names are looked up in the catalogue of now, rows in the transaction's snapshot: a table can be newer than that.
+CREATE FUNCTION ${INTERNAL_SCHEMA}.require_seen(relation oid) RETURNS void LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = relation) THEN
+    RAISE serialization_failure USING MESSAGE = '${SCHEMA_CONFLICT.message}';
+  END IF;
+END $$;
 CREATE FUNCTION ${INTERNAL_SCHEMA}.begin_index_build(is_unique boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
 AS $$
@@ -352,6 +361,7 @@ BEGIN
   SELECT indexrelid, indrelid, xmin::text::xid8 AS creator INTO index
     FROM ${INTERNAL_SCHEMA}.pg_index ORDER BY indexrelid DESC LIMIT 1;
   IF pg_xact_status(index.creator) IS DISTINCT FROM 'in progress' THEN RETURN NULL; END IF;
+  PERFORM ${INTERNAL_SCHEMA}.require_seen(index.indrelid);
   UPDATE ${INTERNAL_SCHEMA}.pg_index SET indisvalid = false, indisunique = indisunique OR is_unique
    WHERE indexrelid = index.indexrelid;
   id := ${INTERNAL_SCHEMA}.new_job_id();
@@ -368,6 +378,7 @@ DECLARE
   kind "char";
   id text;
 BEGIN
+  PERFORM ${INTERNAL_SCHEMA}.require_seen(target);
   SELECT relname, relowner INTO relation FROM pg_class WHERE oid = target;
   IF NOT pg_has_role(${INTERNAL_SCHEMA}.invoker(), relation.relowner, 'USAGE') THEN
     RAISE insufficient_privilege USING MESSAGE = format('must be owner of table %s', relation.relname);

@@ -315,7 +315,6 @@ export class StatementRunner {
     const verification = this.#verification;
     this.#verification = undefined;
     const data: Buffer[] = [];
-    this.#answers.flush(); // the client waits to be asked for the data
     const outcome = await copyIn(this.#input, this.#link, receive, (bytes) => data.push(bytes));
     if (verification) verification.logged = { ...verification.logged, copyData: Buffer.concat(data) };
     await this.#conclude(outcome, verification);
@@ -375,7 +374,8 @@ export class StatementRunner {
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       // Its position is in a text of ours.
-      this.#report({ error: new Map([...error.fields].filter(([code]) => !'PpqW'.includes(code))) });
+      const fields = new Map([...error.fields].filter(([code]) => !'PpqW'.includes(code)));
+      this.#report({ error: await this.#participant.explain(fields) });
       return;
     }
     const complete = commandComplete(own.tag);
