@@ -14,9 +14,9 @@ import { OpenTransaction } from './open-transaction';
 import { PrivateTables } from './private-tables';
 import { Replay } from './replay';
 import { Savepoint } from './savepoint';
-import { relationsChangedBy } from './schema-changes';
-import type { ChangedRelation } from './schema-changes';
-import { StaleCatalogue } from './stale-catalogue';
+import { relationsChangedBy } from './catalogue/schema-changes';
+import type { ChangedRelation } from './catalogue/schema-changes';
+import { StaleCatalogue } from './catalogue/stale-catalogue';
 import { TrueAnswers, type StatementAnswer } from './true-answers';
 
 /** What a participant must know of its session. */
