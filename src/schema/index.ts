@@ -11,7 +11,7 @@ export {
   type MappingOptions,
   type ResolvedMapping,
 } from './orm-options';
-export { EnumTypes, type ReadTables } from './enum-types';
+export { EnumTypes, type ReadTables } from './planning/enum-types';
 export {
   isTransaction,
   mayChangeSchema,
@@ -21,7 +21,7 @@ export {
   translateChange,
   type PlannedChange,
   type Planning,
-} from './planned-change';
+} from './planning/planned-change';
 export { withRowLocks, type RowLockOptions } from './row-locks';
 export { refusalAdvice } from './refusal-advice';
 export { reportJobs, type JobViolation, type SchemaJob, type SchemaJobError } from './schema-job-error';
@@ -32,5 +32,5 @@ export {
   type SchemaSession,
 } from './schema-runner';
 export { timeZoneStatement } from './time-zone';
-export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './unsupported-change';
+export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './planning/unsupported-change';
 export { isUntilDone, markedUntilDone } from './until-done';
