@@ -2,7 +2,7 @@ import { CannotExecuteNotConnectedError, DataSource } from 'typeorm';
 import type { EntityManager, Migration, MigrationExecutor, QueryRunner } from 'typeorm';
 import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedError.js';
 import { adaptMetadata } from './schema/adapt-metadata';
-import { DsqlDriver, dsqlDriverModule } from './dsql-driver';
+import { DsqlDriver } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
 import { DsqlMigrationExecutor } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
@@ -15,7 +15,7 @@ class DsqlDataSource extends DataSource {
   #given: DsqlDataSourceOptions;
 
   constructor(options: DsqlDataSourceOptions) {
-    const { hostOptions, ...resolved } = resolveDataSourceOptions(options, dsqlDriverModule);
+    const { hostOptions, ...resolved } = resolveDataSourceOptions(options);
     super(hostOptions);
     this.#given = { ...options };
     // The driver that the host's factory has made so far has opened nothing.
@@ -35,13 +35,13 @@ class DsqlDataSource extends DataSource {
    */
   override setOptions(options: Partial<DsqlDataSourceOptions>): this {
     const given = { ...this.#given, ...options };
-    const { hostOptions, ...resolved } = resolveDataSourceOptions(given, dsqlDriverModule);
+    const { hostOptions, ...resolved } = resolveDataSourceOptions(given);
     this.#given = given;
     this.#driver.configure(resolved, options.dsql !== undefined);
     // What is only ours is not for the host, and it acts on what it is given alone.
     const names = Object.keys(options).filter((name) => name in hostOptions);
     const entries = names.map((name) => [name, hostOptions[name as keyof typeof hostOptions]] as const);
-    return super.setOptions(Object.fromEntries(entries));
+    return super.setOptions(Object.fromEntries([...entries, ['driver', hostOptions.driver]]));
   }
 
   /** The entities are taken for what can be kept; what cannot is refused with what to do instead. */
