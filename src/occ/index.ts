@@ -28,7 +28,13 @@ export {
   type RowRange,
 } from './in-batches';
 export { InstanceMemory, staleInstanceMessage, type TouchedInstances } from './instance-memory';
-export { ManagedTransactions, type OpenAttempt, type TransactionOutcome } from './managed-transactions';
+export {
+  ManagedTransactions,
+  type AttemptsOf,
+  type OpenAttempt,
+  type OpenTransaction,
+  type TransactionOutcome,
+} from './managed-transactions';
 export { canBeMarked, withMarker, type StatementTransaction } from './marked-statement';
 export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';

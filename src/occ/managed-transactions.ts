@@ -48,12 +48,20 @@ export type OpenAttempt<Transaction, Instance extends object, HostOptions extend
   admit: Admit,
 ) => Promise<T>;
 
+/** How the attempts of one transaction are made. */
+export interface AttemptsOf<Transaction, Instance extends object, HostOptions extends object> {
+  readonly open: OpenAttempt<Transaction, Instance, HostOptions>;
+  /** Makes an attempt, whose error may then say more. */
+  readonly make: <T>(attempt: () => Promise<T>) => Promise<T>;
+}
+
 /** An instance of an ORM, as far as its managed transactions need it. */
 export interface TransactionHost<Transaction, Instance extends object, HostOptions extends object, Host> {
   /** What `verifyCommitted` looks into the database with. */
   readonly host: Host;
   readonly memory: InstanceMemory<Instance>;
-  readonly open: OpenAttempt<Transaction, Instance, HostOptions>;
+  /** Called once for each transaction: something may be kept from one of its attempts to the next. */
+  readonly attempts: () => AttemptsOf<Transaction, Instance, HostOptions>;
   /** Runs an autocommit statement. */
   readonly runAlone: RunStatement;
 }
@@ -99,7 +107,8 @@ export class ManagedTransactions<Transaction, Instance extends object, HostOptio
     { host: hostOptions, own, restore }: SplitTransactionOptions<HostOptions, Host, Instance>,
   ): Promise<T> {
     type Done = Committed<Transaction, Instance, T>;
-    const { host, memory, open } = this.#host;
+    const { host, memory, attempts } = this.#host;
+    const { open, make } = attempts();
     const { run, commitMarkers, verifyCommitted } = resolveTransactionOptions(own, this.defaults);
     const snapshot = memory.snapshot(restore);
     let current: OpenTransaction<Transaction, Instance> | undefined;
@@ -155,7 +164,7 @@ export class ManagedTransactions<Transaction, Instance extends object, HostOptio
 
     let done: Done;
     try {
-      done = await this.runner.run({ attempt: attemptOnce, settle }, run);
+      done = await this.runner.run({ attempt: (attempt) => make(() => attemptOnce(attempt)), settle }, run);
     } catch (error) {
       if (isUnknown()) abandon();
       throw error;
@@ -167,16 +176,21 @@ export class ManagedTransactions<Transaction, Instance extends object, HostOptio
     return value;
   }
 
-  /** Runs an autocommit statement in a transaction with a commit marker, which `begin` begins. */
+  /**
+   * Runs an autocommit statement in a transaction with a commit marker, which `begin` begins.
+   *
+   * @param make - makes each attempt
+   */
   runMarked<T>(
     begin: () => Promise<StatementTransaction<T>>,
     label: string,
     statement: FirstStatement,
+    make: (attempt: () => Promise<T>) => Promise<T>,
   ): Promise<T> {
     const marked = withMarker(this.#markers, begin);
     const attempt = async (current: Attempt<T>) => {
       await current.admit(statement);
-      return marked.attempt(current);
+      return make(() => marked.attempt(current));
     };
     return this.runner.run({ attempt, settle: marked.settle }, { label });
   }
