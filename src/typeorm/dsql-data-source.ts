@@ -68,18 +68,23 @@ class DsqlDataSource extends DataSource {
 
   /** The host's default, `all`, is not that of `runMigrations`. */
   override async undoLastMigration(options: MigrationOptions = {}): Promise<void> {
-    return this.#withExecutor(options, (executor) => executor.undoLastMigration());
+    return this.#withExecutor(options, async (executor, queryRunner) => {
+      // The host says so behind the beginning of the transaction, and not at all where it only removes the record.
+      await queryRunner.beforeMigration();
+      await executor.undoLastMigration();
+      await queryRunner.afterMigration();
+    });
   }
 
   async #withExecutor<T>(
     { transaction = this.options.migrationsTransactionMode ?? 'none', fake = false }: MigrationOptions,
-    work: (executor: MigrationExecutor) => Promise<T>,
+    work: (executor: MigrationExecutor, queryRunner: QueryRunner) => Promise<T>,
   ): Promise<T> {
     if (!this.isInitialized) throw new CannotExecuteNotConnectedError();
     const queryRunner = this.createQueryRunner();
     try {
       const executor = new DsqlMigrationExecutor(this, queryRunner);
-      return await work(Object.assign(executor, { transaction, fake }));
+      return await work(Object.assign(executor, { transaction, fake }), queryRunner);
     } finally {
       await queryRunner.release();
     }
