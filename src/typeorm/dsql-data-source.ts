@@ -1,11 +1,20 @@
 import { CannotExecuteNotConnectedError, DataSource } from 'typeorm';
-import type { EntityManager, Migration, MigrationExecutor, QueryRunner } from 'typeorm';
+import type {
+  EntityManager,
+  EntityTarget,
+  Migration,
+  MigrationExecutor,
+  ObjectLiteral,
+  QueryRunner,
+  SelectQueryBuilder,
+} from 'typeorm';
 import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedError.js';
 import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
 import { DsqlMigrationExecutor } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
+import { manageTransactionsOf } from './writes/builder-transactions';
 
 type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]>;
 
@@ -25,6 +34,18 @@ class DsqlDataSource extends DataSource {
   /** Repositories, tree repositories, `BaseEntity` and query runners all get theirs from here. */
   override createEntityManager(queryRunner?: QueryRunner): EntityManager {
     return new DsqlEntityManager(this, queryRunner);
+  }
+
+  override createQueryBuilder<Entity extends ObjectLiteral>(
+    entityClass: EntityTarget<Entity>,
+    alias: string,
+    queryRunner?: QueryRunner,
+  ): SelectQueryBuilder<Entity>;
+  override createQueryBuilder(queryRunner?: QueryRunner): SelectQueryBuilder<ObjectLiteral>;
+  override createQueryBuilder(...call: unknown[]): SelectQueryBuilder<ObjectLiteral> {
+    const builder = super.createQueryBuilder(...(call as [QueryRunner?]));
+    manageTransactionsOf(builder, this.manager);
+    return builder as SelectQueryBuilder<ObjectLiteral>;
   }
 
   /**

@@ -594,7 +594,8 @@ describe('references', () => {
   });
 
   it('that are null are none, whatever becomes of the column', async () => {
-    const define = (thingId: object) => sequelize.define('tagging', { thingId }, { timestamps: false });
+    const define = (thingId: ModelAttributeColumnOptions) =>
+      sequelize.define('tagging', { thingId }, { timestamps: false });
     // What Sequelize's types leave out.
     const none = { type: DataTypes.INTEGER, references: null as unknown as undefined };
     const Thing = sequelize.define('thing', {}, { timestamps: false });
