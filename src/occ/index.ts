@@ -29,7 +29,12 @@ export {
 } from './in-batches';
 export { InstanceMemory, staleInstanceMessage, type TouchedInstances } from './transactions/instance-memory';
 export { ManagedTransactions } from './transactions/managed-transactions';
-export type { OpenAttempt, TransactionOutcome } from './transactions/transaction-host';
+export type {
+  AttemptsOf,
+  OpenAttempt,
+  OpenTransaction,
+  TransactionOutcome,
+} from './transactions/transaction-host';
 export { canBeMarked, withMarker, type StatementTransaction } from './transactions/marked-statement';
 export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';

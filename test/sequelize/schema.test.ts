@@ -593,6 +593,26 @@ describe('references', () => {
     await expect(Owner.destroy({ where: { id: 1 } })).rejects.toThrow(ForeignKeyConstraintError);
   });
 
+  it('that are null are none, whatever becomes of the column', async () => {
+    const define = (thingId: ModelAttributeColumnOptions) =>
+      sequelize.define('tagging', { thingId }, { timestamps: false });
+    // What Sequelize's types leave out.
+    const none = { type: DataTypes.INTEGER, references: null as unknown as undefined };
+    const Thing = sequelize.define('thing', {}, { timestamps: false });
+    const Tagging = define(none);
+    Thing.hasMany(Tagging, { foreignKey: 'thingId', constraints: false, as: 'taggings' });
+    await sequelize.sync({ force: true });
+    const taggings = [{}, {}];
+    await Thing.create({ taggings }, { include: 'taggings' });
+    await Thing.bulkCreate([{ taggings }], { include: ['taggings'], returning: true });
+    expect(await Tagging.count()).toBe(4);
+    await Tagging.truncate();
+    await define({ ...none, defaultValue: 7 }).sync({ alter: true });
+    await define({ ...none, type: DataTypes.BIGINT }).sync({ alter: true });
+    expect(await Tagging.describe()).toMatchObject({ thingId: { allowNull: true } });
+    expect(await queryInterface.getForeignKeyReferencesForTable('taggings')).toEqual([]);
+  });
+
   it('may go around in a circle', async () => {
     const A = sequelize.define('A', {}, { timestamps: false });
     const B = sequelize.define('B', {}, { timestamps: false });

@@ -12,7 +12,8 @@ export interface ColumnAttribute {
   readonly primaryKey?: boolean | undefined;
   readonly comment?: string | undefined;
   readonly values?: readonly string[] | undefined;
-  readonly references?: ColumnReference | undefined;
+  /** `null` says, as nothing does, that there is no foreign key. */
+  readonly references?: ColumnReference | null | undefined;
   readonly onDelete?: string | undefined;
   readonly onUpdate?: string | undefined;
   /** In a model. */

@@ -5,7 +5,7 @@ import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { unsupportedChanges, type ResolvedMapping, type UnsupportedChange } from '../../schema';
 import { literal, sortsByBytes } from '../../sql';
 import { insteadOf, isStored } from './column-types';
-import { jsonbArray } from '../writes/jsonb-array';
+import { keepAsJsonb } from '../writes/jsonb-array';
 
 /** How entities are taken. */
 interface Adaptation {
@@ -126,6 +126,7 @@ function adaptArray(
   if (members === undefined && given !== undefined && given !== null) {
     return [{ what: `the default of ${what}`, why: 'It cannot be read as JSON.', instead: 'Give an array.' }];
   }
+  keepAsJsonb(column);
   // As they are: numbers stay numbers in jsonb.
   const labels = column.enum;
   column.isArray = false;
@@ -136,7 +137,6 @@ function adaptArray(
   column.enum = undefined;
   column.enumName = undefined;
   column.default = members as ColumnMetadata['default'];
-  column.transformer = [column.transformer ?? [], jsonbArray].flat();
   if (labels !== undefined) {
     const expression = `"${column.databaseName}" <@ ${literal(JSON.stringify(labels))}::jsonb`;
     const check = new CheckMetadata({
