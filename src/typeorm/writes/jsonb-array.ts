@@ -99,7 +99,7 @@ function compareByKept(column: ColumnMetadata, kept: Members): void {
     const compared = ofEntity;
     ofEntity = undefined;
     if (!Array.isArray(value) || !Array.isArray(compared)) return value;
-    return isDeepStrictEqual(kept(value), kept(compared)) ? compared : kept(value);
+    return isDeepStrictEqual(kept(value), kept(compared)) ? (compared as unknown[]) : kept(value);
   };
 }
 
