@@ -78,8 +78,14 @@ class DsqlDataSource extends DataSource {
   }
 
   #adaptEntities(): void {
-    const { namingStrategy } = this;
-    adaptMetadata(this.entityMetadatas, { mapping: this.#driver.mapping, namingStrategy });
+    const { namingStrategy, logger } = this;
+    adaptMetadata(this.entityMetadatas, {
+      mapping: this.#driver.mapping,
+      namingStrategy,
+      warn: (message) => {
+        logger.log('warn', message);
+      },
+    });
   }
 
   /** @throws what a migration throws; {@link MigrationSteps} says what becomes of its transaction */

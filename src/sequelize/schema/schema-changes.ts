@@ -139,7 +139,8 @@ export class SchemaChanges {
       read: (sql) => this.select(sql, options),
     });
     if (typeof planned === 'string') return planned;
-    if (author === 'user')
+    // What Sequelize has written is told where nothing of it is sent.
+    if (author === 'user' || planned.statements.length === 0)
       log(this.#sequelize, `Instead of ${text.trim()}: ${sentInstead(planned)}`, options);
     return added === undefined ? planned.statements : added.finishable(planned.statements);
   }

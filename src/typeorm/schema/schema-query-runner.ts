@@ -125,7 +125,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     if (upQueries.length === 0) return;
     await this.asOneChange(async () => {
       const options = await this.#translationOf([...upQueries, ...downQueries]);
-      const { queries, unsupported } = await translateQueries(upQueries, options);
+      const { queries, unsupported, omitted } = await translateQueries(upQueries, options);
       const enums = this.loadedTables.flatMap((table) => this.#enumsOf(table));
       const catalog = { ...options.catalog, enums };
       this.sqlInMemory.upQueries.push(...queries);
@@ -133,6 +133,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
         ...(await translateDownQueries(downQueries, { ...options, catalog })),
       );
       this.#plan?.unsupported.push(...unsupported);
+      for (const why of omitted) dataSourceOf(this).logger.log('warn', why, this);
       if (!this.sqlMemoryMode) this.#plan?.queries.push(...queries);
     });
   }
