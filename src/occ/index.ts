@@ -21,12 +21,18 @@ export {
   BatchesError,
   inBatches,
   isBatchesError,
-  MAX_TRANSACTION_ROWS,
-  tooManyRows,
   type BatchesOptions,
   type BatchesProgress,
   type RowRange,
 } from './in-batches';
+export {
+  expectOneTransaction,
+  fitInTransaction,
+  isTooLargeToSend,
+  isTooMuchAtOnce,
+  MAX_TRANSACTION_ROWS,
+  type OneWrite,
+} from './write-size';
 export { InstanceMemory, staleInstanceMessage, type TouchedInstances } from './instance-memory';
 export { ManagedTransactions, type OpenAttempt, type TransactionOutcome } from './managed-transactions';
 export { canBeMarked, withMarker, type StatementTransaction } from './marked-statement';
