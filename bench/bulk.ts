@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import type { Client } from 'pg';
 import { DataTypes } from 'sequelize';
-import { EntitySchema } from 'typeorm';
+import { EntitySchema, EntitySchemaOptions } from 'typeorm';
 import { DsqlClient } from '../src';
 import { startLocalDsql, type LocalDsql } from '../src/local';
 import { createDsqlSequelize } from '../src/sequelize';
@@ -91,7 +91,7 @@ async function openWays(server: Server): Promise<{ ways: Record<string, Way>; en
   const { host, port, ...dsql } = server;
   const client = new DsqlClient({ host, port, ...dsql });
   await client.connect();
-  const Entity = new EntitySchema<Reading>({
+  const entity = Object.assign(new EntitySchemaOptions<Reading>(), {
     name: 'reading',
     columns: {
       id: { type: 'uuid', primary: true },
@@ -106,6 +106,7 @@ async function openWays(server: Server): Promise<{ ways: Record<string, Way>; en
       payload: { type: 'jsonb' },
     },
   });
+  const Entity = new EntitySchema<Reading>(entity);
   const dataSource = await createDsqlDataSource({
     host,
     port,

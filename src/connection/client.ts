@@ -43,6 +43,7 @@ export interface DialledConfig extends ClientConfig {
  * @throws CommitOutcomeUnknownError from COMMIT, and from a write outside a transaction, whose answer did not come
  * @throws NotSentError when the connection had ended before the statement was written
  * @throws MessageTooLargeError for a statement of more than 10 MiB, before anything of it is sent
+ * @throws TooManyParametersError for a statement of more than 65,535 parameters, before anything of it is sent
  *
  * @example
  * ```ts

@@ -21,8 +21,6 @@ export {
   BatchesError,
   inBatches,
   isBatchesError,
-  MAX_TRANSACTION_ROWS,
-  tooManyRows,
   type BatchesOptions,
   type BatchesProgress,
   type RowRange,
@@ -36,6 +34,14 @@ export type {
   TransactionOutcome,
 } from './transactions/transaction-host';
 export { canBeMarked, withMarker, type StatementTransaction } from './transactions/marked-statement';
+export {
+  expectOneTransaction,
+  fitInTransaction,
+  isTooLargeToSend,
+  isTooMuchAtOnce,
+  MAX_TRANSACTION_ROWS,
+  type OneWrite,
+} from './write-size';
 export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';

@@ -6,6 +6,7 @@ import { summarizeText } from '../sql';
 import {
   canBeMarked,
   findInChain,
+  isTooLargeToSend,
   NestedTransactionError,
   refusalToEndWith,
   resolveTransactionOptions,
@@ -97,7 +98,7 @@ export class DsqlInstance {
       return await this.#hostQuery(sql, once);
     } catch (error) {
       transaction.noteFailure(error);
-      throw error;
+      throw findInChain(error, isTooLargeToSend) ?? error;
     }
   }
 
@@ -282,7 +283,7 @@ export function superviseModels(manager: HostModelManager): HostModelManager['ad
 }
 
 function saysWhatBecame(error: object): boolean {
-  return isCommitOutcomeUnknownError(error) || isAfterCommitError(error);
+  return isCommitOutcomeUnknownError(error) || isAfterCommitError(error) || isTooLargeToSend(error);
 }
 
 function pickLogging({ logging, benchmark }: SequelizeTransactionOptions): SequelizeTransactionOptions {

@@ -25,6 +25,7 @@ export { sessionParameterRefusal, SESSION_PARAMETERS } from './facts/session-par
 export type { ParameterScope } from './facts/session-parameters';
 export { literal, quoted, quotedTable } from './text/quoting';
 export { MAX_ROWS } from './facts/row-limit';
+export { INDEX_ENTRY_COST_BYTES, MAX_TRANSACTION_BYTES, ROW_COST_BYTES } from './facts/transaction-size';
 export { rowLocksOf, strengthenRowLocks } from './syntax/row-locks';
 export type { RowLock } from './syntax/row-locks';
 export type { IamStatement } from './text/scan';
