@@ -10,6 +10,7 @@ export {
   type DsqlOrmOptions,
   type MappingOptions,
   type ResolvedMapping,
+  type ResolvedMigrationOptions,
 } from './orm-options';
 export { EnumTypes, type ReadTables } from './enum-types';
 export {
@@ -24,7 +25,13 @@ export {
 } from './planned-change';
 export { withRowLocks, type RowLockOptions } from './row-locks';
 export { refusalAdvice } from './refusal-advice';
-export { reportJobs, type JobViolation, type SchemaJob, type SchemaJobError } from './schema-job-error';
+export {
+  isSchemaJobError,
+  reportJobs,
+  type JobViolation,
+  type SchemaJob,
+  type SchemaJobError,
+} from './schema-job-error';
 export {
   SchemaRunner,
   type SchemaProgress,

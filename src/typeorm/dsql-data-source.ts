@@ -1,10 +1,10 @@
 import { CannotExecuteNotConnectedError, DataSource } from 'typeorm';
-import type { EntityManager, Migration, MigrationExecutor, QueryRunner } from 'typeorm';
+import type { EntityManager, Migration, QueryRunner } from 'typeorm';
 import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedError.js';
 import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver, dsqlDriverModule } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
-import { DsqlMigrationExecutor } from './schema/migrations';
+import { runPendingMigrations, undoLastMigration, type ExecutorOptions } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
 
 type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]>;
@@ -61,28 +61,24 @@ class DsqlDataSource extends DataSource {
     adaptMetadata(this.entityMetadatas, { mapping: this.#driver.mapping, namingStrategy });
   }
 
-  /** @throws what a migration throws; {@link MigrationSteps} says what becomes of its transaction */
+  /**
+   * Runs all pending migrations, each once, whatever other processes do. One that was interrupted continues behind its
+   * last finished statement.
+   *
+   * @throws what a migration throws; {@link MigrationRun} says what becomes of its transaction
+   */
   override async runMigrations(options: MigrationOptions = {}): Promise<Migration[]> {
-    return this.#withExecutor(options, (executor) => executor.executePendingMigrations());
+    return runPendingMigrations(this, this.#executorOptions(options));
   }
 
   /** The host's default, `all`, is not that of `runMigrations`. */
   override async undoLastMigration(options: MigrationOptions = {}): Promise<void> {
-    return this.#withExecutor(options, (executor) => executor.undoLastMigration());
+    return undoLastMigration(this, this.#executorOptions(options));
   }
 
-  async #withExecutor<T>(
-    { transaction = this.options.migrationsTransactionMode ?? 'none', fake = false }: MigrationOptions,
-    work: (executor: MigrationExecutor) => Promise<T>,
-  ): Promise<T> {
+  #executorOptions({ transaction, fake = false }: MigrationOptions): ExecutorOptions {
     if (!this.isInitialized) throw new CannotExecuteNotConnectedError();
-    const queryRunner = this.createQueryRunner();
-    try {
-      const executor = new DsqlMigrationExecutor(this, queryRunner);
-      return await work(Object.assign(executor, { transaction, fake }));
-    } finally {
-      await queryRunner.release();
-    }
+    return { transaction: transaction ?? this.options.migrationsTransactionMode ?? 'none', fake };
   }
 }
 
