@@ -16,7 +16,7 @@ import type { LocalCredentials } from './identities';
 import { resolveLocalOptions } from './options';
 import type { LocalDsqlOptions, ResolvedLocalOptions } from './options';
 import { realTime } from './real-time';
-import { CatalogueReader } from './concurrency/catalogue-reader';
+import { CatalogueReader } from './concurrency/catalogue/catalogue-reader';
 import { Superuser } from './superuser';
 import { issueCertificates } from './tls/certificates';
 import { signToken } from './token';

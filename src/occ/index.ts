@@ -1,7 +1,7 @@
 export type { FirstStatement } from './admission/admission-key';
 export type { Admit } from './admission/admitted-transaction';
 export { classifyError, type ErrorClass, type ErrorKind } from './classify-error';
-export { COMMIT_MARKER_TABLE, CommitMarkers, type RunStatement } from './commit-markers';
+export { COMMIT_MARKER_TABLE, CommitMarkers, type RunStatement } from './transactions/commit-markers';
 export { findInChain, isOccConflict, isSchemaConflict, sqlStateOf } from './conflict';
 export { transactionChannels, type TransactionMessage } from './diagnostics';
 export {
@@ -27,13 +27,14 @@ export {
   type BatchesProgress,
   type RowRange,
 } from './in-batches';
-export { InstanceMemory, staleInstanceMessage, type TouchedInstances } from './instance-memory';
-export { ManagedTransactions, type OpenAttempt, type TransactionOutcome } from './managed-transactions';
-export { canBeMarked, withMarker, type StatementTransaction } from './marked-statement';
+export { InstanceMemory, staleInstanceMessage, type TouchedInstances } from './transactions/instance-memory';
+export { ManagedTransactions } from './transactions/managed-transactions';
+export type { OpenAttempt, TransactionOutcome } from './transactions/transaction-host';
+export { canBeMarked, withMarker, type StatementTransaction } from './transactions/marked-statement';
 export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
-export { refusalToEndWith } from './transaction-end';
+export { refusalToEndWith } from './transactions/transaction-end';
 export {
   TransactionRunner,
   type Attempt,

@@ -12,7 +12,7 @@ export {
   type ResolvedMapping,
   type ResolvedMigrationOptions,
 } from './orm-options';
-export { EnumTypes, type ReadTables } from './enum-types';
+export { EnumTypes, type ReadTables } from './planning/enum-types';
 export {
   isTransaction,
   mayChangeSchema,
@@ -22,7 +22,7 @@ export {
   translateChange,
   type PlannedChange,
   type Planning,
-} from './planned-change';
+} from './planning/planned-change';
 export { withRowLocks, type RowLockOptions } from './row-locks';
 export { refusalAdvice } from './refusal-advice';
 export {
@@ -39,5 +39,5 @@ export {
   type SchemaSession,
 } from './schema-runner';
 export { timeZoneStatement } from './time-zone';
-export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './unsupported-change';
+export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './planning/unsupported-change';
 export { isUntilDone, markedUntilDone } from './until-done';

@@ -211,7 +211,7 @@ export class SchemaRunner {
    * a constraint that rows violate.
    */
   async #clearUp(sql: string, objectId: string | undefined): Promise<string> {
-    const again = 'Mend the rows and run it again.';
+    const again = 'Correct the rows and run it again.';
     const [drop] = dropsOfConstraints(sql, 'AT_ValidateConstraint');
     if (drop !== undefined && this.#drops.has(drop)) {
       await this.#session.query(drop);

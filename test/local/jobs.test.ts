@@ -75,6 +75,25 @@ describe('asynchronous jobs of the local DSQL', () => {
     expect((await refusal(client.query('INSERT INTO things VALUES (3, 3, 1)'))).code).toBe('23505');
   });
 
+  it.each([
+    'CREATE INDEX ASYNC newer_n ON newer (n)',
+    'ALTER TABLE ASYNC newer VALIDATE CONSTRAINT newer_check',
+  ])('are not begun for a table that is newer than the snapshot: %s', async (sql) => {
+    await client.query('BEGIN');
+    await client.query('SELECT * FROM things');
+    await withClient(local, async (other) => {
+      await other.query('DROP TABLE IF EXISTS newer');
+      await other.query('CREATE TABLE newer (n int)');
+      await other.query('ALTER TABLE newer ADD CONSTRAINT newer_check CHECK (n > 0) NOT VALID');
+    });
+    expect(await refusal(client.query(sql))).toEqual({
+      code: '40001',
+      message: 'schema has been updated by another transaction (OC001)',
+    });
+    await client.query('ROLLBACK');
+    expect(await begin(client, sql)).toMatch(/^[a-z2-7]{26}$/);
+  });
+
   it('fail over duplicates, and leave an index that is invalid and enforces', async () => {
     const id = await begin(client, 'CREATE UNIQUE INDEX ASYNC things_unique ON things (n)');
     elapsedMs = 601 * SECOND;

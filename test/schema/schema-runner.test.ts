@@ -91,7 +91,7 @@ describe('SchemaRunner', () => {
     );
     expect(failed).toBeInstanceOf(SchemaJobError);
     expect((failed as SchemaJobError).message).toMatch(
-      /^The job \w{26} of "CREATE UNIQUE INDEX ASYNC one_email ON account \(email\)" ended as failed: .* The index public\.one_email, which stayed invalid, was dropped\. Mend the rows and run it again\.$/,
+      /^The job \w{26} of "CREATE UNIQUE INDEX ASYNC one_email ON account \(email\)" ended as failed: .* The index public\.one_email, which stayed invalid, was dropped\. Correct the rows and run it again\.$/,
     );
     expect(await validIndexes()).toStrictEqual([]);
   });
@@ -109,7 +109,7 @@ describe('SchemaRunner', () => {
     await client.query(ACCOUNT);
     await client.query(`INSERT INTO account VALUES (1, NULL, 'a')`);
     await expect(change('ALTER TABLE account ALTER COLUMN owner SET NOT NULL')).rejects.toThrow(
-      /violated by some row\. The constraint was dropped\. Mend the rows and run it again\./,
+      /violated by some row\. The constraint was dropped\. Correct the rows and run it again\./,
     );
     expect(await checks()).toStrictEqual([]);
   });
@@ -119,7 +119,7 @@ describe('SchemaRunner', () => {
     await client.query(`INSERT INTO account VALUES (1, NULL, 'a')`);
     await client.query('ALTER TABLE account ADD CONSTRAINT owned CHECK (owner IS NOT NULL) NOT VALID');
     await expect(change('ALTER TABLE account VALIDATE CONSTRAINT owned')).rejects.toThrow(
-      /violated by some row\. Mend the rows and run it again\./,
+      /violated by some row\. Correct the rows and run it again\./,
     );
     expect(await checks()).toStrictEqual(['owned']);
   });

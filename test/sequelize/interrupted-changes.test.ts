@@ -125,7 +125,7 @@ describe('A column that was not added to its end', () => {
   it('is finished when the rows that were in the way are mended', async () => {
     const { add, sequelize, select } = await tableWithRows();
     const check = { type: DataTypes.STRING, allowNull: false };
-    await expect(add(check)).rejects.toThrow(/Mend the rows and run it again/);
+    await expect(add(check)).rejects.toThrow(/Correct the rows and run it again/);
     await sequelize.query("UPDATE users SET kind = 'x'");
     await add(check);
     expect(await sequelize.getQueryInterface().describeTable('users')).toMatchObject({

@@ -501,7 +501,7 @@ describe('indexes', () => {
     const error = await failure(change());
     expect(error).toBeInstanceOf(UniqueConstraintError);
     expect(isSchemaJobError((error as UniqueConstraintError).parent)).toBe(true);
-    expect((error as Error).message).toMatch(/was dropped\. Mend the rows and run it again/);
+    expect((error as Error).message).toMatch(/was dropped\. Correct the rows and run it again/);
     expect(await queryInterface.showIndex('users')).toMatchObject([{ name: 'users_pkey' }]);
     await User.destroy({ where: { id: 2 } });
     await change();

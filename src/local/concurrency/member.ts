@@ -1,5 +1,5 @@
 import type { OpenTransaction } from './open-transaction';
-import type { ChangedRelation } from './schema-changes';
+import type { ChangedRelation } from './catalogue/schema-changes';
 
 /** A session whose statements may wait for a lock. */
 export interface Waiter {

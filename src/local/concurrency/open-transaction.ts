@@ -1,7 +1,7 @@
 import type { Refusal } from '../../sql';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
 import type { LoggedStatement } from './logged-statement';
-import type { ChangedRelation } from './schema-changes';
+import type { ChangedRelation } from './catalogue/schema-changes';
 
 /**
  * Where the changes of a transaction are:

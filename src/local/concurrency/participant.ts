@@ -1,38 +1,23 @@
-import { literal, parseQuery } from '../../sql';
-import type { Refusal, Statement } from '../../sql';
+import { literal, type Refusal, type Statement } from '../../sql';
 import type { Ask } from '../limits/catalogue-checks';
-import { sleep } from '../real-time';
 import { DATA_CONFLICT, SCHEMA_CONFLICT } from '../session/client-error';
 import { BackendError } from '../session/backend-link';
 import type { BackendLink, Outcome, Step } from '../session/backend-link';
-import { textValues } from '../wire/client-messages';
-import type { Message } from '../wire/message-buffer';
-import { count } from '../wire/server-messages';
 import type { Concurrency } from './concurrency';
 import type { Member, Waiter } from './member';
 import { effectsOf } from './effects';
 import type { Effects } from './effects';
-import {
-  CANCELLED,
-  DEADLOCK,
-  DOUBTFUL,
-  fieldsOf,
-  ifNotExists,
-  isCatalogueConflict,
-  SCHEMA_ERROR,
-  TAKEN,
-} from './error-fields';
-import type { ErrorFields } from './error-fields';
-import { rerun } from './logged-statement';
+import { fieldsOf, type ErrorFields } from './error-fields';
 import type { LoggedStatement, OwnWork } from './logged-statement';
 import { Judge } from './judge';
 import { OpenTransaction } from './open-transaction';
 import { PrivateTables } from './private-tables';
-import { DIFFERENT, Replay, tellsInsertedRows } from './replay';
+import { Replay } from './replay';
 import { Savepoint } from './savepoint';
-import { relationsChangedBy } from './schema-changes';
-import type { ChangedRelation } from './schema-changes';
-import { StaleCatalogue } from './stale-catalogue';
+import { relationsChangedBy } from './catalogue/schema-changes';
+import type { ChangedRelation } from './catalogue/schema-changes';
+import { StaleCatalogue } from './catalogue/stale-catalogue';
+import { TrueAnswers, type StatementAnswer } from './true-answers';
 
 /** What a participant must know of its session. */
 export interface ParticipantSession {
@@ -42,12 +27,6 @@ export interface ParticipantSession {
   /** Every portal of the transaction is gone. */
   readonly onPortalsGone: () => void;
 }
-
-/** An answer to a statement: messages for the client, or the fields of an error. */
-export type StatementAnswer =
-  { readonly messages: readonly Message[]; readonly error?: undefined } | { readonly error: ErrorFields };
-
-const MAX_ATTEMPTS = 10;
 
 /** Statements whose effect is no part of the transaction, or that have none. */
 const LASTING: ReadonlySet<string> = new Set(['DeallocateStmt', 'DiscardStmt', 'VariableShowStmt']);
@@ -95,6 +74,7 @@ export class Participant implements Member {
   #committing: ((committed: boolean) => void) | undefined;
   readonly #stale: StaleCatalogue;
   readonly #savepoint: Savepoint;
+  readonly #truth: TrueAnswers;
 
   constructor(concurrency: Concurrency, session: ParticipantSession) {
     this.#concurrency = concurrency;
@@ -110,6 +90,16 @@ export class Participant implements Member {
       room: concurrency.privateRoom,
       occupant: this,
       rollBack: () => this.#rollBack(),
+    });
+    this.#truth = new TrueAnswers({
+      concurrency,
+      link: this.#link,
+      judge: this.#judge,
+      replay: this.#replay,
+      privateTables: this.#privateTables,
+      rollBack: () => this.#rollBack(),
+      concession: () => this.#concession(),
+      conflict: (refusal) => this.#conflict(refusal),
     });
     concurrency.join(this);
   }
@@ -230,7 +220,7 @@ export class Participant implements Member {
     const { verdict: before } = transaction;
     if (before && what === 'for commit') return;
     if (!transaction.isLost && (!before || before === SCHEMA_CONFLICT)) {
-      await this.#putBack(transaction);
+      await this.#truth.putBack(transaction);
       if (this.#isInPlace) return;
     }
     if (transaction.isLost || what === 'for commit') return;
@@ -258,18 +248,15 @@ export class Participant implements Member {
     if (!transaction) return outcome.error ? { error: outcome.error } : { messages: statement.answer ?? [] };
     const conceded = await this.#concession();
     const answer = outcome.error
-      ? await this.#resolve(transaction, statement, outcome.error, conceded)
-      : await this.#check(transaction, statement);
+      ? await this.#truth.ofFailed(transaction, statement, outcome.error, conceded)
+      : await this.#truth.ofExecuted(transaction, statement);
     if (!answer.error) transaction.log.push({ ...statement, answer: answer.messages });
     return answer;
   }
 
-  /** What a statement that only reads is to be answered with where PostgreSQL answered with an error. */
+  /** What a statement that changes no rows is to be answered with where PostgreSQL answered with an error. */
   async explain(error: ErrorFields): Promise<ErrorFields> {
-    const conceded = await this.#concession();
-    // What makes a mere reader wait is a change of the schema.
-    const yields = conceded && error.get('C') === CANCELLED;
-    return yields || this.#isOutdated(error) ? this.#conflict(SCHEMA_CONFLICT) : error;
+    return this.#truth.explain(this.#transaction, error, await this.#concession());
   }
 
   /**
@@ -289,7 +276,7 @@ export class Participant implements Member {
     }
     const isOutdated = transaction.catalogueVersion !== this.#concurrency.catalogueVersion;
     if (transaction.hasSavepoint && isOutdated) return this.#conflict(SCHEMA_CONFLICT);
-    const error = await this.#checkDeferred(transaction);
+    const error = await this.#truth.ofDeferredChecks(transaction);
     if (error) return error;
     const { verdict } = transaction as { readonly verdict: Refusal | undefined };
     if (verdict) return this.#conflict(verdict);
@@ -300,10 +287,6 @@ export class Participant implements Member {
     const sharedRows = await this.#judge.settleLocks(transaction);
     this.#committing = this.#concurrency.committing(this, transaction, effectsOfLog(transaction), sharedRows);
     return undefined;
-  }
-
-  #refuse(refusal: Refusal): { readonly error: ErrorFields } {
-    return { error: this.#conflict(refusal) };
   }
 
   /** What the client is told; with OC001 the session reads the catalogue anew. */
@@ -415,156 +398,12 @@ export class Participant implements Member {
     await this.#link.hiddenExchange(this.#savepoint.set(), 'sync');
   }
 
-  /** Whether a statement may have failed because the schema is not any more what the transaction's snapshot shows. */
-  #isOutdated(error: ErrorFields): boolean {
-    const transaction = this.#transaction;
-    if (!transaction?.hasSavepoint || transaction.seesUpTo === Number.POSITIVE_INFINITY) return false;
-    if (transaction.catalogueVersion === this.#concurrency.catalogueVersion) return false;
-    const code = error.get('C') ?? '';
-    return SCHEMA_ERROR.test(code) || error.get('R') === 'RevalidateCachedQuery';
-  }
-
   /** Whether the statement that is over now was made to fail by us. */
   async #concession(): Promise<boolean> {
     if (!this.#conceding) return false;
     await this.#conceding;
     this.#conceding = undefined;
     return true;
-  }
-
-  /** Finds out what a failed statement is to be answered with. */
-  async #resolve(
-    transaction: OpenTransaction,
-    statement: LoggedStatement,
-    error: ErrorFields,
-    conceded = false,
-  ): Promise<StatementAnswer> {
-    const code = error.get('C') ?? '';
-    const concedes = conceded && code === CANCELLED;
-    if (this.#isOutdated(error)) return this.#refuse(SCHEMA_CONFLICT);
-    if (code === DEADLOCK) return this.#retry(transaction, statement, error);
-    if (statement.statement.kind === 'ddl') {
-      if (code === CANCELLED && !concedes) return { error };
-      const isConflict = isCatalogueConflict(error) || (TAKEN.has(code) && ifNotExists(statement.statement));
-      return isConflict ? this.#refuse(SCHEMA_CONFLICT) : { error };
-    }
-    if (!transaction.hasSavepoint) return concedes ? this.#refuse(DATA_CONFLICT) : { error };
-    if (transaction.whereabouts === 'private') return this.#widen(transaction, statement, error);
-    if (!concedes && !DOUBTFUL.has(code)) return { error };
-    // Nothing was committed behind its back: it is what it seems to be.
-    if (!concedes && code !== '40001' && !this.#concurrency.isContended(transaction)) return { error };
-    return this.#inPrivate(transaction, statement);
-  }
-
-  /** Executes a statement that was the victim of a deadlock again, with all that went before it. */
-  async #retry(
-    transaction: OpenTransaction,
-    statement: LoggedStatement,
-    deadlock: ErrorFields,
-  ): Promise<StatementAnswer> {
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      await this.#rollBack();
-      await sleep(Math.random() * attempt);
-      if (transaction.whereabouts === 'private') return this.#inPrivate(transaction, statement);
-      if (transaction.hasSavepoint) {
-        await this.#putBack(transaction);
-        if (transaction.verdict) return this.#inPrivate(transaction, statement);
-      } else {
-        const failed = await this.#replay.run(transaction, 'in place', false);
-        if (failed === DEADLOCK) continue;
-        if (failed) return this.#refuse(DATA_CONFLICT);
-      }
-      const [again] = await rerun(this.#link, [statement]);
-      if (!again) break;
-      const { error } = again.outcome;
-      if (error?.get('C') === DEADLOCK) continue;
-      if (error) return this.#resolve(transaction, statement, error);
-      return this.#check(transaction, { ...statement, answer: again.messages });
-    }
-    return transaction.hasSavepoint ? this.#inPrivate(transaction, statement) : { error: deadlock };
-  }
-
-  /** Makes sure that a statement which PostgreSQL has executed was answered from the transaction's snapshot alone. */
-  async #check(transaction: OpenTransaction, statement: LoggedStatement): Promise<StatementAnswer> {
-    switch (await this.#judge.judge(transaction, statement)) {
-      case 'unclear':
-        return this.#inPrivate(transaction, statement);
-      case 'conflict':
-        transaction.verdict ??= DATA_CONFLICT;
-    }
-    return { messages: statement.answer ?? [] };
-  }
-
-  /**
-   * Executes the log again, in place.
-   *
-   * @returns whether it succeeded; else the transaction has lost and stays displaced
-   */
-  async #putBack(transaction: OpenTransaction): Promise<void> {
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      // That numbers of sequences must be restored is found out by the first attempt.
-      const failure = await this.#replay.run(transaction, 'in place', attempt > 1);
-      await this.#concession();
-      if (!failure) {
-        transaction.whereabouts = 'in place';
-        transaction.displacedBy.clear();
-        return;
-      }
-      await this.#rollBack();
-      const mayRestoreKeys =
-        failure === DIFFERENT && attempt === 1 && transaction.log.some(tellsInsertedRows);
-      if (failure !== DEADLOCK && !mayRestoreKeys) break;
-      await sleep(Math.random() * (attempt - 1));
-    }
-    transaction.verdict ??= transaction.hasDdl ? SCHEMA_CONFLICT : DATA_CONFLICT;
-  }
-
-  /** Executes a statement in private, where its answer is true; the transaction has lost if it succeeds. */
-  async #inPrivate(transaction: OpenTransaction, statement: LoggedStatement): Promise<StatementAnswer> {
-    if (!(await this.#privateTables.enter(transaction, [statement]))) return this.#lose(transaction);
-    const [again] = await rerun(this.#link, [statement]);
-    const error = again?.outcome.error;
-    if (error) return this.#widen(transaction, statement, error);
-    transaction.verdict ??= DATA_CONFLICT;
-    return { messages: again?.messages ?? [] };
-  }
-
-  /** A statement failed in private: if it met tables of all, because a function wrote there, those are copied, too. */
-  async #widen(
-    transaction: OpenTransaction,
-    statement: LoggedStatement,
-    error: ErrorFields,
-  ): Promise<StatementAnswer> {
-    if (error.get('C') !== '40001') return { error };
-    if (!(await this.#privateTables.enter(transaction, 'every table'))) return this.#lose(transaction);
-    const [again] = await rerun(this.#link, [statement]);
-    if (again?.outcome.error?.get('C') === '40001') return this.#lose(transaction);
-    if (again?.outcome.error) return { error: again.outcome.error };
-    transaction.verdict ??= DATA_CONFLICT;
-    return { messages: again?.messages ?? [] };
-  }
-
-  async #lose(transaction: OpenTransaction): Promise<StatementAnswer> {
-    await this.#link.abortTransaction();
-    return this.#refuse(transaction.verdict ?? DATA_CONFLICT);
-  }
-
-  /** Has foreign keys that may wait for COMMIT checked while the answer can still be found out. */
-  async #checkDeferred(transaction: OpenTransaction): Promise<ErrorFields | undefined> {
-    if (!transaction.hasSavepoint || !this.#concurrency.isContended(transaction)) return undefined;
-    if (!(await this.#concurrency.anyDeferrable())) return undefined;
-    const [statement] = parseQuery('SET CONSTRAINTS ALL IMMEDIATE').statements;
-    if (!statement) return undefined;
-    const source = {
-      text: Buffer.from(statement.text),
-      parameterTypes: count(0),
-      values: textValues([]),
-      maxRows: 0,
-    };
-    const logged: LoggedStatement = { statement, source };
-    const [checked] = await rerun(this.#link, [logged]);
-    if (!checked?.outcome.error) return undefined;
-    return (await this.#resolve(transaction, logged, checked.outcome.error)).error;
   }
 
   /** Rolls back to the savepoint, or all of an implicit transaction, and leaves PostgreSQL ready for a statement. */

@@ -1,6 +1,6 @@
 import { bodyStatements, isExecuted, parseQuery, refusalOf, strings, walk } from '../../sql';
 import type { NodeBody, Refusal, Statement } from '../../sql';
-import type { CatalogueReader } from '../concurrency/catalogue-reader';
+import type { CatalogueReader } from '../concurrency/catalogue/catalogue-reader';
 import { BackendError } from '../session/backend-link';
 
 /** What a name stands for: a function, a view, a table that is written, a domain. */

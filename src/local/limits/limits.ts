@@ -2,7 +2,7 @@ import { quotedTable, refusalOf } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
 import type { Ask } from './catalogue-checks';
 import { CalledFunctions } from './called-functions';
-import type { CatalogueReader } from '../concurrency/catalogue-reader';
+import type { CatalogueReader } from '../concurrency/catalogue/catalogue-reader';
 import { changedRowsOf, FEWEST_ROWS_OVER_LIMIT, mayOutgrowInput } from './written';
 
 /** What comes of a look at an executed statement. */

@@ -1,4 +1,5 @@
 import { concurrencySql } from './concurrency-functions';
+import { jobsSql } from './jobs';
 import { limitsSql } from './limits';
 
 /**
@@ -17,20 +18,10 @@ export const REPORTED_VERSION = { serverVersion: '16.15', serverVersionNum: '160
  * a view or function takes its name.
  *
  * Hidden functions, all in {@link INTERNAL_SCHEMA}, for the session of a client:
- * - `begin_index_build(is_unique)`: after a CREATE INDEX in the same transaction; the index becomes invalid until its
- *   job is done. Returns the job's id, or null when the transaction created no index (IF NOT EXISTS). A unique index is
- *   to be created without UNIQUE and `is_unique` passed, so that duplicates fail the job and not the statement.
- * - `begin_validation(table, constraint)`: in place of ALTER TABLE … VALIDATE CONSTRAINT. Returns the job's id.
  * - `iam_grant(role, arn)` and `iam_revoke(role, arn)`: AWS IAM GRANT and REVOKE.
  *
- * and for the superuser:
- * - `start_job(id)`: the job is being worked on. Returns it.
- * - `finish_job(id, failure)`: does the job's work, or fails it with the given details. Returns its status; `processing`
- *   means that another transaction has the table locked and that the job is to be finished later.
- * - `forget_job(id)`: removes a job.
- *
- * And, for the session of a client, what {@link concurrencySql} says of concurrency control. `client_min_messages`, by
- * which PostgreSQL tells us that a statement waits, is reported as clients have it.
+ * And what {@link jobsSql} says of asynchronous jobs, and {@link concurrencySql} of concurrency control.
+ * `client_min_messages`, by which PostgreSQL tells us that a statement waits, is reported as clients have it.
  *
  * `gen_random_uuid()` gives the same values again when a transaction is replayed: they depend on the setting
  * `dsql_local.uuid_seed` of the session, the time the transaction began, and a count within the transaction. Without a
@@ -306,182 +297,6 @@ BEGIN
   END IF;
 END $$;
 
--- Asynchronous jobs: columns as recorded from a cluster, 2026-09.
-CREATE TABLE ${INTERNAL_SCHEMA}.job (
-  job_id text PRIMARY KEY,
-  status text NOT NULL DEFAULT 'submitted',
-  details text,
-  job_type text NOT NULL,
-  object_id oid NOT NULL,
-  object_name text NOT NULL,
-  table_id oid NOT NULL,
-  table_name text NOT NULL,
-  constraint_name name,
-  start_time timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-  update_time timestamptz
-);
-CREATE VIEW sys.jobs AS
-  SELECT j.job_id, j.status, j.details, j.job_type, 1259::oid AS class_id, j.object_id,
-         n.nspname || '.' || c.relname AS object_name, j.start_time, j.update_time
-    FROM ${INTERNAL_SCHEMA}.job j
-    LEFT JOIN pg_catalog.pg_class c ON c.oid = j.object_id
-    LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace;
-GRANT SELECT ON sys.jobs TO PUBLIC;
--- A UUID in 26 digits of lower-case base 32.
-CREATE FUNCTION ${INTERNAL_SCHEMA}.new_job_id() RETURNS text LANGUAGE sql VOLATILE
-AS $$
-  SELECT string_agg(substr('abcdefghijklmnopqrstuvwxyz234567', 1 + substring(bits FROM 1 + 5 * digit FOR 5)::bit(5)::integer, 1), ''
-                    ORDER BY digit)
-    FROM (SELECT ('x' || replace(pg_catalog.gen_random_uuid()::text, '-', ''))::bit(128)::bit(130) AS bits) AS id,
-         generate_series(0, 25) AS digit
-$$;
-CREATE FUNCTION ${INTERNAL_SCHEMA}.qualified_name(relation oid) RETURNS text LANGUAGE sql STABLE
-AS $$
-  SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
-$$;
-CREATE FUNCTION ${INTERNAL_SCHEMA}.begin_index_build(is_unique boolean DEFAULT false) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
-AS $$
-DECLARE
-  index record;
-  id text;
-BEGIN
-  -- The newest index that can be seen. When it is not of a transaction in progress, which can only be this one, the
-  -- statement created none.
-  SELECT indexrelid, indrelid, xmin::text::xid8 AS creator INTO index
-    FROM ${INTERNAL_SCHEMA}.pg_index ORDER BY indexrelid DESC LIMIT 1;
-  IF pg_xact_status(index.creator) IS DISTINCT FROM 'in progress' THEN RETURN NULL; END IF;
-  UPDATE ${INTERNAL_SCHEMA}.pg_index SET indisvalid = false, indisunique = indisunique OR is_unique
-   WHERE indexrelid = index.indexrelid;
-  id := ${INTERNAL_SCHEMA}.new_job_id();
-  INSERT INTO ${INTERNAL_SCHEMA}.job (job_id, job_type, object_id, object_name, table_id, table_name)
-    VALUES (id, 'INDEX_BUILD', index.indexrelid, ${INTERNAL_SCHEMA}.qualified_name(index.indexrelid),
-            index.indrelid, ${INTERNAL_SCHEMA}.qualified_name(index.indrelid));
-  RETURN id;
-END $$;
-CREATE FUNCTION ${INTERNAL_SCHEMA}.begin_validation(target regclass, constraint_name name) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
-AS $$
-DECLARE
-  relation record;
-  kind "char";
-  id text;
-BEGIN
-  SELECT relname, relowner INTO relation FROM pg_class WHERE oid = target;
-  IF NOT pg_has_role(${INTERNAL_SCHEMA}.invoker(), relation.relowner, 'USAGE') THEN
-    RAISE insufficient_privilege USING MESSAGE = format('must be owner of table %s', relation.relname);
-  END IF;
-  SELECT contype INTO kind FROM pg_constraint c
-   WHERE c.conrelid = target AND c.conname = begin_validation.constraint_name;
-  IF NOT FOUND THEN
-    RAISE undefined_object USING
-      MESSAGE = format('constraint "%s" of relation "%s" does not exist', constraint_name, relation.relname);
-  END IF;
-  IF kind NOT IN ('c', 'f') THEN
-    RAISE wrong_object_type USING
-      MESSAGE = format('constraint "%s" of relation "%s" is not a foreign key or check constraint',
-                       constraint_name, relation.relname);
-  END IF;
-  id := ${INTERNAL_SCHEMA}.new_job_id();
-  INSERT INTO ${INTERNAL_SCHEMA}.job (job_id, job_type, object_id, object_name, table_id, table_name, constraint_name)
-    VALUES (id, 'VALIDATE_CONSTRAINT', target, ${INTERNAL_SCHEMA}.qualified_name(target),
-            target, ${INTERNAL_SCHEMA}.qualified_name(target), constraint_name);
-  RETURN id;
-END $$;
-CREATE FUNCTION ${INTERNAL_SCHEMA}.start_job(id text) RETURNS SETOF ${INTERNAL_SCHEMA}.job LANGUAGE sql
-AS $$
-  UPDATE ${INTERNAL_SCHEMA}.job SET status = 'processing', update_time = pg_catalog.clock_timestamp()
-   WHERE job_id = id AND status = 'submitted' RETURNING *
-$$;
--- Whether a unique index covers rows that differ in nothing it looks at.
-CREATE FUNCTION ${INTERNAL_SCHEMA}.has_duplicates(index_oid oid) RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog
-AS $$
-DECLARE
-  index record;
-  keys text[];
-  found_one boolean;
-BEGIN
-  SELECT * INTO index FROM ${INTERNAL_SCHEMA}.pg_index WHERE indexrelid = index_oid;
-  SELECT array_agg('(' || ${INTERNAL_SCHEMA}.pg_get_indexdef(index_oid, position, false) || ')') INTO keys
-    FROM generate_series(1, index.indnkeyatts) AS position;
-  EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %s AND %s GROUP BY ROW(%s) HAVING count(*) > 1)',
-    index.indrelid::regclass,
-    coalesce(pg_get_expr(index.indpred, index.indrelid), 'true'),
-    CASE WHEN index.indnullsnotdistinct THEN 'true'
-      ELSE (SELECT string_agg(key || ' IS NOT NULL', ' AND ') FROM unnest(keys) AS key) END,
-    array_to_string(keys, ', ')) INTO found_one;
-  RETURN found_one;
-END $$;
--- Nobody would send a client's transaction away for it, so it does not wait for one: such as one that has the table
--- locked that a foreign key refers to.
-CREATE FUNCTION ${INTERNAL_SCHEMA}.finish_job(id text, failure text DEFAULT NULL) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '5ms'
-AS $$
-DECLARE
-  job ${INTERNAL_SCHEMA}.job;
-  result text := 'completed';
-  explanation text;
-BEGIN
-  SELECT * INTO job FROM ${INTERNAL_SCHEMA}.job WHERE job_id = id;
-  IF NOT FOUND OR job.status IN ('completed', 'failed') THEN RETURN job.status; END IF;
-  BEGIN
-    IF failure IS NOT NULL THEN
-      result := 'failed';
-      explanation := failure;
-    ELSIF NOT EXISTS (SELECT FROM pg_class WHERE oid = job.table_id) THEN
-      explanation := format('relation "%s" does not exist', job.table_name);
-    ELSE
-      EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE NOWAIT', job.table_id::regclass);
-      IF job.job_type = 'VALIDATE_CONSTRAINT' THEN
-        EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', job.table_id::regclass, job.constraint_name);
-      ELSIF NOT EXISTS (SELECT FROM ${INTERNAL_SCHEMA}.pg_index WHERE indexrelid = job.object_id) THEN
-        explanation := format('relation "%s" does not exist', job.object_name);
-      ELSIF (SELECT indisunique FROM ${INTERNAL_SCHEMA}.pg_index WHERE indexrelid = job.object_id)
-            AND ${INTERNAL_SCHEMA}.has_duplicates(job.object_id) THEN
-        result := 'failed';
-        explanation := 'Found duplicate key while validating index for UCVs';
-      ELSE
-        UPDATE ${INTERNAL_SCHEMA}.pg_index SET indisvalid = true WHERE indexrelid = job.object_id;
-      END IF;
-    END IF;
-  EXCEPTION
-    WHEN lock_not_available THEN
-      result := 'processing';
-    WHEN check_violation THEN
-      result := 'failed';
-      explanation := format('check constraint "%s" is violated by some row', job.constraint_name);
-    WHEN OTHERS THEN
-      result := 'failed';
-      explanation := SQLERRM;
-  END;
-  UPDATE ${INTERNAL_SCHEMA}.job SET status = result, details = explanation, update_time = clock_timestamp() WHERE job_id = id;
-  RETURN result;
-END $$;
-CREATE FUNCTION ${INTERNAL_SCHEMA}.forget_job(id text) RETURNS void LANGUAGE sql
-AS $$ DELETE FROM ${INTERNAL_SCHEMA}.job WHERE job_id = id $$;
-REVOKE ALL ON FUNCTION ${INTERNAL_SCHEMA}.start_job, ${INTERNAL_SCHEMA}.finish_job, ${INTERNAL_SCHEMA}.forget_job,
-  ${INTERNAL_SCHEMA}.has_duplicates FROM PUBLIC;
-
+${jobsSql(INTERNAL_SCHEMA)}
 ${concurrencySql(INTERNAL_SCHEMA)}
--- Ends when the job has ended; a transaction sees only what was done before it began, so this one ends its own.
-CREATE PROCEDURE sys.wait_for_job(job_id text, INOUT succeeded boolean DEFAULT NULL) LANGUAGE plpgsql
-AS $$
-DECLARE
-  job_status text;
-BEGIN
-  IF job_id !~ '^[a-z2-7]{26}$' THEN
-    RAISE invalid_text_representation USING MESSAGE = 'Unable to convert text to UUID';
-  END IF;
-  LOOP
-    SELECT status INTO job_status FROM sys.jobs j WHERE j.job_id = wait_for_job.job_id;
-    IF NOT FOUND THEN RETURN; END IF;
-    IF job_status IN ('completed', 'failed') THEN
-      succeeded := job_status = 'completed';
-      RETURN;
-    END IF;
-    COMMIT;
-    PERFORM pg_catalog.pg_sleep(0.01);
-  END LOOP;
-END $$;
 ${limitsSql(INTERNAL_SCHEMA)}`;

@@ -49,26 +49,7 @@ export async function useExternalServer(url: string, settings: ServerSettings): 
     await maintain(address, maintenanceDatabase, async (maintenance) => {
       await checkServer(maintenance);
       await dropDesertedDatabases(maintenance);
-      await maintenance.query(
-        `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'`,
-      );
-      try {
-        for (const [setting, value] of Object.entries({ ...SESSION_SETTINGS, ...settings })) {
-          await maintenance.query(
-            `ALTER DATABASE ${name} SET ${quoted(setting)} = ${literal(String(value))}`,
-          );
-        }
-        const session = await PostgresSession.open(address, new Map([['database', name]]));
-        try {
-          await session.query(`SET allow_system_table_mods = on; ${bootstrapSql}`);
-          await session.query(`COMMENT ON ROLE admin IS ${literal(ROLE_COMMENT)}`);
-        } finally {
-          session.close();
-        }
-      } catch (error) {
-        await maintenance.query(`DROP DATABASE ${name} WITH (FORCE)`);
-        throw error;
-      }
+      await createDatabase(maintenance, name, address, settings);
     });
   } catch (error) {
     rmSync(directory, { recursive: true, force: true });
@@ -102,6 +83,33 @@ export async function useExternalServer(url: string, settings: ServerSettings): 
     connect: () => gateway.connect(),
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** Creates a database that looks like a cluster's from the inside. */
+async function createDatabase(
+  maintenance: PostgresSession,
+  name: string,
+  address: PostgresAddress,
+  settings: ServerSettings,
+): Promise<void> {
+  await maintenance.query(
+    `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'`,
+  );
+  try {
+    for (const [setting, value] of Object.entries({ ...SESSION_SETTINGS, ...settings })) {
+      await maintenance.query(`ALTER DATABASE ${name} SET ${quoted(setting)} = ${literal(String(value))}`);
+    }
+    const session = await PostgresSession.open(address, new Map([['database', name]]));
+    try {
+      await session.query(`SET allow_system_table_mods = on; ${bootstrapSql}`);
+      await session.query(`COMMENT ON ROLE admin IS ${literal(ROLE_COMMENT)}`);
+    } finally {
+      session.close();
+    }
+  } catch (error) {
+    await maintenance.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    throw error;
+  }
 }
 
 function parseUrl(url: string): { address: PostgresAddress; database: string } {

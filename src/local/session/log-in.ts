@@ -92,14 +92,7 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
       message: `expected password response, got message type ${password.type}`,
     });
   }
-  let arn: string;
-  try {
-    arn = await authenticate(readText(password.body).toString(), user, gate, stream);
-    gate.onToken(true);
-  } catch (error) {
-    gate.onToken(false);
-    throw error;
-  }
+  const arn = await authenticate(readText(password.body).toString(), user, gate, stream);
 
   const database = parameters.get('database') ?? user;
   if (database !== DATABASE) {
@@ -108,6 +101,16 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
   if (user === gate.postgres.superuser) {
     throw refused(stream, { sqlstate: '28000', message: `Role ${user} does not exist` }); // on a cluster it does not
   }
+  return openBackend(request, { user, arn }, gate);
+}
+
+/** Opens the session of PostgreSQL, and asks it whether the IAM role may have the database role. */
+async function openBackend(
+  request: SessionRequest,
+  { user, arn }: { readonly user: string; readonly arn: string },
+  gate: Gate,
+): Promise<BackendLink> {
+  const { stream } = request;
   try {
     const link = await BackendLink.open(
       () => gate.postgres.connect(),
@@ -128,12 +131,24 @@ export async function logIn(request: SessionRequest, gate: Gate): Promise<Backen
   }
 }
 
+/** As {@link roleBehind}, and says what became of the token. */
+async function authenticate(token: string, user: string, gate: Gate, stream: Duplex): Promise<string> {
+  try {
+    const arn = await roleBehind(token, user, gate, stream);
+    gate.onToken(true);
+    return arn;
+  } catch (error) {
+    gate.onToken(false);
+    throw error;
+  }
+}
+
 /**
  * Checks a token and gives the IAM role behind it. Why one is refused is in the hint, if anywhere: that it has
  * expired, in IAM's words for any signature, or that it is for the other kind of role (AWS's skill "Troubleshooting in
  * DSQL", observed 2026-10-01).
  */
-async function authenticate(token: string, user: string, gate: Gate, stream: Duplex): Promise<string> {
+async function roleBehind(token: string, user: string, gate: Gate, stream: Duplex): Promise<string> {
   const [action, otherAction]: [TokenAction, TokenAction] =
     user === 'admin' ? ['DbConnectAdmin', 'DbConnect'] : ['DbConnect', 'DbConnectAdmin'];
   const verify = (signedFor: TokenAction) =>

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { QuerySyntaxError, Refusal } from '../../sql';
 
 /** A query as a string, and the way back to the client's bytes. */
 export interface QueryText {
@@ -16,4 +17,9 @@ export interface QueryText {
 export function readQueryText(bytes: Buffer, clientEncoding: string | undefined): QueryText {
   const encoding = (clientEncoding ?? 'UTF8') === 'UTF8' && isUtf8(bytes) ? 'utf8' : 'latin1';
   return { text: bytes.toString(encoding), encode: (text) => Buffer.from(text, encoding) };
+}
+
+/** The answer to a text that cannot be read, where PostgreSQL has none. */
+export function unreadable({ sqlstate, message }: QuerySyntaxError): Refusal {
+  return { rule: 'syntax', sqlstate, message };
 }

@@ -1,7 +1,5 @@
 import { randomInt } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import { parseQuery, positionInQuery } from '../../sql';
-import type { QuerySyntaxError, Refusal, Statement } from '../../sql';
 import { isOver } from '../limits/connection-limits';
 import type { FaultInjector } from '../faults/fault-injector';
 import type { Concurrency } from '../concurrency/concurrency';
@@ -9,41 +7,26 @@ import { Participant } from '../concurrency/participant';
 import type { Limits } from '../limits/limits';
 import { clearTimeout, setTimeout, sleep } from '../real-time';
 import type { ConnectionTrace } from '../trace';
-import {
-  bind,
-  describe,
-  execute,
-  parse,
-  readBind,
-  readExecute,
-  readParse,
-  readTarget,
-  readText,
-  textValues,
-} from '../wire/client-messages';
+import { readText } from '../wire/client-messages';
 import { MessageTooLargeError, ProtocolViolationError } from '../wire/message-buffer';
 import type { Message } from '../wire/message-buffer';
 import {
   authenticationOk,
   backendKeyData,
-  emptyQueryResponse,
   errorResponse,
   fieldsMessage,
-  count,
   parameterStatus,
-  rowDescription,
 } from '../wire/server-messages';
 import type { StreamReader } from '../wire/stream-reader';
 import { Answers } from './answers';
 import type { BackendLink } from './backend-link';
-import { SessionEndedError, TRANSACTION_ABORTED } from './client-error';
+import { SessionEndedError } from './client-error';
 import { ClientInput } from './client-input';
 import type { Unit } from './client-input';
-import { readQueryText } from './query-text';
-import { keptSetting, SERVER_VERSION } from './reported-settings';
-import { textForBackend } from './own-statements';
-import { genericPlanText, strayParameter } from './parameters';
-import { isRefusal, StatementBook } from './statement-book';
+import { ExtendedQuery } from './extended-query';
+import { SERVER_VERSION } from './reported-settings';
+import { SimpleQuery } from './simple-query';
+import { StatementBook } from './statement-book';
 import { StatementRunner } from './statement-runner';
 
 /** What a session works with. */
@@ -62,11 +45,6 @@ export interface SessionParts {
 
 /** How long a client may go on sending after its session has ended. */
 const LINGER_MS = 5000;
-const SYNTAX_ERROR = '42601';
-
-/** The parameters of a simple Query, which has none, in a Parse and in a Bind. */
-const NO_PARAMETERS = count(0);
-const NO_VALUES = textValues([]);
 
 /**
  * One client. What it sends is taken in units (a Query, or messages of the extended protocol up to Sync or Flush),
@@ -84,10 +62,11 @@ export class Session {
   readonly #openedAt: Date;
   readonly #faults: FaultInjector;
   readonly #trace: ConnectionTrace;
-  readonly #book = new StatementBook();
   readonly #participant: Participant;
   readonly #secretKey = randomInt(1, 2 ** 31);
   readonly #runner: StatementRunner;
+  readonly #extended: ExtendedQuery;
+  readonly #simple: SimpleQuery;
   #hasServed = false;
   #busy = false;
   #closed = false;
@@ -102,35 +81,48 @@ export class Session {
     this.#openedAt = clock();
     this.#faults = faults;
     this.#trace = trace;
-    this.#answers = new Answers(stream, link, (sqlstate) => {
+    const answers = new Answers(stream, link, (sqlstate) => {
       trace.failed(sqlstate);
     });
-    this.#participant = new Participant(concurrency, {
+    const book = new StatementBook();
+    const participant = new Participant(concurrency, {
       link,
-      hasOpenPortal: () => this.#book.hasOpenPortal,
+      hasOpenPortal: () => book.hasOpenPortal,
       onPortalsGone: () => {
-        this.#book.forgetPortals();
+        book.forgetPortals();
       },
     });
-    this.#runner = new StatementRunner({
+    const cut = () => {
+      this.#cut();
+    };
+    const input = this.#input;
+    const runner = new StatementRunner({
       link,
-      participant: this.#participant,
-      input: this.#input,
-      answers: this.#answers,
-      book: this.#book,
+      participant,
+      input,
+      answers,
+      book,
       clock,
       faults,
       limits,
       trace,
-      cut: () => {
-        this.#cut();
-      },
+      cut,
       onJobs,
     });
+    const query = { link, answers, book, runner, trace };
+    this.#answers = answers;
+    this.#participant = participant;
+    this.#runner = runner;
+    this.#extended = new ExtendedQuery(query);
+    this.#simple = new SimpleQuery(query);
     stream.once('close', () => {
       this.close();
     });
-    link.listener = {
+    this.#listen();
+  }
+
+  #listen(): void {
+    this.#link.listener = {
       notice: ({ bytes }) => {
         this.#answers.send(bytes);
       },
@@ -265,183 +257,25 @@ export class Session {
   async #serveMessage(message: Message, last: boolean): Promise<'copied' | undefined> {
     switch (message.type) {
       case 'P':
-        await this.#prepare(message);
+        await this.#extended.prepare(message);
         return undefined;
       case 'B':
-        await this.#bind(message);
+        await this.#extended.bind(message);
         return undefined;
       case 'D':
-        await this.#describe(message);
+        await this.#extended.describe(message);
         return undefined;
       case 'E':
-        return this.#executePortal(message, last);
-      case 'C': {
-        const { target, name } = readTarget(message.body);
-        this.#book.close(target, name);
-        this.#runner.relay(message.bytes, '3', { confirms: true });
+        return this.#extended.execute(message, last);
+      case 'C':
+        this.#extended.close(message);
         return undefined;
-      }
       case 'Q':
-        await this.#query(readText(message.body));
+        await this.#simple.serve(readText(message.body));
         return undefined;
       default:
         throw new ProtocolViolationError(`invalid frontend message type ${message.bytes[0] ?? 0}`);
     }
-  }
-
-  // ----- the extended protocol
-
-  async #prepare({ body }: Message): Promise<void> {
-    const request = readParse(body);
-    const { text, encode } = readQueryText(request.text, this.#link.parameters.get('client_encoding'));
-    const { statements, error, text: adapted } = parseQuery(text);
-    if (error && (error.ownWords || error.sqlstate !== SYNTAX_ERROR)) {
-      await this.#runner.refuse(unreadable(error), error.position);
-      return;
-    }
-    const [statement] = statements;
-    await this.#runner.attend(statement);
-    if (statement?.refusal && (this.#runner.failed || (await this.#runner.isRefused(statement)))) {
-      await this.#runner.refuse(this.#runner.failed ? TRANSACTION_ABORTED : statement.refusal);
-      return;
-    }
-    // Several statements, or none that can be read, are PostgreSQL's to refuse.
-    const single = statements.length === 1 ? statement : undefined;
-    if (await this.#isStale(single)) return;
-    const prepared = {
-      text: encode(single ? textForBackend(single) : adapted),
-      parameterTypes: request.parameterTypes,
-      statement: single,
-    };
-    this.#book.prepare(request.name, prepared);
-    this.#runner.relay(parse(request.name, prepared.text, prepared.parameterTypes), '1', {
-      confirms: true,
-      clientPosition: single && ((position) => positionInQuery(text, single, position)),
-    });
-  }
-
-  /** Refuses what is against a table of which the session has read the catalogue too long ago. */
-  async #isStale(statement: Statement | undefined): Promise<boolean> {
-    const stale = await this.#runner.staleness(statement);
-    if (!stale || !statement) return false;
-    this.#trace.statement(statement);
-    await this.#runner.refuse(stale);
-    return true;
-  }
-
-  async #bind({ bytes, body }: Message): Promise<void> {
-    const request = readBind(body);
-    const prepared = this.#book.statement(request.statement);
-    if (isRefusal(prepared)) {
-      await this.#runner.refuse(prepared);
-      return;
-    }
-    await this.#runner.attend(prepared.statement);
-    if (await this.#isStale(prepared.statement)) return;
-    const { values, binaryResult } = request;
-    this.#book.bind(request.portal, { prepared, values, binaryResult, progress: 'bound' });
-    this.#runner.relay(bytes, '2', { confirms: true });
-  }
-
-  async #describe({ bytes, body }: Message): Promise<void> {
-    const { target, name } = readTarget(body);
-    const found = target === 'S' ? this.#book.statement(name) : this.#book.portal(name);
-    if (isRefusal(found)) {
-      await this.#runner.refuse(found);
-      return;
-    }
-    const prepared = 'prepared' in found ? found.prepared : found;
-    await this.#runner.attend(prepared.statement);
-    if (await this.#isStale(prepared.statement)) return;
-    const binary = 'prepared' in found && found.binaryResult;
-    this.#runner.queue({
-      bytes,
-      ends: 'Tn',
-      receive: (message) => {
-        this.#answers.send(describedAs(message, prepared.statement, binary));
-      },
-    });
-  }
-
-  async #executePortal({ bytes, body }: Message, last: boolean): Promise<'copied' | undefined> {
-    const { portal: name, maxRows } = readExecute(body);
-    const portal = this.#book.portal(name);
-    if (isRefusal(portal)) {
-      await this.#runner.refuse(portal);
-      return undefined;
-    }
-    const { statement: parsed, text, parameterTypes } = portal.prepared;
-    if (!parsed) {
-      this.#runner.relay(bytes, 'I');
-      return undefined;
-    }
-    const statement = await this.#runner.resolve(parsed);
-    const source = { text, parameterTypes, values: portal.values, maxRows };
-    return this.#runner.execute({ statement, bytes, source, portal, simple: false, last });
-  }
-
-  // ----- the simple protocol
-
-  async #query(bytes: Buffer): Promise<void> {
-    this.#book.forgetUnnamed();
-    const { text, encode } = readQueryText(bytes, this.#link.parameters.get('client_encoding'));
-    const { statements, error, text: adapted } = parseQuery(text);
-    if (error && !error.ownWords) {
-      // PostgreSQL reports it in its own words.
-      this.#runner.queue({ bytes: parse('', encode(adapted)), ends: '1' });
-      await this.#runner.flush();
-    }
-    if (error && !this.#runner.skipping) {
-      await this.#runner.refuse(unreadable(error), error.position);
-    } else if (!error && statements.length === 0) {
-      this.#answers.send(emptyQueryResponse);
-    }
-    for (const [index, parsed] of statements.entries()) {
-      if (this.#runner.skipping) break;
-      const statement = await this.#runner.resolve(parsed);
-      const last = index === statements.length - 1;
-      const clientPosition = (position: number) => positionInQuery(text, statement, position);
-      const refusal = await this.#runner.refusalOf(statement);
-      if (refusal) {
-        await this.#runner.refuse(refusal, undefined, statement);
-        break;
-      }
-      const stray = strayParameter(statement);
-      const generic = stray && genericPlanText(statement);
-      if (stray && !generic) {
-        this.#runner.queue({
-          bytes: parse('', encode(stray.text)),
-          ends: '1',
-          clientPosition: (position) => clientPosition(stray.positionInStatement(position)),
-        });
-        await this.#runner.flush();
-        await this.#runner.refuse(stray.refusal, clientPosition(stray.position));
-        break;
-      }
-      const source = {
-        text: encode(generic ?? textForBackend(statement)),
-        parameterTypes: NO_PARAMETERS,
-        values: NO_VALUES,
-        maxRows: 0,
-      };
-      this.#runner.queue(
-        { bytes: parse('', source.text), ends: '1', clientPosition },
-        { bytes: bind('', ''), ends: '2', clientPosition },
-        {
-          bytes: describe('P', ''),
-          ends: 'Tn',
-          receive: (message) => {
-            const described = describedAs(message, statement, false);
-            if (described[0] === 'T'.charCodeAt(0)) this.#answers.send(described);
-          },
-        },
-      );
-      await this.#runner.execute(
-        { statement, bytes: execute(''), source, simple: true, last, ...(generic && { tag: 'EXPLAIN' }) },
-        { admitted: true },
-      );
-    }
-    await this.#runner.sync();
   }
 }
 
@@ -450,20 +284,4 @@ function fatalFields(error: unknown): { readonly sqlstate: string; readonly mess
   if (error instanceof SessionEndedError) return error.refusal;
   const sqlstate = error instanceof ProtocolViolationError ? '08P01' : 'XX000';
   return { sqlstate, message: error instanceof Error ? error.message : String(error) };
-}
-
-/** The answer to a text that cannot be read, where PostgreSQL has none. */
-function unreadable({ sqlstate, message }: QuerySyntaxError): Refusal {
-  return { rule: 'syntax', sqlstate, message };
-}
-
-/**
- * An asynchronous statement returns a row where PostgreSQL, which builds at once, returns none; and a setting that
- * PostgreSQL keeps for us under another name is shown under its own.
- */
-function describedAs(message: Message, statement: Statement | undefined, binary: boolean): Buffer {
-  const format = binary ? 1 : 0;
-  if (message.type === 'n' && statement?.async) return rowDescription([{ name: 'job_id', format }]);
-  const shown = message.type === 'T' && statement ? keptSetting(statement) : undefined;
-  return shown === undefined ? message.bytes : rowDescription([{ name: shown, format }]);
 }

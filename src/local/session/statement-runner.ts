@@ -61,6 +61,12 @@ export interface Execution {
   readonly last: boolean;
 }
 
+/** What has come of the answer to a statement so far. */
+interface Seen {
+  copyIn: boolean;
+  complete?: Message;
+}
+
 /** A statement whose answer is kept back until it is verified. */
 interface Verification {
   logged: LoggedStatement;
@@ -243,29 +249,12 @@ export class StatementRunner {
       if (this.#skipping) return undefined;
       await watch.before(this.#ask);
     }
-    const seen: { copyIn: boolean; complete?: Message } = { copyIn: false };
-    const pass = (message: Message) => {
-      if (execution.portal) execution.portal.progress = message.type === 's' ? 'suspended' : 'done';
-      switch (message.type) {
-        case 'C':
-          // Where something is left for us to do, it is complete only after that.
-          if (own || watch) seen.complete = message;
-          else if (execution.tag === undefined)
-            this.#completed(execution, readCstring(message.body).text, message.bytes);
-          else this.#completed(execution, execution.tag, commandComplete(execution.tag));
-          break;
-        case 'D':
-          this.#answers.send(reportedSetting(statement) ?? message.bytes);
-          break;
-        case 'G':
-          seen.copyIn = true;
-          this.#answers.send(message.bytes);
-          break;
-        default:
-          this.#answers.send(message.bytes);
-      }
-    };
-    const receive = await this.#receiver(execution, pass);
+    const seen: Seen = { copyIn: false };
+    // Where something is left for us to do, it is complete only after that.
+    const keepsCompletion = own !== undefined || watch !== undefined;
+    const receive = await this.#receiver(execution, (message) => {
+      this.#passOn(message, execution, seen, keepsCompletion);
+    });
     const verification = this.#verification;
     this.#batch.push({ bytes, ends: 'CsIG', receive });
     if (statement.kind === 'begin' && this.#status === 'I') this.#batch.push(...this.#participant.begins());
@@ -283,6 +272,21 @@ export class StatementRunner {
       else await this.#settle(watch, execution, tag, complete);
     }
     return seen.copyIn && !execution.simple ? 'copied' : undefined;
+  }
+
+  /** Gives the client a message of PostgreSQL's answer. */
+  #passOn(message: Message, execution: Execution, seen: Seen, keepsCompletion: boolean): void {
+    const { statement, portal, tag } = execution;
+    if (portal) portal.progress = message.type === 's' ? 'suspended' : 'done';
+    if (message.type === 'C') {
+      if (keepsCompletion) seen.complete = message;
+      else if (tag !== undefined) this.#completed(execution, tag, commandComplete(tag));
+      else this.#completed(execution, readCstring(message.body).text, message.bytes);
+      return;
+    }
+    if (message.type === 'G') seen.copyIn = true;
+    const shown = message.type === 'D' ? reportedSetting(statement) : undefined;
+    this.#answers.send(shown ?? message.bytes);
   }
 
   /** Who gets the answer to a statement: that of one that writes is kept back until it is verified. */
@@ -315,7 +319,6 @@ export class StatementRunner {
     const verification = this.#verification;
     this.#verification = undefined;
     const data: Buffer[] = [];
-    this.#answers.flush(); // the client waits to be asked for the data
     const outcome = await copyIn(this.#input, this.#link, receive, (bytes) => data.push(bytes));
     if (verification) verification.logged = { ...verification.logged, copyData: Buffer.concat(data) };
     await this.#conclude(outcome, verification);
@@ -375,7 +378,8 @@ export class StatementRunner {
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       // Its position is in a text of ours.
-      this.#report({ error: new Map([...error.fields].filter(([code]) => !'PpqW'.includes(code))) });
+      const fields = new Map([...error.fields].filter(([code]) => !'PpqW'.includes(code)));
+      this.#report({ error: await this.#participant.explain(fields) });
       return;
     }
     const complete = commandComplete(own.tag);

@@ -1,5 +1,5 @@
 import type { AlterTableCmd, RangeVar } from 'libpg-query';
-import { UnsupportedFeatureError } from '../occ';
+import { UnsupportedFeatureError } from '../../occ';
 import {
   asNode,
   createdEnum,
@@ -17,11 +17,11 @@ import {
   type Statement,
   type TableName,
   type Translation,
-} from '../sql';
-import { isOneOf } from './catalogue/read-tables';
+} from '../../sql';
+import { isOneOf } from '../catalogue/read-tables';
 import { retypeEmpty } from './empty-table';
 import type { EnumTypes, ReadTables } from './enum-types';
-import type { ResolvedMapping } from './orm-options';
+import type { ResolvedMapping } from '../orm-options';
 import { guardedDdl, isThere, type GuardedDdl } from './guarded-ddl';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 

@@ -1,5 +1,5 @@
-import type { Statement } from '../../sql';
-import type { Ask } from '../limits/catalogue-checks';
+import type { Statement } from '../../../sql';
+import type { Ask } from '../../limits/catalogue-checks';
 import { meansOneOf, relationsUsedBy } from './schema-changes';
 import type { ChangedRelation } from './schema-changes';
 

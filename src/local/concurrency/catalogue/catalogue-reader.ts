@@ -1,7 +1,7 @@
-import type { PostgresServer } from '../postgres';
-import { Superuser } from '../superuser';
-import type { LockMonitor } from './lock-monitor';
-import type { Waiter } from './member';
+import type { PostgresServer } from '../../postgres';
+import { Superuser } from '../../superuser';
+import type { LockMonitor } from '../lock-monitor';
+import type { Waiter } from '../member';
 
 /** How long it waits for a lock: as long as a client's statement waits for a transaction that cannot be displaced. */
 const PATIENCE_MS = 500;

@@ -7,8 +7,8 @@ import {
   type CatalogTable,
   type NodeBody,
   type Statement,
-} from '../sql';
-import { isOneOf } from './catalogue/read-tables';
+} from '../../sql';
+import { isOneOf } from '../catalogue/read-tables';
 import type { ReadTables } from './enum-types';
 
 /** What a DO block does that only guards DDL; Aurora DSQL has no DO. */

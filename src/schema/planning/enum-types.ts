@@ -21,7 +21,7 @@ import {
   type NodeBody,
   type Statement,
   type TableName,
-} from '../sql';
+} from '../../sql';
 import { unsupportedChanges } from './unsupported-change';
 
 /** Reads tables by a condition on `c` (`pg_class`) and `n` (`pg_namespace`). */

@@ -1,6 +1,6 @@
-import { strings, walk } from '../../sql';
-import type { Statement, TableName } from '../../sql';
-import type { Ask } from '../limits/catalogue-checks';
+import { strings, walk } from '../../../sql';
+import type { Statement, TableName } from '../../../sql';
+import type { Ask } from '../../limits/catalogue-checks';
 
 /** A relation under the name that it has in its schema. */
 export interface ChangedRelation {

@@ -1,5 +1,5 @@
-import { DsqlError } from '../connection';
-import { summarizeText } from '../sql';
+import { DsqlError } from '../../connection';
+import { summarizeText } from '../../sql';
 
 /**
  * Why a text is not sent in a transaction of an ORM: it would end that past the ORM. What came behind it would commit

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { ConfigurationError } from '../connection';
+import { ConfigurationError } from '../../connection';
 
 /** What an ORM's instances are like that know of their own row, as active records do. */
 export interface InstanceRules<Instance extends object> {

@@ -1,5 +1,5 @@
-import { UnsupportedFeatureError } from '../occ';
-import type { TranslationRefusal } from '../sql';
+import { UnsupportedFeatureError } from '../../occ';
+import type { TranslationRefusal } from '../../sql';
 
 /** A part of a change of the schema that Aurora DSQL does not do. */
 export interface UnsupportedChange {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { classifyError, type ErrorKind } from './classify-error';
-import { isOccConflict, sqlStateOf } from './conflict';
-import { resolveRetryOptions, retry, type ResolvedRetryOptions } from './retry';
+import { classifyError, type ErrorKind } from '../classify-error';
+import { isOccConflict, sqlStateOf } from '../conflict';
+import { resolveRetryOptions, retry, type ResolvedRetryOptions } from '../retry';
 
 /** Where the markers are. It is created when the first marker is made; a role that may not create it needs it before. */
 export const COMMIT_MARKER_TABLE = 'aurora_dsql_orm_commit_marker';

@@ -11,7 +11,7 @@ import {
   type CatalogTable,
   type DsqlStatement,
   type Translation,
-} from '../sql';
+} from '../../sql';
 import type { ReadTables } from './enum-types';
 
 /** What a change of a type on an empty table needs. */

@@ -1,6 +1,6 @@
-import { summarizeText } from '../sql';
+import { summarizeText } from '../../sql';
 import { COMMIT_MARKER_TABLE, type CommitMarkers, type RunStatement } from './commit-markers';
-import type { RunnableTransaction } from './transaction-runner';
+import type { RunnableTransaction } from '../transaction-runner';
 
 /** A transaction that was begun for one statement and its marker. */
 export interface StatementTransaction<T> {
