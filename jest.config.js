@@ -14,6 +14,7 @@ const needLocalDsql = [
   '/test/histories/',
   '/test/neighbours/',
   '/test/examples/sequelize',
+  '/test/migrate/',
 ];
 const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 
@@ -43,7 +44,7 @@ const shared = {
   moduleNameMapper: {
     '^aurora-dsql-orm$': '<rootDir>/src/index.ts',
     '^aurora-dsql-orm/sequelize/register$': '<rootDir>/src/sequelize/register.ts',
-    '^aurora-dsql-orm/(local|typeorm|sequelize)$': '<rootDir>/src/$1/index.ts',
+    '^aurora-dsql-orm/(local|migrate|typeorm|sequelize)$': '<rootDir>/src/$1/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],
 };

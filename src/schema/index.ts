@@ -11,6 +11,7 @@ export {
   type DsqlOrmOptions,
   type MappingOptions,
   type ResolvedMapping,
+  type ResolvedMigrationOptions,
 } from './orm-options';
 export { EnumTypes, type ReadTables } from './planning/enum-types';
 export {
@@ -25,7 +26,13 @@ export {
 } from './planning/planned-change';
 export { withRowLocks, type RowLockOptions } from './row-locks';
 export { refusalAdvice } from './refusal-advice';
-export { reportJobs, type JobViolation, type SchemaJob, type SchemaJobError } from './schema-job-error';
+export {
+  isSchemaJobError,
+  reportJobs,
+  type JobViolation,
+  type SchemaJob,
+  type SchemaJobError,
+} from './schema-job-error';
 export {
   SchemaRunner,
   type SchemaProgress,

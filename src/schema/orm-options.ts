@@ -11,6 +11,7 @@ import {
   refusedOption,
   resolveOptions,
   valueThat,
+  wholeNumber,
   type DsqlOptions,
   type OptionDescriptor,
   type OptionsOf,
@@ -39,20 +40,56 @@ const simplificationNames = Object.keys(simplifications)
   .map((name) => `\`${name}\``)
   .join(', ');
 
-/** What is done with the raw SQL of migrations. */
+/** How migrations are run. */
 const ofMigrations = {
   translate: { kind: flag(), meaning: 'raw SQL is translated when it is run', defaultValue: true },
+  whileHeld: {
+    kind: oneOf(['wait', 'skip', 'fail']),
+    meaning: 'what to do while another process changes the schema',
+    defaultValue: 'wait',
+  },
+  leaseMs: {
+    kind: wholeNumber(1_000, 3_600_000, ' of milliseconds'),
+    meaning: 'how long a process may change the schema after it was last heard of',
+    defaultValue: 30_000,
+  },
+  patienceMs: {
+    kind: wholeNumber(0, Infinity, ' of milliseconds'),
+    meaning: 'how long a statement is tried',
+    defaultValue: 300_000,
+  },
 } as const satisfies Record<string, OptionDescriptor>;
 
-/** What is done with the raw SQL of migrations. */
+/** How migrations are run. */
 export interface MigrationOptions {
   /**
-   * Whether it is translated when it is run, as it is written for PostgreSQL: each statement that Aurora DSQL refuses is
-   * replaced by those that do the same, and what comes of it is in the log. Aurora DSQL's own SQL is sent as it is.
+   * Whether their raw SQL is translated when it is run, as it is written for PostgreSQL: each statement that Aurora DSQL
+   * refuses is replaced by those that do the same, and what comes of it is in the log. Aurora DSQL's own SQL is sent as it
+   * is.
    * @defaultValue `true`
    */
   readonly translate?: boolean | undefined;
+  /**
+   * What to do while another process runs migrations or changes the schema: wait until it is done, leave it to that one,
+   * or fail.
+   * @defaultValue `'wait'`
+   */
+  readonly whileHeld?: 'wait' | 'skip' | 'fail' | undefined;
+  /**
+   * How long a process may change the schema after it was last heard of, in milliseconds. It is heard of three times as
+   * often; after that another process takes its place.
+   * @defaultValue 30000
+   */
+  readonly leaseMs?: number | undefined;
+  /**
+   * How long a statement that meets conflicts, a lost connection or a cluster that sleeps is tried, in milliseconds.
+   * @defaultValue 300000
+   */
+  readonly patienceMs?: number | undefined;
 }
+
+/** {@link MigrationOptions}, checked and completed. */
+export type ResolvedMigrationOptions = ResolvedOptionsOf<typeof ofMigrations>;
 
 /** The options of the mapping; {@link MappingOptions} has the types that follow from them. */
 export const mappingOptions = {
@@ -113,7 +150,7 @@ export const mappingOptions = {
     meaning: 'rows of the capability table that are different on your cluster',
     otherwise: 'as of the release',
   },
-  /** What is done with the raw SQL of migrations. */
+  /** How migrations are run. */
   migrations: {
     kind: valueThat<MigrationOptions>(isObject, 'an object'),
     meaning: 'raw SQL in migrations is translated when it is run, unless `{ translate: false }`',
@@ -135,7 +172,7 @@ export interface DsqlOrmOptions extends DsqlOptions, TransactionDefaults, Mappin
 
 /** {@link MappingOptions}, checked and completed. */
 export type ResolvedMapping = Omit<ResolvedOptionsOf<typeof mappingOptions>, 'migrations'> & {
-  readonly migrations: { readonly translate: boolean };
+  readonly migrations: ResolvedMigrationOptions;
 };
 
 /** What `dsql` says: of the connection as it was given, of the rest checked and completed. */

@@ -160,7 +160,7 @@ export class SchemaRunner {
     const index = await this.#invalidIndex(isOneOf([table]), (each) => each.name === name);
     if (index === undefined) return;
     if (index.buildJobId !== null) {
-      this.#jobs = [...this.#jobs, { jobId: index.buildJobId, sql, table, startedAt: performance.now() }];
+      this.adoptJob(sql, [{ job_id: index.buildJobId }]);
       return;
     }
     await this.#session.query(`DROP INDEX IF EXISTS ${quotedTable(index)}`);

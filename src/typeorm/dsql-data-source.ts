@@ -3,7 +3,6 @@ import type {
   EntityManager,
   EntityTarget,
   Migration,
-  MigrationExecutor,
   ObjectLiteral,
   QueryRunner,
   SelectQueryBuilder,
@@ -12,7 +11,7 @@ import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedErr
 import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
-import { DsqlMigrationExecutor } from './schema/migrations';
+import { runPendingMigrations, undoLastMigration, type ExecutorOptions } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
 import { manageTransactionsOf } from './writes/builder-transactions';
 
@@ -88,33 +87,24 @@ class DsqlDataSource extends DataSource {
     });
   }
 
-  /** @throws what a migration throws; {@link MigrationSteps} says what becomes of its transaction */
+  /**
+   * Runs all pending migrations, each once, whatever other processes do. One that was interrupted continues behind its
+   * last finished statement.
+   *
+   * @throws what a migration throws; {@link MigrationRun} says what becomes of its transaction
+   */
   override async runMigrations(options: MigrationOptions = {}): Promise<Migration[]> {
-    return this.#withExecutor(options, (executor) => executor.executePendingMigrations());
+    return runPendingMigrations(this, this.#executorOptions(options));
   }
 
   /** The host's default, `all`, is not that of `runMigrations`. */
   override async undoLastMigration(options: MigrationOptions = {}): Promise<void> {
-    return this.#withExecutor(options, async (executor, queryRunner) => {
-      // The host says so behind the beginning of the transaction, and not at all where it only removes the record.
-      await queryRunner.beforeMigration();
-      await executor.undoLastMigration();
-      await queryRunner.afterMigration();
-    });
+    return undoLastMigration(this, this.#executorOptions(options));
   }
 
-  async #withExecutor<T>(
-    { transaction = this.options.migrationsTransactionMode ?? 'none', fake = false }: MigrationOptions,
-    work: (executor: MigrationExecutor, queryRunner: QueryRunner) => Promise<T>,
-  ): Promise<T> {
+  #executorOptions({ transaction, fake = false }: MigrationOptions): ExecutorOptions {
     if (!this.isInitialized) throw new CannotExecuteNotConnectedError();
-    const queryRunner = this.createQueryRunner();
-    try {
-      const executor = new DsqlMigrationExecutor(this, queryRunner);
-      return await work(Object.assign(executor, { transaction, fake }), queryRunner);
-    } finally {
-      await queryRunner.release();
-    }
+    return { transaction: transaction ?? this.options.migrationsTransactionMode ?? 'none', fake };
   }
 }
 

@@ -1,7 +1,6 @@
 import { QueryRunnerAlreadyReleasedError, type ReplicationMode } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
-import { QueryResult } from 'typeorm/query-runner/QueryResult.js';
 import {
   AfterCommitError,
   DsqlError,
@@ -12,17 +11,17 @@ import {
   type DsqlClient,
 } from '../connection';
 import { checkIsolationLevel, findInChain, NestedTransactionError, refusalToEndWith } from '../occ';
+import type { Migrations, MigrationSession, MigrationToRun, RunInTransaction } from '../migrate/for-orms';
 import { asNumbers, EnumTypes, type ReusedIdentityKeys } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
 import type { DsqlDriverParts } from './dsql-driver-parts';
 import { appendToMessage, withExplanation } from './refusal-explanation';
 import { adaptRowStream, failedRowStream } from './row-stream';
 import { clearTable } from './schema/clear-table';
-import { MigrationSteps, type MigrationSession } from './schema/migration-steps';
+import { answerOf, MigrationSteps } from './schema/migration-steps';
 import { SchemaQueryRunner } from './schema/schema-query-runner';
 import type { Statement } from './statement';
 import { AutocommitStatements, type AutocommitRunner } from './transactions/autocommit-statements';
-import { MigrationRecords } from './transactions/migration-records';
 import { RememberingBroadcaster } from './transactions/remembering-broadcaster';
 import { TransactionScope, type ScopeConnection } from './transactions/transaction-scope';
 import { dataSourceOf, transactionsOf } from './transactions/transactions';
@@ -40,6 +39,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   declare driver: DsqlDriverParts;
   /** The transaction that it is in, or is about to begin: set by the managed transaction or by `startTransaction`. */
   scope: TransactionScope | undefined;
+  /** What journals the migrations that are run on it. */
+  migrations: Migrations | undefined;
   #ownsScope = false;
   #isCommitted = false;
   /** It was, and `commitTransaction` has failed all the same. */
@@ -48,7 +49,6 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   /** COMMIT or ROLLBACK is the host's own, and not one that a callback sends as text. */
   #endsTransaction = false;
   #migration: MigrationSteps | undefined;
-  readonly #records = new MigrationRecords();
   readonly #autocommit = new AutocommitStatements(this);
   readonly #keys: ResultKeys;
   /** Of the migrations that are run on it. */
@@ -58,6 +58,10 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     super(driver, mode);
     this.#keys = new ResultKeys(driver, () => this.client);
     this.broadcaster = new RememberingBroadcaster(this, () => this.scope?.states);
+  }
+
+  override get isMigrating(): boolean {
+    return this.#migration !== undefined;
   }
 
   /** Its connection, while it has one. */
@@ -237,19 +241,48 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   }
 
   /**
-   * Runs a migration, up or down, on this query runner; {@link MigrationSteps} says what becomes of its transaction.
+   * Runs a migration, up or down, on this query runner; {@link MigrationRun} says what becomes of its transaction.
    *
    * @throws what `work` throws; its message also says what of the migration stays
    */
-  async carryOutMigration(name: string, work: () => Promise<void>): Promise<void> {
-    const isActive = () => this.isTransactionActive;
+  async carryOutMigration(
+    migration: MigrationToRun,
+    migrations: Migrations,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const { mapping } = this.driver;
+    let remains: () => string | undefined = () => undefined;
+    try {
+      await migrations.carryOut(migration, this.#migrationSession(), async (run) => {
+        remains = () => run.remains;
+        this.#migration = new MigrationSteps(migration.name, run, { mapping, enums: this.#enums });
+        try {
+          await work();
+        } finally {
+          this.#migration = undefined;
+        }
+      });
+    } catch (error) {
+      const stays = remains();
+      if (error instanceof Error && stays !== undefined) appendToMessage(error, stays);
+      throw error;
+    }
+  }
+
+  #migrationSession(): MigrationSession {
+    const isInTransaction = () => this.isTransactionActive || this.client?.isInTransaction === true;
+    const isRunAgain = () => this.scope?.states !== undefined;
     const { logger } = dataSourceOf(this);
-    const session: MigrationSession = {
+    return {
       get isInTransaction() {
-        return isActive();
+        return isInTransaction();
       },
-      send: (sql) => this.#run([sql, undefined, true]),
+      get isRunAgain() {
+        return isRunAgain();
+      },
+      send: async (sql) => answerOf(await this.#run([sql, undefined, true])),
       outsideTransaction: (outside) => this.#outsideTransaction(outside),
+      inTransaction: (work) => this.#inOwnTransaction(work),
       read: async (sql) => (await this.driver.catalogue.read(sql, this.client)).rows,
       warn: (message) => {
         this.#warn(message);
@@ -257,35 +290,32 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       log: (message) => {
         logger.logSchemaBuild(message, this);
       },
+      onProgress: this.driver.mapping.onSchemaProgress,
     };
-    const { mapping } = this.driver;
-    const steps = new MigrationSteps(name, session, { mapping, enums: this.#enums });
-    this.#migration = steps;
+  }
+
+  /** Not a transaction of the host's: its subscribers are not told of what the migration did not begin. */
+  async #inOwnTransaction<T>(work: (run: RunInTransaction) => Promise<T>): Promise<T> {
+    await this.sendOnce(['START TRANSACTION']);
     try {
-      await work();
-      await steps.settle();
+      const result = await work(this.#runForJournal);
+      await this.sendOnce(['COMMIT']);
+      return result;
     } catch (error) {
-      if (error instanceof Error && steps.remains !== undefined) appendToMessage(error, steps.remains);
+      // The first error is the one to report.
+      await this.sendOnce(['ROLLBACK']).catch(() => undefined);
       throw error;
-    } finally {
-      this.#migration = undefined;
     }
   }
 
-  override async beforeMigration(): Promise<void> {
-    this.#records.setMigrating(true);
-    await super.beforeMigration();
-  }
-
-  override async afterMigration(): Promise<void> {
-    this.#records.setMigrating(false);
-    await super.afterMigration();
-  }
+  readonly #runForJournal: RunInTransaction = async (text, values) =>
+    answerOf(await this.sendOnce([text, [...values], true])).rows;
 
   /** Sends a statement once; see {@link AutocommitRunner}. */
   sendOnce(statement: Statement, keys?: ReusedIdentityKeys): Promise<unknown> {
     return this.#keys.send(statement, keys, async (adapted) => {
       try {
+        await this.#expectLease(adapted[0]);
         const result = (await super.query(...adapted)) as unknown;
         await this.#keys.giveAsNumbers(result, adapted[0]);
         return result;
@@ -294,6 +324,13 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
         throw findInChain(error, isDsqlError) ?? (await withExplanation(error));
       }
     });
+  }
+
+  /** A process that lost the lease on the schema sends nothing more, but ends what it had begun. */
+  async #expectLease(text: string): Promise<void> {
+    if (this.migrations === undefined || summarizeText(text).verb === 'rollback') return;
+    await this.connect();
+    this.migrations.expectHeld();
   }
 
   /** Gives the connection back to the pool; see {@link AutocommitRunner}. */
@@ -346,11 +383,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   /** In a migration a statement is a step of it, and may be sent otherwise than it was written. */
   async #carryOut(statement: Statement): Promise<unknown> {
     if (this.#migration === undefined) return this.#run(statement);
-    const [sql, parameters, useStructuredResult] = statement;
-    const hasParameters = Array.isArray(parameters) && parameters.length > 0;
-    const send = (sent: string) => this.#run([sent, parameters, useStructuredResult]);
-    const result = await this.#migration.run(sql, hasParameters, send);
-    return result ?? (useStructuredResult === true ? new QueryResult() : []);
+    const [, ...rest] = statement;
+    return this.#migration.run(statement, (sql) => this.#run([sql, ...rest]));
   }
 
   async #run(statement: Statement): Promise<unknown> {
@@ -378,7 +412,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     const send = async () => {
       if (verb !== 'begin') this.#expectConnection(undefined);
       if (verb === undefined) await scope?.enter(statement, this.#scopeConnection());
-      this.#records.note(statement, this.#migration !== undefined);
+      if (verb === 'begin') this.migrations?.entries.forget();
       return this.sendOnce(statement, scope?.keys);
     };
     try {
@@ -400,14 +434,13 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     this.#isEnding = true;
     try {
       this.#expectConnection(verb);
-      if (statement[0] !== 'COMMIT') {
-        const result = await this.sendOnce(statement);
-        if (verb === 'commit') this.#noteCommit();
-        return result;
+      if (verb === 'commit') await this.migrations?.noteBeforeCommit(this.#runForJournal);
+      else this.migrations?.entries.forget();
+      const result = await this.sendOnce(statement);
+      if (verb === 'commit') {
+        this.migrations?.entries.committed();
+        this.#noteCommit();
       }
-      const transactions = transactionsOf(dataSourceOf(this));
-      const result = await this.#records.commit(statement, transactions, (sent) => this.sendOnce(sent));
-      this.#noteCommit();
       return result;
     } catch (error) {
       if (verb === 'commit') throw error;

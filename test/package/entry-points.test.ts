@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
-const entryPoints = ['', '/typeorm', '/sequelize', '/local'];
+const entryPoints = ['', '/typeorm', '/sequelize', '/migrate', '/local'];
 let consumer = '';
 
 /** A project that has installed the packed tarball, and beside it what the package's own dependencies need. */
@@ -36,6 +36,7 @@ describe('the packed package', () => {
     ['', 'DsqlPool'],
     ['/typeorm', 'createDsqlDataSource'],
     ['/sequelize', 'createDsqlSequelize'],
+    ['/migrate', 'isLeaseHeldError'],
     ['/local', 'startLocalDsql'],
   ])('can be imported as aurora-dsql-orm%s, by name', (entryPoint, name) => {
     const type = node(

@@ -27,6 +27,8 @@ export class CatalogueReader {
     if (client !== undefined && !client.isInTransaction)
       return retryOnConflict(() => client.query(sql), READS);
     const own = await this.#open();
+    // Its loss is told by the statement, too.
+    own.on('error', () => undefined);
     try {
       return await retryOnConflict(() => own.query(sql), READS);
     } finally {

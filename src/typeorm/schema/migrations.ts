@@ -1,42 +1,226 @@
-import { MigrationExecutor, type Migration, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { MigrationExecutor, type DataSource, type Migration, type QueryRunner } from 'typeorm';
+import { Migrations, codeChecksum, type Direction, type MigrationToRun } from '../../migrate/for-orms';
+import type { DsqlClient } from '../../connection';
+import type { ResolvedMapping } from '../../schema';
 import { DsqlQueryRunner } from '../dsql-query-runner';
 
-/**
- * TypeORM's runner of migrations, on Aurora DSQL: it tells the query runner which migration its statements belong to,
- * whatever the transaction mode. See {@link DsqlQueryRunner.carryOutMigration}.
- */
-export class DsqlMigrationExecutor extends MigrationExecutor {
-  readonly #written = new Map<MigrationInterface, MigrationInterface>();
+/** The driver of a data source of ours, as far as migrations need it. */
+interface MigratingDriver {
+  readonly options: { readonly schema?: string };
+  readonly mapping: ResolvedMapping;
+  openConnection(): Promise<DsqlClient>;
+}
 
-  override async executePendingMigrations(): Promise<Migration[]> {
-    const migrations = await super.executePendingMigrations();
-    for (const migration of migrations) {
-      const { instance } = migration;
-      if (instance !== undefined) migration.instance = this.#written.get(instance) ?? instance;
-    }
-    return migrations;
+/** How migrations are run: TypeORM's own options. */
+export interface ExecutorOptions {
+  readonly transaction: MigrationExecutor['transaction'];
+  readonly fake: boolean;
+}
+
+/**
+ * TypeORM's runner of migrations, on Aurora DSQL: the statements of each migration are journalled, whatever the transaction
+ * mode. See {@link DsqlQueryRunner.carryOutMigration}.
+ */
+class DsqlMigrationExecutor extends MigrationExecutor {
+  /** Those that were recorded, by their names. */
+  readonly #recorded: Map<string, Migration>;
+  readonly #migrations: Migrations | undefined;
+
+  /**
+   * @param migrations - what journals them
+   * @param recorded - filled with those that are recorded
+   */
+  constructor(
+    dataSource: DataSource,
+    queryRunner: QueryRunner,
+    migrations?: Migrations,
+    recorded = new Map<string, Migration>(),
+  ) {
+    super(dataSource, queryRunner);
+    this.#migrations = migrations;
+    this.#recorded = recorded;
+  }
+
+  /** Whether TypeORM's own table of migrations is there. */
+  async hasHistory(): Promise<boolean> {
+    const { migrationsTable, queryRunner } = this as unknown as {
+      readonly migrationsTable: string;
+      readonly queryRunner: QueryRunner;
+    };
+    return queryRunner.hasTable(migrationsTable);
+  }
+
+  /** All that there are, as they were written. */
+  get written(): Migration[] {
+    return super.getMigrations();
   }
 
   protected override getMigrations(): Migration[] {
-    const migrations = super.getMigrations();
-    for (const migration of migrations) {
-      const { instance, name } = migration;
-      if (instance !== undefined) migration.instance = this.#watched(instance, name);
+    const all = super.getMigrations();
+    const migrations = this.#migrations;
+    if (migrations === undefined) return all;
+    for (const migration of all) {
+      const { instance } = migration;
+      if (instance === undefined) continue;
+      const step = (direction: Direction) => (queryRunner: QueryRunner) => {
+        const work = () => instance[direction](queryRunner);
+        const toRun = toBeRun(migration, direction);
+        return queryRunner instanceof DsqlQueryRunner
+          ? queryRunner.carryOutMigration(toRun, migrations, work)
+          : work();
+      };
+      // What else it says of itself stays as it was written: whether it wants a transaction.
+      const watched = { up: { value: step('up') }, down: { value: step('down') } };
+      migration.instance = Object.create(instance, watched) as typeof instance;
     }
-    return migrations;
+    return all;
   }
 
-  /** What else it says of itself stays as it was written: whether it wants a transaction. */
-  #watched(written: MigrationInterface, name: string): MigrationInterface {
-    const step = (direction: 'up' | 'down') => (queryRunner: QueryRunner) => {
-      const work = () => written[direction](queryRunner);
-      return queryRunner instanceof DsqlQueryRunner ? queryRunner.carryOutMigration(name, work) : work();
+  protected override async insertExecutedMigration(
+    queryRunner: QueryRunner,
+    migration: Migration,
+  ): Promise<void> {
+    await this.#record(queryRunner, toBeRun(migration, 'up'), () =>
+      super.insertExecutedMigration(queryRunner, migration),
+    );
+    this.#recorded.set(migration.name, migration);
+  }
+
+  protected override async deleteExecutedMigration(
+    queryRunner: QueryRunner,
+    migration: Migration,
+  ): Promise<void> {
+    await this.#record(queryRunner, toBeRun(migration, 'down'), () =>
+      super.deleteExecutedMigration(queryRunner, migration),
+    );
+  }
+
+  /** The record and the end of the run are one transaction. */
+  async #record(
+    queryRunner: QueryRunner,
+    migration: MigrationToRun,
+    record: () => Promise<void>,
+  ): Promise<void> {
+    const migrations = this.#migrations;
+    if (migrations === undefined) return record();
+    if (queryRunner.isTransactionActive) {
+      await migrations.record(migration);
+      return record();
+    }
+    await queryRunner.startTransaction();
+    try {
+      await migrations.record(migration);
+      await record();
+      await queryRunner.commitTransaction();
+    } catch (error) {
+      // The first error is the one to report.
+      await queryRunner.rollbackTransaction().catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+function toBeRun({ name, instance }: Migration, direction: Direction): MigrationToRun {
+  // Written by a compiler or by hand, it is the text of the class.
+  const code = instance === undefined ? undefined : String(instance.constructor);
+  return { name, direction, ...(code !== undefined && { checksum: codeChecksum(code) }) };
+}
+
+/**
+ * Runs all pending migrations, each once, whatever other processes do.
+ *
+ * @returns those that were run
+ */
+export async function runPendingMigrations(
+  dataSource: DataSource,
+  options: ExecutorOptions,
+): Promise<Migration[]> {
+  const isPending = await withExecutor(dataSource, options, async (executor) => {
+    const pending = await executor.getPendingMigrations();
+    if (pending.length > 0) return true;
+    await executor.executePendingMigrations();
+    return false;
+  });
+  if (!isPending) return [];
+  const recorded = new Map<string, Migration>();
+  const ran = await whileNobodyElseDoes(dataSource, async (migrations) => {
+    const find = async (executor: DsqlMigrationExecutor) => {
+      await expectWhole(migrations, executor, ({ direction }) => direction === 'up');
+      await executor.executePendingMigrations();
+      return executor.written;
     };
-    const watched = Object.create(written, {
-      up: { value: step('up') },
-      down: { value: step('down') },
-    }) as MigrationInterface;
-    this.#written.set(watched, written);
-    return watched;
+    return withExecutor(dataSource, options, find, migrations, recorded);
+  });
+  return (ran?.value ?? []).filter(({ name }) => recorded.has(name));
+}
+
+/** Reverts the migration that was run last, once. */
+export async function undoLastMigration(dataSource: DataSource, options: ExecutorOptions): Promise<void> {
+  const executed = await withExecutor(dataSource, options, (executor) => executor.getExecutedMigrations());
+  if (executed.length === 0) {
+    await withExecutor(dataSource, options, (executor) => executor.undoLastMigration());
+    return;
+  }
+  const last = executed[0]?.name;
+  await whileNobodyElseDoes(dataSource, (migrations) =>
+    withExecutor(
+      dataSource,
+      options,
+      async (executor) => {
+        const [now] = await executor.getExecutedMigrations();
+        // An earlier attempt has done it after all, or another process has.
+        if (now?.name !== last) return;
+        await expectWhole(migrations, executor, (run) => run.direction === 'down' && run.migration === last);
+        await executor.undoLastMigration();
+      },
+      migrations,
+    ),
+  );
+}
+
+/** Makes sure that no other migration of the code is half-done than one that is to be run. */
+async function expectWhole(
+  migrations: Migrations,
+  executor: DsqlMigrationExecutor,
+  isToBeRun: Parameters<Migrations['expectOnly']>[0],
+): Promise<void> {
+  // Where TypeORM's own table is not there any more, its migrations begin anew.
+  if (!(await executor.hasHistory())) return migrations.forget();
+  const names = new Set(executor.written.map(({ name }) => name));
+  await migrations.expectOnly((run) => isToBeRun(run) || !names.has(run.migration));
+}
+
+function whileNobodyElseDoes<T>(dataSource: DataSource, work: (migrations: Migrations) => Promise<T>) {
+  const driver = dataSource.driver as unknown as MigratingDriver;
+  const { migrationsTableName = 'migrations' } = dataSource.options;
+  const { schema } = driver.options;
+  return Migrations.run(
+    {
+      open: () => driver.openConnection(),
+      schema,
+      history: migrationsTableName,
+      options: driver.mapping.migrations,
+      log: (message) => {
+        dataSource.logger.logSchemaBuild(message);
+      },
+    },
+    work,
+  );
+}
+
+async function withExecutor<T>(
+  dataSource: DataSource,
+  { transaction, fake }: ExecutorOptions,
+  work: (executor: DsqlMigrationExecutor) => Promise<T>,
+  migrations?: Migrations,
+  recorded?: Map<string, Migration>,
+): Promise<T> {
+  const queryRunner = dataSource.createQueryRunner();
+  if (queryRunner instanceof DsqlQueryRunner) queryRunner.migrations = migrations;
+  try {
+    const executor = new DsqlMigrationExecutor(dataSource, queryRunner, migrations, recorded);
+    return await work(Object.assign(executor, { transaction, fake }));
+  } finally {
+    await queryRunner.release();
   }
 }

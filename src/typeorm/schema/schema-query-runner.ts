@@ -56,6 +56,8 @@ const plans = new AsyncLocalStorage<Plan>();
  */
 export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   declare driver: MappedDriver;
+  /** Whether its statements are those of a migration, which is journalled. */
+  abstract readonly isMigrating: boolean;
   /** What the catalogue says of tables, by {@link pathKey}, until the schema is changed. */
   readonly #known = new Map<string, CatalogTable>();
 
@@ -243,8 +245,8 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   async #carryOut(queries: readonly Query[]): Promise<void> {
     if (queries.length === 0) return;
     this.#known.clear();
-    if (this.isTransactionActive) {
-      // Nothing can be waited for in here: the transaction sees sys.jobs as it was when it began.
+    // In a transaction nothing can be waited for: it sees sys.jobs as it was when it began. A migration waits itself.
+    if (this.isTransactionActive || this.isMigrating) {
       for (const { query, parameters } of queries) await this.query(query, parameters);
       return;
     }

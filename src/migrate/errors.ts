@@ -1,0 +1,127 @@
+import { DsqlError } from '../connection';
+
+/** Who holds the lease on the schema, as its row says. */
+export interface LeaseHolder {
+  readonly host: string;
+  /** The process id on that host. */
+  readonly process: string;
+  readonly since: Date;
+  /** When the lease ends unless it is renewed. */
+  readonly expiresAt: Date;
+  /** The fencing number: it is higher for each holder than for those before. */
+  readonly fence: string;
+}
+
+/** Another process changes the schema at the moment, and `whileHeld: 'fail'` says not to wait for it. */
+export class LeaseHeldError extends DsqlError {
+  override readonly name = 'LeaseHeldError';
+
+  constructor(readonly holder: LeaseHolder) {
+    super(
+      `Nothing was done: process ${holder.process} on ${holder.host} has been changing the schema since ${holder.since.toISOString()}. Wait until it is done; if it has died, its lease ends at ${holder.expiresAt.toISOString()}.`,
+    );
+  }
+}
+
+/** Whether `error` is a {@link LeaseHeldError}. */
+export function isLeaseHeldError(error: unknown): error is LeaseHeldError {
+  return error instanceof LeaseHeldError;
+}
+
+/** This process has lost its lease on the schema, and has sent nothing since. */
+export class LeaseLostError extends DsqlError {
+  override readonly name = 'LeaseLostError';
+
+  constructor() {
+    super(
+      'This process lost its lease on the schema, because it did not renew it in time or because another process took it, and sends nothing more. What it had done is in the journal: the other process, or the next run, continues from there.',
+    );
+  }
+}
+
+/** Whether `error` is a {@link LeaseLostError}. */
+export function isLeaseLostError(error: unknown): error is LeaseLostError {
+  return error instanceof LeaseLostError;
+}
+
+/** The code of a half-done migration is not what it was when it was begun. */
+export class MigrationChangedError extends DsqlError {
+  override readonly name = 'MigrationChangedError';
+
+  /**
+   * @param migration - its name
+   * @param position - which of its statements differs, counted from 1
+   * @param difference - how, as a sentence
+   */
+  constructor(
+    readonly migration: string,
+    readonly position: number,
+    difference: string,
+  ) {
+    super(
+      `Migration "${migration}" is half-done, and now takes another path at statement ${position}. ${difference} Nothing was sent. Restore the migration and run it again; or finish it by hand and call \`aurora-dsql-orm migrate resolve ${migration} --done\`; or undo it by hand and call it with \`--undone\`.`,
+    );
+  }
+}
+
+/** Whether `error` is a {@link MigrationChangedError}. */
+export function isMigrationChangedError(error: unknown): error is MigrationChangedError {
+  return error instanceof MigrationChangedError;
+}
+
+/** A migration is half-done and has to be finished before another one is run. */
+export class HalfDoneMigrationError extends DsqlError {
+  override readonly name = 'HalfDoneMigrationError';
+
+  /**
+   * @param migration - its name
+   * @param direction - which way it was run
+   */
+  constructor(
+    readonly migration: string,
+    readonly direction: 'up' | 'down',
+  ) {
+    super(
+      `Migration "${migration}" is half-${direction === 'up' ? 'done' : 'undone'}, so nothing was sent. ${direction === 'up' ? 'Run' : 'Revert'} it again to finish it; or finish it by hand and call \`aurora-dsql-orm migrate resolve ${migration} --${direction === 'up' ? 'done' : 'undone'}\`.`,
+    );
+  }
+}
+
+/** Whether `error` is a {@link HalfDoneMigrationError}. */
+export function isHalfDoneMigrationError(error: unknown): error is HalfDoneMigrationError {
+  return error instanceof HalfDoneMigrationError;
+}
+
+/** It is not known whether a statement of a half-done migration took effect, and the catalogue does not tell. */
+export class UnsettledStatementError extends DsqlError {
+  override readonly name = 'UnsettledStatementError';
+
+  /**
+   * @param migration - the migration
+   * @param sql - the statement
+   * @param reason - what the catalogue shows, as a sentence
+   */
+  constructor(
+    readonly migration: string,
+    readonly sql: string,
+    reason: string,
+  ) {
+    super(
+      `It is not known whether this statement of migration "${migration}" took effect: ${sql}. ${reason} Check it. Then finish the migration by hand and call \`aurora-dsql-orm migrate resolve ${migration} --done\`, or undo it by hand and call it with \`--undone\`.`,
+    );
+  }
+}
+
+/** Whether `error` is an {@link UnsettledStatementError}. */
+export function isUnsettledStatementError(error: unknown): error is UnsettledStatementError {
+  return error instanceof UnsettledStatementError;
+}
+
+/** A statement was about to be done that the journal has as done: an earlier attempt was committed after all. */
+export class StatementDoneError extends DsqlError {
+  override readonly name = 'StatementDoneError';
+
+  constructor() {
+    super('The transaction was rolled back: the journal says that an earlier attempt of it was committed.');
+  }
+}

@@ -1,0 +1,5 @@
+export { codeChecksum } from './journal/statement-hash';
+export type { Direction, RunInTransaction } from './journal/journal';
+export type { MigrationRun } from './migration-run';
+export type { Answer, MigrationSession, MigrationStatement } from './migration-session';
+export { Migrations, type MigrationsContext, type MigrationToRun } from './migrations';

@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { elapsedMs, sleep, systemTimeMs } from '../../connection';
+import { sqlStateOf } from '../../occ';
+import { LeaseHeldError, LeaseLostError, type LeaseHolder } from '../errors';
+import type { JournalConnection } from '../journal/journal-connection';
+import { leaseRowOf, readHolder, release, renew, take, takeFirst, type Taker } from './lease-statements';
+
+/** What to do while another process has the lease. */
+export type WhileHeld = 'wait' | 'skip' | 'fail';
+
+/** How a lease is taken. */
+export interface LeaseOptions {
+  /** How long it lasts unless it is renewed, in milliseconds. */
+  readonly leaseMs: number;
+  readonly whileHeld: WhileHeld;
+  /** Takes it from a holder whose lease has not ended. */
+  readonly steal?: boolean | undefined;
+  /** Told once of each holder that is waited for. */
+  readonly onWait?: ((holder: LeaseHolder) => void) | undefined;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The longest wait between two looks at the lease, in milliseconds. */
+const MAX_WAIT_MS = 1_000;
+
+const UNIQUE_VIOLATION = '23505';
+
+/**
+ * The right to change a schema, held by one process at a time and renewed in the background.
+ *
+ * Whether it has ended is decided by the clock of the server; the holder reckons from before it asked, so it stops no later.
+ */
+export class Lease {
+  readonly fence: string;
+  readonly #connection: JournalConnection;
+  readonly #taker: Taker;
+  readonly #stop = new AbortController();
+  #isLost = false;
+  #renewedAt: Moment;
+
+  private constructor(connection: JournalConnection, taker: Taker, fence: string, takenAt: Moment) {
+    this.#connection = connection;
+    this.#taker = taker;
+    this.fence = fence;
+    this.#renewedAt = takenAt;
+    void this.#renewInBackground();
+  }
+
+  /**
+   * Takes the lease.
+   *
+   * @returns nothing where another process has it and that says `skip`
+   * @throws LeaseHeldError where another process has it and that says `fail`
+   */
+  static async take(
+    connection: JournalConnection,
+    { leaseMs, whileHeld, steal = false, onWait, signal }: LeaseOptions,
+  ): Promise<Lease | undefined> {
+    const taker = { id: randomUUID(), host: hostname(), process: String(process.pid), leaseMs };
+    const { tables } = connection;
+    let stolenFence: string | undefined;
+    let told: string | undefined;
+    for (;;) {
+      signal?.throwIfAborted();
+      const takenAt = moment();
+      const [taken] = await connection.run(take(tables, taker, stolenFence));
+      const [own = await takeNew(connection, taker)] = [taken];
+      if (own !== undefined) return new Lease(connection, taker, String(own.fence), takenAt);
+      const [row] = await connection.run(readHolder(tables));
+      if (row === undefined) continue;
+      const holder = leaseRowOf(row);
+      if (!holder.held) continue;
+      if (steal && stolenFence === undefined) {
+        stolenFence = holder.fence;
+        continue;
+      }
+      if (whileHeld === 'skip') return undefined;
+      if (whileHeld === 'fail') throw new LeaseHeldError(holder);
+      if (told !== holder.fence) onWait?.(holder);
+      told = holder.fence;
+      const delayMs =
+        Math.min(MAX_WAIT_MS, Math.max(50, holder.remainingMs + 10)) * (0.5 + Math.random() / 2);
+      await sleep(delayMs, undefined, { signal });
+    }
+  }
+
+  /**
+   * To be asked right before something is sent.
+   *
+   * @throws LeaseLostError when the lease may have ended
+   */
+  expectHeld(): void {
+    if (this.#isLost || this.#remainingMs <= 0) throw new LeaseLostError();
+  }
+
+  /**
+   * Renews the lease where it ends soon, or may have ended while the process was frozen.
+   *
+   * @throws LeaseLostError when another process has it
+   */
+  async hold(): Promise<void> {
+    if (this.#isLost) throw new LeaseLostError();
+    if (this.#remainingMs < this.#taker.leaseMs / 2) await this.#renew();
+  }
+
+  /**
+   * Asks the server whether the lease is still held.
+   *
+   * @throws LeaseLostError when another process has it
+   */
+  async verify(): Promise<void> {
+    if (this.#isLost) throw new LeaseLostError();
+    await this.#renew();
+  }
+
+  /** Gives the lease back. */
+  async release(): Promise<void> {
+    this.#stop.abort();
+    if (this.#isLost) return;
+    this.#isLost = true;
+    const { tables } = this.#connection;
+    await this.#connection.run(release(tables, this.#taker, this.fence)).catch(() => undefined);
+  }
+
+  get #remainingMs(): number {
+    // What ends first: one clock stands still while the machine sleeps, the other may be set back.
+    const { elapsed, system } = this.#renewedAt;
+    const heldMs = Math.max(elapsedMs() - elapsed, systemTimeMs() - system);
+    return this.#taker.leaseMs - heldMs;
+  }
+
+  async #renew(): Promise<void> {
+    const askedAt = moment();
+    const rows = await this.#connection.run(renew(this.#connection.tables, this.#taker, this.fence));
+    if (rows.length === 0) {
+      this.#isLost = true;
+      this.#stop.abort();
+      throw new LeaseLostError();
+    }
+    this.#renewedAt = askedAt;
+  }
+
+  async #renewInBackground(): Promise<void> {
+    const { leaseMs } = this.#taker;
+    const { signal } = this.#stop;
+    try {
+      for (;;) {
+        await sleep(leaseMs / 3, undefined, { signal, ref: false });
+        if (this.#remainingMs < (leaseMs * 3) / 4) await this.#renew();
+      }
+    } catch {
+      // Released, or lost, which the next `hold` or `expectHeld` tells.
+    }
+  }
+}
+
+async function takeNew(connection: JournalConnection, taker: Taker) {
+  try {
+    const [row] = await connection.run(takeFirst(connection.tables, taker));
+    return row;
+  } catch (error) {
+    // Another was faster.
+    if (sqlStateOf(error) === UNIQUE_VIOLATION) return undefined;
+    throw error;
+  }
+}
+
+/** A moment on both clocks, in milliseconds. */
+interface Moment {
+  readonly elapsed: number;
+  readonly system: number;
+}
+
+function moment(): Moment {
+  return { elapsed: elapsedMs(), system: systemTimeMs() };
+}

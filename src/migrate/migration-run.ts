@@ -1,0 +1,321 @@
+import { classifyError, COMMIT_MARKER_TABLE, findInChain } from '../occ';
+import { isTransaction, isUntilDone, sentInstead } from '../schema';
+import { loadParser, parseQuery, summarizeText, type DsqlStatement } from '../sql';
+import type { Journal, JournalledRun, RunInTransaction } from './journal/journal';
+import { labelOf, MAX_TEXT_LENGTH, type RecordedStatement } from './journal/recorded-statement';
+import { Replay, type RecordedCall } from './journal/replay';
+import { resultOf, resultText } from './journal/result-text';
+import { statementHash } from './journal/statement-hash';
+import type { TransactionEntries } from './journal/transaction-entries';
+import type { MigrationSession, MigrationStatement } from './migration-session';
+import { patiently } from './patience';
+import { SchemaSteps } from './schema-steps';
+
+/** A call of the migration's code that is to be carried out. */
+interface Call {
+  readonly position: number;
+  readonly hash: string;
+}
+
+/** What holds for the session alone is done again by each process. */
+const OF_SESSION: ReadonlySet<string> = new Set(['SET', 'RESET', 'DISCARD', 'DEALLOCATE']);
+
+/**
+ * One migration that is being carried out, up or down: each statement that its code sends is journalled.
+ *
+ * What an earlier run has done is not done again: its results are given to the code as they were. A transaction of Aurora
+ * DSQL takes one DDL statement and no data with it (recorded from a cluster, 2026-09), so a DDL statement is a transaction
+ * of its own; it is noted as begun before and as done after. Changes of data are noted in the transaction in which they
+ * are done. What was only read is noted with what is done next.
+ *
+ * Jobs are started one after the other, and waited for before a statement about the same table, before a transaction,
+ * and before the migration is recorded.
+ */
+export class MigrationRun {
+  readonly #run: JournalledRun;
+  readonly #journal: Journal;
+  readonly #entries: TransactionEntries;
+  readonly #session: MigrationSession;
+  readonly #patienceMs: number;
+  readonly #replay: Replay;
+  readonly #schema: SchemaSteps;
+  /** Whether the ORM has begun a transaction around the migration. */
+  readonly #hasTransaction: boolean;
+  #position = 0;
+  #positionAtBegin = 0;
+  /** What was read and is not noted yet. */
+  #reads: RecordedStatement[] = [];
+  /** Statements that stay whatever comes. */
+  #committed = 0;
+  /** Statements in the transaction that is open. */
+  #pending = 0;
+  #isSplit = false;
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #failures = new WeakSet<object>();
+
+  constructor(run: JournalledRun, { journal, entries, patienceMs }: RunContext, session: MigrationSession) {
+    this.#run = run;
+    this.#journal = journal;
+    this.#entries = entries;
+    this.#patienceMs = patienceMs;
+    this.#session = session;
+    this.#hasTransaction = session.isInTransaction;
+    this.#replay = new Replay(run.migration, run.statements);
+    this.#committed = run.statements.filter(({ state, kind }) => state === 'done' && kind !== 'read').length;
+    this.#schema = new SchemaSteps(run, { journal, session, takeReads: () => this.#takeReads() });
+  }
+
+  /**
+   * Carries out a statement of the migration, in turn.
+   *
+   * @returns its result, or that which it had in an earlier run
+   * @throws MigrationChangedError for another statement than was done at its place
+   * @throws UnsettledStatementError when it may have been done, and the catalogue does not tell
+   */
+  statement<Result>(statement: MigrationStatement<Result>): Promise<Result> {
+    const { verb, firstWord } = summarizeText(statement.text);
+    const isOurs = statement.text.includes(COMMIT_MARKER_TABLE);
+    const isCounted = verb === undefined && !isOurs && !OF_SESSION.has(firstWord);
+    if (verb === 'begin') this.#positionAtBegin = this.#position;
+    if (verb === 'rollback' && this.#session.isRunAgain) this.#position = this.#positionAtBegin;
+    const position = isCounted ? ++this.#position : 0;
+    const done = this.#turn.then(async () => {
+      try {
+        if (isCounted) return await this.#call(position, statement);
+        if (verb === 'begin') await this.settle();
+        const result = await statement.send(statement.text);
+        if (verb === 'commit' || verb === 'rollback') await this.#schema.transactionEnded(verb === 'commit');
+        return result;
+      } catch (error) {
+        if (typeof error === 'object' && error !== null) this.#failures.add(error);
+        throw error;
+      }
+    });
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Whether an error comes from a statement here, and not from what else the code of the migration does. */
+  hasFailedWith(error: unknown): boolean {
+    const hasFailed = (inner: object) => this.#failures.has(inner);
+    return findInChain(error, hasFailed) !== undefined;
+  }
+
+  /**
+   * Waits for the jobs that were started.
+   *
+   * @throws SchemaJobError when one of them failed
+   */
+  settle(): Promise<void> {
+    return this.#schema.settle();
+  }
+
+  /**
+   * The code of the migration has come to its end.
+   *
+   * @throws SchemaJobError when a job failed
+   * @throws MigrationChangedError when the code has left out what an earlier run had done
+   */
+  async end(): Promise<void> {
+    await this.#turn;
+    await this.settle();
+    this.#replay.expectComplete();
+  }
+
+  /** What there is to say when the migration has failed; nothing when nothing of it has stayed. */
+  get remains(): string | undefined {
+    if (this.#committed === 0) return undefined;
+    const statements = this.#committed === 1 ? 'One statement' : `${this.#committed} statements`;
+    return `${statements} of migration "${this.#run.migration}" had been committed before and will stay: Aurora DSQL cannot roll back a committed change of the schema. The migration is not recorded: correct what has failed, and the next run continues behind them.`;
+  }
+
+  async #call<Result>(position: number, statement: MigrationStatement<Result>): Promise<Result> {
+    const { text, parameters } = statement;
+    const { onlyReads } = summarizeText(text);
+    await this.#journal.lease.hold();
+    const hash = statementHash(text, parameters);
+    const { isInTransaction } = this.#session;
+    const recorded = this.#replay.take({ position, hash, text, onlyReads, isInTransaction });
+    if (recorded !== undefined) return this.#goOn(recorded, statement);
+    const call = { position, hash };
+    if (!onlyReads) return this.#carryOut(call, statement);
+    const result = await statement.send(text);
+    this.#reads.push({ ...noted(call, text, 'read'), result: keptResult(result) });
+    return result;
+  }
+
+  /** What an earlier run has done of a call stays; the rest is done now. */
+  async #goOn<Result>(
+    { position, statements }: RecordedCall,
+    statement: MigrationStatement<Result>,
+  ): Promise<Result> {
+    const [first] = statements;
+    if (statements.every(({ state }) => state === 'done')) {
+      const { result = null, kind } = first ?? {};
+      // Too long to be kept.
+      if (result === null && kind === 'read') return statement.send(statement.text);
+      return statement.resultOf(result === null ? undefined : resultOf(result));
+    }
+    if (first !== undefined && statements.length === 1 && first.state === 'failed') {
+      return this.#carryOut({ position, hash: first.hash }, statement);
+    }
+    await loadParser();
+    await this.#alone(() => this.#schema.goOn(statements, (each) => this.#changeData(each)));
+    return statement.resultOf(undefined);
+  }
+
+  async #carryOut<Result>(call: Call, statement: MigrationStatement<Result>): Promise<Result> {
+    const { text, parameters } = statement;
+    await loadParser();
+    const planned = await statement.plan((sql) => this.#read(sql));
+    const hasParameters = parameters !== undefined && !(Array.isArray(parameters) && parameters.length === 0);
+    if (typeof planned === 'string') return this.#carryOutAs(text, call, statement);
+    const [first, ...others] = planned.statements;
+    const isOneWrite = first !== undefined && others.length === 0 && !isTransaction(first);
+    // Parameters belong to one statement.
+    if (hasParameters && !isOneWrite) return this.#carryOutAs(text, call, statement);
+    this.#session.log(
+      `Migration "${this.#run.migration}" instead of ${text.trim()}: ${sentInstead(planned)}`,
+    );
+    if (isOneWrite) return this.#carryOutAs(first.sql, call, statement);
+    await this.#carryOutAll(planned.statements, call, text);
+    return statement.resultOf(undefined);
+  }
+
+  /** In a transaction that holds nothing yet the connection at hand can read outside of it. */
+  #read(sql: string): Promise<readonly unknown[]> {
+    const mayEnd = this.#hasTransaction && this.#session.isInTransaction && this.#pending === 0;
+    return mayEnd ? this.#session.outsideTransaction(() => this.#session.read(sql)) : this.#session.read(sql);
+  }
+
+  /** One text, as it is written or as it was translated. */
+  async #carryOutAs<Result>(sql: string, call: Call, statement: MigrationStatement<Result>): Promise<Result> {
+    const { statements } = parseQuery(sql);
+    const isDdl = statements.some(({ kind }) => kind === 'ddl');
+    const isRepeated = isUntilDone(sql);
+    if (isRepeated && statements.length !== 1) {
+      throw new TypeError(
+        `Migration "${this.#run.migration}" sends ${statements.length} statements in one query that is to be run "until it touches no row". Send each in a query of its own: ${sql}`,
+      );
+    }
+    if (!isDdl && !isRepeated) {
+      const recorded = noted(call, sql, 'dml');
+      return this.#changeData(recorded, () => statement.send(sql));
+    }
+    const kind = isRepeated ? 'repeated' : statements.every(({ async }) => async) ? 'job' : 'ddl';
+    const recorded = { ...noted(call, sql, kind), sql, state: 'planned' } as const;
+    let result: Result | undefined;
+    await this.#alone(() =>
+      this.#schema.carryOut(recorded, async () => {
+        if (isRepeated) return { answer: await this.#session.send(sql), result: null };
+        result = await statement.send(sql);
+        return { answer: statement.answerOf(result), result: keptResult(result) };
+      }),
+    );
+    this.#committed++;
+    return result ?? statement.resultOf(undefined);
+  }
+
+  /** Several statements, in the place of one text. */
+  async #carryOutAll(statements: readonly DsqlStatement[], call: Call, text: string): Promise<void> {
+    const steps = statements
+      // What changes the schema is a transaction of its own, and so is each change of data.
+      .filter(({ kind }) => kind !== 'transaction')
+      .map((each, index): RecordedStatement => {
+        const kind = each.repeat !== undefined && each.repeat.key.length > 0 ? 'repeated' : each.kind;
+        return { ...noted(call, each.sql, kind), step: index + 1, sql: each.sql, state: 'planned' };
+      });
+    if (steps.length === 0) {
+      await this.#changeData(noted(call, text, 'dml'), () => Promise.resolve());
+      return;
+    }
+    const tooLong = steps.find(({ sql }) => sql.length > MAX_TEXT_LENGTH);
+    if (tooLong !== undefined) {
+      throw new TypeError(
+        `Migration "${this.#run.migration}" sends a text of ${tooLong.sql.length} characters that changes the schema; the journal keeps at most ${MAX_TEXT_LENGTH}. Send its statements in queries of their own.`,
+      );
+    }
+    const carryOut = () => this.#schema.goOn(steps, (each) => this.#changeData(each));
+    await (steps.every(({ kind }) => kind === 'dml') ? carryOut() : this.#alone(carryOut));
+    this.#committed += steps.filter(({ kind }) => kind !== 'dml').length;
+  }
+
+  /** A change of data, noted in its transaction. */
+  async #changeData<Result>(recorded: RecordedStatement, send?: () => Promise<Result>): Promise<Result> {
+    const sendIt = send ?? (() => this.#session.send(recorded.sql) as Promise<Result>);
+    const done = (result: Result): RecordedStatement => ({
+      ...recorded,
+      sql: labelOf(recorded.sql),
+      state: 'done',
+      attempt: recorded.attempt + 1,
+      result: keptResult(result),
+    });
+    if (this.#session.isInTransaction) {
+      const result = await sendIt();
+      this.#entries.add(this.#run, [...this.#takeReads(), done(result)]);
+      this.#pending++;
+      return result;
+    }
+    const reads = this.#takeReads();
+    const once = async (run: RunInTransaction) => {
+      const result = await sendIt();
+      const statements = [...reads, done(result)];
+      await this.#journal.noteWith([{ run: this.#run, statements, isBegin: false, isEnd: false }], run);
+      return result;
+    };
+    const result = await patiently(() => this.#session.inTransaction(once), {
+      patienceMs: this.#patienceMs,
+      // After anything else it may have been committed.
+      mayTryAgain: (error) => classifyError(error).isRetryable,
+    });
+    this.#journal.noteCommit();
+    this.#committed++;
+    return result;
+  }
+
+  /** Does something that is a transaction of its own. */
+  async #alone<T>(step: () => Promise<T>): Promise<T> {
+    if (!this.#hasTransaction || !this.#session.isInTransaction) return step();
+    this.#tellOfSplit();
+    return this.#session.outsideTransaction(async () => {
+      this.#committed += this.#pending;
+      this.#pending = 0;
+      const result = await step();
+      // The snapshot of the next transaction would never see the job end.
+      await this.settle();
+      return result;
+    });
+  }
+
+  #takeReads(): RecordedStatement[] {
+    const reads = this.#reads;
+    this.#reads = [];
+    return reads;
+  }
+
+  #tellOfSplit(): void {
+    if (this.#isSplit) return;
+    this.#isSplit = true;
+    this.#session.warn(
+      `Migration "${this.#run.migration}" changes the schema in a transaction. A transaction of Aurora DSQL takes one DDL statement and no data with it, so each DDL statement is a transaction of its own, and so are the changes of data between them.`,
+    );
+  }
+}
+
+/** What the runs of migrations have in common. */
+export interface RunContext {
+  readonly journal: Journal;
+  readonly entries: TransactionEntries;
+  /** How long a statement is tried, in milliseconds. */
+  readonly patienceMs: number;
+}
+
+function noted({ position, hash }: Call, sql: string, kind: RecordedStatement['kind']): RecordedStatement {
+  const of = { position, step: 1, hash, kind, sql: labelOf(sql) };
+  return { ...of, state: 'done', attempt: kind === 'read' ? 1 : 0, jobId: null, result: null, error: null };
+}
+
+function keptResult(result: unknown): string | null {
+  const text = resultText(result);
+  return text.length > MAX_TEXT_LENGTH ? null : text;
+}

@@ -1,0 +1,42 @@
+import type { PlannedChange, SchemaProgress, SchemaSession } from '../schema';
+import type { RunInTransaction } from './journal/journal';
+
+/** What a statement answered, as far as jobs and repeated writes look at it. */
+export type Answer = Awaited<ReturnType<SchemaSession['query']>>;
+
+/** The connection of an ORM on which a migration runs. */
+export interface MigrationSession {
+  /** Whether a transaction is open, the ORM's around the migration or one that the migration has begun. */
+  readonly isInTransaction: boolean;
+  /** Whether the open transaction is run again after a conflict: then its statements are the same ones again. */
+  readonly isRunAgain: boolean;
+  /** Sends a statement of ours, in the transaction that is open or alone. */
+  readonly send: (sql: string) => Promise<Answer>;
+  /** Commits what the transaction holds, does something outside it, and begins it anew. */
+  readonly outsideTransaction: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Does something in a transaction of its own, where none is open. */
+  readonly inTransaction: <T>(work: (run: RunInTransaction) => Promise<T>) => Promise<T>;
+  /** Reads the catalogue beside the transaction that is open, if one is. */
+  readonly read: (sql: string) => Promise<readonly unknown[]>;
+  readonly warn: (message: string) => void;
+  /** Tells what is sent in the place of a statement. */
+  readonly log: (message: string) => void;
+  readonly onProgress?: ((progress: SchemaProgress) => void) | undefined;
+}
+
+/** Reads the catalogue for the plan of a statement. */
+export type ReadForPlan = (sql: string) => Promise<readonly unknown[]>;
+
+/** A statement that the code of a migration sends. */
+export interface MigrationStatement<Result> {
+  readonly text: string;
+  readonly parameters?: unknown;
+  /** Finds out what is to be sent in its place, if anything is. */
+  readonly plan: (read: ReadForPlan) => Promise<'as it is' | 'refused' | PlannedChange>;
+  /** Sends it once, or another text in its place with the same parameters. */
+  readonly send: (sql: string) => Promise<Result>;
+  /** What jobs and repeated writes look at of its result. */
+  readonly answerOf: (result: Result) => Answer;
+  /** The result that the code gets of a value that {@link MigrationStatement.send} has returned, or of nothing. */
+  readonly resultOf: (value: unknown) => Result;
+}

@@ -1,0 +1,183 @@
+import type { OpenConnection, ResolvedMigrationOptions } from '../schema';
+import type { LeaseHolder } from './errors';
+import { Journal, type Direction, type JournalledRun, type RunInTransaction } from './journal/journal';
+import { JournalConnection } from './journal/journal-connection';
+import { TransactionEntries } from './journal/transaction-entries';
+import { Lease } from './lease/lease';
+import { MigrationRun } from './migration-run';
+import type { MigrationSession } from './migration-session';
+import { isPassing, patiently } from './patience';
+import { migrationTables } from './tables';
+
+/** Where and how migrations are run. */
+export interface MigrationsContext {
+  /** Opens the connection for the lease and the journal. */
+  readonly open: OpenConnection;
+  /** That of the ORM's own table of migrations, where it is not the first of the search_path. */
+  readonly schema?: string | undefined;
+  /** The name of that table: it tells the migrations of several applications in one schema apart. */
+  readonly history: string;
+  readonly options: ResolvedMigrationOptions;
+  /** Takes the lease from another process. */
+  readonly steal?: boolean | undefined;
+  /** Told of what a person who waits should know. */
+  readonly log: (message: string) => void;
+  /** Ends the waiting for the lease, and further attempts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A migration that is to be carried out. */
+export interface MigrationToRun {
+  readonly name: string;
+  readonly direction: Direction;
+  /** Of its code, where that is known. */
+  readonly checksum?: string | undefined;
+}
+
+/**
+ * The migrations that one process runs while it holds the lease.
+ *
+ * When a run of them ends by what may be over in a moment, it is begun again, as the next process would: what is done is
+ * not done again.
+ */
+export class Migrations {
+  /** What the transaction that is open has done of them. */
+  readonly entries: TransactionEntries;
+  readonly #journal: Journal;
+  readonly #patienceMs: number;
+  #runs = new Map<string, JournalledRun>();
+  /** Errors that migrations have thrown for reasons of their own. */
+  readonly #foreign = new WeakSet<object>();
+
+  private constructor(journal: Journal, patienceMs: number) {
+    this.#journal = journal;
+    this.#patienceMs = patienceMs;
+    this.entries = new TransactionEntries(journal);
+  }
+
+  /**
+   * Runs migrations while no other process does.
+   *
+   * @param work - runs them, anew after what may be over in a moment
+   * @returns nothing where another process runs some, and `whileHeld` says `skip`
+   * @throws LeaseHeldError where another process runs some, and `whileHeld` says `fail`
+   */
+  static async run<T>(
+    { open, schema, history, options, steal, log, signal }: MigrationsContext,
+    work: (migrations: Migrations) => Promise<T>,
+  ): Promise<{ readonly value: T } | undefined> {
+    const { whileHeld, leaseMs, patienceMs } = options;
+    const connection = new JournalConnection(open, migrationTables(schema), patienceMs);
+    try {
+      const onWait = (holder: LeaseHolder) => {
+        log(waitingFor(holder));
+      };
+      const lease = await Lease.take(connection, { leaseMs, whileHeld, steal, onWait, signal });
+      if (lease === undefined) {
+        log('Another process is changing the schema, so nothing was done.');
+        return undefined;
+      }
+      try {
+        const journal = new Journal(connection, lease, history);
+        const migrations = new Migrations(journal, patienceMs);
+        const once = () => {
+          migrations.#runs = new Map();
+          migrations.entries.forget();
+          return work(migrations);
+        };
+        const value = await patiently(once, {
+          patienceMs,
+          signal,
+          progress: () => journal.progress,
+          mayTryAgain: (error) => isPassing(error) && !migrations.#isForeign(error),
+          onRetry: (error) => {
+            log(`Migrations are run again from where they were: ${messageOf(error)}`);
+          },
+        });
+        return { value };
+      } finally {
+        await lease.release();
+      }
+    } finally {
+      await connection.end();
+    }
+  }
+
+  /**
+   * Carries out a migration.
+   *
+   * @param session - the connection on which it runs
+   * @param work - runs its code, whose statements go to the run
+   */
+  async carryOut(
+    { name, direction, checksum }: MigrationToRun,
+    session: MigrationSession,
+    work: (run: MigrationRun) => Promise<void>,
+  ): Promise<void> {
+    const journalled = await this.#journal.find(name, direction, checksum ?? null);
+    if (journalled.isNew && session.isInTransaction) this.entries.begin(journalled);
+    else if (journalled.isNew) await this.#journal.begin(journalled);
+    this.#runs.set(name, journalled);
+    const context = { journal: this.#journal, entries: this.entries, patienceMs: this.#patienceMs };
+    const run = new MigrationRun(journalled, context, session);
+    try {
+      await work(run);
+    } catch (error) {
+      if (typeof error === 'object' && error !== null && !run.hasFailedWith(error)) this.#foreign.add(error);
+      throw error;
+    }
+    await run.end();
+  }
+
+  /**
+   * A migration is recorded in the transaction that is open; its run is over when that is committed.
+   *
+   * @param migration - one that was carried out, or that is only recorded
+   */
+  async record({ name, direction, checksum }: MigrationToRun): Promise<void> {
+    const carriedOut = this.#runs.get(name);
+    const run = carriedOut ?? (await this.#journal.find(name, direction, checksum ?? null));
+    if (carriedOut === undefined && run.isNew) this.entries.begin(run);
+    this.entries.end(run);
+  }
+
+  /**
+   * Makes sure that no other migration is half-done.
+   *
+   * @throws HalfDoneMigrationError for the first one that is
+   */
+  expectOnly(mayBeOpen: (run: Pick<JournalledRun, 'migration' | 'direction'>) => boolean): Promise<void> {
+    return this.#journal.expectOnly(mayBeOpen);
+  }
+
+  /** Gives up what is half-done, because the ORM's own table of migrations is not there any more. */
+  forget(): Promise<void> {
+    return this.#journal.forget();
+  }
+
+  /**
+   * To be asked right before anything is sent.
+   *
+   * @throws LeaseLostError when the lease may have ended
+   */
+  expectHeld(): void {
+    this.#journal.lease.expectHeld();
+  }
+
+  /** Notes what the open transaction has done, as the last thing before its COMMIT. */
+  noteBeforeCommit(run: RunInTransaction): Promise<void> {
+    return this.entries.note(run);
+  }
+
+  #isForeign(error: unknown): boolean {
+    return typeof error === 'object' && error !== null && this.#foreign.has(error);
+  }
+}
+
+function waitingFor({ process: id, host, since, expiresAt }: LeaseHolder): string {
+  return `Waiting for process ${id} on ${host}, which has been changing the schema since ${since.toISOString()}; its lease ends at ${expiresAt.toISOString()} unless it is renewed.`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

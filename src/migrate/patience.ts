@@ -1,0 +1,91 @@
+import { elapsedMs, sleep } from '../connection';
+import { classifyError, findInChain, sqlStateOf, type ErrorKind } from '../occ';
+import { StatementDoneError } from './errors';
+
+/** What may be over in a moment, and leaves a migration where the journal says. */
+const PASSING: ReadonlySet<ErrorKind> = new Set([
+  'data-conflict',
+  'schema-conflict',
+  'not-committed',
+  'not-sent',
+  'connection-limit',
+  'connection-rate',
+  'waking-up',
+  'unavailable',
+  'outcome-unknown',
+]);
+
+/** What Node.js and node-postgres call the loss of a connection. */
+const LOST_CODES: ReadonlySet<unknown> = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+]);
+const LOST_MESSAGE = /^(?:Connection terminated|timeout expired|Client has encountered a connection error)/;
+
+/** The longest wait between two attempts, in milliseconds. */
+const MAX_DELAY_MS = 2_000;
+
+/** Whether an error may be over in a moment: a conflict, a lost connection or answer, a cluster that sleeps. */
+export function isPassing(error: unknown): boolean {
+  const { kind } = classifyError(error);
+  const sqlState = sqlStateOf(error);
+  return (
+    PASSING.has(kind) ||
+    (sqlState !== undefined && /^(?:08|57P)/.test(sqlState)) ||
+    findInChain(error, isLoss) !== undefined
+  );
+}
+
+function isLoss(error: object): boolean {
+  const { code, message, name } = error as { code?: unknown; message?: unknown; name?: unknown };
+  return (
+    error instanceof StatementDoneError ||
+    LOST_CODES.has(code) ||
+    (typeof message === 'string' && LOST_MESSAGE.test(message)) ||
+    // TypeORM releases a query runner whose connection was lost, and then only says that.
+    name === 'QueryRunnerAlreadyReleasedError' ||
+    name === 'QueryRunnerProviderAlreadyReleasedError'
+  );
+}
+
+/** How long something is tried. */
+export interface Patience {
+  /** How long to go on without getting further, in milliseconds. */
+  readonly patienceMs: number;
+  /** Counts up when something got further, which starts the patience anew. */
+  readonly progress?: (() => number) | undefined;
+  /** Whether an attempt that ended so is made again. */
+  readonly mayTryAgain?: ((error: unknown) => boolean) | undefined;
+  /** Told of the error of an attempt that is made again. */
+  readonly onRetry?: ((error: unknown) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Tries something until it succeeds, as long as it fails by what may be over in a moment. */
+export async function patiently<T>(
+  work: () => Promise<T>,
+  { patienceMs, progress = () => 0, mayTryAgain = isPassing, onRetry, signal }: Patience,
+): Promise<T> {
+  let since = elapsedMs();
+  let reached = progress();
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      if (progress() > reached) {
+        reached = progress();
+        since = elapsedMs();
+        attempt = 1;
+      }
+      if (!mayTryAgain(error) || elapsedMs() - since >= patienceMs) throw error;
+      onRetry?.(error);
+      await sleep(Math.random() * Math.min(MAX_DELAY_MS, 20 * 2 ** attempt), undefined, { signal });
+    }
+  }
+}

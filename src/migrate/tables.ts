@@ -1,0 +1,76 @@
+import { quoted, quotedTable } from '../sql';
+
+/** The column definitions of the tables in which migrations are kept, by the names of the tables. */
+const DEFINITIONS = {
+  aurora_dsql_orm_migration_lease: `(
+  name text NOT NULL,
+  fence bigint NOT NULL,
+  holder text NOT NULL,
+  host text NOT NULL,
+  process text NOT NULL,
+  since timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (name, fence)
+)`,
+  aurora_dsql_orm_migration: `(
+  history text NOT NULL,
+  migration text NOT NULL,
+  run integer NOT NULL,
+  direction text NOT NULL,
+  state text NOT NULL,
+  checksum text,
+  fence bigint NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  ended_at timestamptz,
+  PRIMARY KEY (history, migration, run)
+)`,
+  aurora_dsql_orm_migration_statement: `(
+  history text NOT NULL,
+  migration text NOT NULL,
+  run integer NOT NULL,
+  position integer NOT NULL,
+  step integer NOT NULL,
+  hash text NOT NULL,
+  kind text NOT NULL,
+  sql text NOT NULL,
+  state text NOT NULL,
+  attempt integer NOT NULL,
+  job_id text,
+  fence bigint NOT NULL,
+  result text,
+  error text,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (history, migration, run, position, step)
+)`,
+} as const;
+
+/** The tables in which migrations are kept, quoted and with their schema where one is known. */
+export interface MigrationTables {
+  /** Who may change the schema: one row. */
+  readonly lease: string;
+  /** Each run of a migration, up or down. */
+  readonly migration: string;
+  /** Each statement of a run. */
+  readonly statement: string;
+  /** What makes them, one statement a transaction. */
+  readonly create: readonly string[];
+}
+
+/**
+ * The tables in which migrations are kept. They are made when they are missed.
+ *
+ * @param schema - that of the ORM's own table of migrations; the first of the role's search_path if omitted
+ */
+export function migrationTables(schema: string | undefined): MigrationTables {
+  const nameOf = (name: keyof typeof DEFINITIONS) =>
+    schema === undefined ? quoted(name) : quotedTable({ schema, name });
+  return {
+    lease: nameOf('aurora_dsql_orm_migration_lease'),
+    migration: nameOf('aurora_dsql_orm_migration'),
+    statement: nameOf('aurora_dsql_orm_migration_statement'),
+    create: Object.entries(DEFINITIONS).map(
+      ([name, definition]) =>
+        `CREATE TABLE IF NOT EXISTS ${nameOf(name as keyof typeof DEFINITIONS)} ${definition}`,
+    ),
+  };
+}

@@ -1,0 +1,55 @@
+import { DsqlClient, type ConnectionOptions } from 'aurora-dsql-orm';
+import { emptyDatabase } from 'aurora-dsql-orm/local';
+
+/** Does something with a connection of its own. */
+export async function withClient<T>(
+  connection: ConnectionOptions,
+  work: (client: DsqlClient) => Promise<T>,
+): Promise<T> {
+  const client = new DsqlClient(connection);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Drops all that there is. */
+export function empty(connection: ConnectionOptions): Promise<unknown> {
+  return withClient(connection, (client) => emptyDatabase(client));
+}
+
+/**
+ * The schema and the rows of everything but what migrations are kept in. Values that a sequence gave are left out: what was
+ * rolled back has taken some.
+ */
+export function stateOf(connection: ConnectionOptions): Promise<unknown> {
+  return withClient(connection, async (client) => {
+    const rows = async (sql: string) => (await client.query<Record<string, unknown>>(sql)).rows;
+    const tables = await rows(
+      "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'aurora_dsql_orm%' ORDER BY 1",
+    );
+    const contents: Record<string, unknown> = {};
+    for (const { name } of tables) {
+      const all = await rows(`SELECT * FROM "${String(name)}"`);
+      contents[String(name)] = all
+        .map((row) => {
+          const given = name === 'box' ? ['shelf_id'] : ['id'];
+          return JSON.stringify(Object.entries(row).filter(([column]) => !given.includes(column)));
+        })
+        .sort();
+    }
+    const joined = await rows('SELECT count(*)::int AS boxes FROM box JOIN shelf ON shelf.id = shelf_id');
+    const columns = await rows(
+      "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'aurora_dsql_orm%' ORDER BY 1, 2",
+    );
+    const constraints = await rows(
+      "SELECT conrelid::regclass::text AS table, conname AS name, pg_get_constraintdef(oid) AS definition, convalidated AS valid FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE 'aurora_dsql_orm%' ORDER BY 1, 2",
+    );
+    const indexes = await rows(
+      "SELECT x.indexrelid::regclass::text AS name, x.indisvalid AS valid, x.indisunique AS unique FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid WHERE c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'aurora_dsql_orm%' ORDER BY 1",
+    );
+    return { contents, joined, columns, constraints, indexes };
+  });
+}
