@@ -4,6 +4,7 @@ import {
   ArrayContainedBy,
   ArrayContains,
   ArrayOverlap,
+  EntitySchema,
   Equal,
   IsNull,
   Not,
@@ -354,5 +355,24 @@ describe.each(kinds)('$kind', ({ entities, dsql, use }) => {
     await withDataSource(options(), async (watched) => {
       expect(await differences(watched)).toEqual(none);
     });
+  });
+});
+
+it('entities that share a table get the columns of all of them, and rows of each', async () => {
+  const ofPeople = (name: string, column: string) =>
+    new EntitySchema<{ id: number; name: string }>({
+      name,
+      tableName: 'people',
+      columns: {
+        id: { type: Number, primary: true, generated: 'increment' },
+        [column]: { type: String, nullable: true },
+      },
+    });
+  const entities = [ofPeople('Author', 'pen'), ofPeople('Employee', 'desk')];
+  await withDataSource({ ...cluster.orm, entities }, async ({ dataSource }) => {
+    await dataSource.synchronize();
+    await dataSource.getRepository('Employee').save({ desk: 'a' });
+    expect(await dataSource.query('SELECT desk FROM people')).toEqual([{ desk: 'a' }]);
+    await dataSource.query('DROP TABLE people');
   });
 });
