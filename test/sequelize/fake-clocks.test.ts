@@ -102,7 +102,7 @@ describe('Where a test has faked Date', () => {
       });
       fakeDate(time);
       await sequelize.authenticate();
-      await pool.query('SELECT 1');
+      expect((await pool.query('SELECT 1 AS one')).rows).toStrictEqual([{ one: 1 }]);
       await Promise.all([pool.end(), sequelize.close()]);
     },
   );
