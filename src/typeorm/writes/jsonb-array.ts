@@ -99,7 +99,8 @@ function compareByKept(column: ColumnMetadata, kept: Members): void {
     const compared = ofEntity;
     ofEntity = undefined;
     if (!Array.isArray(value) || !Array.isArray(compared)) return value;
-    return isDeepStrictEqual(kept(value), kept(compared)) ? (compared as unknown[]) : kept(value);
+    const isSame = isDeepStrictEqual(kept(value), kept(compared));
+    return isSame ? (compared as unknown[]) : kept(value);
   };
 }
 

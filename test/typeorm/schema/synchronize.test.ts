@@ -4,6 +4,8 @@ import {
   ArrayContainedBy,
   ArrayContains,
   ArrayOverlap,
+  EntitySchema,
+  EntitySchemaOptions,
   Equal,
   IsNull,
   Not,
@@ -188,7 +190,12 @@ const kinds: readonly Kind[] = [
       expect(read).toMatchObject({ times: [time], days: [day, new Date(2026, 10, 30)] });
       expect(await repository.countBy({ days: ArrayContains(['2026-11-29']) as never })).toBe(1);
       let updates = 0;
-      dataSource.subscribers.push({ listenTo: () => models.Lists, afterUpdate: () => void updates++ });
+      dataSource.subscribers.push({
+        listenTo: () => models.Lists,
+        afterUpdate: () => {
+          updates++;
+        },
+      });
       await repository.save(dated);
       await repository.save(read);
       expect(updates).toBe(0);
@@ -354,5 +361,22 @@ describe.each(kinds)('$kind', ({ entities, dsql, use }) => {
     await withDataSource(options(), async (watched) => {
       expect(await differences(watched)).toEqual(none);
     });
+  });
+});
+
+it('entities that share a table get the columns of all of them, and rows of each', async () => {
+  const ofPeople = (name: string, column: string) => {
+    const columns = {
+      id: { type: Number, primary: true, generated: 'increment' },
+      [column]: { type: String, nullable: true },
+    } as const;
+    return new EntitySchema(Object.assign(new EntitySchemaOptions(), { name, tableName: 'people', columns }));
+  };
+  const entities = [ofPeople('Author', 'pen'), ofPeople('Employee', 'desk')];
+  await withDataSource({ ...cluster.orm, entities }, async ({ dataSource }) => {
+    await dataSource.synchronize();
+    await dataSource.getRepository('Employee').save({ desk: 'a' });
+    expect(await dataSource.query('SELECT desk FROM people')).toEqual([{ desk: 'a' }]);
+    await dataSource.query('DROP TABLE people');
   });
 });
