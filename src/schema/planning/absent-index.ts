@@ -1,6 +1,6 @@
 import type { Node } from 'libpg-query';
 import { asNode, literal, quotedTable, strings, type NodeBody, type Statement } from '../../sql';
-import type { Planning, PlannedChange } from './planned-change';
+import type { PlannedChange, Planning } from './planning';
 
 /** The index that a statement drops, or renames, and that has to be there for it. */
 function neededIndex({

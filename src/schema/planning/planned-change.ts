@@ -22,9 +22,11 @@ import {
 import { isOneOf } from '../catalogue/read-tables';
 import { isAboutIndex, planAbsentIndex } from './absent-index';
 import { retypeEmpty } from './empty-table';
-import type { EnumTypes, ReadTables } from './enum-types';
 import type { ResolvedMapping } from '../orm-options';
 import { guardedDdl, isThere, type GuardedDdl } from './guarded-ddl';
+import type { PlannedChange, Planning } from './planning';
+import { truncateOfAll } from './emptied-tables';
+import { exceededIndexLimits } from './index-limit';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 
 /** The first words of statements that may have to be translated. */
@@ -33,32 +35,6 @@ const CHANGES: ReadonlySet<string> = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCA
 /** Whether a text may change the schema, and is for {@link planChange}. */
 export function mayChangeSchema(text: string): boolean {
   return CHANGES.has(summarizeText(text).firstWord);
-}
-
-/** What there is to know for planning a change of the schema. */
-export interface Planning {
-  /** Who has written the text: the ORM, a user, or a user in a migration. */
-  readonly author: 'ORM' | 'user' | 'migration';
-  readonly mapping: ResolvedMapping;
-  /** The enum types of the history that the text belongs to. */
-  readonly enums: EnumTypes;
-  readonly readTables: ReadTables;
-  /** Reads anything else. */
-  readonly read: (sql: string) => Promise<readonly unknown[]>;
-}
-
-/** What is done in the place of a text. */
-export interface PlannedChange {
-  readonly statements: readonly DsqlStatement[];
-  /** What a person should know of it. */
-  readonly notes: readonly string[];
-}
-
-/** What is sent in the place of a text, and what a person should know of it, for the log. */
-export function sentInstead({ statements, notes }: PlannedChange): string {
-  const sent = statements.length === 0 ? 'nothing' : statements.map(({ sql }) => sql).join('; ');
-  const remarks = notes.length === 0 ? '' : ` (${[...new Set(notes)].join(' ')})`;
-  return `${sent}${remarks}`;
 }
 
 /**
@@ -121,6 +97,11 @@ async function planText(text: string, planning: Planning): Promise<'as it is' | 
   if (refusals.length > 0) {
     throw unsupportedChanges(refusals.map((refusal) => refusedStatement(text, refusal)));
   }
+  const exceeded = exceededIndexLimits(statements, tables);
+  if (exceeded.length > 0) {
+    if (author === 'user') return 'refused';
+    throw unsupportedChanges(exceeded.map((change) => ({ ...change, what: `${change.what} ("${text}")` })));
+  }
   enums.arrays.remember(parsed.statements);
   const notes = [...omitted.map(({ why }) => why), ...statements.flatMap((statement) => statement.notes)];
   return { statements, notes };
@@ -139,6 +120,8 @@ function isPlannedApart(statement: Statement): boolean {
   switch (statement.node) {
     case 'AlterEnumStmt':
       return true;
+    case 'TruncateStmt':
+      return (statement.tree as NodeBody<'TruncateStmt'>).behavior === 'DROP_CASCADE';
     case 'RenameStmt':
       return (statement.tree as NodeBody<'RenameStmt'>).renameType === 'OBJECT_TYPE';
     case 'DropStmt':
@@ -158,6 +141,10 @@ async function planApart(
   const guarded = guardedDdl(statement);
   if (guarded !== undefined) return planGuarded(guarded, planning);
   if (isAboutIndex(statement)) return planAbsentIndex(statement, planning);
+  if (statement.node === 'TruncateStmt') {
+    const planned = await planText(await truncateOfAll(statement, planning), { ...planning, author: 'ORM' });
+    return typeof planned === 'string' ? 'refused' : planned;
+  }
   if (statement.node !== 'AlterTableStmt') return planning.enums.plan(statement, planning.readTables);
   const name = tableNameOf((statement.tree as NodeBody<'AlterTableStmt'>).relation);
   const [table] = await planning.readTables(isOneOf([name]));
