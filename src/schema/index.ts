@@ -19,11 +19,10 @@ export {
   mayChangeSchema,
   onlyStatement,
   planChange,
-  sentInstead,
   translateChange,
-  type PlannedChange,
-  type Planning,
 } from './planning/planned-change';
+export { exceededIndexLimits, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';
+export { sentInstead, type PlannedChange, type Planning } from './planning/planning';
 export { withRowLocks, type RowLockOptions } from './row-locks';
 export { refusalAdvice } from './refusal-advice';
 export {

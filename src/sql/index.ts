@@ -1,5 +1,11 @@
 export { tableNameOf } from './catalogue/catalog-facts';
-export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalogue/catalog-facts';
+export type {
+  ArrayColumn,
+  CatalogFacts,
+  ColumnFacts,
+  EnumFacts,
+  TableFacts,
+} from './catalogue/catalog-facts';
 export type { CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable } from './catalogue/catalog-table';
 export { enumCheckOf, isNotNullCheck, notNullCheckOf } from './catalogue/checks';
 export type { EnumCheck } from './catalogue/checks';
@@ -43,11 +49,14 @@ export { summarizeText } from './text/text-summary';
 export type { TextSummary, TransactionVerb } from './text/text-summary';
 export type { Token } from './text/scan';
 export {
+  arrayColumnsIn,
   createdEnum,
   defaultName,
   enumCheckName,
   formattedType,
+  isArrayType,
   isEnumCheckOf,
+  isOfNumbers,
   sortsByBytes,
   translate,
 } from './translate';

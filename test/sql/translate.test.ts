@@ -353,6 +353,53 @@ describe('options', () => {
   });
 });
 
+describe('arrays', () => {
+  const arrays = 'jsonb';
+
+  it.each([
+    [
+      "CREATE TABLE t (a text[] NOT NULL DEFAULT '{}', b varchar(9) array DEFAULT ARRAY[]::varchar[], c _int4 DEFAULT '{1,2}'::int[])",
+      "CREATE TABLE t (a jsonb NOT NULL DEFAULT '[]', b jsonb DEFAULT '[]', c jsonb DEFAULT '[1,2]')",
+    ],
+    [`ALTER TABLE t ADD a text[] `, 'ALTER TABLE t ADD a jsonb'],
+    [
+      `ALTER TABLE t ALTER a SET DEFAULT '{"b c",d}'::text[]`,
+      `ALTER TABLE t ALTER a SET DEFAULT '["b c","d"]'`,
+    ],
+    [
+      "UPDATE t SET a = '{}'::text[], b = ARRAY['x', 'y'], c = ARRAY[d] WHERE e = ANY(ARRAY['z']::text[])",
+      `UPDATE t SET a = '[]', b = '["x","y"]', c = to_jsonb(ARRAY[d]) WHERE e = ANY(ARRAY['z']::text[])`,
+    ],
+    [
+      "INSERT INTO t (a, b) VALUES (1, '{}'::uuid[]), (2, ARRAY(SELECT x FROM y)) ON CONFLICT (a) DO UPDATE SET b = '{}'::uuid[]",
+      "INSERT INTO t (a, b) VALUES (1, '[]'), (2, to_jsonb(ARRAY(SELECT x FROM y))) ON CONFLICT (a) DO UPDATE SET b = '[]'",
+    ],
+  ])('%s are kept as jsonb where that is wanted', (sql, expected) => {
+    expect(sqlOf(sql, { arrays })).toEqual([expected]);
+  });
+
+  it('of an enum get a CHECK of their members', () => {
+    expect(
+      sqlOf("CREATE TYPE e AS ENUM ('x', 'y'); CREATE TABLE t (a e[] DEFAULT '{x}')", { arrays }),
+    ).toEqual([`CREATE TABLE t (a jsonb CHECK (a <@ '["x","y"]'::jsonb) DEFAULT '["x"]')`]);
+  });
+
+  it('are known to the statements after them: a text that is written into one is an array', () => {
+    const catalog = { arrays: [{ table: { name: 't' }, column: 'a', isOfNumbers: false }] };
+    expect(sqlOf(`UPDATE t SET a = '{}', b = '{}'`, { arrays, catalog })).toEqual([
+      `UPDATE t SET a = '[]', b = '{}'`,
+    ]);
+    expect(sqlOf(`ALTER TABLE t ADD c int[]; UPDATE t SET c = '{1}'`, { arrays })).toEqual([
+      'ALTER TABLE t ADD c jsonb',
+      `UPDATE t SET c = '[1]'`,
+    ]);
+  });
+
+  it('are refused otherwise', () => {
+    expect(rulesOf('CREATE TABLE t (a text[])')).toEqual(['column-type']);
+  });
+});
+
 describe('refusals', () => {
   it('says what, where, why, how that is known, and what to do', () => {
     expect(

@@ -167,3 +167,16 @@ function modelsOf(sequelize: Sequelize): readonly ModelStatic<Model>[] {
   return (sequelize as unknown as { readonly modelManager: { readonly models: ModelStatic<Model>[] } })
     .modelManager.models;
 }
+
+/**
+ * An attribute without the `USING` that may follow its type, as `changeColumn` is told on PostgreSQL how to convert values
+ * (`'JSON USING CAST("a" AS JSON)'`).
+ */
+export function withoutConversion(attribute: ColumnAttribute): ColumnAttribute {
+  const { type } = attribute as { readonly type?: unknown };
+  if (typeof type !== 'string') return attribute;
+  return {
+    ...attribute,
+    type: type.replace(/\s+USING\s[\s\S]*$/i, '') as unknown as ColumnAttribute['type'],
+  };
+}

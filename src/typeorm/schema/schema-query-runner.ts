@@ -5,6 +5,7 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
 import {
+  exceededIndexLimits,
   SchemaRunner,
   unsupportedChanges,
   type ResolvedMapping,
@@ -75,6 +76,8 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     }
     const plan: Plan = { queryRunner: this, queries: [], unsupported: [] };
     await plans.run(plan, work);
+    const statements = plan.queries.map(({ statement }) => statement);
+    plan.unsupported.push(...exceededIndexLimits(statements, [...this.#known.values()]));
     if (plan.unsupported.length > 0) throw unsupportedChanges(plan.unsupported);
     await this.#carryOut(plan.queries);
   }
