@@ -1,11 +1,20 @@
 import { CannotExecuteNotConnectedError, DataSource } from 'typeorm';
-import type { EntityManager, Migration, MigrationExecutor, QueryRunner } from 'typeorm';
+import type {
+  EntityManager,
+  Migration,
+  MigrationExecutor,
+  ObjectLiteral,
+  QueryRunner,
+  SelectQueryBuilder,
+} from 'typeorm';
 import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedError.js';
 import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver, dsqlDriverModule } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
+import { DsqlQueryRunner } from './dsql-query-runner';
 import { DsqlMigrationExecutor } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
+import { withArrayInserts } from './writes/array-insert';
 
 type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]>;
 
@@ -25,6 +34,15 @@ class DsqlDataSource extends DataSource {
   /** Repositories, tree repositories, `BaseEntity` and query runners all get theirs from here. */
   override createEntityManager(queryRunner?: QueryRunner): EntityManager {
     return new DsqlEntityManager(this, queryRunner);
+  }
+
+  /** Entity managers and repositories get theirs from here: what they insert may go as arrays. */
+  override createQueryBuilder<Entity extends ObjectLiteral>(...call: unknown[]): SelectQueryBuilder<Entity> {
+    const create = super.createQueryBuilder.bind(this) as (...call: unknown[]) => SelectQueryBuilder<Entity>;
+    return withArrayInserts(
+      create(...call),
+      (queryRunner) => queryRunner instanceof DsqlQueryRunner && queryRunner.isRepeatable,
+    );
   }
 
   /**

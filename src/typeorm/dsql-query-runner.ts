@@ -11,7 +11,13 @@ import {
   TransactionRolledBackError,
   type DsqlClient,
 } from '../connection';
-import { checkIsolationLevel, findInChain, NestedTransactionError, refusalToEndWith } from '../occ';
+import {
+  checkIsolationLevel,
+  findInChain,
+  NestedTransactionError,
+  NotCommitted,
+  refusalToEndWith,
+} from '../occ';
 import { asNumbers, EnumTypes } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
 import type { DsqlDriverParts } from './dsql-driver-parts';
@@ -26,6 +32,7 @@ import { MigrationRecords } from './transactions/migration-records';
 import { RememberingBroadcaster } from './transactions/remembering-broadcaster';
 import { TransactionScope, type ScopeConnection } from './transactions/transaction-scope';
 import { dataSourceOf, transactionsOf } from './transactions/transactions';
+import { arrayStatementOf } from './writes/array-insert';
 import { adaptOverlaps } from './writes/jsonb-array';
 import { ResultKeys } from './writes/result-keys';
 import type { ReusedIdentityKeys } from './writes/reused-identity-keys';
@@ -354,7 +361,27 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     return result ?? (useStructuredResult === true ? new QueryResult() : []);
   }
 
+  /** Whether the transaction that it is in is run again by itself where it was not committed. */
+  get isRepeatable(): boolean {
+    return this.scope?.states !== undefined;
+  }
+
   async #run(statement: Statement): Promise<unknown> {
+    const arrays = arrayStatementOf(statement);
+    if (arrays === undefined) return this.#send(statement);
+    try {
+      const result = await this.#send(statement);
+      arrays.accepted();
+      return result;
+    } catch (error) {
+      const values = arrays.insteadOf(error);
+      if (values === undefined) throw error;
+      if (this.#isAutocommit(values)) return this.#send(values);
+      throw this.isRepeatable ? new NotCommitted({ cause: error }) : error;
+    }
+  }
+
+  async #send(statement: Statement): Promise<unknown> {
     while (this.#autocommit.marked !== undefined) await this.#autocommit.marked;
     return this.#isAutocommit(statement)
       ? this.#autocommit.run(statement)
