@@ -1,5 +1,6 @@
 export type { FirstStatement } from './admission/admission-key';
 export type { Admit } from './admission/admitted-transaction';
+export { ArrayInserts, FEWEST_ROWS_FOR_ARRAYS } from './array-insert';
 export { classifyError, type ErrorClass, type ErrorKind } from './classify-error';
 export { COMMIT_MARKER_TABLE, CommitMarkers, type RunStatement } from './transactions/commit-markers';
 export { findInChain, isOccConflict, isSchemaConflict, sqlStateOf } from './conflict';

@@ -11,8 +11,10 @@ import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedErr
 import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
+import { DsqlQueryRunner } from './dsql-query-runner';
 import { runPendingMigrations, undoLastMigration, type ExecutorOptions } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
+import { withArrayInserts } from './writes/array-insert';
 import { manageTransactionsOf } from './writes/builder-transactions';
 
 type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]>;
@@ -35,6 +37,7 @@ class DsqlDataSource extends DataSource {
     return new DsqlEntityManager(this, queryRunner);
   }
 
+  /** Entity managers and repositories get theirs from here: what they insert may go as arrays. */
   override createQueryBuilder<Entity extends ObjectLiteral>(
     entityClass: EntityTarget<Entity>,
     alias: string,
@@ -42,9 +45,12 @@ class DsqlDataSource extends DataSource {
   ): SelectQueryBuilder<Entity>;
   override createQueryBuilder(queryRunner?: QueryRunner): SelectQueryBuilder<ObjectLiteral>;
   override createQueryBuilder(...call: unknown[]): SelectQueryBuilder<ObjectLiteral> {
-    const builder = super.createQueryBuilder(...(call as [QueryRunner?]));
+    const builder = withArrayInserts(
+      super.createQueryBuilder(...(call as [QueryRunner?])) as SelectQueryBuilder<ObjectLiteral>,
+      (queryRunner) => queryRunner instanceof DsqlQueryRunner && queryRunner.isRepeatable,
+    );
     manageTransactionsOf(builder, this.manager);
-    return builder as SelectQueryBuilder<ObjectLiteral>;
+    return builder;
   }
 
   /**

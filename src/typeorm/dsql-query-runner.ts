@@ -10,7 +10,13 @@ import {
   TransactionRolledBackError,
   type DsqlClient,
 } from '../connection';
-import { checkIsolationLevel, findInChain, NestedTransactionError, refusalToEndWith } from '../occ';
+import {
+  checkIsolationLevel,
+  findInChain,
+  NestedTransactionError,
+  NotCommitted,
+  refusalToEndWith,
+} from '../occ';
 import type { Migrations, MigrationSession, MigrationToRun, RunInTransaction } from '../migrate/for-orms';
 import { asNumbers, EnumTypes, type ReusedIdentityKeys } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
@@ -25,6 +31,7 @@ import { AutocommitStatements, type AutocommitRunner } from './transactions/auto
 import { RememberingBroadcaster } from './transactions/remembering-broadcaster';
 import { TransactionScope, type ScopeConnection } from './transactions/transaction-scope';
 import { dataSourceOf, transactionsOf } from './transactions/transactions';
+import { arrayStatementOf } from './writes/array-insert';
 import { adaptOverlaps } from './writes/jsonb-array';
 import { ResultKeys } from './writes/result-keys';
 import { adaptRowLocks } from './writes/row-locks';
@@ -387,7 +394,27 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     return this.#migration.run(statement, (sql) => this.#run([sql, ...rest]));
   }
 
+  /** Whether the transaction that it is in is run again by itself where it was not committed. */
+  get isRepeatable(): boolean {
+    return this.scope?.states !== undefined;
+  }
+
   async #run(statement: Statement): Promise<unknown> {
+    const arrays = arrayStatementOf(statement);
+    if (arrays === undefined) return this.#send(statement);
+    try {
+      const result = await this.#send(statement);
+      arrays.accepted();
+      return result;
+    } catch (error) {
+      const values = arrays.insteadOf(error);
+      if (values === undefined) throw error;
+      if (this.#isAutocommit(values)) return this.#send(values);
+      throw this.isRepeatable ? new NotCommitted({ cause: error }) : error;
+    }
+  }
+
+  async #send(statement: Statement): Promise<unknown> {
     while (this.#autocommit.marked !== undefined) await this.#autocommit.marked;
     return this.#isAutocommit(statement)
       ? this.#autocommit.run(statement)

@@ -1,6 +1,15 @@
 import { EventEmitter } from 'node:events';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
-import { DataSource, EntityManager, QueryFailedError, type QueryRunner } from 'typeorm';
+import {
+  DataSource,
+  EntityManager,
+  EntitySchema,
+  EntitySchemaOptions,
+  InsertQueryBuilder,
+  QueryFailedError,
+  type ObjectLiteral,
+  type QueryRunner,
+} from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
@@ -274,4 +283,32 @@ it('a data source of ours keeps its connection where it is looked for', async ()
   expect(runner.releaseCallback).toEqual(expect.any(Function));
   await runner.release();
   await dataSource.destroy();
+});
+
+describe('InsertQueryBuilder, on which inserts of arrays are built', () => {
+  /** With the parts that its types do not show. */
+  class Builder extends InsertQueryBuilder<ObjectLiteral> {
+    override createValuesExpression(): string {
+      return '(here)';
+    }
+
+    override getInsertedColumns() {
+      return super.getInsertedColumns().filter(({ propertyName }) => propertyName !== 'left');
+    }
+  }
+
+  it('is made of the builder whose insert() was called, and writes VALUES before what createValuesExpression returns', async () => {
+    const { dsql, ...orm } = cluster.orm;
+    const entity = Object.assign(new EntitySchemaOptions<ObjectLiteral>(), {
+      name: 'thing',
+      columns: { id: { type: 'integer', primary: true }, left: { type: 'integer' } } as const,
+    });
+    const dataSource = createDsqlDataSource({ ...orm, dsql, entities: [new EntitySchema(entity)] });
+    await dataSource.initialize();
+    const source = dataSource.createQueryBuilder();
+    source.expressionMap.queryType = 'insert';
+    const builder = new Builder(source).into('thing').values([{ id: 1 }, { id: 2 }]);
+    expect(builder.getQueryAndParameters()).toStrictEqual(['INSERT INTO "thing"("id") VALUES (here)', []]);
+    await dataSource.destroy();
+  });
 });
