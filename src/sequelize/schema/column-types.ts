@@ -176,6 +176,6 @@ export function withoutConversion(attribute: ColumnAttribute): ColumnAttribute {
   if (typeof type !== 'string') return attribute;
   return {
     ...attribute,
-    type: type.replace(/\s+USING\s[\s\S]*$/i, '') as unknown as ColumnAttribute['type'],
+    type: type.replace(/\s+USING\s[\s\S]*$/i, ''),
   };
 }
