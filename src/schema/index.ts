@@ -16,6 +16,7 @@ export {
 export { EnumTypes, type ReadTables } from './planning/enum-types';
 export {
   isTransaction,
+  isWrittenForPostgres,
   mayChangeSchema,
   onlyStatement,
   planChange,

@@ -5,8 +5,10 @@ import * as library from 'sequelize';
 import { createDsqlSequelize, MigrationStorage } from 'aurora-dsql-orm/sequelize';
 import { Umzug, type UmzugStorage, SequelizeStorage } from 'umzug';
 import { sequelizeCli } from '../sequelize/sequelize-cli';
+import { history as club } from './sequelize-club';
 import { history as notes } from './sequelize-notes';
 import { history as shop, type SequelizeMigration } from './sequelize-shop';
+import { history as transport } from './sequelize-transport';
 import { useDatabases } from './use-databases';
 
 type History = Readonly<Record<string, SequelizeMigration>>;
@@ -17,7 +19,8 @@ async function withInstances(
   work: (dsql: library.Sequelize, plain: library.Sequelize) => Promise<void>,
 ): Promise<void> {
   const { host, port, user: username, database } = databases.plain;
-  const dsql = createDsqlSequelize({ ...databases.cluster.orm, logging: false });
+  const { orm } = databases.cluster;
+  const dsql = createDsqlSequelize({ ...orm, dsql: { ...orm.dsql, arrays: 'jsonb' }, logging: false });
   const plain = new library.Sequelize({
     dialect: 'postgres',
     host,
@@ -51,7 +54,9 @@ function umzugOf(
 }
 
 describe.each<[string, History, string]>([
+  ['club', club, require.resolve('./sequelize-club')],
   ['shop', shop, require.resolve('./sequelize-shop')],
+  ['transport', transport, require.resolve('./sequelize-transport')],
   ['collection of notes', notes, require.resolve('./sequelize-notes')],
 ])('the history of a %s', (_, history, module) => {
   it('runs as it is with umzug, up and down', async () => {
@@ -76,7 +81,7 @@ describe.each<[string, History, string]>([
     mkdirSync(path.join(folder, 'config'));
     mkdirSync(path.join(folder, 'migrations'));
     writeFileSync(path.join(folder, '.sequelizerc'), "require('aurora-dsql-orm/sequelize/register');");
-    const development = { username: 'admin', password: null, dialect: 'postgres', dsql: {} };
+    const development = { username: 'admin', password: null, dialect: 'postgres', dsql: { arrays: 'jsonb' } };
     writeFileSync(path.join(folder, 'config/config.json'), JSON.stringify({ development }));
     const files = Object.fromEntries(Object.entries(history).map(([name, each]) => [`${name}.js`, each]));
     for (const file of Object.keys(files)) {

@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** A migration that is only texts, as most are. */
-function migration(
+export function migration(
   name: string,
   up: readonly string[],
   down: readonly string[],

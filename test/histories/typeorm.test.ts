@@ -6,7 +6,9 @@ import { promisify } from 'node:util';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import { DataSource, type MigrationInterface } from 'typeorm';
 import { clinic } from './typeorm-clinic';
+import { forum } from './typeorm-forum';
 import * as library from './typeorm-library';
+import { warehouse } from './typeorm-warehouse';
 import { useDatabases } from './use-databases';
 
 type History = readonly (new () => MigrationInterface)[];
@@ -22,6 +24,7 @@ async function withDataSources(
   const { host, port, user: username, database } = databases.plain;
   const dsql = createDsqlDataSource({
     ...databases.cluster.orm,
+    dsql: { ...databases.cluster.orm.dsql, arrays: 'jsonb' },
     migrations,
     migrationsTransactionMode: mode,
   });
@@ -34,11 +37,13 @@ async function withDataSources(
   }
 }
 
-describe.each<[string, History]>([
-  ['library', Object.values(library)],
-  ['clinic', clinic],
-])('the history of a %s', (_, history) => {
-  it.each(['none', 'each'] as const)('runs as it is, up and down: mode %s', async (mode) => {
+describe.each<[string, History, ('none' | 'each')[]]>([
+  ['library', Object.values(library), ['none', 'each']],
+  ['clinic', clinic, ['none', 'each']],
+  ['forum', forum, ['each']],
+  ['warehouse', warehouse, ['none']],
+])('the history of a %s', (_, history, modes) => {
+  it.each(modes)('runs as it is, up and down: mode %s', async (mode) => {
     const { length } = history;
     await withDataSources(history, mode, async (dsql, plain) => {
       const run = await dsql.runMigrations();

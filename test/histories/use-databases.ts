@@ -53,7 +53,10 @@ export function useDatabases(): TestDatabases {
       await using theirs = await connected(new Client(plain()));
       const [here, there] = [await catalogueOf(ours.client), await catalogueOf(theirs.client)];
       const ofHistory = here.filter((line) => !line.includes('aurora_dsql_orm_migration'));
-      return { dsql: withKeysAsBigint(ofHistory), plain: withKeysAsBigint(there) };
+      return {
+        dsql: withKeysAsBigint(ofHistory.map(compact)),
+        plain: withKeysAsBigint(there.flatMap(mapped)),
+      };
     },
   };
 }
@@ -61,6 +64,30 @@ export function useDatabases(): TestDatabases {
 async function connected(client: Client) {
   await client.connect();
   return { client, [Symbol.asyncDispose]: () => client.end() };
+}
+
+/** jsonb is shown with blanks after its commas. */
+function compact(line: string): string {
+  return line.startsWith('row of ') ? line.replace(/, (?=["\d[{])/g, ',') : line;
+}
+
+/** What stands for a line of PostgreSQL: arrays are jsonb, and an index that only makes queries faster is left out. */
+function mapped(line: string): string[] {
+  if (/^index \S+_left_out on /.test(line)) return [];
+  const [, column, type, rest = ''] = /^(column \S+): ([\w ]+(?:\(\d+\))?)\[\](.*)$/.exec(line) ?? [];
+  // A default keeps the type that its column had.
+  if (column === undefined || type === undefined) {
+    return [compact(line.replace(/^(column \S+: text .*)::character varying$/, '$1::text'))];
+  }
+  const members = (list: string) => list.split(/,\s*/).filter((member) => member !== '');
+  const json = (list: string) => JSON.stringify(members(list).map((member) => member.replace(/^"|"$/g, '')));
+  const written = rest
+    .replace(
+      /'\{(.*?)\}'::[\w ]+(?:\(\d+\))?\[\]/,
+      (_, list: string) => `'${json(list).replaceAll(',', ', ')}'::jsonb`,
+    )
+    .replace(/\(?ARRAY\[\]::[\w ]+\[\](?:\)::[\w ]+(?:\(\d+\))?\[\])?/, `'[]'::jsonb`);
+  return [`${column}: jsonb${written}`];
 }
 
 /** Sequelize's columns that refer to an identity are BIGINT as it is. */

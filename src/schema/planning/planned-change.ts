@@ -38,6 +38,16 @@ export function mayChangeSchema(text: string): boolean {
 }
 
 /**
+ * Whether a text that changes no schema at its beginning asks for what DSQL surely refuses, and {@link planChange} may know
+ * better: a transaction as text, a parameter of the session, a function of uuid-ossp.
+ */
+export function isWrittenForPostgres(text: string): boolean {
+  if (/\buuid_generate_v4\s*\(|\bset_config\s*\(/i.test(text)) return true;
+  const { firstWord } = summarizeText(text);
+  return /^(?:SET|RESET)$/.test(firstWord) || (/^(?:BEGIN|START)$/.test(firstWord) && /;\s*\S/.test(text));
+}
+
+/**
  * Finds out what is to be done with a text that may change the schema, written for PostgreSQL.
  *
  * A user's text that is Aurora DSQL's own SQL already is to be sent as it is. So is one that is refused, whose refusal

@@ -10,6 +10,8 @@ import {
   callPlace,
   EnumTypes,
   isOneOf,
+  isTransaction,
+  isWrittenForPostgres,
   mayChangeSchema,
   onlyStatement,
   planChange,
@@ -83,7 +85,8 @@ export class SchemaChanges {
 
   /** Whether a call of `Sequelize.query` is for {@link SchemaChanges.run}. */
   handles(text: string, { bind, replacements }: ChangeOptions): boolean {
-    return bind === undefined && replacements === undefined && mayChangeSchema(text);
+    const isWhole = bind === undefined && replacements === undefined;
+    return isWhole && (mayChangeSchema(text) || isWrittenForPostgres(text));
   }
 
   /** Carries out a text that Sequelize has written; one that changes no schema is sent as it is. See {@link run}. */
@@ -116,6 +119,13 @@ export class SchemaChanges {
 
   async #run(change: Change, options: ChangeOptions): Promise<unknown> {
     const { transaction = ambientTransaction(this.#sequelize), schemaRunner } = options;
+    if (!mayChangeSchema(change.text)) {
+      const planned = await this.#plan(change, options);
+      if (planned === 'refused' || planned === 'as it is') return this.#send(change.text, options);
+      const [only, ...others] = planned;
+      if (only === undefined) return [[], undefined];
+      if (others.length === 0 && !isTransaction(only)) return this.#send(only.sql, options);
+    }
     if (transaction instanceof DsqlTransaction) {
       if (!this.#mapping.migrations.translate) return this.#runInTransaction(change, options, transaction);
       return transaction.inTurn(() => this.#runOutside(change, { ...options, transaction }, transaction));
@@ -125,7 +135,8 @@ export class SchemaChanges {
     const runner = schemaRunner ?? this.#runner(options);
     await reportJobs(async () => {
       const mayBeThere = schemaRunner !== undefined || change.added?.isBegun === true;
-      await runner.run(mayBeThere ? planned.map(unlessThere) : planned);
+      const statements = asTexts(planned);
+      await runner.run(mayBeThere ? statements.map(unlessThere) : statements);
       if (schemaRunner === undefined) await runner.settle();
     }, hostError);
     return [[], undefined];
@@ -295,6 +306,23 @@ function passedOn(options: object): object {
   return Object.fromEntries(
     PASSED_ON.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
   );
+}
+
+/** What is one transaction is sent as one text: each statement of a runner may use another connection. */
+function asTexts(statements: readonly DsqlStatement[]): readonly DsqlStatement[] {
+  const texts: DsqlStatement[] = [];
+  let open: DsqlStatement | undefined;
+  for (const statement of statements) {
+    const isEnd = statement.kind === 'transaction';
+    if (open !== undefined) {
+      open = { ...open, sql: `${open.sql}; ${statement.sql}` };
+      if (!isEnd) continue;
+      texts.push(open);
+      open = undefined;
+    } else if (isEnd) open = { ...statement, kind: 'dml' };
+    else texts.push(statement);
+  }
+  return open === undefined ? texts : [...texts, open];
 }
 
 /** Whether Aurora DSQL lacks what a statement asks for, by the word of the server or of a plan. */
