@@ -104,6 +104,11 @@ export class DsqlTransaction extends Transaction {
     return this.root.#reusedKeys;
   }
 
+  /** Whether it is run again by itself where it was not committed. */
+  get isRepeatable(): boolean {
+    return this.root.#isManaged;
+  }
+
   /** Whether a statement was run in it. */
   get isUsed(): boolean {
     return this.root.#isUsed;

@@ -1,16 +1,20 @@
-import { Op, type Sequelize } from 'sequelize';
+import { Op, QueryTypes, type Sequelize } from 'sequelize';
 import { PostgresQueryInterface } from 'sequelize/lib/dialects/postgres/query-interface';
 import type PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
 import {
+  ArrayInserts,
   expectOneTransaction,
   fitInTransaction,
   inBatches,
   isTooMuchAtOnce,
   MAX_TRANSACTION_ROWS,
+  NotCommitted,
 } from '../../occ';
 import { INDEX_ENTRY_COST_BYTES, ROW_COST_BYTES } from '../../sql';
 import type { ResolvedMapping } from '../../schema';
 import { ambientTransaction } from '../transactions/cls';
+import { DsqlTransaction } from '../transactions/dsql-transaction';
+import { arrayInsert, type WrittenAttributes } from './array-insert';
 
 /** The parts of a write's options that are looked at here. */
 interface WriteOptions {
@@ -18,6 +22,9 @@ interface WriteOptions {
   readonly model?: KeyedModel | undefined;
   readonly limit?: number | null | undefined;
   readonly truncate?: boolean | undefined;
+  readonly bind?: unknown;
+  readonly replacements?: unknown;
+  readonly searchPath?: unknown;
   readonly logging?: unknown;
   readonly benchmark?: boolean | undefined;
 }
@@ -30,7 +37,13 @@ interface KeyedModel {
   readonly _indexes: readonly unknown[];
 }
 
-type Key = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;
+type InsertCall = [
+  table: unknown,
+  rows: readonly object[],
+  options: WriteOptions,
+  attributes: object | undefined,
+];
 
 /**
  * Sequelize's writes to many rows. A transaction may change 3,000 rows at most: where `dsql.batch` is set, a write to more
@@ -39,6 +52,7 @@ type Key = Readonly<Record<string, unknown>>;
 export class BulkQueryInterface extends PostgresQueryInterface {
   readonly #sequelize: Sequelize;
   readonly #isInBatches: boolean;
+  readonly #arrayInserts = new ArrayInserts();
 
   constructor(sequelize: Sequelize, queryGenerator: PostgresQueryGenerator, { batch }: ResolvedMapping) {
     super(sequelize, queryGenerator);
@@ -57,7 +71,8 @@ export class BulkQueryInterface extends PostgresQueryInterface {
     options: WriteOptions = {},
     attributes?: object,
   ): Promise<unknown> {
-    const insert = (rows: readonly object[]) => super.bulkInsert(table, rows, options, attributes);
+    const asValues = (rows: readonly object[]) => super.bulkInsert(table, rows, options, attributes);
+    const insert = (rows: readonly object[]) => this.#insert([table, rows, options, attributes], asValues);
     if (!this.#mayBeSplit(options)) {
       expectOneTransaction({ rows: records });
       return insert(records);
@@ -71,6 +86,38 @@ export class BulkQueryInterface extends PostgresQueryInterface {
       }
     }
     return joined(await inBatches(records, {}, insert, rowCostBytes));
+  }
+
+  /** Inserts rows as one array per column, or as VALUES where that cannot be. */
+  async #insert(
+    [table, rows, options, attributes]: InsertCall,
+    asValues: (rows: readonly object[]) => Promise<unknown>,
+  ): Promise<unknown> {
+    const { model } = options;
+    const transaction = this.#transactionOf(options);
+    const isRepeatable = transaction instanceof DsqlTransaction && transaction.isRepeatable;
+    const mayBeRefused = !transaction || isRepeatable;
+    if (model === undefined || !this.#arrayInserts.mayTry(model, mayBeRefused)) return asValues(rows);
+    const statement = arrayInsert(this.queryGenerator, [
+      table,
+      rows as readonly Row[],
+      options,
+      (attributes ?? {}) as WrittenAttributes,
+    ]);
+    if (statement === undefined) return asValues(rows);
+    try {
+      // Its types know of no `bind` beside `query`.
+      const [result] = (await this.#sequelize.query(statement as unknown as string, {
+        ...(options as object),
+        type: QueryTypes.INSERT,
+      })) as [unknown, unknown];
+      this.#arrayInserts.accepted(model);
+      return result;
+    } catch (error) {
+      if (!this.#arrayInserts.isRefusal(model, error)) throw error;
+      if (!transaction) return asValues(rows);
+      throw isRepeatable ? new NotCommitted({ cause: error }) : error;
+    }
   }
 
   /** @throws BatchesError when some of the batches were written and one was not */
@@ -122,7 +169,7 @@ export class BulkQueryInterface extends PostgresQueryInterface {
         ...(limit && { limit }),
         ...(logging !== undefined && { logging }),
         ...(benchmark !== undefined && { benchmark }),
-      })) as readonly Key[];
+      })) as readonly Row[];
       const results = await inBatches(keys, {}, (batch) =>
         write({ [Op.and]: [where, oneOf(batch, fields)] }, { limit: null }),
       );
@@ -130,9 +177,12 @@ export class BulkQueryInterface extends PostgresQueryInterface {
     }
   }
 
-  #mayBeSplit({ transaction }: WriteOptions): boolean {
-    if (!this.#isInBatches) return false;
-    return !(transaction === undefined ? ambientTransaction(this.#sequelize) : transaction);
+  #mayBeSplit(options: WriteOptions): boolean {
+    return this.#isInBatches && !this.#transactionOf(options);
+  }
+
+  #transactionOf({ transaction }: WriteOptions): unknown {
+    return transaction === undefined ? ambientTransaction(this.#sequelize) : transaction;
   }
 }
 
@@ -142,7 +192,7 @@ function costOfRow(model: KeyedModel | undefined): number {
   return ROW_COST_BYTES + indexes * INDEX_ENTRY_COST_BYTES;
 }
 
-function oneOf(keys: readonly Key[], fields: readonly string[]): object {
+function oneOf(keys: readonly Row[], fields: readonly string[]): object {
   const [field, ...others] = fields;
   if (field === undefined || others.length > 0) return { [Op.or]: keys };
   return { [field]: { [Op.in]: keys.map((key) => key[field]) } };

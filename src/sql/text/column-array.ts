@@ -34,7 +34,7 @@ const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 const MAX_PRECISION = 1000;
 
 const quotedText: WriteElement = (value) =>
-  typeof value !== 'string'
+  typeof value !== 'string' || value.includes('\0')
     ? undefined
     : /["\\]/.test(value)
       ? `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`

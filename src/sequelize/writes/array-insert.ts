@@ -1,0 +1,126 @@
+import { Utils } from 'sequelize';
+import type PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
+import { FEWEST_ROWS_FOR_ARRAYS } from '../../occ';
+import { columnArray, type ArrayKind } from '../../sql';
+
+/** A column of a model, as far as its values are written. */
+export interface WrittenAttribute {
+  readonly type?: { readonly key?: string };
+  readonly autoIncrement?: boolean;
+}
+
+/** The columns of a model, by their names in the table. */
+export type WrittenAttributes = Readonly<Record<string, WrittenAttribute | undefined>>;
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** What else could be put into the text, or before it. */
+interface InsertOptions {
+  readonly bind?: unknown;
+  readonly replacements?: unknown;
+  readonly searchPath?: unknown;
+}
+
+/** What is needed of Sequelize's query generator; its types leave out some of it. */
+interface Generator {
+  bulkInsertQuery(table: unknown, rows: readonly Row[], options: object, attributes: object): string;
+  format(
+    value: unknown,
+    field: WrittenAttribute,
+    options: { readonly context: 'INSERT' },
+    bindParam: (value: unknown) => unknown,
+  ): unknown;
+}
+
+/** What the values of a column are, by the key of its type. */
+const KINDS: Readonly<Record<string, ArrayKind>> = {
+  BIGINT: 'integer',
+  BLOB: 'bytea',
+  BOOLEAN: 'boolean',
+  CHAR: 'text',
+  DATE: 'timestamptz',
+  DATEONLY: 'date',
+  DECIMAL: 'number',
+  'DOUBLE PRECISION': 'number',
+  ENUM: 'text',
+  FLOAT: 'number',
+  INTEGER: 'integer',
+  JSON: 'json',
+  JSONB: 'jsonb',
+  MEDIUMINT: 'integer',
+  REAL: 'number',
+  SMALLINT: 'integer',
+  STRING: 'text',
+  TEXT: 'text',
+  TINYINT: 'integer',
+  UUID: 'uuid',
+};
+
+/** An INSERT for `sequelize.query`. */
+export interface ArrayInsert {
+  readonly query: string;
+  readonly bind: readonly string[];
+}
+
+/**
+ * The INSERT of `bulkInsert` with one array per column in the place of VALUES.
+ *
+ * @param options - handed on to Sequelize, which writes the rest of the statement
+ * @returns nothing for few rows, and where a value may mean something else in an array
+ */
+export function arrayInsert(
+  queryGenerator: PostgresQueryGenerator,
+  [table, rows, options, attributes]: [unknown, readonly Row[], InsertOptions, WrittenAttributes],
+): ArrayInsert | undefined {
+  const { bind, replacements, searchPath } = options;
+  const isExpanded = (bind ?? replacements ?? searchPath) !== undefined;
+  if (rows.length < FEWEST_ROWS_FOR_ARRAYS || isExpanded) return undefined;
+  const generator = queryGenerator as unknown as Generator;
+  const names = new Set(rows.flatMap((row) => Object.keys(row)));
+  const arrays: { readonly name: string; readonly type: string; readonly literal: string }[] = [];
+  for (const name of names) {
+    const attribute = attributes[name];
+    const kind = KINDS[attribute?.type?.key ?? ''];
+    if (attribute === undefined || kind === undefined) return undefined;
+    const given = rows.map((row) => row[name] ?? null);
+    if (attribute.autoIncrement === true) {
+      // The database makes them: of all rows, or of those alone that have none.
+      if (given.every((value) => value === null)) continue;
+      if (given.includes(null)) return undefined;
+    }
+    if (given.some((value) => value instanceof Utils.SequelizeMethod)) return undefined;
+    const values = given.map((value) =>
+      value === null ? null : generator.format(value, attribute, { context: 'INSERT' }, asItIs),
+    );
+    const array = columnArray(kind, values);
+    if (array === undefined) return undefined;
+    arrays.push({ name, ...array });
+  }
+  if (arrays.length === 0) return undefined;
+  return written(generator, arrays, [table, options, attributes]);
+}
+
+function asItIs(value: unknown): unknown {
+  return value;
+}
+
+/** Sequelize writes the statement for one row of NULLs, and the arrays take their place. */
+function written(
+  generator: Generator,
+  arrays: readonly { readonly name: string; readonly type: string; readonly literal: string }[],
+  [table, options, attributes]: [unknown, object, WrittenAttributes],
+): ArrayInsert | undefined {
+  const row = Object.fromEntries(arrays.map(({ name }) => [name, null]));
+  const text = generator.bulkInsertQuery(table, [row], options, attributes);
+  const isNumbered = ({ name }: { readonly name: string }) => attributes[name]?.autoIncrement === true;
+  const values = `VALUES (${arrays.map((array) => (isNumbered(array) ? 'DEFAULT' : 'NULL')).join(',')})`;
+  const at = text.indexOf(values);
+  // Sequelize takes a dollar for a parameter, be it in a name.
+  if (at < 0 || text.includes('$')) return undefined;
+  const parameters = arrays.map(({ type }, index) => `CAST($${index + 1} AS ${type})`);
+  const select = `SELECT * FROM unnest(${parameters.join(', ')})`;
+  return {
+    query: text.slice(0, at) + select + text.slice(at + values.length),
+    bind: arrays.map(({ literal }) => literal),
+  };
+}
