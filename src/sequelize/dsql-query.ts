@@ -3,6 +3,7 @@ import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
 import { fieldsOf, type DsqlClient } from '../connection';
 import type { CommitProgress } from './transactions/commit-transaction';
 import type { CatalogueReader, NumberKeys } from '../schema';
+import { journalledConnection, type JournalledAnswer } from './migrations/journalled-answer';
 import { findDuplicateKey } from './writes/duplicate-key';
 import { addExplanation } from './refusal-explanation';
 import { readWholeNumbers, type ReadModel } from './writes/whole-numbers';
@@ -19,16 +20,21 @@ export class DsqlQuery extends PostgresQuery {
   #fields: ReturnType<typeof fieldsOf>;
 
   override async run(sql: string, parameters?: unknown[]): Promise<unknown> {
-    const { exception, commitProgress } = this.options as {
+    const { exception, commitProgress, journalled } = this.options as {
       readonly exception?: boolean;
       readonly commitProgress?: CommitProgress;
+      readonly journalled?: JournalledAnswer;
     };
+    const watched = journalled && journalledConnection(this.connection, journalled);
+    // Sequelize's types say that it is never replaced.
+    if (watched !== undefined) Object.assign(this, { connection: watched.connection });
     if (commitProgress !== undefined) commitProgress.state = 'sent';
     try {
       const result = await super.run(sql, parameters);
       if (commitProgress !== undefined) commitProgress.state = 'done';
       if (!this.model) await this.#readRaw(result);
       else this.#readReturned(result);
+      watched?.noteAs(result);
       return result;
     } catch (error) {
       // The INSERT of `findOrCreate` skipped a row that was there already.
