@@ -10,7 +10,7 @@ const needLocalDsql = [
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(nested-transactions|reused-identity-keys|command-line|connections|example|large-writes|transactions|no-lost-writes/)',
-  '/test/sequelize/(attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
+  '/test/sequelize/(attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|reused-identity-keys|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/histories/',
   '/test/neighbours/',
   '/test/examples/sequelize',

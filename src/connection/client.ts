@@ -1,11 +1,10 @@
 import type { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
-import { Client, type ClientConfig, type DatabaseError, type FieldDef, type Submittable } from 'pg';
+import { Client, type ClientConfig, type FieldDef, type Submittable } from 'pg';
 import { Description } from './description';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
 import type { ConnectionOptions } from './options/connection-options';
 import { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
-import { fakedClockHint } from './refused-connection';
 import type { WireConnection } from './transactions/outbox';
 import { Session, type ReportedStatus } from './transactions/session';
 import { isServersOwn } from './transactions/local-answers';
@@ -43,6 +42,7 @@ export interface DialledConfig extends ClientConfig {
  * @throws CommitOutcomeUnknownError from COMMIT, and from a write outside a transaction, whose answer did not come
  * @throws NotSentError when the connection had ended before the statement was written
  * @throws MessageTooLargeError for a statement of more than 10 MiB, before anything of it is sent
+ * @throws TooManyParametersError for a statement of more than 65,535 parameters, before anything of it is sent
  *
  * @example
  * ```ts
@@ -77,7 +77,6 @@ export class DsqlClient extends Client {
       wire.stream.destroy();
     });
     this.#session = session;
-    explainFakedClock(wire, connection);
     // These come before node-postgres' own listeners, which it adds when it connects.
     wire.on('readyForQuery', (ready: { readonly status: ReportedStatus }) => {
       if (isServersOwn(ready)) session.serverIsReady(ready.status);
@@ -213,16 +212,6 @@ function presentTokenOnce(client: Client, { signToken }: ResolvedConnection): vo
     get: () => undefined,
     set: () => undefined,
   });
-}
-
-/** Adds to the error of a refused token what a faked clock has to do with it, before node-postgres reports it. */
-function explainFakedClock(wire: EventEmitter, { tokenDurationSecs }: ResolvedConnection): void {
-  const explain = (error: DatabaseError) => {
-    const hint = fakedClockHint(error, tokenDurationSecs);
-    if (hint !== undefined) Object.assign(error, { message: `${error.message}. ${hint}`, hint });
-  };
-  wire.on('errorMessage', explain);
-  wire.once('readyForQuery', () => wire.off('errorMessage', explain));
 }
 
 function quoteIdentifier(name: string): string {

@@ -61,8 +61,10 @@ export {
   isCommitOutcomeUnknownError,
   isMessageTooLargeError,
   isNotSentError,
+  isTooManyParametersError,
   isTransactionRolledBackError,
   MessageTooLargeError,
   NotSentError,
+  TooManyParametersError,
   TransactionRolledBackError,
 } from './transactions/transaction-errors';

@@ -14,8 +14,3 @@ export const elapsedMs = perfHooks.performance.now.bind(perfHooks.performance);
 
 /** `Date.now()`: it has gone on where the process was frozen, or its machine. */
 export const { now: systemTimeMs } = Date;
-
-/** How far `Date` is ahead of the clock of the system, in milliseconds; behind it, below zero. */
-export function fakedAheadMs(): number {
-  return new Date().getTime() - systemTimeMs();
-}

@@ -1,5 +1,3 @@
-import { fakedAheadMs } from './real-time';
-
 /** The parts of what a server reports that are looked at here. */
 interface Report {
   readonly code?: unknown;
@@ -64,26 +62,4 @@ export function connectionRefusalDelayMs(error: unknown, attempt: number): numbe
 
 function jitteredMs(attempt: number, baseMs: number, maxMs: number): number {
   return Math.min(maxMs, baseMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * Math.random());
-}
-
-/** How far ahead of the cluster's clock a token may be signed, in milliseconds, as AWS allows in every signature. */
-const MAX_SKEW_MS = 5 * 60_000;
-
-/**
- * Says, of a token that was refused, that it was signed by a clock that a test has faked, if it was.
- *
- * @param report - what the cluster has said
- * @param tokenDurationSecs - how long the token was good for
- * @returns what to do about it; nothing where the clock is not faked, or not by so much that it matters
- */
-export function fakedClockHint(report: unknown, tokenDurationSecs: number): string | undefined {
-  const refusal = refusalIn(report);
-  if (refusal !== 'denied' && refusal !== 'stale token') return undefined;
-  const aheadMs = fakedAheadMs();
-  if (aheadMs <= MAX_SKEW_MS && aheadMs >= -tokenDurationSecs * 1000) return undefined;
-  return (
-    `The clock of this process was faked: Date says ${new Date().toISOString()}, and that is when the token was signed. ` +
-    "Fake everything but Date (`doNotFake: ['Date']` of Jest, `toFake` of Sinon and Vitest), open the connection before, " +
-    'or start the local DSQL in the process whose clock is faked.'
-  );
 }

@@ -1,6 +1,8 @@
-import type { DsqlSigner, DsqlSignerConfig } from '@aws-sdk/dsql-signer';
+import type { DsqlSignerConfig } from '@aws-sdk/dsql-signer';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
 import { TokenSigningError, type TokenSigningReason } from './errors';
+import { createPresigner } from './presign';
+import { systemTimeMs } from './real-time';
 
 /** AWS credentials, or a function that gives them. */
 export type Credentials = NonNullable<DsqlSignerConfig['credentials']>;
@@ -46,24 +48,17 @@ export function createTokenSigner({
   credentials,
 }: TokenSignerOptions): TokenSigner {
   const provide = credentialProvider(credentials, profile);
-  let signer: Promise<DsqlSigner> | undefined;
-
-  const createSigner = async () => {
-    const { DsqlSigner } = await import('@aws-sdk/dsql-signer');
-    return new DsqlSigner({ hostname: host, region, expiresIn: tokenDurationSecs, credentials: provide });
-  };
+  let presigner: ReturnType<typeof createPresigner> | undefined;
 
   return async () => {
     try {
-      signer ??= createSigner();
+      presigner ??= createPresigner({ host, region, credentials: provide, tokenDurationSecs });
       const { expiration } = await provide();
-      if (expiration !== undefined && expiration.getTime() <= Date.now()) {
+      if (expiration !== undefined && expiration.getTime() <= systemTimeMs()) {
         throw new TokenSigningError('expired-credentials', { user, host });
       }
-      const ready = await signer;
-      const token = await (user === 'admin'
-        ? ready.getDbConnectAdminAuthToken()
-        : ready.getDbConnectAuthToken());
+      const presign = await presigner;
+      const token = await presign(user === 'admin' ? 'DbConnectAdmin' : 'DbConnect');
       connectionChannels.tokenSigned.publish({ host, user } satisfies ConnectionMessage);
       return token;
     } catch (error) {
@@ -101,7 +96,7 @@ function credentialProvider(
 }
 
 function isAboutToExpire({ expiration }: Identity): boolean {
-  return expiration !== undefined && expiration.getTime() - Date.now() < REFRESH_MARGIN_MS;
+  return expiration !== undefined && expiration.getTime() - systemTimeMs() < REFRESH_MARGIN_MS;
 }
 
 /** The default chain; it reads AWS_PROFILE by itself where no profile is given. */

@@ -116,7 +116,7 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
 
 /** Serves clients as a cluster does, from a PostgreSQL that is theirs alone. */
 async function serve(postgres: PostgresServer, options: ResolvedLocalOptions): Promise<LocalDsql> {
-  const { region, clusterId, clock, tokenClock } = options;
+  const { region, clusterId, clock, tokenClocks } = options;
   const host = `${clusterId}.dsql.${region}.on.aws`;
   const { ca, cert, key } = issueCertificates([host], realTime());
   const caFile = path.join(postgres.directory, 'ca.pem');
@@ -133,7 +133,7 @@ async function serve(postgres: PostgresServer, options: ResolvedLocalOptions): P
       host,
       region,
       requireSni: options.requireSni,
-      tokenClock,
+      tokenClocks,
       credentials: (accessKeyId) => identities.of(accessKeyId),
       admit: (user) => faults.atConnection(user) ?? connections.admit(),
       leave: () => {
@@ -174,7 +174,7 @@ async function serve(postgres: PostgresServer, options: ResolvedLocalOptions): P
     assumeRole: (arn) => identities.assumeRole(arn),
     faults,
     trace,
-    env: (user = 'admin') => environment(address, user, tokenClock()),
+    env: (user = 'admin') => environment(address, user, clock()),
     stop,
     [Symbol.asyncDispose]: stop,
   };

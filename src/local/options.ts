@@ -21,7 +21,7 @@ export interface LocalDsqlOptions {
   /**
    * The clock for the age of tokens, transactions and connections, the rate of new connections, and asynchronous jobs.
    * A test moves it instead of waiting. While it does not move, 1,000 connections can be opened.
-   * @defaultValue the system's time; for tokens that of `Date`, because a test that fakes `Date` also signs by it
+   * @defaultValue the system's time; tokens may also be signed by `Date`, as a client does that knows only what a test has faked
    */
   readonly clock?: (() => Date) | undefined;
   /**
@@ -67,7 +67,8 @@ export interface ResolvedLocalOptions {
   readonly region: string;
   readonly clusterId: string;
   readonly clock: () => Date;
-  readonly tokenClock: () => Date;
+  /** A token is taken that is good by one of them. */
+  readonly tokenClocks: readonly (() => Date)[];
   readonly maxConnections: number;
   readonly jobDurationMs: number;
   readonly requireSni: boolean;
@@ -110,8 +111,8 @@ export function resolveLocalOptions(options: LocalDsqlOptions): ResolvedLocalOpt
     region,
     clusterId,
     clock,
-    // A client in this process signs its token by `Date`, which a test may have faked.
-    tokenClock: options.clock ?? (() => new Date()),
+    // The AWS SDK signs by `Date`, which a test in this process may have faked.
+    tokenClocks: options.clock === undefined ? [realTime, () => new Date()] : [options.clock],
     maxConnections,
     jobDurationMs,
     requireSni,

@@ -1,5 +1,5 @@
 import { classifyError, COMMIT_MARKER_TABLE, findInChain } from '../occ';
-import { isTransaction, isUntilDone, sentInstead } from '../schema';
+import { isTransaction, isUntilDone, sentInstead, type PlannedChange } from '../schema';
 import { loadParser, parseQuery, summarizeText, type DsqlStatement } from '../sql';
 import type { Journal, JournalledRun, RunInTransaction } from './journal/journal';
 import { labelOf, MAX_TEXT_LENGTH, type RecordedStatement } from './journal/recorded-statement';
@@ -81,7 +81,10 @@ export class MigrationRun {
       try {
         if (isCounted) return await this.#call(position, statement, session);
         if (verb === 'begin') await this.settle();
-        const result = await statement.send(statement.text);
+        const isTranslated = verb === undefined && !isOurs;
+        const result = await (isTranslated
+          ? this.#sendTranslated(statement, session)
+          : statement.send(statement.text));
         if (verb === 'commit' || verb === 'rollback') await this.#schema.transactionEnded(verb === 'commit');
         return result;
       } catch (error) {
@@ -157,7 +160,7 @@ export class MigrationRun {
     if (recorded !== undefined) return this.#goOn(recorded, statement, session);
     const call = { position, hash };
     if (!onlyReads) return this.#carryOut(call, statement, session);
-    const result = await statement.send(text);
+    const result = await this.#sendTranslated(statement, session);
     this.#reads.push({ ...noted(call, text, 'read'), result: keptOf(statement, result) });
     return result;
   }
@@ -199,9 +202,24 @@ export class MigrationRun {
     const isOneWrite = first !== undefined && others.length === 0 && !isTransaction(first);
     // Parameters belong to one statement.
     if (hasParameters && !isOneWrite) return this.#carryOutAs(text, call, statement, session);
-    session.log(`Migration "${this.#run.migration}" instead of ${text.trim()}: ${sentInstead(planned)}`);
+    this.#tellOfTranslation(text, planned);
     if (isOneWrite) return this.#carryOutAs(first.sql, call, statement, session);
     await this.#carryOutAll(planned.statements, call, text, session);
+    return statement.resultOf(undefined);
+  }
+
+  /** What changes neither data nor the schema: a setting that Aurora DSQL fixes, a function that it lacks. */
+  async #sendTranslated<Result>(
+    statement: MigrationStatement<Result>,
+    session: MigrationSession,
+  ): Promise<Result> {
+    await loadParser();
+    const planned = await statement.plan((sql) => this.#read(sql, session));
+    if (typeof planned === 'string') return statement.send(statement.text);
+    this.#tellOfTranslation(statement.text, planned);
+    const [first, ...others] = planned.statements;
+    if (first !== undefined && others.length === 0) return statement.send(first.sql);
+    for (const { sql } of planned.statements) await session.send(sql);
     return statement.resultOf(undefined);
   }
 
@@ -329,6 +347,12 @@ export class MigrationRun {
     const reads = this.#reads;
     this.#reads = [];
     return reads;
+  }
+
+  #tellOfTranslation(text: string, planned: PlannedChange): void {
+    this.#session.log(
+      `Migration "${this.#run.migration}" instead of ${text.trim()}: ${sentInstead(planned)}`,
+    );
   }
 
   #tellOfSplit(): void {

@@ -1,6 +1,7 @@
 import {
   isCommitOutcomeUnknownError,
   isMessageTooLargeError,
+  isTooManyParametersError,
   isNotSentError,
   isServerError,
   isTokenSigningError,
@@ -109,7 +110,7 @@ function kindOf(error: unknown, sqlState: string | undefined): ErrorKind {
   if (isAny(isNotCommitted)) return 'not-committed';
   if (isAny(isNotSentError)) return 'not-sent';
   if (isAny(isTokenSigningError)) return 'token';
-  if (isAny(isMessageTooLargeError)) return 'limit';
+  if (isAny(isMessageTooLargeError) || isAny(isTooManyParametersError)) return 'limit';
   if (isAny((inner) => isUnsupportedFeatureError(inner) || isNestedTransactionError(inner)))
     return 'unsupported';
   if (isSchemaConflict(error)) return 'schema-conflict';

@@ -10,10 +10,7 @@ import {
   type OptionsOf,
 } from '../connection';
 import { findInChain } from './conflict';
-import { UnsupportedFeatureError } from './errors';
-
-/** The most rows that one transaction may change (AWS user guide, quotas, 2026-09-15). */
-export const MAX_TRANSACTION_ROWS = 3000;
+import { isTooMuchAtOnce, MAX_TRANSACTION_ROWS, partsOf, WriteSize } from './write-size';
 
 /** A part of a list of rows. */
 export interface RowRange {
@@ -34,7 +31,8 @@ export interface BatchesProgress extends RowRange {
 /** The options of {@link inBatches}; {@link BatchesOptions} has the types that follow from them. */
 export const batchesOptions = {
   /**
-   * Rows in a batch, 1 to 3,000. Take fewer where each of them brings others with it, as cascades do.
+   * Rows in a batch, 1 to 3,000. Take fewer where each of them brings others with it, as cascades do. Rows that are too
+   * large for a transaction together make smaller batches.
    * @defaultValue 3000
    */
   batchSize: {
@@ -106,10 +104,12 @@ export function isBatchesError(error: unknown): error is BatchesError {
 }
 
 /**
- * Writes rows in batches, each a transaction of its own.
+ * Writes rows in batches, each a transaction of its own. A batch ends before its rows are too large for a transaction
+ * together; one that turns out to be too much is written in smaller ones, and so are those that follow.
  *
  * @param rows - all rows; not changed
  * @param write - writes one batch in one transaction, all or nothing
+ * @param rowCostBytes - what a row takes in a transaction besides its values
  * @returns what `write` returned for each batch, in the order of the rows
  * @throws BatchesError when a batch failed or the signal was aborted, after the batches under way have ended
  * @throws ConfigurationError naming the first option that is unknown or has a wrong value, before anything is sent
@@ -118,50 +118,92 @@ export async function inBatches<Row, Result>(
   rows: readonly Row[],
   options: BatchesOptions,
   write: (batch: readonly Row[], range: RowRange) => Promise<Result>,
+  rowCostBytes?: number,
 ): Promise<Result[]> {
-  const resolved = resolveOptions(batchesOptions, options);
-  const { batchSize, concurrency, onProgress, signal, remaining } = resolved;
-  const batches = split(remaining ?? [{ from: 0, to: rows.length }], batchSize);
-  const rowsTotal = countOf(batches);
-  const results: Result[] = [];
-  const done: number[] = [];
-  const unknown: number[] = [];
+  const { batchSize, concurrency, onProgress, signal, remaining } = resolveOptions(batchesOptions, options);
+  const waiting = new WaitingRows(rows, remaining ?? [{ from: 0, to: rows.length }], batchSize, rowCostBytes);
+  const rowsTotal = countOf(waiting.ranges);
+  const results = new Map<RowRange, Result>();
+  const unknown: RowRange[] = [];
   let failure: { readonly cause: unknown } | undefined;
   let rowsDone = 0;
 
-  const waiting = batches.entries();
   const writeNext = async (): Promise<void> => {
-    for (const [index, range] of waiting) {
+    for (let range = waiting.take(); range !== undefined; range = waiting.take()) {
       try {
         signal?.throwIfAborted();
-        results[index] = await write(rows.slice(range.from, range.to), range);
-        done.push(index);
+        results.set(range, await write(rows.slice(range.from, range.to), range));
         rowsDone += range.to - range.from;
         onProgress?.({ ...range, rowsDone, rowsTotal });
       } catch (error) {
-        if (findInChain(error, isCommitOutcomeUnknownError) !== undefined) unknown.push(index);
-        failure ??= { cause: error };
+        const isUnknown = findInChain(error, isCommitOutcomeUnknownError) !== undefined;
+        if (isUnknown) unknown.push(range);
+        const mayGoOn = !isUnknown && !results.has(range) && waiting.putBack(range, error);
+        if (!mayGoOn) failure ??= { cause: error };
       }
       if (failure !== undefined) return;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, batches.length) }, writeNext));
-  if (failure === undefined) return results;
-  const rangesOf = (indexes: readonly number[]) => batches.filter((_, index) => indexes.includes(index));
-  throw new BatchesError(
-    rangesOf(done),
-    batches.filter((_, index) => !done.includes(index) && !unknown.includes(index)),
-    rangesOf(unknown),
-    failure,
-  );
+  await Promise.all(Array.from({ length: Math.min(concurrency, rowsTotal) }, writeNext));
+  const done = inOrder([...results.keys()]);
+  if (failure === undefined) return done.map((range) => results.get(range) as Result);
+  throw new BatchesError(done, waiting.ranges, inOrder(unknown), failure);
 }
 
-/** What refuses a write of more rows than a transaction may change, before anything is sent. */
-export function tooManyRows(count: number): UnsupportedFeatureError {
-  return new UnsupportedFeatureError(
-    `a write of ${count.toLocaleString('en')} rows`,
-    'A transaction may change at most 3,000 rows, and nothing was sent. Outside a transaction, dsql: { batch: true } carries such a write out in several; inBatches() does it for work of your own.',
-  );
+/** The rows that are not written yet, and how many of them make a batch. */
+class WaitingRows {
+  readonly #rows: readonly unknown[];
+  readonly #rowCostBytes: number | undefined;
+  #batchSize: number;
+  #ranges: RowRange[];
+
+  constructor(
+    rows: readonly unknown[],
+    ranges: readonly RowRange[],
+    batchSize: number,
+    rowCostBytes: number | undefined,
+  ) {
+    this.#rows = rows;
+    this.#rowCostBytes = rowCostBytes;
+    this.#batchSize = batchSize;
+    this.#ranges = split(ranges, batchSize);
+  }
+
+  /** In order, each a batch or less, but for the sizes of their rows. */
+  get ranges(): readonly RowRange[] {
+    return split(this.#ranges, this.#batchSize);
+  }
+
+  /** The next batch. */
+  take(): RowRange | undefined {
+    const first = this.#ranges.shift();
+    if (first === undefined) return undefined;
+    const end = this.#endOf(first);
+    if (end < first.to) this.#ranges.unshift({ from: end, to: first.to });
+    return { from: first.from, to: end };
+  }
+
+  /**
+   * A batch was not written.
+   *
+   * @returns whether it can be taken again, in smaller ones: it was too much at once
+   */
+  putBack(range: RowRange, error: unknown): boolean {
+    this.#ranges = inOrder([...this.#ranges, range]);
+    const count = range.to - range.from;
+    if (count < 2 || !isTooMuchAtOnce(error)) return false;
+    this.#batchSize = Math.min(this.#batchSize, Math.ceil(count / partsOf(error)));
+    return true;
+  }
+
+  #endOf({ from, to }: RowRange): number {
+    const size = new WriteSize(this.#rowCostBytes);
+    const most = Math.min(to, from + this.#batchSize);
+    let end = from;
+    while (end < most && size.add(this.#rows[end])) end++;
+    // A row that is too large for every batch is for the server to refuse.
+    return Math.max(end, from + 1);
+  }
 }
 
 function split(ranges: readonly RowRange[], batchSize: number): RowRange[] {
@@ -175,4 +217,8 @@ function split(ranges: readonly RowRange[], batchSize: number): RowRange[] {
 
 function countOf(ranges: readonly RowRange[]): number {
   return ranges.reduce((sum, { from, to }) => sum + to - from, 0);
+}
+
+function inOrder(ranges: readonly RowRange[]): RowRange[] {
+  return [...ranges].sort((one, other) => one.from - other.from);
 }

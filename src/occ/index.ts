@@ -21,16 +21,27 @@ export {
   BatchesError,
   inBatches,
   isBatchesError,
-  MAX_TRANSACTION_ROWS,
-  tooManyRows,
   type BatchesOptions,
   type BatchesProgress,
   type RowRange,
 } from './in-batches';
 export { InstanceMemory, staleInstanceMessage, type TouchedInstances } from './transactions/instance-memory';
 export { ManagedTransactions } from './transactions/managed-transactions';
-export type { OpenAttempt, TransactionOutcome } from './transactions/transaction-host';
+export type {
+  AttemptsOf,
+  OpenAttempt,
+  OpenTransaction,
+  TransactionOutcome,
+} from './transactions/transaction-host';
 export { canBeMarked, withMarker, type StatementTransaction } from './transactions/marked-statement';
+export {
+  expectOneTransaction,
+  fitInTransaction,
+  isTooLargeToSend,
+  isTooMuchAtOnce,
+  MAX_TRANSACTION_ROWS,
+  type OneWrite,
+} from './write-size';
 export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';

@@ -9,10 +9,12 @@ export {
   isMessageTooLargeError,
   isNotSentError,
   isTokenSigningError,
+  isTooManyParametersError,
   isTransactionRolledBackError,
   MessageTooLargeError,
   NotSentError,
   TokenSigningError,
+  TooManyParametersError,
   TransactionRolledBackError,
   type TokenSigningReason,
 } from '../connection';

@@ -2,6 +2,7 @@ export { callPlace, framesIn } from './call-place';
 export { CatalogueReader, type OpenConnection } from './catalogue/catalogue-reader';
 export { emptyingOrder, requireOwnRowsOnly } from './catalogue/emptying-order';
 export { isOneOf, readTablesWhere } from './catalogue/read-tables';
+export { ReusedIdentityKeys, type FindIdentityColumn } from './identity-keys/reused-identity-keys';
 export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
   checkHostOptions,
@@ -18,11 +19,10 @@ export {
   mayChangeSchema,
   onlyStatement,
   planChange,
-  sentInstead,
   translateChange,
-  type PlannedChange,
-  type Planning,
 } from './planning/planned-change';
+export { exceededIndexLimits, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';
+export { sentInstead, type PlannedChange, type Planning } from './planning/planning';
 export { withRowLocks, type RowLockOptions } from './row-locks';
 export { refusalAdvice } from './refusal-advice';
 export {

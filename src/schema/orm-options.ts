@@ -33,7 +33,7 @@ const simplifications = {
   specialIndexes: { kind: flag(), meaning: 'gin, gist and spgist indexes' },
   collation: { kind: flag(), meaning: 'collations' },
   exclusions: { kind: flag(), meaning: 'exclusion constraints' },
-  rowLocks: { kind: flag(), meaning: 'row locks other than `FOR UPDATE`' },
+  rowLocks: { kind: flag(), meaning: '`NOWAIT` and `SKIP LOCKED`' },
 } as const satisfies Record<keyof Simplifications, OptionDescriptor>;
 
 const simplificationNames = Object.keys(simplifications)
@@ -134,12 +134,15 @@ export const mappingOptions = {
     meaning: 'CACHE of identity columns: 1, or 65,536 and above',
     defaultValue: 1,
   },
-  /** Where less than what was requested is good enough: each is refused unless it is named here. */
+  /**
+   * Where less than what was requested is good enough. What changes a result is refused unless it is allowed here; what
+   * changes none (`indexOrder`, `indexMethod`, `specialIndexes`) is done unless it is refused here.
+   */
   simplify: {
     kind: valueThat<Simplifications>(isObject, 'an object'),
     meaning: `where less is good enough: ${simplificationNames}`,
     defaultValue: {},
-    otherwise: 'refused',
+    otherwise: 'indexes only',
   },
   /** Rows of the capability table by their ids, where the cluster at hand differs from what was known at the release. */
   capabilities: {

@@ -8,6 +8,5 @@ export function refusalAdvice(writes: string): Readonly<Record<string, string>> 
   return {
     'row-limit': batches,
     'size-limit': batches,
-    'locking-strength': 'Or let dsql: { simplify: { rowLocks: true } } take FOR UPDATE instead.',
   };
 }

@@ -7,18 +7,16 @@ export interface RowLockOptions {
   readonly skipLocked?: boolean | undefined;
 }
 
-/** Lock modes that Aurora DSQL has not (recorded from a cluster, 2026-09). */
+/** Lock modes that Aurora DSQL lacks (recorded from a cluster, 2026-09). */
 const MISSING: readonly unknown[] = ['SHARE', 'NO KEY UPDATE'];
 
-const OR_FOR_ALL = 'Or let dsql: { simplify: { rowLocks: true } } do so for every query.';
-
 /**
- * Writes a query as `dsql.simplify.rowLocks` says about its locks: FOR UPDATE and FOR KEY SHARE are all that Aurora DSQL
- * has.
+ * Writes a query with locks that Aurora DSQL has, FOR UPDATE and FOR KEY SHARE: another one becomes FOR UPDATE, which
+ * conflicts with more.
  *
  * @param options - changed while `write` runs: Sequelize notes in this very object what it has abbreviated, so it cannot
  *   be a copy
- * @throws UnsupportedFeatureError for another lock, unless it may be strengthened
+ * @throws UnsupportedFeatureError for `skipLocked`, unless `dsql.simplify.rowLocks` omits it
  */
 export function withRowLocks(options: RowLockOptions, mapping: ResolvedMapping, write: () => string): string {
   const adapted = adaptRowLocks(options, mapping);
@@ -40,18 +38,12 @@ function adaptRowLocks(
   const level = typeof lock === 'object' ? lock?.level : lock;
   const isMissing = MISSING.includes(level) && capabilities?.['locking-strength'] !== true;
   if (!isMissing && skipLocked !== true) return undefined;
-  if (simplify.rowLocks === true) {
-    const strengthened = typeof lock === 'object' ? { ...lock, level: 'UPDATE' } : 'UPDATE';
-    return { skipLocked: false, ...(isMissing && { lock: strengthened }) };
-  }
-  if (isMissing) {
+  if (skipLocked === true && simplify.rowLocks !== true) {
     throw new UnsupportedFeatureError(
-      `the lock mode ${String(level)}`,
-      `Use UPDATE: it locks nothing either, but makes the transaction conflict with those that change the row. ${OR_FOR_ALL}`,
+      'SKIP LOCKED',
+      'No row is ever locked there; transactions that take the same row conflict, and are run again. Or let dsql: { simplify: { rowLocks: true } } omit it from every query.',
     );
   }
-  throw new UnsupportedFeatureError(
-    'SKIP LOCKED',
-    `No row is ever locked there; transactions that take the same row conflict, and are run again. ${OR_FOR_ALL}`,
-  );
+  const strengthened = typeof lock === 'object' ? { ...lock, level: 'UPDATE' } : 'UPDATE';
+  return { skipLocked: false, ...(isMissing && { lock: strengthened }) };
 }

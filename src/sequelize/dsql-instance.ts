@@ -1,26 +1,30 @@
 import type { Model, ModelStatic, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
 import { isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
+import { ReusedIdentityKeys } from '../schema';
 import { summarizeText } from '../sql';
 import {
   canBeMarked,
   findInChain,
+  isTooLargeToSend,
   NestedTransactionError,
   refusalToEndWith,
   resolveTransactionOptions,
   statementLabel,
   type Attempt,
   type FirstStatement,
+  type OpenTransaction,
   type StatementTransaction,
 } from '../occ';
 import { ambientTransaction, clsOf } from './transactions/cls';
 import { outcomeOf } from './transactions/commit-transaction';
-import { DsqlTransaction } from './transactions/dsql-transaction';
+import { DsqlTransaction, type TransactionAttempt } from './transactions/dsql-transaction';
 import { replaceFindOrCreate } from './writes/find-or-create';
+import { identityColumnsOf } from './writes/inserted-keys';
 import {
   manageTransactions,
   runStatement,
-  type OpenSequelizeAttempt,
+  type SequelizeAttempts,
   type SequelizeTransactions,
 } from './transactions/managed-transactions';
 import { runningMigration } from './migrations/running-migration';
@@ -57,7 +61,7 @@ export class DsqlInstance {
   constructor(sequelize: Sequelize, { transactions }: ResolvedSequelizeOptions, hostQuery: HostQuery) {
     this.#sequelize = sequelize;
     this.#hostQuery = hostQuery;
-    this.transactions = manageTransactions(sequelize, transactions, this.#openAttempt);
+    this.transactions = manageTransactions(sequelize, transactions, () => this.#attempts());
   }
 
   /** Runs a statement of the user's; one that changes the schema is translated. */
@@ -110,29 +114,31 @@ export class DsqlInstance {
       return await this.#hostQuery(sql, once);
     } catch (error) {
       transaction.noteFailure(error);
-      throw error;
+      throw findInChain(error, isTooLargeToSend) ?? error;
     }
   }
 
   #sendAutocommit(sql: unknown, options: StatementOptions): Promise<unknown> {
     const { transactions } = this;
     const text = textOf(sql);
-    const send = () =>
-      this.#hostQuery(sql, options).catch((error: unknown) => {
+    const send = (own: StatementOptions) =>
+      this.#hostQuery(sql, own).catch((error: unknown) => {
         // What became of it is what the error is to say, not that Sequelize has wrapped one of ours.
         throw findInChain(error, saysWhatBecame) ?? error;
       });
-    if (summarizeText(text).controlsTransaction) return send();
+    if (summarizeText(text).controlsTransaction) return send(options);
     const label = statementLabel(text, options);
     const statement = statementOf(sql, text, options);
+    const reusedKeys = new ReusedIdentityKeys(identityColumnsOf(this.#sequelize));
+    const make = <T>(attempt: () => Promise<T>) => reusedKeys.attempt(attempt);
     if (transactions.defaults.commitMarkers && canBeMarked(text)) {
-      return transactions.runMarked(() => this.#beginFor(sql, options), label, statement);
+      return transactions.runMarked(() => this.#beginFor(sql, options, reusedKeys), label, statement, make);
     }
     const attempt = async (current: Attempt<unknown>) => {
       await current.admit(statement);
       // It is an autocommit statement, so its outcome is unknown when its answer is lost.
       current.returned = { value: undefined };
-      return send();
+      return make(() => send({ ...options, reusedKeys }));
     };
     return transactions.runner.run({ attempt }, { label });
   }
@@ -165,8 +171,12 @@ export class DsqlInstance {
   }
 
   /** A transaction for one statement and its marker. */
-  async #beginFor(sql: unknown, options: StatementOptions): Promise<StatementTransaction<unknown>> {
-    const transaction = new DsqlTransaction(this.#sequelize, {}, true);
+  async #beginFor(
+    sql: unknown,
+    options: StatementOptions,
+    reusedKeys: ReusedIdentityKeys,
+  ): Promise<StatementTransaction<unknown>> {
+    const transaction = new DsqlTransaction(this.#sequelize, {}, true, { reusedKeys });
     await transaction.prepareEnvironment(false);
     const within = { ...options, transaction, retry: { max: 1 } };
     return {
@@ -179,8 +189,21 @@ export class DsqlInstance {
     };
   }
 
-  readonly #openAttempt: OpenSequelizeAttempt = (options, body, admit) => {
-    const transaction = new DsqlTransaction(this.#sequelize, options, true, admit);
+  /** The attempts of one transaction: what they insert is inserted under the same keys. */
+  #attempts(): SequelizeAttempts {
+    const reusedKeys = new ReusedIdentityKeys(identityColumnsOf(this.#sequelize));
+    return {
+      open: (options, body, admit) => this.#openAttempt(options, body, { admit, reusedKeys }),
+      make: (attempt) => reusedKeys.attempt(attempt),
+    };
+  }
+
+  #openAttempt<T>(
+    options: object,
+    body: (open: OpenTransaction<Transaction, Model>) => Promise<T>,
+    attempt: TransactionAttempt,
+  ): Promise<T> {
+    const transaction = new DsqlTransaction(this.#sequelize, options, true, attempt);
     const migration = runningMigration(this.#sequelize);
     const position = migration?.position ?? 0;
     return clsOf(this.#sequelize)._clsRun(async () => {
@@ -210,7 +233,7 @@ export class DsqlInstance {
         throw error;
       }
     });
-  };
+  }
 
   /** The transaction that a new one would join. */
   #parentOf({ transaction }: SequelizeTransactionOptions): DsqlTransaction | undefined {
@@ -279,7 +302,7 @@ export function superviseModels(manager: HostModelManager): HostModelManager['ad
 }
 
 function saysWhatBecame(error: object): boolean {
-  return isCommitOutcomeUnknownError(error) || isAfterCommitError(error);
+  return isCommitOutcomeUnknownError(error) || isAfterCommitError(error) || isTooLargeToSend(error);
 }
 
 function pickLogging({ logging, benchmark }: SequelizeTransactionOptions): SequelizeTransactionOptions {

@@ -2,9 +2,13 @@ import { EmptyResultError, QueryTypes, UniqueConstraintError, type Model, type T
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
 import { fieldsOf, type DsqlClient } from '../connection';
 import type { CommitProgress } from './transactions/commit-transaction';
-import type { CatalogueReader, NumberKeys } from '../schema';
 import { journalledConnection, type JournalledAnswer } from './migrations/journalled-answer';
+import { DsqlTransaction } from './transactions/dsql-transaction';
+import type { CatalogueReader, NumberKeys, ReadCatalogue } from '../schema';
+import { summarizeText } from '../sql';
+import type { StatementOptions } from './statement';
 import { findDuplicateKey } from './writes/duplicate-key';
+import { insertedRows } from './writes/inserted-keys';
 import { addExplanation } from './refusal-explanation';
 import { readWholeNumbers, type ReadModel } from './writes/whole-numbers';
 
@@ -30,7 +34,8 @@ export class DsqlQuery extends PostgresQuery {
     if (watched !== undefined) Object.assign(this, { connection: watched.connection });
     if (commitProgress !== undefined) commitProgress.state = 'sent';
     try {
-      const result = await super.run(sql, parameters);
+      const isAnswered = journalled !== undefined && 'kept' in journalled;
+      const result = await (isAnswered ? super.run(sql, parameters) : this.#send(sql, parameters));
       if (commitProgress !== undefined) commitProgress.state = 'done';
       if (!this.model) await this.#readRaw(result);
       else this.#readReturned(result);
@@ -45,6 +50,24 @@ export class DsqlQuery extends PostgresQuery {
       throw error;
     }
   }
+
+  /** Sends a statement; an INSERT with the keys that an earlier attempt was given. */
+  async #send(sql: string, parameters?: unknown[]): Promise<unknown> {
+    const { instance, reusedKeys, transaction } = this.options as StatementOptions;
+    const keys = transaction instanceof DsqlTransaction ? transaction.reusedKeys : reusedKeys;
+    if (keys === undefined || summarizeText(sql).firstWord !== 'INSERT') return super.run(sql, parameters);
+    const send = async (text: string) => {
+      const result = await super.run(text, parameters);
+      return { result, rows: insertedRows(result, instance) };
+    };
+    return (await keys.insert(sql, send, this.#readCatalogue)).result;
+  }
+
+  /** Reads the catalogue on the connection of the query. */
+  readonly #readCatalogue: ReadCatalogue = (sql) => {
+    const { catalogue } = this.sequelize.dialect as KeyReader;
+    return catalogue.read(sql, this.connection as unknown as DsqlClient);
+  };
 
   /** The error of a duplicate, as the server would have reported it. */
   async #duplicate(sql: string): Promise<Error> {
@@ -67,13 +90,12 @@ export class DsqlQuery extends PostgresQuery {
 
   /** The statement is done, so nothing that goes wrong here may look like a failure of it: the keys stay texts. */
   async #readRaw(result: unknown): Promise<void> {
-    const { numberKeys, catalogue } = this.sequelize.dialect as KeyReader;
+    const { numberKeys } = this.sequelize.dialect as KeyReader;
     const [first] = Array.isArray(result) ? (result as unknown[]) : [];
     const fields = this.#fields ?? fieldsOf(first);
     const rows = [this.#fields === undefined ? first : result].flat().filter(isRow);
     if (fields === undefined || rows.length === 0) return;
-    const read = (sql: string) => catalogue.read(sql, this.connection as unknown as DsqlClient);
-    await numberKeys.convert(rows, fields, read).catch(() => undefined);
+    await numberKeys.convert(rows, fields, this.#readCatalogue).catch(() => undefined);
   }
 
   /** What an INSERT or UPDATE has returned goes into the instance, or is handed on as rows. */

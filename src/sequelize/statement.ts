@@ -1,4 +1,5 @@
 import type { Model, ModelStatic } from 'sequelize';
+import type { ReusedIdentityKeys } from '../schema';
 
 /** The parts of a statement's options that are looked at here. */
 export interface StatementOptions {
@@ -9,4 +10,6 @@ export interface StatementOptions {
   readonly bind?: unknown;
   readonly replacements?: unknown;
   readonly completesTransaction?: boolean | undefined;
+  /** This package's own: what earlier attempts of an autocommit statement were given as keys. */
+  readonly reusedKeys?: ReusedIdentityKeys | undefined;
 }

@@ -1,5 +1,11 @@
 export { tableNameOf } from './catalogue/catalog-facts';
-export type { CatalogFacts, ColumnFacts, EnumFacts, TableFacts } from './catalogue/catalog-facts';
+export type {
+  ArrayColumn,
+  CatalogFacts,
+  ColumnFacts,
+  EnumFacts,
+  TableFacts,
+} from './catalogue/catalog-facts';
 export type { CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable } from './catalogue/catalog-table';
 export { enumCheckOf, isNotNullCheck, notNullCheckOf } from './catalogue/checks';
 export type { EnumCheck } from './catalogue/checks';
@@ -25,6 +31,7 @@ export { sessionParameterRefusal, SESSION_PARAMETERS } from './facts/session-par
 export type { ParameterScope } from './facts/session-parameters';
 export { literal, quoted, quotedTable } from './text/quoting';
 export { MAX_ROWS } from './facts/row-limit';
+export { INDEX_ENTRY_COST_BYTES, MAX_TRANSACTION_BYTES, ROW_COST_BYTES } from './facts/transaction-size';
 export { rowLocksOf, strengthenRowLocks } from './syntax/row-locks';
 export type { RowLock } from './syntax/row-locks';
 export type { IamStatement } from './text/scan';
@@ -42,11 +49,14 @@ export { summarizeText } from './text/text-summary';
 export type { TextSummary, TransactionVerb } from './text/text-summary';
 export type { Token } from './text/scan';
 export {
+  arrayColumnsIn,
   createdEnum,
   defaultName,
   enumCheckName,
   formattedType,
+  isArrayType,
   isEnumCheckOf,
+  isOfNumbers,
   sortsByBytes,
   translate,
 } from './translate';

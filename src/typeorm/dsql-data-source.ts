@@ -1,11 +1,19 @@
 import { CannotExecuteNotConnectedError, DataSource } from 'typeorm';
-import type { EntityManager, Migration, QueryRunner } from 'typeorm';
+import type {
+  EntityManager,
+  EntityTarget,
+  Migration,
+  ObjectLiteral,
+  QueryRunner,
+  SelectQueryBuilder,
+} from 'typeorm';
 import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedError.js';
 import { adaptMetadata } from './schema/adapt-metadata';
-import { DsqlDriver, dsqlDriverModule } from './dsql-driver';
+import { DsqlDriver } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
 import { runPendingMigrations, undoLastMigration, type ExecutorOptions } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
+import { manageTransactionsOf } from './writes/builder-transactions';
 
 type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]>;
 
@@ -15,7 +23,7 @@ class DsqlDataSource extends DataSource {
   #given: DsqlDataSourceOptions;
 
   constructor(options: DsqlDataSourceOptions) {
-    const { hostOptions, ...resolved } = resolveDataSourceOptions(options, dsqlDriverModule);
+    const { hostOptions, ...resolved } = resolveDataSourceOptions(options);
     super(hostOptions);
     this.#given = { ...options };
     // The driver that the host's factory has made so far has opened nothing.
@@ -27,6 +35,18 @@ class DsqlDataSource extends DataSource {
     return new DsqlEntityManager(this, queryRunner);
   }
 
+  override createQueryBuilder<Entity extends ObjectLiteral>(
+    entityClass: EntityTarget<Entity>,
+    alias: string,
+    queryRunner?: QueryRunner,
+  ): SelectQueryBuilder<Entity>;
+  override createQueryBuilder(queryRunner?: QueryRunner): SelectQueryBuilder<ObjectLiteral>;
+  override createQueryBuilder(...call: unknown[]): SelectQueryBuilder<ObjectLiteral> {
+    const builder = super.createQueryBuilder(...(call as [QueryRunner?]));
+    manageTransactionsOf(builder, this.manager);
+    return builder as SelectQueryBuilder<ObjectLiteral>;
+  }
+
   /**
    * Options that are given later, as TypeORM's command line does: ours among them are checked as in the beginning, and
    * those that are not given stay.
@@ -35,13 +55,13 @@ class DsqlDataSource extends DataSource {
    */
   override setOptions(options: Partial<DsqlDataSourceOptions>): this {
     const given = { ...this.#given, ...options };
-    const { hostOptions, ...resolved } = resolveDataSourceOptions(given, dsqlDriverModule);
+    const { hostOptions, ...resolved } = resolveDataSourceOptions(given);
     this.#given = given;
     this.#driver.configure(resolved, options.dsql !== undefined);
     // What is only ours is not for the host, and it acts on what it is given alone.
     const names = Object.keys(options).filter((name) => name in hostOptions);
     const entries = names.map((name) => [name, hostOptions[name as keyof typeof hostOptions]] as const);
-    return super.setOptions(Object.fromEntries(entries));
+    return super.setOptions(Object.fromEntries([...entries, ['driver', hostOptions.driver]]));
   }
 
   /** The entities are taken for what can be kept; what cannot is refused with what to do instead. */
@@ -57,8 +77,14 @@ class DsqlDataSource extends DataSource {
   }
 
   #adaptEntities(): void {
-    const { namingStrategy } = this;
-    adaptMetadata(this.entityMetadatas, { mapping: this.#driver.mapping, namingStrategy });
+    const { namingStrategy, logger } = this;
+    adaptMetadata(this.entityMetadatas, {
+      mapping: this.#driver.mapping,
+      namingStrategy,
+      warn: (message) => {
+        logger.log('warn', message);
+      },
+    });
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, ReplicationMode } from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { DsqlPool, openClient, type DsqlPoolOptions, type ResolvedConnection } from '../connection';
+import { openClient, type ResolvedConnection } from '../connection';
 import { CatalogueReader, NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
 import { isStored } from './schema/column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
@@ -9,16 +9,6 @@ import { DsqlSchemaBuilder } from './schema/dsql-schema-builder';
 import { entitiesOf, hasIdentityValues, isNumber, isNumberOfView } from './writes/identity-keys';
 import type { ResolvedDriverOptions } from './options';
 import { dataSourceOf, Transactions } from './transactions/transactions';
-
-/** What TypeORM makes its pools from. Its own idea of how to connect is in `config` too, and is passed over. */
-class HostPool extends DsqlPool {
-  constructor({ connection, ...config }: DsqlPoolOptions & { readonly connection: ResolvedConnection }) {
-    super(config, connection);
-  }
-}
-
-/** The `driver` option of TypeORM: the part of `pg` that its PostgreSQL driver uses. */
-export const dsqlDriverModule: { readonly Pool: typeof HostPool } = { Pool: HostPool };
 
 /** TypeORM's PostgreSQL driver, on Aurora DSQL. */
 export class DsqlDriver extends PostgresDriver {

@@ -9,6 +9,7 @@ import { EntityStates } from './transactions/entity-states';
 import {
   certainRows,
   connectionsFor,
+  costOfRow,
   isUnordered,
   joinInsertResults,
   metadataIn,
@@ -215,7 +216,8 @@ export class DsqlEntityManager extends EntityManager {
     const concurrency = this.#parallelWrites();
     await writeList<unknown, unknown>({
       rows: entities,
-      certain: certainRows(method, entities, metadataOf),
+      certain: () => certainRows(method, entities, metadataOf),
+      hasValues: method === 'save',
       split:
         concurrency === undefined
           ? undefined
@@ -283,13 +285,14 @@ export class DsqlEntityManager extends EntityManager {
     const metadata = dataSource.getMetadata(target);
     const results = await writeList<Row, InsertResult>({
       rows: values,
-      certain: mayPassOver ? 0 : values.length,
+      certain: () => (mayPassOver ? [] : values),
       split:
         concurrency === undefined
           ? undefined
           : {
               batchSize: rowsPerStatement(metadata),
               concurrency: isUnordered(metadata) ? concurrency : 1,
+              rowCostBytes: costOfRow(metadata),
             },
       write: (rows) => keep([...rows]),
     });

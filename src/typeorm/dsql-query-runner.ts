@@ -12,7 +12,7 @@ import {
 } from '../connection';
 import { checkIsolationLevel, findInChain, NestedTransactionError, refusalToEndWith } from '../occ';
 import type { Migrations, MigrationSession, MigrationToRun, RunInTransaction } from '../migrate/for-orms';
-import { asNumbers, EnumTypes } from '../schema';
+import { asNumbers, EnumTypes, type ReusedIdentityKeys } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
 import type { DsqlDriverParts } from './dsql-driver-parts';
 import { appendToMessage, withExplanation } from './refusal-explanation';
@@ -27,7 +27,6 @@ import { TransactionScope, type ScopeConnection } from './transactions/transacti
 import { dataSourceOf, transactionsOf } from './transactions/transactions';
 import { adaptOverlaps } from './writes/jsonb-array';
 import { ResultKeys } from './writes/result-keys';
-import type { ReusedIdentityKeys } from './writes/reused-identity-keys';
 import { adaptRowLocks } from './writes/row-locks';
 
 /**

@@ -14,6 +14,7 @@ import {
 } from '../connection';
 import type { ResolvedTransactionDefaults } from '../occ';
 import { checkHostOptions, splitOrmOptions, type DsqlOrmOptions, type ResolvedMapping } from '../schema';
+import { DsqlDriverModule } from './driver-module';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
@@ -71,21 +72,22 @@ export interface ResolvedDriverOptions {
   readonly mapping: ResolvedMapping;
 }
 
+/** The options that TypeORM is not told. */
+type OwnOptions = Pick<DsqlDataSourceOptions, 'dsql' | 'ssl' | 'parseInt8'>;
+
 /**
  * Checks the options before anything is sent.
  *
- * @param options - left untouched
- * @param driver - what TypeORM is to use in the place of `pg`
+ * @param options - left untouched; those of another data source of ours bring along what TypeORM was not told
  * @throws ConfigurationError naming the first option that is unknown or has a wrong value
  */
-export function resolveDataSourceOptions(
-  options: DsqlDataSourceOptions,
-  driver: object,
-): ResolvedDataSourceOptions {
-  const { dsql: ormOptions = {}, ssl, parseInt8, ...others } = options;
-  const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions);
+export function resolveDataSourceOptions(options: DsqlDataSourceOptions): ResolvedDataSourceOptions {
+  const { driver: module } = options as { readonly driver?: unknown };
+  const own: OwnOptions | undefined = DsqlDriverModule.ownOf(module);
+  const { dsql: ormOptions = own?.dsql, ssl = own?.ssl, parseInt8 = own?.parseInt8, ...others } = options;
+  const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions ?? {});
   // `useUTC` would set a variable of the process; Aurora DSQL's time zone is UTC anyway.
-  const given = { ...others, useUTC: undefined };
+  const given = { ...others, useUTC: undefined, ...(own !== undefined && { driver: undefined }) };
   checkTypeOrmOptions(given);
 
   const hostOptions = {
@@ -93,7 +95,7 @@ export function resolveDataSourceOptions(
     migrationsTransactionMode: 'none',
     ...given,
     type: 'postgres',
-    driver,
+    driver: new DsqlDriverModule({ dsql: ormOptions, ssl, parseInt8 } satisfies OwnOptions),
     installExtensions: false,
     uuidExtension: 'pgcrypto',
     // Every transaction has it, and asking for it would be refused.

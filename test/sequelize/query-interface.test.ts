@@ -411,16 +411,20 @@ describe('truncate', () => {
     expect([await User.count(), await Post.count()]).toStrictEqual([0, 0]);
   });
 
-  it('of all models goes around in circles', async () => {
+  it.each([
+    ['empties either of them', {}],
+    ['empties the one first that the other need not refer to', { allowNull: false }],
+  ])('of all models goes around in circles, and %s', async (_, foreignKey) => {
     const { User, Post } = define();
     User.belongsTo(Post, { as: 'favourite' });
-    Post.belongsTo(User);
+    Post.belongsTo(User, { foreignKey });
     await sequelize.sync({ force: true });
     await User.create({ id: 1, name: 'a' });
     await Post.create({ id: 1, userId: 1 });
     await User.update({ favouriteId: 1 }, { where: { id: 1 } });
-    await sequelize.truncate({ cascade: true });
+    await Post.truncate({ cascade: true });
     expect([await User.count(), await Post.count()]).toStrictEqual([0, 0]);
+    await sequelize.truncate({ cascade: true });
     await sequelize.drop();
   });
 });

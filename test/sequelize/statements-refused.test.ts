@@ -72,24 +72,18 @@ describe('a lock', () => {
     [UPDATE, ' FOR UPDATE'],
     [KEY_SHARE, ' FOR KEY SHARE'],
     [true, ' FOR UPDATE'],
-  ])('%s is sent', async (lock, expected) => {
+    [SHARE, ' FOR UPDATE'],
+    [NO_KEY_UPDATE, ' FOR UPDATE'],
+    [{ level: SHARE, of: undefined }, ' FOR UPDATE'],
+  ])('%j is sent as%s', async (lock, expected) => {
     expect(await sent(Account, { lock })).toStrictEqual([expected]);
   });
 
-  const others = [
-    { lock: SHARE },
-    { lock: NO_KEY_UPDATE },
-    { lock: { level: SHARE, of: undefined } },
-    { lock: true, skipLocked: true },
-  ];
-
-  it.each(others)('%j is refused before anything is sent', async (options) => {
+  it('that skips what is locked is refused before anything is sent, unless that is allowed', async () => {
+    const options = { lock: true, skipLocked: true };
     const recording = cluster.local.trace.start();
     expect(isUnsupportedFeatureError(await failure(find(Account, options) as Promise<unknown>))).toBe(true);
     expect(recording.stop().statements).toStrictEqual([]);
-  });
-
-  it.each(others)('%j is strengthened where that is allowed', async (options) => {
     const lenient = open({ dsql: { simplify: { rowLocks: true } } });
     expect(await sent(defineAccounts(lenient), options)).toStrictEqual([' FOR UPDATE']);
   });

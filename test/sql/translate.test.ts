@@ -273,7 +273,7 @@ describe('facts of the catalogue', () => {
     ['ALTER TABLE t ALTER a TYPE varchar(255) USING upper(a)', 'alter-column-type'],
     ['ALTER TABLE t DROP CONSTRAINT t_pkey', 'drop-primary-key'],
     ['ALTER TABLE t DROP COLUMN id', 'drop-primary-key-column'],
-    ['CREATE INDEX i ON t (lower(a), j)', 'key-type'],
+    ['CREATE UNIQUE INDEX i ON t (lower(a), j)', 'key-type'],
     ['ALTER TABLE t ADD UNIQUE (id, j)', 'key-type'],
   ])('%s is refused as %s', (sql, rule) => {
     expect(rulesOf(sql, { catalog })).toEqual([rule]);
@@ -292,18 +292,46 @@ describe('options', () => {
   });
 
   it.each([
-    ['CREATE INDEX i ON t (a DESC)', 'index-sort-order', { indexOrder: true }],
-    ['CREATE INDEX i ON t USING brin (a)', 'index-access-method', { indexMethod: true }],
-    ['CREATE INDEX i ON t USING gist (a)', 'index-access-method', { specialIndexes: true }],
     ['ALTER TABLE t ADD EXCLUDE USING gist (a WITH =)', 'exclusion-constraint', { exclusions: true }],
     ['CREATE INDEX i ON t (a COLLATE "en_US")', 'index-collation', { collation: true }],
     ['CREATE TABLE t (a text COLLATE "en_US")', 'column-collation', { collation: true }],
     ['ALTER TABLE t ADD a text COLLATE "en_US"', 'column-collation', { collation: true }],
-    ['SELECT a FROM t FOR SHARE', 'locking-strength', { rowLocks: true }],
-    ['SELECT a FROM t FOR NO KEY UPDATE NOWAIT', 'locking-strength', { rowLocks: true }],
   ])('%s is refused as %s, or made less', (sql, rule, simplify) => {
     expect(rulesOf(sql)).toEqual([rule]);
     expect(rulesOf(sql, { simplify })).toEqual([]);
+  });
+
+  it.each([
+    ['CREATE INDEX i ON t (a DESC)', 'index-sort-order', { indexOrder: false }],
+    ['CREATE INDEX i ON t USING brin (a)', 'index-access-method', { indexMethod: false }],
+    ['CREATE INDEX i ON t USING gist (a)', 'index-access-method', { specialIndexes: false }],
+    ['CREATE INDEX i ON t (a gin_trgm_ops)', 'index-operator-class', { specialIndexes: false }],
+    ['CREATE TABLE t (a jsonb); CREATE INDEX i ON t (a)', 'key-type', { specialIndexes: false }],
+  ])(
+    '%s leaves every result, and is refused as %s only where a person asks for it',
+    (sql, rule, simplify) => {
+      expect(rulesOf(sql)).toEqual([]);
+      expect(rulesOf(sql, { simplify })).toEqual([rule]);
+    },
+  );
+
+  it.each([
+    ['CREATE INDEX i ON t USING gin (b gin_trgm_ops)', "no gin indexes.*LIKE '%…%'"],
+    ['CREATE TABLE t (b jsonb); CREATE INDEX i ON t USING gin (b)', 'no gin indexes.*@>, \\?.*on jsonb'],
+    ["CREATE INDEX i ON t USING gin (to_tsvector('english', b))", 'no gin indexes.*@@'],
+    ['CREATE INDEX i ON t USING gist (b)', 'no gist indexes.*&&.*<->'],
+    ['CREATE TABLE t (b jsonb); CREATE INDEX i ON t (b)', 'no indexes on jsonb.*= on jsonb'],
+    ['CREATE INDEX i ON t (a, b, c, d, e, f, g, h, i)', 'over more than 8 columns'],
+  ])('%s is left out, and the conditions that get slower are named', (sql, note) => {
+    const { omitted, refusals } = translate(sql);
+    expect(refusals).toEqual([]);
+    expect(omitted.map(({ why }) => why).join()).toMatch(
+      new RegExp(`^The index i is left out: .*${note}.* read all of t\\.$`),
+    );
+  });
+
+  it('refuses a unique index that DSQL cannot build', () => {
+    expect(rulesOf('CREATE TABLE t (a jsonb); CREATE UNIQUE INDEX i ON t (a)')).toEqual(['key-type']);
   });
 
   it.each([
@@ -321,9 +349,54 @@ describe('options', () => {
   });
 
   it('strengthens row locks', () => {
-    expect(sqlOf('SELECT a FROM t FOR NO KEY UPDATE NOWAIT', { simplify: { rowLocks: true } })).toEqual([
-      'SELECT a FROM t FOR UPDATE NOWAIT',
+    expect(sqlOf('SELECT a FROM t FOR NO KEY UPDATE NOWAIT')).toEqual(['SELECT a FROM t FOR UPDATE NOWAIT']);
+  });
+});
+
+describe('arrays', () => {
+  const arrays = 'jsonb';
+
+  it.each([
+    [
+      "CREATE TABLE t (a text[] NOT NULL DEFAULT '{}', b varchar(9) array DEFAULT ARRAY[]::varchar[], c _int4 DEFAULT '{1,2}'::int[])",
+      "CREATE TABLE t (a jsonb NOT NULL DEFAULT '[]', b jsonb DEFAULT '[]', c jsonb DEFAULT '[1,2]')",
+    ],
+    [`ALTER TABLE t ADD a text[] `, 'ALTER TABLE t ADD a jsonb'],
+    [
+      `ALTER TABLE t ALTER a SET DEFAULT '{"b c",d}'::text[]`,
+      `ALTER TABLE t ALTER a SET DEFAULT '["b c","d"]'`,
+    ],
+    [
+      "UPDATE t SET a = '{}'::text[], b = ARRAY['x', 'y'], c = ARRAY[d] WHERE e = ANY(ARRAY['z']::text[])",
+      `UPDATE t SET a = '[]', b = '["x","y"]', c = to_jsonb(ARRAY[d]) WHERE e = ANY(ARRAY['z']::text[])`,
+    ],
+    [
+      "INSERT INTO t (a, b) VALUES (1, '{}'::uuid[]), (2, ARRAY(SELECT x FROM y)) ON CONFLICT (a) DO UPDATE SET b = '{}'::uuid[]",
+      "INSERT INTO t (a, b) VALUES (1, '[]'), (2, to_jsonb(ARRAY(SELECT x FROM y))) ON CONFLICT (a) DO UPDATE SET b = '[]'",
+    ],
+  ])('%s are kept as jsonb where that is wanted', (sql, expected) => {
+    expect(sqlOf(sql, { arrays })).toEqual([expected]);
+  });
+
+  it('of an enum get a CHECK of their members', () => {
+    expect(
+      sqlOf("CREATE TYPE e AS ENUM ('x', 'y'); CREATE TABLE t (a e[] DEFAULT '{x}')", { arrays }),
+    ).toEqual([`CREATE TABLE t (a jsonb CHECK (a <@ '["x","y"]'::jsonb) DEFAULT '["x"]')`]);
+  });
+
+  it('are known to the statements after them: a text that is written into one is an array', () => {
+    const catalog = { arrays: [{ table: { name: 't' }, column: 'a', isOfNumbers: false }] };
+    expect(sqlOf(`UPDATE t SET a = '{}', b = '{}'`, { arrays, catalog })).toEqual([
+      `UPDATE t SET a = '[]', b = '{}'`,
     ]);
+    expect(sqlOf(`ALTER TABLE t ADD c int[]; UPDATE t SET c = '{1}'`, { arrays })).toEqual([
+      'ALTER TABLE t ADD c jsonb',
+      `UPDATE t SET c = '[1]'`,
+    ]);
+  });
+
+  it('are refused otherwise', () => {
+    expect(rulesOf('CREATE TABLE t (a text[])')).toEqual(['column-type']);
   });
 });
 
@@ -367,7 +440,7 @@ describe('refusals', () => {
     ['ALTER TABLE t ADD a bytea UNIQUE', 'key-type'],
     ['TRUNCATE a, b CASCADE', 'statement-truncate'],
     ['TRUNCATE a RESTART IDENTITY', 'statement-truncate'],
-    ['CREATE INDEX i ON t (a gin_trgm_ops)', 'index-operator-class'],
+    ['CREATE UNIQUE INDEX i ON t (a gin_trgm_ops)', 'index-operator-class'],
     ['CREATE TABLE t (a int) INHERITS (b)', 'table-clause'],
     ['CREATE TABLE t (a int) PARTITION BY RANGE (a)', 'partition-by'],
     ['CREATE TEMP TABLE t (a int)', 'temporary-table'],

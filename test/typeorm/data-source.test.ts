@@ -204,6 +204,20 @@ it('the options of the caller stay as they were', () => {
   expect(createDsqlDataSource(options)).toMatchObject({ '@instanceof': Symbol.for('DataSource') });
 });
 
+it('the options of a data source, spread, make another one that reaches the cluster in the same way', async () => {
+  const first = createDsqlDataSource({ ...cluster.orm, parseInt8: true });
+  const second = createDsqlDataSource({ ...first.options, logging: false } as object);
+  second.setOptions({ logging: false, synchronize: false });
+  const third = createDsqlDataSource({ ...second.options, parseInt8: false } as object);
+  const one: unknown[] = [];
+  for (const source of [first, second, third]) {
+    await source.initialize();
+    one.push(await source.query('SELECT 1::bigint AS one'));
+    await source.destroy();
+  }
+  expect(one).toStrictEqual([[{ one: 1 }], [{ one: 1 }], [{ one: '1' }]]);
+});
+
 it('a url says where the cluster is', async () => {
   const { host, port, dsql } = cluster.orm;
   const source = createDsqlDataSource({ url: `postgres://admin@${host}:${port}/postgres`, dsql });

@@ -245,13 +245,16 @@ describe.each(['none', 'each', 'all'] as const)('in transaction mode %s', (migra
     expect(await tables(dataSource)).toStrictEqual(['shelf']);
   });
 
-  it('a migration that is faked is recorded only', async () => {
+  it('a migration that is faked is recorded only, also after conflicts', async () => {
     const dataSource = await dataSourceOf([migration('Shelf', createShelf, sql('DROP TABLE shelf'))], {
       migrationsTransactionMode,
     });
+    const fault = cluster.local.faults.failCommit({ error: 'OC000', table: 'migrations', times: 2 });
     await dataSource.runMigrations({ fake: true });
     expect(await recorded(dataSource)).toStrictEqual(['Shelf']);
-    await dataSource.undoLastMigration({ fake: true });
+    const undoing = cluster.local.faults.failCommit({ error: 'OC000', table: 'migrations', times: 2 });
+    await dataSource.undoLastMigration({ fake: true, transaction: migrationsTransactionMode });
+    expect([fault.fired, undoing.fired]).toStrictEqual([2, 2]);
     expect(await recorded(dataSource)).toStrictEqual([]);
     expect(await tables(dataSource)).toStrictEqual([]);
   });

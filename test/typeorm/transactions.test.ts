@@ -580,6 +580,43 @@ describe('a transaction inside a transaction', () => {
   });
 });
 
+describe('a query builder that is to use a transaction', () => {
+  it.each<[string, () => { execute(): Promise<unknown> }, object[]]>([
+    [
+      'insert',
+      () => ours.createQueryBuilder().insert().into(Account).values({ owner: 'new' }).useTransaction(true),
+      [
+        { owner: 'Ada', balance: 0 },
+        { owner: 'new', balance: 0 },
+      ],
+    ],
+    [
+      'update',
+      () => ours.manager.createQueryBuilder().update(Account).set({ balance: 1 }).useTransaction(true),
+      [{ owner: 'Ada', balance: 1 }],
+    ],
+    ['delete', () => ours.getRepository(Account).createQueryBuilder().delete().useTransaction(true), []],
+  ])('runs it again after a conflict: %s', async (_, build, rows) => {
+    await givenAccount();
+    const fault = conflicts(2);
+    await build().execute();
+    expect(fault.fired).toBe(2);
+    await expect(ours.query('SELECT owner, balance FROM account ORDER BY owner')).resolves.toStrictEqual(
+      rows,
+    );
+  });
+
+  it('uses the one that there is', async () => {
+    await givenAccount();
+    const doing = ours.transaction(async (manager) => {
+      await manager.createQueryBuilder().update(Account).set({ balance: 1 }).useTransaction(true).execute();
+      throw new Error('stop');
+    });
+    await expect(doing).rejects.toThrow('stop');
+    await expect(ours.query('SELECT balance FROM account')).resolves.toStrictEqual([{ balance: 0 }]);
+  });
+});
+
 describe('a transaction that the user began', () => {
   it('is not run again: the conflict surfaces', async () => {
     const queryRunner = ours.createQueryRunner();

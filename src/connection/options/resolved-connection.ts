@@ -15,14 +15,7 @@ export interface ResolvedConnection
     Endpoint,
     Pick<
       Settings,
-      | 'user'
-      | 'database'
-      | 'port'
-      | 'hostaddr'
-      | 'sslNegotiation'
-      | 'schema'
-      | 'maxLifetimeSecs'
-      | 'tokenDurationSecs'
+      'user' | 'database' | 'port' | 'hostaddr' | 'sslNegotiation' | 'schema' | 'maxLifetimeSecs'
     > {
   readonly applicationName: string;
   /** What is trusted: made when it is first needed, and then shared by all connections. */
@@ -65,7 +58,6 @@ export function resolveConnection(
     schema: settings.schema,
     applicationName: applicationName(settings.ormPrefix ?? defaultPrefix),
     maxLifetimeSecs: settings.maxLifetimeSecs,
-    tokenDurationSecs,
     secureContext: trust([ca].flat()),
     signToken: createTokenSigner({
       ...endpoint,

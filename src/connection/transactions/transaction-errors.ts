@@ -121,6 +121,32 @@ export function isMessageTooLargeError(error: unknown): error is MessageTooLarge
 }
 
 /**
+ * A statement was not sent, because PostgreSQL's protocol counts the parameters of a statement in 16 bits: with more of them
+ * the server would read something else than was meant.
+ */
+export class TooManyParametersError extends DsqlError {
+  override readonly name = 'TooManyParametersError';
+
+  /**
+   * @param parameters - how many the statement has
+   * @param maxParameters - the most that can be sent
+   */
+  constructor(
+    readonly parameters: number,
+    readonly maxParameters: number,
+  ) {
+    super(
+      `The statement was not sent: it has ${parameters} parameters, and PostgreSQL's protocol allows at most ${maxParameters}. Send fewer rows in one statement (\`batch: true\` or inBatches does that for lists of rows), or one array per column.`,
+    );
+  }
+}
+
+/** Whether `error` is a {@link TooManyParametersError}. */
+export function isTooManyParametersError(error: unknown): error is TooManyParametersError {
+  return error instanceof TooManyParametersError;
+}
+
+/**
  * The transaction, or an autocommit statement, was committed, but what came after the commit failed. Running it
  * again would do it twice, so neither this package nor `isOccConflict` takes the `cause` for a failure of the transaction.
  */

@@ -8,7 +8,12 @@ import { DsqlError } from '../errors';
 import { rememberFields, rememberRowsBefore } from './answer-facts';
 import type { ReportedStatus, Session } from './session';
 import { isSubmittable, watch } from './submittables';
-import { MessageTooLargeError, NotSentError, TransactionRolledBackError } from './transaction-errors';
+import {
+  MessageTooLargeError,
+  NotSentError,
+  TooManyParametersError,
+  TransactionRolledBackError,
+} from './transaction-errors';
 
 type Callback = (error: Error | null | undefined, result?: QueryResult | QueryResult[]) => void;
 
@@ -34,6 +39,8 @@ const BaseQuery = Query as unknown as new (config: unknown, values: unknown, cal
 
 /** The longest message that Aurora DSQL reads; it ends the connection of a longer one without a word (AWS, 2026-10-01). */
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
+/** The most parameters that the protocol can count. */
+const MAX_PARAMETERS = 65_535;
 
 /** As they were when this was loaded: the fake clock of an application's test neither strikes a query nor spares it. */
 const { setTimeout, clearTimeout } = timers;
@@ -207,6 +214,10 @@ export class TransactionQuery extends BaseQuery {
     const { mayCommit, onlyReads } = this.summary;
     // node-postgres would send an empty text, and the server would do nothing.
     if (this.#fullText === undefined && this.name !== undefined) return this.#refuse(unknownName(this.name));
+    const parameters = this.values?.length ?? 0;
+    if (parameters > MAX_PARAMETERS) {
+      return this.#refuse(new TooManyParametersError(parameters, MAX_PARAMETERS));
+    }
     const leadsWithBegin = session.phase === 'begun';
     const outbox = new Outbox(connection);
     const isKnown = this.#isNameKnown(connection);

@@ -1,5 +1,4 @@
-import type { Statement } from '../../sql';
-import { INDEX_ENTRY_COST_BYTES, ROW_COST_BYTES } from '../postgres/limits';
+import { INDEX_ENTRY_COST_BYTES, MAX_TRANSACTION_BYTES, ROW_COST_BYTES, type Statement } from '../../sql';
 
 /** What libpg-query gives for INSERT. */
 interface InsertTree {
@@ -9,7 +8,6 @@ interface InsertTree {
 
 /** Rows that are too large together, at 2 MiB each. */
 export const FEWEST_ROWS_OVER_LIMIT = 6;
-const MAX_TRANSACTION_BYTES = 10 * 2 ** 20;
 const MAX_SECONDARY_INDEXES = 23;
 /** What makes values longer than those that the client sent. A filter for what is worth a look, so a pattern is enough. */
 const GROWING =

@@ -1,15 +1,9 @@
+import { INDEX_ENTRY_COST_BYTES, ROW_COST_BYTES } from '../../sql';
+
 /** The most bytes that the columns of a key may have (AWS's troubleshooting skill, 2026-10-01). */
 const KEY_BYTES = 1981;
 /** What each column of a key after the first takes of that. */
 const KEY_COLUMN_BYTES = 7;
-/**
- * What a row and an entry of a secondary index count toward the size of a transaction besides their values. Computed from
- * what a cluster took at the most (AWS's troubleshooting skill, 2026-10-01): 500 rows of 9.93 MiB, or of 9.11 MiB with
- * four indexes on texts of 100 bytes.
- */
-export const ROW_COST_BYTES = 147;
-/** See {@link ROW_COST_BYTES}. */
-export const INDEX_ENTRY_COST_BYTES = 322;
 
 /**
  * The SQL of hidden functions that tell which of a cluster's limits the current transaction exceeds. All of them look

@@ -1,7 +1,7 @@
 import { AfterCommitError, isAfterCommitError } from '../../connection';
 import type { CommitMarkers } from './commit-markers';
 import type { InstanceSnapshot } from './instance-memory';
-import type { OpenTransaction, TransactionHost } from './transaction-host';
+import type { AttemptsOf, OpenTransaction, TransactionHost } from './transaction-host';
 import type { ResolvedTransactionOptions, SplitTransactionOptions } from '../transaction-options';
 import type { Attempt, RunnableTransaction } from '../transaction-runner';
 
@@ -26,7 +26,8 @@ export class ManagedTransaction<
   Host,
   T,
 > implements RunnableTransaction<Committed<Transaction, Instance, T>> {
-  readonly #host: TransactionHost<Transaction, Instance, HostOptions, Host>;
+  readonly #host: Host;
+  readonly #attempts: AttemptsOf<Transaction, Instance, HostOptions>;
   readonly #markers: CommitMarkers;
   readonly #work: (transaction: Transaction) => PromiseLike<T> | T;
   readonly #options: ManagedOptions<Instance, HostOptions, Host>;
@@ -36,16 +37,17 @@ export class ManagedTransaction<
   #lastError: unknown;
 
   constructor(
-    host: TransactionHost<Transaction, Instance, HostOptions, Host>,
+    { host, memory, attempts }: TransactionHost<Transaction, Instance, HostOptions, Host>,
     markers: CommitMarkers,
     work: (transaction: Transaction) => PromiseLike<T> | T,
     options: ManagedOptions<Instance, HostOptions, Host>,
   ) {
     this.#host = host;
+    this.#attempts = attempts();
     this.#markers = markers;
     this.#work = work;
     this.#options = options;
-    this.#snapshot = host.memory.snapshot(options.restore);
+    this.#snapshot = memory.snapshot(options.restore);
   }
 
   get #isUnknown(): boolean {
@@ -61,13 +63,17 @@ export class ManagedTransaction<
   }
 
   /** Runs the transaction once. */
-  readonly attempt = async (
+  readonly attempt = (
     attempt: Attempt<Committed<Transaction, Instance, T>>,
-  ): Promise<Committed<Transaction, Instance, T>> => {
+  ): Promise<Committed<Transaction, Instance, T>> => this.#attempts.make(() => this.#attempt(attempt));
+
+  async #attempt(
+    attempt: Attempt<Committed<Transaction, Instance, T>>,
+  ): Promise<Committed<Transaction, Instance, T>> {
     this.#abandon();
     this.#marker = this.#options.commitMarkers ? await this.#markers.create() : undefined;
     try {
-      return await this.#host.open(
+      return await this.#attempts.open(
         this.#options.host,
         (opened) => this.#carryOut(opened, attempt),
         attempt.admit,
@@ -82,7 +88,7 @@ export class ManagedTransaction<
       if (!this.#isUnknown) this.#abandon();
       throw this.#lastError;
     }
-  };
+  }
 
   async #carryOut(
     opened: OpenTransaction<Transaction, Instance>,
@@ -104,7 +110,7 @@ export class ManagedTransaction<
   readonly settle = async (): Promise<boolean | undefined> => {
     if (!this.#isUnknown) return undefined;
     const answer = this.#marker === undefined ? undefined : await this.#markers.wasCommitted(this.#marker);
-    return answer ?? (await this.#options.verifyCommitted?.(this.#host.host));
+    return answer ?? (await this.#options.verifyCommitted?.(this.#host));
   };
 
   /** There is no further attempt. */

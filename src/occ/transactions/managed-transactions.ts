@@ -57,16 +57,21 @@ export class ManagedTransactions<Transaction, Instance extends object, HostOptio
     return done.value;
   }
 
-  /** Runs an autocommit statement in a transaction with a commit marker, which `begin` begins. */
+  /**
+   * Runs an autocommit statement in a transaction with a commit marker, which `begin` begins.
+   *
+   * @param make - makes each attempt
+   */
   runMarked<T>(
     begin: () => Promise<StatementTransaction<T>>,
     label: string,
     statement: FirstStatement,
+    make: (attempt: () => Promise<T>) => Promise<T>,
   ): Promise<T> {
     const marked = withMarker(this.#markers, begin);
     const attempt = async (current: Attempt<T>) => {
       await current.admit(statement);
-      return marked.attempt(current);
+      return make(() => marked.attempt(current));
     };
     return this.runner.run({ attempt, settle: marked.settle }, { label });
   }

@@ -39,12 +39,20 @@ export type OpenAttempt<Transaction, Instance extends object, HostOptions extend
   admit: Admit,
 ) => Promise<T>;
 
+/** How the attempts of one transaction are made. */
+export interface AttemptsOf<Transaction, Instance extends object, HostOptions extends object> {
+  readonly open: OpenAttempt<Transaction, Instance, HostOptions>;
+  /** Makes an attempt, whose error may then say more. */
+  readonly make: <T>(attempt: () => Promise<T>) => Promise<T>;
+}
+
 /** An instance of an ORM, as far as its managed transactions need it. */
 export interface TransactionHost<Transaction, Instance extends object, HostOptions extends object, Host> {
   /** What `verifyCommitted` looks into the database with. */
   readonly host: Host;
   readonly memory: InstanceMemory<Instance>;
-  readonly open: OpenAttempt<Transaction, Instance, HostOptions>;
+  /** Called once for each transaction: something may be kept from one of its attempts to the next. */
+  readonly attempts: () => AttemptsOf<Transaction, Instance, HostOptions>;
   /** Runs an autocommit statement. */
   readonly runAlone: RunStatement;
 }

@@ -18,23 +18,33 @@ const REFERENCES =
   "SELECT rn.nspname AS schema, r.relname AS name, tn.nspname AS target_schema, t.relname AS target, k.confdeltype AS on_delete FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class r ON r.oid = k.conrelid JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace JOIN pg_catalog.pg_class t ON t.oid = k.confrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace WHERE k.contype = 'f' AND k.conrelid <> k.confrelid ORDER BY 1, 2";
 
 /**
- * The tables to empty, in order, for a TRUNCATE … CASCADE that is done by DELETE: those whose foreign keys lead to the
- * table come before what they refer to, and the table last.
+ * The tables to empty, in order, for a TRUNCATE … CASCADE that is done by DELETE: the table, and those whose foreign keys
+ * lead to it. One whose rows would be in the way of the DELETE comes before what it refers to, so that tables which refer
+ * to each other in a circle can be emptied where one of these foreign keys says what becomes of its rows.
  */
 export async function emptyingOrder(table: Table, query: Query): Promise<readonly Table[]> {
   const references = (await query(REFERENCES)) as readonly Reference[];
+  const reached = followReferences([table], (to) => references.filter((reference) => isTo(to, reference)));
+  return followReferences(reached, (to) =>
+    references.filter((reference) => isTo(to, reference) && KEEPS_OTHERS.includes(reference.on_delete)),
+  );
+}
+
+/** Tables and all that refer to them, each behind those that refer to it, but for circles. */
+function followReferences(
+  tables: readonly Table[],
+  referencesTo: (table: Table) => readonly Reference[],
+): Table[] {
   const order: Table[] = [];
   const seen = new Set<string>();
   const visit = ({ schema, name }: Table): void => {
     const key = JSON.stringify([schema, name]);
     if (seen.has(key)) return;
     seen.add(key);
-    for (const reference of references) {
-      if (isTo({ schema, name }, reference)) visit({ schema: reference.schema, name: reference.name });
-    }
+    referencesTo({ schema, name }).forEach(visit);
     order.push({ schema, name });
   };
-  visit(table);
+  tables.forEach(visit);
   return order;
 }
 

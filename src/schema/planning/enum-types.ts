@@ -22,6 +22,7 @@ import {
   type Statement,
   type TableName,
 } from '../../sql';
+import { ArrayColumns } from './array-columns';
 import { unsupportedChanges } from './unsupported-change';
 
 /** Reads tables by a condition on `c` (`pg_class`) and `n` (`pg_namespace`). */
@@ -50,6 +51,8 @@ const NOTHING: TypeChange = { statements: [], notes: [] };
  * that was made earlier and that no column has.
  */
 export class EnumTypes {
+  /** The columns of arrays of the same history. */
+  readonly arrays = new ArrayColumns();
   #known: readonly EnumFacts[] = [];
 
   /** The enum types that statements name, as far as they are known. */

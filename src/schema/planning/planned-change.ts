@@ -10,6 +10,7 @@ import {
   tableNameOf,
   tokensOf,
   translate,
+  type ArrayColumn,
   type CatalogTable,
   type DsqlStatement,
   type EnumFacts,
@@ -19,10 +20,13 @@ import {
   type Translation,
 } from '../../sql';
 import { isOneOf } from '../catalogue/read-tables';
+import { isAboutIndex, planAbsentIndex } from './absent-index';
 import { retypeEmpty } from './empty-table';
-import type { EnumTypes, ReadTables } from './enum-types';
 import type { ResolvedMapping } from '../orm-options';
 import { guardedDdl, isThere, type GuardedDdl } from './guarded-ddl';
+import type { PlannedChange, Planning } from './planning';
+import { truncateOfAll } from './emptied-tables';
+import { exceededIndexLimits } from './index-limit';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 
 /** The first words of statements that may have to be translated. */
@@ -31,32 +35,6 @@ const CHANGES: ReadonlySet<string> = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCA
 /** Whether a text may change the schema, and is for {@link planChange}. */
 export function mayChangeSchema(text: string): boolean {
   return CHANGES.has(summarizeText(text).firstWord);
-}
-
-/** What there is to know for planning a change of the schema. */
-export interface Planning {
-  /** Who has written the text: the ORM, a user, or a user in a migration. */
-  readonly author: 'ORM' | 'user' | 'migration';
-  readonly mapping: ResolvedMapping;
-  /** The enum types of the history that the text belongs to. */
-  readonly enums: EnumTypes;
-  readonly readTables: ReadTables;
-  /** Reads anything else. */
-  readonly read: (sql: string) => Promise<readonly unknown[]>;
-}
-
-/** What is done in the place of a text. */
-export interface PlannedChange {
-  readonly statements: readonly DsqlStatement[];
-  /** What a person should know of it. */
-  readonly notes: readonly string[];
-}
-
-/** What is sent in the place of a text, and what a person should know of it, for the log. */
-export function sentInstead({ statements, notes }: PlannedChange): string {
-  const sent = statements.length === 0 ? 'nothing' : statements.map(({ sql }) => sql).join('; ');
-  const remarks = notes.length === 0 ? '' : ` (${[...new Set(notes)].join(' ')})`;
-  return `${sent}${remarks}`;
 }
 
 /**
@@ -105,7 +83,8 @@ async function planText(text: string, planning: Planning): Promise<'as it is' | 
   const altered = parsed.statements.flatMap(alteredTables);
   const tables = altered.length === 0 ? [] : await readTables(isOneOf(altered));
   const named = await enums.namedIn(parsed.statements, readTables);
-  const { statements, refusals, omitted } = await translateChange(text, tables, mapping, named);
+  const known = { enums: named, arrays: enums.arrays.known };
+  const { statements, refusals, omitted } = await translateChange(text, tables, mapping, known);
   // PostgreSQL's own words are better for what it cannot read.
   if (refusals.some(({ rule }) => rule === 'syntax-error')) return 'refused';
   const isUnchanged =
@@ -118,6 +97,12 @@ async function planText(text: string, planning: Planning): Promise<'as it is' | 
   if (refusals.length > 0) {
     throw unsupportedChanges(refusals.map((refusal) => refusedStatement(text, refusal)));
   }
+  const exceeded = exceededIndexLimits(statements, tables);
+  if (exceeded.length > 0) {
+    if (author === 'user') return 'refused';
+    throw unsupportedChanges(exceeded.map((change) => ({ ...change, what: `${change.what} ("${text}")` })));
+  }
+  enums.arrays.remember(parsed.statements);
   const notes = [...omitted.map(({ why }) => why), ...statements.flatMap((statement) => statement.notes)];
   return { statements, notes };
 }
@@ -129,11 +114,14 @@ export function isTransaction({ kind, repeat }: DsqlStatement): boolean {
 
 // --- enum types, DO ------------------------------------------------------------------------------------------------
 
-/** Whether a statement is about a type, or a DO block that only guards DDL. */
+/** Whether a statement is about a type or an index, or a DO block that only guards DDL. */
 function isPlannedApart(statement: Statement): boolean {
+  if (isAboutIndex(statement)) return true;
   switch (statement.node) {
     case 'AlterEnumStmt':
       return true;
+    case 'TruncateStmt':
+      return (statement.tree as NodeBody<'TruncateStmt'>).behavior === 'DROP_CASCADE';
     case 'RenameStmt':
       return (statement.tree as NodeBody<'RenameStmt'>).renameType === 'OBJECT_TYPE';
     case 'DropStmt':
@@ -152,6 +140,11 @@ async function planApart(
 ): Promise<'refused' | PlannedChange | undefined> {
   const guarded = guardedDdl(statement);
   if (guarded !== undefined) return planGuarded(guarded, planning);
+  if (isAboutIndex(statement)) return planAbsentIndex(statement, planning);
+  if (statement.node === 'TruncateStmt') {
+    const planned = await planText(await truncateOfAll(statement, planning), { ...planning, author: 'ORM' });
+    return typeof planned === 'string' ? 'refused' : planned;
+  }
   if (statement.node !== 'AlterTableStmt') return planning.enums.plan(statement, planning.readTables);
   const name = tableNameOf((statement.tree as NodeBody<'AlterTableStmt'>).relation);
   const [table] = await planning.readTables(isOneOf([name]));
@@ -186,6 +179,10 @@ async function planType(
   const { enums, mapping, readTables, read } = planning;
   const change = await enums.planColumn(table, column, command, readTables);
   if (change !== undefined) return change;
+  const type = asNode(command.def, 'ColumnDef')?.typeName;
+  if (mapping.arrays === 'jsonb' && enums.arrays.holds(table, column, type)) {
+    return { statements: [], notes: [`${column.name} is jsonb, as every array.`] };
+  }
   const translateText = (sql: string, tables: readonly CatalogTable[]) =>
     translateChange(sql, tables, mapping);
   // It has that type already.
@@ -264,17 +261,17 @@ function asStatement(sql: string, { kind, node, async }: Statement): DsqlStateme
  * Translates a text that changes the schema.
  *
  * @param tables - what is known of the tables that it changes
- * @param enums - what is known of the enum types that it names
+ * @param types - what is known of the enum types that it names, and of columns that were declared as arrays
  */
 export async function translateChange(
   text: string,
   tables: readonly CatalogTable[],
-  { simplify, capabilities, identityCache }: ResolvedMapping,
-  enums: readonly EnumFacts[] = [],
+  { simplify, capabilities, identityCache, arrays }: ResolvedMapping,
+  types: { readonly enums?: readonly EnumFacts[]; readonly arrays?: readonly ArrayColumn[] } = {},
 ): Promise<Translation> {
   await loadParser();
-  const catalog = { tables: tables.map(factsOf), enums };
-  return translate(text, { catalog, simplify, identityCache, ...(capabilities && { capabilities }) });
+  const catalog = { tables: tables.map(factsOf), ...types };
+  return translate(text, { catalog, simplify, identityCache, arrays, ...(capabilities && { capabilities }) });
 }
 
 /**

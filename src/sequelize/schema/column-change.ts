@@ -87,7 +87,7 @@ export class ColumnChange {
       return isPresent ? [] : [`${this.#alterColumn} SET NOT NULL;`];
     }
     // A foreign key alone says nothing of NULL, as with Sequelize on PostgreSQL.
-    const isSilent = allowNull === undefined && references !== undefined;
+    const isSilent = allowNull === undefined && Boolean(references);
     if (!isPresent || isPrimary || isSilent || this.#column.identity) return [];
     return [`${this.#alterColumn} DROP NOT NULL;`];
   }
@@ -97,7 +97,7 @@ export class ColumnChange {
     const present = this.#column.default;
     if (this.#column.identity || autoIncrement === true) return [];
     if (!defaultValueSchemable(defaultValue)) {
-      return present === null || references !== undefined ? [] : [`${this.#alterColumn} DROP DEFAULT;`];
+      return present === null || references ? [] : [`${this.#alterColumn} DROP DEFAULT;`];
     }
     const wanted = this.#generator.escape(defaultValue, this.#attribute);
     if (wanted === 'NULL' && present === null) return [];

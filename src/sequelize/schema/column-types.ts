@@ -12,7 +12,8 @@ export interface ColumnAttribute {
   readonly primaryKey?: boolean | undefined;
   readonly comment?: string | undefined;
   readonly values?: readonly string[] | undefined;
-  readonly references?: ColumnReference | undefined;
+  /** `null` says, as nothing does, that there is no foreign key. */
+  readonly references?: ColumnReference | null | undefined;
   readonly onDelete?: string | undefined;
   readonly onUpdate?: string | undefined;
   /** In a model. */
@@ -165,4 +166,17 @@ function schemaOf(table: Exclude<ReferencedTable, string>): string | undefined {
 function modelsOf(sequelize: Sequelize): readonly ModelStatic<Model>[] {
   return (sequelize as unknown as { readonly modelManager: { readonly models: ModelStatic<Model>[] } })
     .modelManager.models;
+}
+
+/**
+ * An attribute without the `USING` that may follow its type, as `changeColumn` is told on PostgreSQL how to convert values
+ * (`'JSON USING CAST("a" AS JSON)'`).
+ */
+export function withoutConversion(attribute: ColumnAttribute): ColumnAttribute {
+  const { type } = attribute as { readonly type?: unknown };
+  if (typeof type !== 'string') return attribute;
+  return {
+    ...attribute,
+    type: type.replace(/\s+USING\s[\s\S]*$/i, '') as unknown as ColumnAttribute['type'],
+  };
 }

@@ -12,7 +12,7 @@ import { enumCheckOf, type CatalogTable, type TableName } from '../../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
 import { ColumnChange } from './column-change';
-import { enumValues, isWholeNumber, modelOf, type ColumnAttribute } from './column-types';
+import { enumValues, isWholeNumber, modelOf, withoutConversion, type ColumnAttribute } from './column-types';
 import { describeTable, type DescribedColumn } from './describe-table';
 import type { DsqlQueryGenerator } from '../dsql-query-generator';
 import { nameOf, type NewTable, type TableIdentifier } from './dsql-schema-generator';
@@ -183,7 +183,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     if (refusals.length > 0) {
       const recreated = new RecreatedColumn(this.changes, this.queryGenerator, known, column, attribute);
       await recreated.recreate(refusals, this.#mapping.destructive, options, () =>
-        this.addColumn(table, name, attribute, options),
+        this.addColumn(table, name, withoutConversion(attribute), options),
       );
       return;
     }

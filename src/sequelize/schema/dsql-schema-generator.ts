@@ -155,7 +155,7 @@ export class DsqlSchemaGenerator extends PostgresQueryGenerator {
     { references, onDelete, onUpdate }: ColumnAttribute,
     { table, schema }: ColumnPlace,
   ): string | undefined {
-    if (references === undefined) return undefined;
+    if (!references) return undefined;
     const { model, key, deferrable } = references;
     const own = typeof table === 'string' || typeof model === 'object' ? undefined : table.schema;
     const target = this.quoteTable(model);

@@ -86,8 +86,7 @@ export class RecreatedColumn {
   #losesReference(): boolean {
     const { references } = this.#attribute;
     return (
-      references === undefined &&
-      this.#table.constraints.some(({ type, columns }) => type === 'f' && this.#isOf(columns))
+      !references && this.#table.constraints.some(({ type, columns }) => type === 'f' && this.#isOf(columns))
     );
   }
 
@@ -95,7 +94,7 @@ export class RecreatedColumn {
   #lost(): string[] {
     const { constraints, indexes } = this.#table;
     const { unique, references } = this.#attribute;
-    const isMade = { u: unique === true, f: references !== undefined, c: true, p: false };
+    const isMade = { u: unique === true, f: Boolean(references), c: true, p: false };
     return [
       ...constraints
         .filter(({ type, columns }) => this.#isOf(columns) && !(columns.length === 1 && isMade[type]))

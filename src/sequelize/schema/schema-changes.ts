@@ -5,8 +5,9 @@ import {
   UniqueConstraintError,
   type Sequelize,
 } from 'sequelize';
-import { retryOnConflict, UnsupportedFeatureError } from '../../occ';
+import { isUnsupportedFeatureError, retryOnConflict, sqlStateOf, UnsupportedFeatureError } from '../../occ';
 import {
+  callPlace,
   EnumTypes,
   isOneOf,
   mayChangeSchema,
@@ -102,7 +103,16 @@ export class SchemaChanges {
    *   unique index (then it is a UniqueConstraintError), of a foreign key (ForeignKeyConstraintError) or of a CHECK
    */
   async run(text: string, options: ChangeOptions): Promise<unknown> {
-    return this.#run({ text, author: 'user' }, options);
+    const place = callPlace();
+    try {
+      return await this.#run({ text, author: 'user' }, options);
+    } catch (error) {
+      // The call is gone from the stack of what the server, or a plan, has refused.
+      if (place !== undefined && error instanceof Error && isRefusal(error)) {
+        error.message += `\nIt is the statement at ${place}: ${text.trim()}`;
+      }
+      throw error;
+    }
   }
 
   async #run(change: Change, options: ChangeOptions): Promise<unknown> {
@@ -163,7 +173,8 @@ export class SchemaChanges {
       read: (sql) => this.select(sql, options),
     });
     if (typeof planned === 'string') return planned;
-    if (author === 'user')
+    // What Sequelize has written is told where nothing of it is sent.
+    if (author === 'user' || planned.statements.length === 0)
       log(this.#sequelize, `Instead of ${text.trim()}: ${sentInstead(planned)}`, options);
     return added === undefined ? planned.statements : added.finishable(planned.statements);
   }
@@ -308,6 +319,11 @@ function passedOn(options: object): object {
   return Object.fromEntries(
     PASSED_ON.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
   );
+}
+
+/** Whether Aurora DSQL lacks what a statement asks for, by the word of the server or of a plan. */
+function isRefusal(error: Error): boolean {
+  return isUnsupportedFeatureError(error) || /^(?:0A000|54\d{3})$/.test(sqlStateOf(error) ?? '');
 }
 
 /** An index that is not found built may be one that is being built by another, or that could not be built. */

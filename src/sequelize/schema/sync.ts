@@ -1,4 +1,5 @@
 import type { Model, ModelStatic, Sequelize } from 'sequelize';
+import { MAX_INDEXES, tooManyIndexes, unsupportedChanges } from '../../schema';
 import type { ColumnAttribute } from './column-types';
 import type { DsqlQueryInterface } from './dsql-query-interface';
 import type { SchemaChanges } from './schema-changes';
@@ -6,6 +7,9 @@ import type { SchemaChanges } from './schema-changes';
 type HostModel = ModelStatic<Model> & {
   readonly sequelize: Sequelize;
   readonly tableAttributes: Readonly<Record<string, ColumnAttribute>>;
+  readonly uniqueKeys?: object;
+  readonly primaryKeyField?: string;
+  readonly _indexes?: readonly { readonly using?: string }[];
 };
 
 type Sync = (options?: object) => Promise<unknown>;
@@ -19,7 +23,8 @@ export function schemaChangesOf(sequelize: Sequelize): SchemaChanges {
  * Runs Sequelize's own `sync`: the asynchronous jobs of all tables are waited for together at its end.
  *
  * @param sync - Sequelize's own
- * @throws UnsupportedFeatureError before anything is sent, when a model has a type that Aurora DSQL cannot store
+ * @throws UnsupportedFeatureError before anything is sent, when a model has a type that Aurora DSQL cannot store, or more
+ *   indexes than a table may have
  */
 export async function syncAll(
   sequelize: Sequelize,
@@ -29,7 +34,7 @@ export async function syncAll(
   const { modelManager } = sequelize as unknown as {
     readonly modelManager: { readonly models: HostModel[] };
   };
-  modelManager.models.forEach(checkTypes);
+  modelManager.models.forEach(check);
   return schemaChangesOf(sequelize).together(options, sync);
 }
 
@@ -41,14 +46,18 @@ export function replaceSync(model: ModelStatic<Model>): void {
     configurable: true,
     writable: true,
     async value(this: HostModel, options?: object): Promise<unknown> {
-      checkTypes(this);
+      check(this);
       return schemaChangesOf(this.sequelize).together(options, (own) => inherited.call(this, own));
     },
   });
 }
 
 /** With `force`, what cannot be created anew must not be dropped. */
-function checkTypes(model: HostModel): void {
+function check(model: HostModel): void {
+  const { tableName, primaryKeyField, uniqueKeys = {}, _indexes: indexes = [] } = model;
+  const built = indexes.filter(({ using = 'btree' }) => /^(?:btree|hash|brin)$/i.test(using));
+  const count = (primaryKeyField === undefined ? 0 : 1) + Object.keys(uniqueKeys).length + built.length;
+  if (count > MAX_INDEXES) throw unsupportedChanges([tooManyIndexes(tableName, count)]);
   const { queryGenerator } = queryInterfaceOf(model.sequelize);
   for (const [name, attribute] of Object.entries(model.tableAttributes)) {
     queryGenerator.columnType(attribute, { column: attribute.field ?? name, table: model.tableName });

@@ -12,6 +12,7 @@ import {
   type FirstStatement,
   type TouchedInstances,
 } from '../../occ';
+import type { ReusedIdentityKeys } from '../../schema';
 import { summarizeText } from '../../sql';
 import type { TransactionEntries } from '../../migrate/for-orms';
 import { log } from '../log';
@@ -31,6 +32,14 @@ interface RollbackOnly {
   readonly error?: unknown;
 }
 
+/** What one of several attempts of a transaction is given. */
+export interface TransactionAttempt {
+  /** Asked before the first statement, where the number of transactions in flight is limited. */
+  readonly admit?: Admit | undefined;
+  /** What earlier attempts were given as keys. */
+  readonly reusedKeys?: ReusedIdentityKeys | undefined;
+}
+
 /**
  * Sequelize's `Transaction`, on Aurora DSQL.
  *
@@ -47,6 +56,7 @@ export class DsqlTransaction extends Transaction {
   readonly #firstFailure = new FirstFailure();
   #rollbackOnly: RollbackOnly | undefined;
   readonly #admit: Admit | undefined;
+  readonly #reusedKeys: ReusedIdentityKeys | undefined;
   /** The wait for {@link DsqlTransaction.#admit}, once it has begun. */
   #admission: Promise<void> | undefined;
   #connection: Client | undefined;
@@ -63,11 +73,15 @@ export class DsqlTransaction extends Transaction {
   /** Ends when what was asked for outside of it is done. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** @param admit - asked before the first statement, where the number of transactions in flight is limited */
-  constructor(sequelize: Sequelize, options: object, isManaged: boolean, admit?: Admit) {
+  /**
+   * @param isManaged - whether this package runs it, and sees to what a failure leaves in memory
+   * @param attempt - where it is one of several attempts
+   */
+  constructor(sequelize: Sequelize, options: object, isManaged: boolean, attempt: TransactionAttempt = {}) {
     super(sequelize, options);
     this.#isManaged = isManaged;
-    this.#admit = admit;
+    this.#admit = attempt.admit;
+    this.#reusedKeys = attempt.reusedKeys;
     this.touched = this.root === this ? modelMemory.watch() : this.root.touched;
   }
 
@@ -87,6 +101,11 @@ export class DsqlTransaction extends Transaction {
 
   get #hasJoined(): boolean {
     return this.root !== this;
+  }
+
+  /** What earlier attempts were given as keys, where it can be run again. */
+  get reusedKeys(): ReusedIdentityKeys | undefined {
+    return this.root.#reusedKeys;
   }
 
   /** Whether a statement was run in it. */

@@ -76,5 +76,8 @@ export function managePlain(sequelize: Sequelize): SequelizeTransactions {
     });
   };
 
-  return manageTransactions(sequelize, resolveTransactionDefaults({}), open);
+  return manageTransactions(sequelize, resolveTransactionDefaults({}), () => ({
+    open,
+    make: (attempt) => attempt(),
+  }));
 }

@@ -1,7 +1,14 @@
 import { Op, type Sequelize } from 'sequelize';
 import { PostgresQueryInterface } from 'sequelize/lib/dialects/postgres/query-interface';
 import type PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
-import { inBatches, MAX_TRANSACTION_ROWS, sqlStateOf, tooManyRows } from '../../occ';
+import {
+  expectOneTransaction,
+  fitInTransaction,
+  inBatches,
+  isTooMuchAtOnce,
+  MAX_TRANSACTION_ROWS,
+} from '../../occ';
+import { INDEX_ENTRY_COST_BYTES, ROW_COST_BYTES } from '../../sql';
 import type { ResolvedMapping } from '../../schema';
 import { ambientTransaction } from '../transactions/cls';
 
@@ -19,12 +26,11 @@ interface WriteOptions {
 interface KeyedModel {
   /** By the name of the attribute. */
   readonly primaryKeys: Readonly<Record<string, { readonly field: string }>>;
+  readonly uniqueKeys: Readonly<Record<string, unknown>>;
+  readonly _indexes: readonly unknown[];
 }
 
 type Key = Readonly<Record<string, unknown>>;
-
-/** SQLSTATE of a transaction that has reached one of its limits: nothing of it was done. */
-const LIMIT_EXCEEDED = '54000';
 
 /**
  * Sequelize's writes to many rows. A transaction may change 3,000 rows at most: where `dsql.batch` is set, a write to more
@@ -52,9 +58,19 @@ export class BulkQueryInterface extends PostgresQueryInterface {
     attributes?: object,
   ): Promise<unknown> {
     const insert = (rows: readonly object[]) => super.bulkInsert(table, rows, options, attributes);
-    if (records.length <= MAX_TRANSACTION_ROWS) return insert(records);
-    if (!this.#isInBatches || this.#isInTransaction(options)) throw tooManyRows(records.length);
-    return joined(await inBatches(records, {}, insert));
+    if (!this.#mayBeSplit(options)) {
+      expectOneTransaction({ rows: records });
+      return insert(records);
+    }
+    const rowCostBytes = costOfRow(options.model);
+    if (records.length <= MAX_TRANSACTION_ROWS && fitInTransaction(records, rowCostBytes)) {
+      try {
+        return await insert(records);
+      } catch (error) {
+        if (records.length < 2 || !isTooMuchAtOnce(error)) throw error;
+      }
+    }
+    return joined(await inBatches(records, {}, insert, rowCostBytes));
   }
 
   /** @throws BatchesError when some of the batches were written and one was not */
@@ -95,9 +111,8 @@ export class BulkQueryInterface extends PostgresQueryInterface {
     try {
       return await write(where);
     } catch (error) {
-      const mayBeSplit = this.#isInBatches && !this.#isInTransaction(options);
       const fields = Object.values(model?.primaryKeys ?? {}).map(({ field }) => field);
-      if (sqlStateOf(error) !== LIMIT_EXCEEDED || !mayBeSplit || fields.length === 0) throw error;
+      if (!isTooMuchAtOnce(error) || !this.#mayBeSplit(options) || fields.length === 0) throw error;
       const { limit, logging, benchmark } = options;
       const keys = (await this.select(model, table, {
         attributes: fields,
@@ -115,9 +130,16 @@ export class BulkQueryInterface extends PostgresQueryInterface {
     }
   }
 
-  #isInTransaction({ transaction }: WriteOptions): boolean {
-    return Boolean(transaction === undefined ? ambientTransaction(this.#sequelize) : transaction);
+  #mayBeSplit({ transaction }: WriteOptions): boolean {
+    if (!this.#isInBatches) return false;
+    return !(transaction === undefined ? ambientTransaction(this.#sequelize) : transaction);
   }
+}
+
+/** What a row of a model takes in a transaction besides its values: the row itself, and an entry in each index. */
+function costOfRow(model: KeyedModel | undefined): number {
+  const indexes = Object.keys(model?.uniqueKeys ?? {}).length + (model?._indexes ?? []).length;
+  return ROW_COST_BYTES + indexes * INDEX_ENTRY_COST_BYTES;
 }
 
 function oneOf(keys: readonly Key[], fields: readonly string[]): object {

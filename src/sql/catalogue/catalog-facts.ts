@@ -9,6 +9,16 @@ export interface CatalogFacts {
    * nothing to do: give a type here if its columns come in other texts.
    */
   readonly enums?: readonly EnumFacts[];
+  /** The columns that are jsonb and were declared as arrays, where arrays are kept so. */
+  readonly arrays?: readonly ArrayColumn[];
+}
+
+/** A column that was declared as an array, and is jsonb. */
+export interface ArrayColumn {
+  readonly table: TableName;
+  readonly column: string;
+  /** Whether its members are numbers in JSON, too. */
+  readonly isOfNumbers: boolean;
 }
 
 /** What is known of a table. A field that is absent is unknown; an empty one says that there is none. */

@@ -3,22 +3,26 @@ import type { EnumFacts } from '../catalogue/catalog-facts';
 import type { KnownCatalogue } from './known-catalogue';
 import type { StatementText } from './text/statement-text';
 
-/** Where DSQL's answer is less than the text asks for, and a person may say that this is good enough. */
+/**
+ * Where DSQL's answer is less than the text asks for. What leaves every result as it is on PostgreSQL is done unless it is
+ * refused by `false`; what changes a result is refused until it is allowed by `true`.
+ */
 export interface Simplifications {
   /**
    * `DESC` in an index is omitted: the index has the ascending order, and may still be read backwards.
-   * @defaultValue `false`: refused
+   * @defaultValue `true`
    */
   readonly indexOrder?: boolean;
   /**
    * `USING hash` and `USING brin` become the one kind of index that there is.
-   * @defaultValue `false`: refused
+   * @defaultValue `true`
    */
   readonly indexMethod?: boolean;
   /**
-   * Indexes that only `gin`, `gist` or `spgist` can be (on jsonb, arrays, text search) are left out: queries work
-   * without them, slower.
-   * @defaultValue `false`: refused
+   * Indexes that DSQL cannot build and that only make queries faster are left out: `gin`, `gist` and `spgist` (on jsonb,
+   * arrays, text search), and those that are not unique on a type that no key can have, with another operator class, or
+   * over more than 8 columns.
+   * @defaultValue `true`
    */
   readonly specialIndexes?: boolean;
   /**
@@ -32,8 +36,8 @@ export interface Simplifications {
    */
   readonly exclusions?: boolean;
   /**
-   * `FOR SHARE` and `FOR NO KEY UPDATE` become `FOR UPDATE`, which conflicts with more. An ORM's queries also lose
-   * `NOWAIT` and `SKIP LOCKED`: nothing waits on Aurora DSQL, and no row is ever seen to be locked.
+   * An ORM's queries lose `NOWAIT` and `SKIP LOCKED`: nothing waits on Aurora DSQL, and no row is ever seen to be locked.
+   * (`FOR SHARE` and `FOR NO KEY UPDATE` become `FOR UPDATE` in any case, which conflicts with more.)
    * @defaultValue `false`: refused
    */
   readonly rowLocks?: boolean;

@@ -12,4 +12,5 @@ export type {
   TranslationRefusal,
 } from './translation';
 export { formattedType } from './columns/type-names';
+export { arrayColumnsIn, isArrayType, isOfNumbers } from './text/arrays';
 export { createdEnum } from './text/enums';

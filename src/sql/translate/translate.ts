@@ -48,6 +48,11 @@ export interface TranslateOptions {
    * @defaultValue 1
    */
   readonly identityCache?: number;
+  /**
+   * `'jsonb'` keeps columns of arrays as jsonb; otherwise they are refused.
+   * @defaultValue `'refuse'`
+   */
+  readonly arrays?: 'refuse' | 'jsonb';
 }
 
 /**
@@ -70,7 +75,12 @@ export function translate(sql: string, options: TranslateOptions = {}): Translat
     throw new RangeError(`identityCache is ${String(identityCache)}: DSQL takes 1, or 65,536 and above.`);
   }
   const capabilities = resolveCapabilities(options.capabilities);
-  const text = prepareText(sql, catalog?.enums ?? [], capabilities.gained.has('add-constraint'));
+  const text = prepareText(
+    sql,
+    catalog?.enums ?? [],
+    capabilities.gained.has('add-constraint'),
+    options.arrays === 'jsonb' ? (catalog?.arrays ?? []) : undefined,
+  );
   const report = new Report(sql, text);
   const context: TranslationContext = {
     catalogue: new KnownCatalogue(catalog),

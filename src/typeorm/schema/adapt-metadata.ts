@@ -2,16 +2,19 @@ import { types } from 'pg';
 import type { EntityMetadata, NamingStrategyInterface } from 'typeorm';
 import { CheckMetadata } from 'typeorm/metadata/CheckMetadata.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import type { IndexMetadata } from 'typeorm/metadata/IndexMetadata.js';
 import { unsupportedChanges, type ResolvedMapping, type UnsupportedChange } from '../../schema';
 import { literal, sortsByBytes } from '../../sql';
-import { insteadOf, isStored } from './column-types';
-import { jsonbArray } from '../writes/jsonb-array';
+import { insteadOf, isKeyless, isStored } from './column-types';
+import { keepAsJsonb } from '../writes/jsonb-array';
 
 /** How entities are taken. */
 interface Adaptation {
   readonly mapping: ResolvedMapping;
   /** Names what is added. */
   readonly namingStrategy: NamingStrategyInterface;
+  /** Tells what is left out although nobody has allowed it by name, because every result stays. */
+  readonly warn: (message: string) => void;
 }
 
 /**
@@ -42,14 +45,29 @@ function nameOf({ targetName, tableName }: EntityMetadata, { propertyPath }: Col
 }
 
 /** Only the indexes that are built, of the one kind that there is; others would be missed by every synchronize. */
-function adaptIndexes(metadata: EntityMetadata, { mapping: { simplify } }: Adaptation): void {
-  if (simplify.specialIndexes === true) {
-    metadata.indices = metadata.indices.filter(({ type }) => !/^(?:gin|gist|spgist)$/.test(type ?? ''));
+function adaptIndexes(metadata: EntityMetadata, { mapping: { simplify }, warn }: Adaptation): void {
+  if (simplify.specialIndexes !== false) {
+    metadata.indices = metadata.indices.filter((index) => {
+      const reason = whyLeftOut(index);
+      if (reason === undefined) return true;
+      warn(
+        `The index ${index.name} of ${metadata.tableName} is left out: ${reason}. Every result stays; queries that would use it read all of the table.`,
+      );
+      return false;
+    });
   }
-  if (simplify.indexMethod !== true) return;
+  if (simplify.indexMethod === false) return;
   for (const index of metadata.indices) {
     if (index.type === 'hash' || index.type === 'brin') index.type = undefined;
   }
+}
+
+/** Why Aurora DSQL cannot build an index that only makes queries faster; nothing where it can. */
+function whyLeftOut({ type, isUnique, columns }: IndexMetadata): string | undefined {
+  if (isUnique) return undefined;
+  if (type !== undefined && /^(?:gin|gist|spgist)$/.test(type)) return `DSQL has no ${type} indexes`;
+  const keyless = columns.find((column) => column.isArray || isKeyless(column.type));
+  return keyless && `DSQL has no indexes on ${keyless.isArray ? 'jsonb' : String(keyless.type)}`;
 }
 
 function adaptExclusions(
@@ -126,6 +144,7 @@ function adaptArray(
   if (members === undefined && given !== undefined && given !== null) {
     return [{ what: `the default of ${what}`, why: 'It cannot be read as JSON.', instead: 'Give an array.' }];
   }
+  keepAsJsonb(column);
   // As they are: numbers stay numbers in jsonb.
   const labels = column.enum;
   column.isArray = false;
@@ -136,7 +155,6 @@ function adaptArray(
   column.enum = undefined;
   column.enumName = undefined;
   column.default = members as ColumnMetadata['default'];
-  column.transformer = [column.transformer ?? [], jsonbArray].flat();
   if (labels !== undefined) {
     const expression = `"${column.databaseName}" <@ ${literal(JSON.stringify(labels))}::jsonb`;
     const check = new CheckMetadata({

@@ -48,6 +48,11 @@ export function isStored(type: ColumnType): boolean {
   return typeof type !== 'string' || STORED.has(type);
 }
 
+/** Whether a column of this type can be no part of a key or an index (AWS user guide, data types, 2026-09-15). */
+export function isKeyless(type: ColumnType): boolean {
+  return /^(?:bytea|interval|jsonb?|timetz|time with time zone)$/.test(String(type));
+}
+
 const ADVICE: readonly (readonly [pattern: RegExp, advice: string])[] = [
   [/^(?:inet|cidr|macaddr8?|xml|citext|ltree)$/, 'Declare text.'],
   [/^(?:money)$/, 'Declare numeric with a precision and a scale.'],

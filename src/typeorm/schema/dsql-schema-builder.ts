@@ -57,6 +57,8 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
   protected override async createNewTables(): Promise<void> {
     const { driver, logger } = this.#dataSource;
     for (const metadata of this.#inDependencyOrder()) {
+      // Of several entities in one table the first creates it, and what the others have more is added to it.
+      if (this.#tableOf(metadata) !== undefined) continue;
       logger.logSchemaBuild(`creating a new table: ${metadata.tablePath}`);
       const table = Table.create(metadata, driver);
       table.foreignKeys = metadata.foreignKeys

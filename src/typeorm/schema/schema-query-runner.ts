@@ -5,6 +5,7 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
 import {
+  exceededIndexLimits,
   SchemaRunner,
   unsupportedChanges,
   type ResolvedMapping,
@@ -75,6 +76,8 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     }
     const plan: Plan = { queryRunner: this, queries: [], unsupported: [] };
     await plans.run(plan, work);
+    const statements = plan.queries.map(({ statement }) => statement);
+    plan.unsupported.push(...exceededIndexLimits(statements, [...this.#known.values()]));
     if (plan.unsupported.length > 0) throw unsupportedChanges(plan.unsupported);
     await this.#carryOut(plan.queries);
   }
@@ -127,7 +130,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     if (upQueries.length === 0) return;
     await this.asOneChange(async () => {
       const options = await this.#translationOf([...upQueries, ...downQueries]);
-      const { queries, unsupported } = await translateQueries(upQueries, options);
+      const { queries, unsupported, omitted } = await translateQueries(upQueries, options);
       const enums = this.loadedTables.flatMap((table) => this.#enumsOf(table));
       const catalog = { ...options.catalog, enums };
       this.sqlInMemory.upQueries.push(...queries);
@@ -135,6 +138,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
         ...(await translateDownQueries(downQueries, { ...options, catalog })),
       );
       this.#plan?.unsupported.push(...unsupported);
+      for (const why of omitted) dataSourceOf(this).logger.log('warn', why, this);
       if (!this.sqlMemoryMode) this.#plan?.queries.push(...queries);
     });
   }

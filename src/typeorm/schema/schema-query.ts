@@ -26,6 +26,8 @@ export type QueryTranslation = Omit<TranslateOptions, 'catalog'> & { readonly ca
 export interface TranslatedQueries {
   readonly queries: readonly SchemaQuery[];
   readonly unsupported: readonly UnsupportedChange[];
+  /** Why statements were left out. */
+  readonly omitted: readonly string[];
 }
 
 /**
@@ -39,7 +41,7 @@ export async function translateQueries(
 ): Promise<TranslatedQueries> {
   await loadParser();
   const text = joined(queries);
-  const { statements, refusals } = translate(text.sql, options);
+  const { statements, refusals, omitted } = translate(text.sql, options);
   return {
     queries: statements.map(
       (statement) => new SchemaQuery(statement, text.queryAt(statement.start)?.parameters),
@@ -47,6 +49,7 @@ export async function translateQueries(
     unsupported: refusals.map((refusal) =>
       refusedStatement(text.queryAt(refusal.start)?.query ?? '', refusal),
     ),
+    omitted: omitted.map(({ why }) => why),
   };
 }
 

@@ -8,8 +8,9 @@ import {
   type Attempt,
   type StatementTransaction,
 } from '../../occ';
+import { ReusedIdentityKeys } from '../../schema';
 import { firstStatement, type Statement } from '../statement';
-import { ReusedIdentityKeys } from '../writes/reused-identity-keys';
+import { identityColumnsOf } from '../writes/identity-keys';
 import { dataSourceOf, transactionsOf } from './transactions';
 
 /** A longer label would only fill the memory: what conflicts are statements on the same table. */
@@ -57,7 +58,7 @@ export class AutocommitStatements {
   run(statement: Statement): Promise<unknown> {
     const [text] = statement;
     const { defaults } = transactionsOf(dataSourceOf(this.#runner));
-    const keys = new ReusedIdentityKeys(dataSourceOf(this.#runner));
+    const keys = new ReusedIdentityKeys(identityColumnsOf(dataSourceOf(this.#runner)));
     const isConnected = this.#runner.client !== undefined;
     const once = async <T>({ admit }: Attempt<unknown>, make: () => Promise<T>): Promise<T> => {
       await admit(firstStatement(statement));

@@ -14,10 +14,11 @@ import {
   type ResolvedTransactionOptions,
   type TransactionOptions,
 } from '../../occ';
+import { ReusedIdentityKeys } from '../../schema';
 import { DsqlQueryRunner } from '../dsql-query-runner';
 import { EntityStates } from './entity-states';
 import { RecordedReads } from '../schema/recorded-reads';
-import { ReusedIdentityKeys } from '../writes/reused-identity-keys';
+import { identityColumnsOf } from '../writes/identity-keys';
 import { TransactionScope } from './transaction-scope';
 import { transactionsOf, type Transactions } from './transactions';
 
@@ -83,7 +84,7 @@ export class ManagedTransaction<T> {
     this.#states = new EntityStates(dataSource);
     this.#states.rememberGiven(restore);
     if (unit.entities !== undefined) this.#states.rememberGiven(unit.entities.value, unit.entities.target);
-    this.#keys = new ReusedIdentityKeys(dataSource);
+    this.#keys = new ReusedIdentityKeys(identityColumnsOf(dataSource));
     this.#reads = unit.entities === undefined ? undefined : new RecordedReads();
   }
 

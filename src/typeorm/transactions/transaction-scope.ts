@@ -1,9 +1,9 @@
 import { DsqlError, TransactionRolledBackError } from '../../connection';
 import { NestedTransactionError, type Admit, type NestedMode } from '../../occ';
+import type { ReusedIdentityKeys } from '../../schema';
 import { summarizeText } from '../../sql';
 import type { RecordedReads } from '../schema/recorded-reads';
 import { firstStatement, type Statement } from '../statement';
-import type { ReusedIdentityKeys } from '../writes/reused-identity-keys';
 import type { EntityStates } from './entity-states';
 
 /** How a transaction is run. */

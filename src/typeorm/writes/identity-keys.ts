@@ -1,5 +1,6 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import type { FindIdentityColumn } from '../../schema';
 
 /** A column as the driver gets it: metadata, or only a type. */
 export type AskedColumn = Partial<
@@ -60,4 +61,14 @@ export function entitiesOf(
     const parsed = driver.parseTableName(metadata);
     return parsed.tableName === tableName && (parsed.schema ?? current) === (schema ?? current);
   });
+}
+
+/** Finds the identity columns of the tables that the entities of a data source are stored in. */
+export function identityColumnsOf(dataSource: DataSource): FindIdentityColumn {
+  return (table) => {
+    const key = entitiesOf(dataSource, table)
+      .flatMap(({ columns }) => columns)
+      .find((column) => column.referencedColumn === undefined && hasIdentityValues(column));
+    return key && { table: key.entityMetadata.tablePath, column: key.databaseName };
+  };
 }

@@ -1,4 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ValueTransformer } from 'typeorm';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import { DateUtils } from 'typeorm/util/DateUtils.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
 import { tokensOf } from '../../sql';
 
@@ -24,7 +27,7 @@ class JsonbArray {
 }
 
 /** Goes behind the transformers of an array column that is kept as jsonb. */
-export const jsonbArray: ValueTransformer = {
+const jsonbArray: ValueTransformer = {
   to: (value: unknown) => {
     // The 0.3 line hands over the operators themselves that And and Or join.
     if (InstanceChecker.isFindOperator(value)) value.transformValue(jsonbArray);
@@ -32,6 +35,74 @@ export const jsonbArray: ValueTransformer = {
   },
   from: (value: unknown) => value,
 };
+
+/** Makes of the members of an array column what is kept of them, and back. */
+type Members = (members: readonly unknown[]) => unknown[];
+
+/** The types whose values are Date objects in an array: to node-postgres, those of `date[]` are, too. */
+const DATES: ReadonlySet<unknown> = new Set([
+  Date,
+  'date',
+  'datetime',
+  'timestamp',
+  'timestamptz',
+  'timestamp with time zone',
+  'timestamp without time zone',
+]);
+
+const revived: Members = (members) =>
+  members.map((member) => {
+    if (typeof member !== 'string') return member;
+    // Without a time it is that day here, as node-postgres reads `date`.
+    const date = new Date(/^\d{4}-\d\d-\d\d$/.test(member) ? `${member}T00:00:00` : member);
+    return Number.isNaN(date.getTime()) ? member : date;
+  });
+
+/**
+ * Keeps an array column as jsonb: adds to its transformers.
+ *
+ * @param column - changed; its type is still that of the members
+ */
+export function keepAsJsonb(column: ColumnMetadata): void {
+  const own = [column.transformer ?? []].flat();
+  if (!DATES.has(column.type)) {
+    column.transformer = [...own, jsonbArray];
+    return;
+  }
+  const isDay = column.type === 'date';
+  const kept: Members = (members) =>
+    members.map((member) => {
+      if (!(member instanceof Date)) return member;
+      return isDay ? DateUtils.mixedDateToDateString(member) : member.toJSON();
+    });
+  const ofDates: ValueTransformer = {
+    to: (value: unknown) => (Array.isArray(value) ? kept(value) : value),
+    from: (value: unknown) => (Array.isArray(value) ? revived(value) : value),
+  };
+  column.transformer = [...own, ofDates, jsonbArray];
+  compareByKept(column, kept);
+}
+
+/**
+ * Lets a save compare dates by what is kept of them: the host compares dates in jsonb without their milliseconds, and never
+ * finds a date equal to a text. It asks for the value of the entity, and then, not transformed, for that of the database.
+ */
+function compareByKept(column: ColumnMetadata, kept: Members): void {
+  const hostValue = column.getEntityValue.bind(column);
+  let ofEntity: unknown;
+  column.getEntityValue = (entity, isTransformed) => {
+    const value: unknown = hostValue(entity, isTransformed);
+    if (isTransformed !== false) {
+      ofEntity = value;
+      return value;
+    }
+    const compared = ofEntity;
+    ofEntity = undefined;
+    if (!Array.isArray(value) || !Array.isArray(compared)) return value;
+    const isSame = isDeepStrictEqual(kept(value), kept(compared));
+    return isSame ? (compared as unknown[]) : kept(value);
+  };
+}
 
 /** As `&&` of arrays: members that are null have none in common. */
 const HAS_ONE_OF = "'$[*] ? (@ != null && @ == $members[*])'";

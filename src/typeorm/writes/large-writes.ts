@@ -6,16 +6,15 @@ import {
   type ObjectLiteral,
 } from 'typeorm';
 import {
-  BatchesError,
-  findInChain,
+  expectOneTransaction,
+  fitInTransaction,
   inBatches,
-  isBatchesError,
+  isTooMuchAtOnce,
   MAX_TRANSACTION_ROWS,
-  sqlStateOf,
-  tooManyRows,
   UnsupportedFeatureError,
-  type RowRange,
+  type OneWrite,
 } from '../../occ';
+import { INDEX_ENTRY_COST_BYTES, ROW_COST_BYTES } from '../../sql';
 
 type Relation = EntityMetadata['relations'][number];
 
@@ -28,15 +27,15 @@ export interface Split {
   readonly batchSize: number;
   /** How many of them may run at the same time. */
   readonly concurrency: number;
+  /** What a row takes in a transaction besides its values. */
+  readonly rowCostBytes?: number;
   /** @throws UnsupportedFeatureError when the parts depend on each other */
   readonly check?: () => void;
 }
 
 /** A write of a list that the host does in one transaction. */
-export interface ListWrite<Row, Result> {
+export interface ListWrite<Row, Result> extends OneWrite {
   readonly rows: readonly Row[];
-  /** How many rows of tables are certain to be written. */
-  readonly certain: number;
   /** Absent where it may not be split. */
   readonly split: Split | undefined;
   /** Writes rows in one transaction. */
@@ -50,22 +49,22 @@ const MAX_PARAMETERS = 65_535;
  * Writes a list in one transaction, or in several where it is too much for one and may be split.
  *
  * @returns what was returned for each part, in the order of the list
- * @throws UnsupportedFeatureError before anything is sent, when more rows than a transaction may change are certain to be
- *   written, and it may not be split
+ * @throws UnsupportedFeatureError before anything is sent, when more than a transaction may write is certain to be written,
+ *   and it may not be split
  * @throws BatchesError when some parts were written and one was not
  */
-export async function writeList<Row, Result>({
-  rows,
-  certain,
-  split,
-  write,
-}: ListWrite<Row, Result>): Promise<readonly Result[]> {
-  if (split === undefined && certain > MAX_TRANSACTION_ROWS) throw tooManyRows(certain);
-  if (split === undefined || rows.length <= split.batchSize) {
+export async function writeList<Row, Result>(list: ListWrite<Row, Result>): Promise<readonly Result[]> {
+  const { rows, split, write, hasValues = true } = list;
+  if (split === undefined) {
+    expectOneTransaction(list);
+    return [await write(rows)];
+  }
+  const isLarge = rows.length > split.batchSize || (hasValues && !fitInTransaction(rows, split.rowCostBytes));
+  if (!isLarge) {
     try {
       return [await write(rows)];
     } catch (error) {
-      if (split === undefined || rows.length < 2 || !isTransactionLimit(error)) throw error;
+      if (rows.length < 2 || !isTooMuchAtOnce(error)) throw error;
     }
   }
   split.check?.();
@@ -78,50 +77,25 @@ export async function writeList<Row, Result>({
  *
  * @throws BatchesError when some rows were written and some were not
  */
-export async function writeParts<Row, Result>(
+export function writeParts<Row, Result>(
   rows: readonly Row[],
-  { batchSize, concurrency }: Split,
+  { batchSize, concurrency, rowCostBytes }: Split,
   write: ListWrite<Row, Result>['write'],
 ): Promise<readonly Result[]> {
-  const results = new Map<number, Result>();
-  const done: RowRange[] = [];
-  let remaining: readonly RowRange[] = [{ from: 0, to: rows.length }];
-  for (let size = Math.min(batchSize, Math.ceil(rows.length / 2)); ; size = Math.ceil(size / 2)) {
-    try {
-      await inBatches(rows, { batchSize: size, concurrency, remaining }, async (batch, range) => {
-        results.set(range.from, await write(batch));
-      });
-      return [...results].sort(([one], [other]) => one - other).map(([, result]) => result);
-    } catch (error) {
-      if (!isBatchesError(error)) throw error;
-      done.push(...error.done);
-      ({ remaining } = error);
-      if (size > 1 && error.unknown.length === 0 && isTransactionLimit(error.cause)) continue;
-      const { unknown, cause } = error;
-      throw new BatchesError(done, remaining, unknown, { cause });
-    }
-  }
+  const size = Math.max(1, Math.min(batchSize, Math.ceil(rows.length / 2)));
+  return inBatches(rows, { batchSize: size, concurrency }, write, rowCostBytes);
 }
 
-/** Whether a transaction was too large, and not a single row of it. Nothing of it was done. */
-export function isTransactionLimit(error: unknown): boolean {
-  return (
-    sqlStateOf(error) === '54000' &&
-    findInChain(error, ({ message }: { message?: unknown }) => /\btransaction\b/.test(String(message))) !==
-      undefined
-  );
-}
-
-/** How many entities of a list are certain to be written: of those with an id `save` may find nothing to write. */
+/** The entities of a list that are certain to be written: of those with an id `save` may find nothing to write. */
 export function certainRows(
   method: PersistMethod,
   entities: readonly unknown[],
   metadataOf: (entity: object) => EntityMetadata | undefined,
-): number {
-  if (entities.length <= MAX_TRANSACTION_ROWS || method !== 'save') return entities.length;
+): readonly unknown[] {
+  if (method !== 'save') return entities;
   const isNew = (entity: unknown) =>
     typeof entity === 'object' && entity !== null && metadataOf(entity)?.hasId(entity) === false;
-  return entities.filter(isNew).length;
+  return entities.filter(isNew);
 }
 
 /**
@@ -142,6 +116,7 @@ export function splitOf(
   const written = new Set<object>();
   const referred = new Set<object>();
   let mostRows = 1;
+  let rowCostBytes = ROW_COST_BYTES;
   let batchSize = Math.min(chunk, MAX_TRANSACTION_ROWS);
   let areIndependent = true;
   for (const entity of entities) {
@@ -152,12 +127,14 @@ export function splitOf(
     for (const reached of reach.reached) written.add(reached);
     mostRows = Math.max(mostRows, reach.reached.size + reach.joinRows);
     batchSize = Math.min(batchSize, rowsPerStatement(metadata));
+    rowCostBytes = Math.max(rowCostBytes, costOfRow(metadata));
     areIndependent &&= reach.reached.size === 1 && isUnordered(metadata);
   }
   const fitting = Math.floor(MAX_TRANSACTION_ROWS / mostRows);
   return {
     batchSize: Math.max(1, Math.min(batchSize, fitting)),
     concurrency: areIndependent ? concurrency : 1,
+    rowCostBytes: rowCostBytes * mostRows,
     check: () => {
       for (const entity of referred) {
         if (!written.has(entity) || metadataOf(entity)?.hasId(entity) !== false) continue;
@@ -219,6 +196,12 @@ export function isUnordered({ generatedColumns }: EntityMetadata): boolean {
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
+}
+
+/** What a row of an entity takes in a transaction besides its values: the row itself, and an entry in each index. */
+export function costOfRow({ indices, uniques }: EntityMetadata): number {
+  const indexes = indices.filter(({ synchronize }) => synchronize).length + uniques.length;
+  return ROW_COST_BYTES + indexes * INDEX_ENTRY_COST_BYTES;
 }
 
 /** How many rows a statement can insert. */

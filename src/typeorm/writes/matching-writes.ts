@@ -1,6 +1,6 @@
 import type { DataSource, EntityManager, EntityMetadata, EntityTarget, ObjectLiteral } from 'typeorm';
-import { MAX_TRANSACTION_ROWS } from '../../occ';
-import { isTransactionLimit, writeParts } from './large-writes';
+import { isTooMuchAtOnce, MAX_TRANSACTION_ROWS } from '../../occ';
+import { writeParts } from './large-writes';
 import { dataSourceOf } from '../transactions/transactions';
 
 type Target = EntityTarget<ObjectLiteral>;
@@ -52,7 +52,7 @@ export async function writeMatching<Result extends WriteResult>(
   try {
     return await host();
   } catch (error) {
-    if (concurrency === undefined || !isTransactionLimit(error)) throw error;
+    if (concurrency === undefined || !isTooMuchAtOnce(error)) throw error;
     const metadata = dataSourceOf(manager).getMetadata(target);
     const ids = await idsOf(manager, metadata, criteria);
     // Somebody else was there first.

@@ -1,10 +1,9 @@
 import type { ObjectLiteral } from 'typeorm';
 import { fieldsOf, type DsqlClient } from '../../connection';
-import type { ReadCatalogue } from '../../schema';
+import type { ReadCatalogue, ReusedIdentityKeys } from '../../schema';
 import { summarizeText } from '../../sql';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import type { Statement } from '../statement';
-import type { ReusedIdentityKeys } from './reused-identity-keys';
 
 type Fields = NonNullable<ReturnType<typeof fieldsOf>>;
 

@@ -267,6 +267,12 @@ export class Lists {
 
   @Column('enum', { enum: Colour, array: true, default: [Colour.Red] })
   colours!: Colour[];
+
+  @Column('timestamptz', { array: true, nullable: true })
+  times!: Date[] | null;
+
+  @Column('date', { array: true, nullable: true })
+  days!: (Date | string)[] | null;
 }
 
 // --- indexes and constraints ---

@@ -4,6 +4,8 @@ import {
   ArrayContainedBy,
   ArrayContains,
   ArrayOverlap,
+  EntitySchema,
+  EntitySchemaOptions,
   Equal,
   IsNull,
   Not,
@@ -154,6 +156,8 @@ const kinds: readonly Kind[] = [
         empty: [],
         none: null,
         colours: [Colour.Red],
+        times: null,
+        days: null,
       });
       const found = (words: unknown) => repository.countBy({ words: words as never });
       expect(await found(ArrayContains(['a']))).toBe(1);
@@ -180,6 +184,25 @@ const kinds: readonly Kind[] = [
       await expect(repository.update(id, { colours: ['blue' as never] })).rejects.toMatchObject({
         code: '23514',
       });
+      const [time, day] = [new Date('2026-11-29T08:00:00.001Z'), new Date(2026, 10, 29)];
+      const dated = await repository.save({ times: [time], days: [day, '2026-11-30'] });
+      const read = await repository.findOneByOrFail({ id: dated.id });
+      expect(read).toMatchObject({ times: [time], days: [day, new Date(2026, 10, 30)] });
+      expect(await repository.countBy({ days: ArrayContains(['2026-11-29']) as never })).toBe(1);
+      let updates = 0;
+      dataSource.subscribers.push({
+        listenTo: () => models.Lists,
+        afterUpdate: () => {
+          updates++;
+        },
+      });
+      await repository.save(dated);
+      await repository.save(read);
+      expect(updates).toBe(0);
+      read.times = [new Date(time.getTime() + 1)];
+      await repository.save(read);
+      expect(updates).toBe(1);
+      expect(await repository.findOneByOrFail({ id: dated.id })).toMatchObject({ times: read.times });
     },
   },
   {
@@ -338,5 +361,22 @@ describe.each(kinds)('$kind', ({ entities, dsql, use }) => {
     await withDataSource(options(), async (watched) => {
       expect(await differences(watched)).toEqual(none);
     });
+  });
+});
+
+it('entities that share a table get the columns of all of them, and rows of each', async () => {
+  const ofPeople = (name: string, column: string) => {
+    const columns = {
+      id: { type: Number, primary: true, generated: 'increment' },
+      [column]: { type: String, nullable: true },
+    } as const;
+    return new EntitySchema(Object.assign(new EntitySchemaOptions(), { name, tableName: 'people', columns }));
+  };
+  const entities = [ofPeople('Author', 'pen'), ofPeople('Employee', 'desk')];
+  await withDataSource({ ...cluster.orm, entities }, async ({ dataSource }) => {
+    await dataSource.synchronize();
+    await dataSource.getRepository('Employee').save({ desk: 'a' });
+    expect(await dataSource.query('SELECT desk FROM people')).toEqual([{ desk: 'a' }]);
+    await dataSource.query('DROP TABLE people');
   });
 });

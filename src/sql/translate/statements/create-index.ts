@@ -1,54 +1,77 @@
 import type { IndexElem } from 'libpg-query';
-import { asNode, strings } from '../../syntax/parse-tree';
 import { tableNameOf } from '../../catalogue/catalog-facts';
 import { isByteCollation } from '../columns/collations';
-import { refuseKeylessTypes } from '../columns/key-types';
+import { keylessType, refuseKeylessTypes } from '../columns/key-types';
 import type { Outcome } from '../draft';
 import type { Rewrite } from '../rewrite';
+import { classOf, isOrdinaryClass, isSpecialMethod, keysOf, slowedConditions } from './index-kinds';
 
 type IndexRewrite = Rewrite<'IndexStmt'>;
 
-/** Operator classes that order a value as its type does, or a text by its bytes, which on DSQL is the same. */
-const ORDINARY_CLASS =
-  /^(?:text|varchar|bpchar|char|name|int[248]|float[48]|numeric|bool|uuid|date|time|timetz|timestamp|timestamptz|(?:text|varchar|bpchar)_pattern)_ops$/;
+/** The most columns that a key of DSQL has (AWS user guide, quotas, 2026-09-15). */
+const MAX_KEY_COLUMNS = 8;
 
-/** Translates CREATE INDEX to CREATE INDEX ASYNC. */
+/** Translates CREATE INDEX to CREATE INDEX ASYNC, and leaves out what DSQL cannot build and only makes queries faster. */
 export function createIndex(rewrite: IndexRewrite): Outcome {
   const { source, tree } = rewrite;
-  const { accessMethod: method = 'btree', indexParams = [] } = tree;
-  if (isSpecial(method) && rewrite.isRefused('index-access-method')) return specialIndex(rewrite, method);
+  const { accessMethod: method = 'btree' } = tree;
+  const reason = whyLeftOut(rewrite, method);
+  if (reason !== undefined) return leftOut(rewrite, reason);
+  if (isSpecialMethod(method) && rewrite.isRefused('index-access-method')) {
+    rewrite.refuse({ rule: 'index-access-method', instead: ALLOW_LEAVING_OUT });
+    return [];
+  }
   editWords(rewrite);
   const keysAt = editMethod(rewrite, method);
   const afterKeys = source.afterGroup(keysAt);
+  const keys = keysOf(tree);
   source.splitAtCommas(keysAt + 1, afterKeys - 1).forEach(({ from, to }, position) => {
-    const element = asNode(indexParams[position], 'IndexElem');
+    const element = keys[position];
     if (element) editKey(rewrite, element, from, to);
   });
-  const columns = indexParams.flatMap((key) => asNode(key, 'IndexElem')?.name ?? []);
-  refuseKeylessTypes(
-    rewrite,
-    tableNameOf(tree.relation),
-    columns.map((name) => ({ name })),
-  );
+  refuseKeylessTypes(rewrite, tableNameOf(tree.relation), columnsOf(keys));
   omitStorage(rewrite, afterKeys);
   return rewrite.edited();
 }
 
-function isSpecial(method: string): boolean {
-  return method !== 'btree' && method !== 'hash' && method !== 'brin';
+const ALLOW_LEAVING_OUT =
+  'Leave the index out (option simplify.specialIndexes), or index an expression of an ordinary type, such ' +
+  "as ((data ->> 'name')).";
+
+/** Why DSQL cannot build an index that is not unique; nothing where it can, or where a person wants to hear of it. */
+function whyLeftOut(rewrite: IndexRewrite, method: string): string | undefined {
+  const { tree, catalogue } = rewrite;
+  if (tree.unique === true || rewrite.simplify.specialIndexes === false) return undefined;
+  const keys = keysOf(tree);
+  if (isSpecialMethod(method)) {
+    return rewrite.isRefused('index-access-method') ? `DSQL has no ${method} indexes` : undefined;
+  }
+  if (keys.length > MAX_KEY_COLUMNS && rewrite.isRefused('index-key-columns')) {
+    return `DSQL has no indexes over more than ${String(MAX_KEY_COLUMNS)} columns`;
+  }
+  const ofClass = keys.find((key) => key.opclass !== undefined && !isOrdinaryClass(key));
+  if (ofClass !== undefined && rewrite.isRefused('index-operator-class')) {
+    return `DSQL has no operator class ${classOf(ofClass)}`;
+  }
+  const keyless = columnsOf(keys).flatMap(
+    (column) => keylessType(column, tableNameOf(tree.relation), catalogue) ?? [],
+  );
+  return keyless[0] !== undefined && rewrite.isRefused('key-type')
+    ? `DSQL has no indexes on ${keyless[0]}`
+    : undefined;
 }
 
-function specialIndex(rewrite: IndexRewrite, method: string): Outcome {
-  if (rewrite.simplify.specialIndexes === true) {
-    return { omitted: `DSQL has no ${method} indexes: queries that used it read the table.` };
-  }
-  rewrite.refuse({
-    rule: 'index-access-method',
-    instead:
-      'Leave the index out (option simplify.specialIndexes), or index an expression of an ordinary type, such ' +
-      "as ((data ->> 'name')).",
-  });
-  return [];
+function leftOut({ tree, catalogue }: IndexRewrite, reason: string): Outcome {
+  const { idxname, relation } = tree;
+  const index = idxname === undefined ? 'The index' : `The index ${idxname}`;
+  const conditions = slowedConditions(tree, catalogue);
+  return {
+    omitted: `${index} is left out: ${reason}. Every result stays; conditions with ${conditions} read all of ${relation?.relname ?? 'the table'}.`,
+  };
+}
+
+function columnsOf(keys: readonly IndexElem[]): { readonly name: string }[] {
+  return keys.flatMap(({ name }) => (name === undefined ? [] : { name }));
 }
 
 /** ASYNC comes, CONCURRENTLY goes. */
@@ -68,7 +91,7 @@ function editMethod(rewrite: IndexRewrite, method: string): number {
   const at = source.afterName(source.indexAt(source.at(tree.relation?.location)));
   if (source.tokens[at]?.value !== 'USING') return at;
   if (!rewrite.isRefused('index-access-method')) return at + 2;
-  if (method === 'btree' || rewrite.simplify.indexMethod === true) {
+  if (method === 'btree' || rewrite.simplify.indexMethod !== false) {
     rewrite.remove(at, at + 2);
     if (method !== 'btree') rewrite.note(`USING ${method} is omitted: DSQL has one kind of index.`);
   } else {
@@ -108,17 +131,16 @@ function editCollation(rewrite: IndexRewrite, { collation }: IndexElem, key: str
 }
 
 /** @returns the index of the token after the operator class */
-function editOperatorClass(rewrite: IndexRewrite, { opclass }: IndexElem, at: number): number {
+function editOperatorClass(rewrite: IndexRewrite, element: IndexElem, at: number): number {
   const { source } = rewrite;
   let after = source.afterName(at);
   if (source.tokens[after]?.value === '(') after = source.afterGroup(after);
-  const name = strings(opclass).at(-1) ?? '';
-  if (ORDINARY_CLASS.test(name)) rewrite.remove(at, after);
+  if (isOrdinaryClass(element)) rewrite.remove(at, after);
   else {
     rewrite.refuse({
       rule: 'index-operator-class',
       at: source.tokens[at]?.start ?? source.start,
-      parts: { name },
+      parts: { name: classOf(element) },
     });
   }
   return after;
@@ -128,7 +150,7 @@ function editOrder(rewrite: IndexRewrite, key: string, at: number): void {
   const token = rewrite.source.tokens[at];
   const isDescending = token?.value === 'DESC';
   if (!token || (token.value !== 'ASC' && !isDescending) || !rewrite.isRefused('index-sort-order')) return;
-  if (isDescending && rewrite.simplify.indexOrder !== true) {
+  if (isDescending && rewrite.simplify.indexOrder === false) {
     rewrite.refuse({
       rule: 'index-sort-order',
       at: token.start,

@@ -7,6 +7,13 @@ const NEEDLESS_EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['uuid-ossp', 'gen_random_uuid() is built in, and takes the place of uuid_generate_v4().'],
   ['pgcrypto', 'gen_random_uuid() is built in; digest(), crypt() and the like are not there.'],
   ['plpgsql', 'it is listed there already; functions are written in SQL.'],
+  ['pg_trgm', 'its indexes only make LIKE faster; similarity() and the operator % are not there.'],
+  ['btree_gin', 'it is for gin indexes, which are left out.'],
+  [
+    'btree_gist',
+    'it is for gist indexes, which are left out, and for exclusion constraints, which are refused.',
+  ],
+  ['pg_stat_statements', 'a cluster is watched from outside.'],
 ]);
 
 /** Whether DSQL has what one wants of an extension without it. */
@@ -31,9 +38,7 @@ export function createExtension(rewrite: Rewrite<'CreateExtensionStmt'>): Outcom
 const EXTENSION_ADVICE: ReadonlyMap<string, string> = new Map([
   ['citext', 'Declare text, and make a unique index on lower(column).'],
   ['hstore', 'Declare jsonb.'],
-  ['pg_trgm', 'Search outside the database, or with LIKE.'],
   ['unaccent', 'Store the text without accents in a column of its own.'],
-  ['btree_gist', 'Check in the transaction that writes what the exclusion constraint checked.'],
   ['postgis', 'Store coordinates in numbers, or shapes in jsonb.'],
   ['vector', 'Keep vectors in a store that is made for them.'],
 ]);

@@ -5,10 +5,10 @@ import type { Outcome } from '../draft';
 import type { Rewrite } from '../rewrite';
 import { needlessParameter } from './session';
 
-/** Turns `SELECT set_config('search_path', '…', false)`, alone, into SET, and strengthens row locks if allowed. */
+/** Turns `SELECT set_config('search_path', '…', false)`, alone, into SET, and strengthens row locks. */
 export function select(rewrite: Rewrite<'SelectStmt'>): Outcome {
   const { targetList, fromClause, lockingClause } = rewrite.tree;
-  if (lockingClause && rewrite.simplify.rowLocks === true) return strengthenLocks(rewrite);
+  if (lockingClause) return strengthenLocks(rewrite);
   const [target, more] = targetList ?? [];
   const call = asNode(asNode(target, 'ResTarget')?.val, 'FuncCall');
   if (more !== undefined || fromClause || strings(call?.funcname).at(-1) !== 'set_config') {

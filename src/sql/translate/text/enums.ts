@@ -41,7 +41,7 @@ export function createdEnums({ sql, parsed }: ParsedText): readonly EnumFacts[] 
 }
 
 /** The enum type among the known ones that a type's name means. */
-function enumNamed(type: TypeName, enums: readonly EnumFacts[]): EnumFacts | undefined {
+export function enumNamed(type: TypeName, enums: readonly EnumFacts[]): EnumFacts | undefined {
   const [name = '', schema] = [...strings(type.names)].reverse();
   return enums.find((known) => isSameName(known, { ...(schema !== undefined && { schema }), name }));
 }
@@ -56,8 +56,16 @@ export interface EnumEdits {
   readonly used: readonly EnumFacts[];
 }
 
-/** Replaces enum types by `text`, with a CHECK where they are the type of a column. */
-export function enumEdits({ statements }: ParsedText, enums: readonly EnumFacts[]): EnumEdits {
+/**
+ * Replaces enum types by `text`, with a CHECK where they are the type of a column.
+ *
+ * @param isOther - whether something else is done about the type, and the column that it is of
+ */
+export function enumEdits(
+  { statements }: ParsedText,
+  enums: readonly EnumFacts[],
+  isOther: (type: TypeName, column: ColumnDef | undefined) => boolean,
+): EnumEdits {
   const edits: Edit[] = [];
   if (enums.length === 0) return { edits, used: [] };
   const used = new Set<EnumFacts>();
@@ -67,6 +75,7 @@ export function enumEdits({ statements }: ParsedText, enums: readonly EnumFacts[
       const known = enumNamed(type, enums);
       if (!known) continue;
       used.add(known);
+      if (isOther(type, column)) continue;
       edits.push(replacement(source, type, known, column));
     }
   }

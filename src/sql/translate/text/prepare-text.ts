@@ -2,7 +2,9 @@ import type { FuncCall } from 'libpg-query';
 import { strings, walk } from '../../syntax/parse-tree';
 import { tokensOf } from '../../text/scan';
 import type { EnumFacts } from '../../catalogue/catalog-facts';
+import type { ArrayColumn } from '../../catalogue/catalog-facts';
 import { addedKeys } from './added-keys';
+import { arrayEdits, isArrayType } from './arrays';
 import { applyEdits, offsetBefore } from './edits';
 import type { Edit } from './edits';
 import { createdEnums, enumEdits } from './enums';
@@ -24,25 +26,34 @@ export interface PreparedText extends ParsedText {
  * - a schema before the name of a new index, which neither PostgreSQL nor DSQL takes;
  * - `uuid_generate_v4()` by `gen_random_uuid()`;
  * - the enum types that the text creates, or that are known, by `text` with a CHECK;
+ * - arrays in columns by jsonb, where that is wanted;
  * - a primary key that is added to a table of the text by one in its CREATE TABLE, as `pg_dump` needs it.
  *
  * All of this is found in one reading, and what it changes is read once more.
  *
  * @param keepsKeys - Whether primary keys can be added, and so stay where they are.
+ * @param arrays - The columns that were declared as arrays and are jsonb; nothing where arrays stay as they are.
  */
 export function prepareText(
   source: string,
   knownEnums: readonly EnumFacts[],
   keepsKeys: boolean,
+  arrays: readonly ArrayColumn[] | undefined,
 ): PreparedText {
   let written = parseText(source);
   const schemaEdits = written.parsed.error ? indexSchemaEdits(source) : [];
   if (schemaEdits.length > 0) written = parseText(applyEdits(source, schemaEdits));
 
-  const enums = enumEdits(written, knownEnums.concat(createdEnums(written)));
+  const allEnums = knownEnums.concat(createdEnums(written));
+  const enums = enumEdits(
+    written,
+    allEnums,
+    (type, column) => arrays !== undefined && column !== undefined && isArrayType(type),
+  );
   const keys = keepsKeys ? [] : addedKeys(written);
   const edits = uuidEdits(written).concat(
     enums.edits,
+    arrays === undefined ? [] : arrayEdits(written, arrays, allEnums),
     keys.flatMap(({ insertion, removal }) => [insertion, removal]),
   );
   const { sql, parsed, statements } = edits.length > 0 ? parseText(applyEdits(written.sql, edits)) : written;

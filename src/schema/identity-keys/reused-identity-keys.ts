@@ -1,18 +1,27 @@
-import type { DataSource } from 'typeorm';
 import { rowsBefore } from '../../connection';
 import { findInChain, isSchemaConflict, NotCommitted, sqlStateOf } from '../../occ';
-import type { ReadCatalogue } from '../../schema';
 import { literal, quoted } from '../../sql';
-import { entitiesOf, hasIdentityValues } from './identity-keys';
+import type { ReadCatalogue } from '../number-keys';
 import { ParsedInsert } from './parsed-insert';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** An INSERT, the identity column of its table, and the rows that get their values from it. */
-interface KeyedInsert {
-  readonly insert: ParsedInsert;
+/** The identity column of a table. */
+export interface IdentityColumn {
+  /** The table, by the one name that the ORM has for it, however a statement writes it. */
   readonly table: string;
   readonly column: string;
+}
+
+/** Finds the identity column of a table; without a schema, of the one that names without a schema lead to. */
+export type FindIdentityColumn = (table: {
+  readonly tableName: string;
+  readonly schema: string | undefined;
+}) => IdentityColumn | undefined;
+
+/** An INSERT, the identity column of its table, and the rows that get their values from it. */
+interface KeyedInsert extends IdentityColumn {
+  readonly insert: ParsedInsert;
   readonly rows: readonly number[];
 }
 
@@ -26,7 +35,7 @@ const UNIQUE_VIOLATION = '23505';
  * change of the schema that is looked up, and where a key turns out to be taken, all are forgotten.
  */
 export class ReusedIdentityKeys {
-  readonly #dataSource: DataSource;
+  readonly #find: FindIdentityColumn;
   /** By table, in the order in which rows are inserted. */
   readonly #keys = new Map<string, unknown[]>();
   /** How many rows of a table this attempt has inserted. */
@@ -39,8 +48,9 @@ export class ReusedIdentityKeys {
   /** A row was refused that may have been so for the key that it was given. */
   #isRefused = false;
 
-  constructor(dataSource: DataSource) {
-    this.#dataSource = dataSource;
+  /** @param find - asks the models of the application */
+  constructor(find: FindIdentityColumn) {
+    this.#find = find;
   }
 
   /**
@@ -141,12 +151,8 @@ export class ReusedIdentityKeys {
     const insert = ParsedInsert.read(sql);
     if (insert === undefined) return undefined;
     const [tableName = '', schema] = insert.table.toReversed();
-    const key = entitiesOf(this.#dataSource, { schema, tableName })
-      .flatMap(({ columns }) => columns)
-      .find((column) => column.referencedColumn === undefined && hasIdentityValues(column));
-    if (key === undefined) return undefined;
-    const { databaseName: column, entityMetadata } = key;
-    return { insert, table: entityMetadata.tablePath, column, rows: insert.rowsWithout(column) };
+    const identity = this.#find({ tableName, schema });
+    return identity && { ...identity, insert, rows: insert.rowsWithout(identity.column) };
   }
 }
 

@@ -1,0 +1,208 @@
+import { fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import type { Client } from 'pg';
+import { DataTypes } from 'sequelize';
+import { EntitySchema, EntitySchemaOptions } from 'typeorm';
+import { DsqlClient } from '../src';
+import { startLocalDsql, type LocalDsql } from '../src/local';
+import { createDsqlSequelize } from '../src/sequelize';
+import { createDsqlDataSource } from '../src/typeorm';
+
+/**
+ * How fast many rows are inserted: by both ORMs with `batch: true`, and by hand with node-postgres, as VALUES and as one
+ * array per column, by turns in the same run. The server is another process. The quietest round counts for each way.
+ *
+ * Usage: npm run bench:bulk -- [--rows 30000] [--rounds 5]
+ */
+
+/** What reaches the server, as plain data. */
+type Server = Pick<LocalDsql, 'host' | 'port' | 'hostaddr' | 'ca' | 'credentials' | 'region'>;
+
+interface Reading {
+  readonly id: string;
+  readonly tenant: string;
+  readonly number: number;
+  readonly total: string;
+  readonly rate: number;
+  readonly isActive: boolean;
+  readonly name: string;
+  readonly note: string | null;
+  readonly createdAt: Date;
+  readonly payload: object;
+}
+
+const COLUMNS = {
+  id: 'uuid',
+  tenant: 'uuid',
+  number: 'integer',
+  total: 'numeric(12,2)',
+  rate: 'double precision',
+  isActive: 'boolean',
+  name: 'text',
+  note: 'varchar(100)',
+  createdAt: 'timestamptz',
+  payload: 'jsonb',
+} as const satisfies Record<keyof Reading, string>;
+const NAMES = Object.keys(COLUMNS) as (keyof Reading)[];
+const QUOTED_NAMES = NAMES.map((name) => `"${name}"`).join(', ');
+const MAX_ROWS = 3000;
+
+function makeRows(count: number): Reading[] {
+  return Array.from({ length: count }, (_, number) => ({
+    id: randomUUID(),
+    tenant: randomUUID(),
+    number,
+    total: `${number}.25`,
+    rate: number / 7,
+    isActive: number % 2 === 0,
+    name: `The reading number ${number}`,
+    note: number % 3 === 0 ? null : 'as expected',
+    createdAt: new Date(1_700_000_000_000 + number),
+    payload: { number, tags: ['a', 'b'] },
+  }));
+}
+
+async function inParts(rows: readonly Reading[], write: (part: readonly Reading[]) => Promise<unknown>) {
+  for (let from = 0; from < rows.length; from += MAX_ROWS) await write(rows.slice(from, from + MAX_ROWS));
+}
+
+function insertValues(client: Client, rows: readonly Reading[]): Promise<unknown> {
+  let parameter = 0;
+  const values = rows.map(() => `(${NAMES.map(() => `$${++parameter}`).join(', ')})`);
+  return client.query(
+    `INSERT INTO reading (${QUOTED_NAMES}) VALUES ${values.join(', ')}`,
+    rows.flatMap((row) => NAMES.map((name) => row[name])),
+  );
+}
+
+function insertArrays(client: Client, rows: readonly Reading[]): Promise<unknown> {
+  const arrays = NAMES.map((name, index) => `$${index + 1}::${COLUMNS[name]}[]`);
+  return client.query(
+    `INSERT INTO reading (${QUOTED_NAMES}) SELECT * FROM unnest(${arrays.join(', ')})`,
+    NAMES.map((name) => rows.map((row) => row[name])),
+  );
+}
+
+type Way = (rows: Reading[]) => Promise<unknown>;
+
+async function openWays(server: Server): Promise<{ ways: Record<string, Way>; end: () => Promise<void> }> {
+  const { host, port, ...dsql } = server;
+  const client = new DsqlClient({ host, port, ...dsql });
+  await client.connect();
+  const entity = Object.assign(new EntitySchemaOptions<Reading>(), {
+    name: 'reading',
+    columns: {
+      id: { type: 'uuid', primary: true },
+      tenant: { type: 'uuid' },
+      number: { type: 'integer' },
+      total: { type: 'numeric', precision: 12, scale: 2 },
+      rate: { type: 'double precision' },
+      isActive: { type: 'boolean' },
+      name: { type: 'text' },
+      note: { type: 'varchar', length: 100, nullable: true },
+      createdAt: { type: 'timestamptz' },
+      payload: { type: 'jsonb' },
+    },
+  });
+  const Entity = new EntitySchema<Reading>(entity);
+  const dataSource = await createDsqlDataSource({
+    host,
+    port,
+    entities: [Entity],
+    dsql: { ...dsql, batch: true },
+  }).initialize();
+  const sequelize = createDsqlSequelize({ host, port, logging: false, dsql: { ...dsql, batch: true } });
+  const Model = sequelize.define(
+    'reading',
+    {
+      id: { type: DataTypes.UUID, primaryKey: true },
+      tenant: DataTypes.UUID,
+      number: DataTypes.INTEGER,
+      total: DataTypes.DECIMAL(12, 2),
+      rate: DataTypes.DOUBLE,
+      isActive: DataTypes.BOOLEAN,
+      name: DataTypes.TEXT,
+      note: DataTypes.STRING(100),
+      createdAt: DataTypes.DATE,
+      payload: DataTypes.JSONB,
+    },
+    { tableName: 'reading', timestamps: false },
+  );
+  const columns = NAMES.map((name) => `"${name}" ${COLUMNS[name]}${name === 'id' ? ' PRIMARY KEY' : ''}`);
+  await client.query(`CREATE TABLE reading (${columns.join(', ')})`);
+  return {
+    ways: {
+      'pg, VALUES': (rows) => inParts(rows, (part) => insertValues(client, part)),
+      'pg, unnest': (rows) => inParts(rows, (part) => insertArrays(client, part)),
+      'TypeORM insert': (rows) => dataSource.manager.insert(Entity, rows),
+      'TypeORM save': (rows) => dataSource.manager.save(Entity, rows),
+      'Sequelize bulkCreate': (rows) => Model.bulkCreate(rows as never),
+    },
+    end: async () => {
+      await client.end();
+      await dataSource.destroy();
+      await sequelize.close();
+    },
+  };
+}
+
+async function bench(server: Server, rowCount: number, rounds: number): Promise<void> {
+  const { ways, end } = await openWays(server);
+  const best = new Map<string, number>();
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, write] of Object.entries(ways)) {
+      const rows = makeRows(rowCount);
+      const begun = performance.now();
+      await write(rows);
+      const perSecond = rows.length / ((performance.now() - begun) / 1000);
+      best.set(name, Math.max(best.get(name) ?? 0, perSecond));
+    }
+  }
+  await end();
+  const rateOf = (name: string) => best.get(name) ?? Number.NaN;
+  console.table(
+    [...best].map(([way, perSecond]) => ({
+      way,
+      'rows/s': Math.round(perSecond),
+      'of VALUES': Number((perSecond / rateOf('pg, VALUES')).toFixed(2)),
+      'of unnest': Number((perSecond / rateOf('pg, unnest')).toFixed(2)),
+    })),
+  );
+}
+
+async function serve(): Promise<void> {
+  const local = await startLocalDsql();
+  const { host, port, hostaddr, ca, credentials, region } = local;
+  process.send?.({ host, port, hostaddr, ca, credentials, region } satisfies Server);
+  process.once('message', () => {
+    void local.stop().then(() => {
+      process.disconnect();
+    });
+  });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      server: { type: 'boolean' },
+      rows: { type: 'string', default: '30000' },
+      rounds: { type: 'string', default: '5' },
+    },
+  });
+  if (values.server) return serve();
+  const child = fork(__filename, ['--server'], { execArgv: process.execArgv });
+  const [server] = (await once(child, 'message')) as [Server];
+  try {
+    await bench(server, Number(values.rows), Number(values.rounds));
+  } finally {
+    child.send('stop');
+    await once(child, 'exit');
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
