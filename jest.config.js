@@ -43,7 +43,7 @@ const shared = {
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^aurora-dsql-orm$': '<rootDir>/src/index.ts',
-    '^aurora-dsql-orm/sequelize/register$': '<rootDir>/src/sequelize/register.ts',
+    '^aurora-dsql-orm/sequelize/(register|umzug)$': '<rootDir>/src/sequelize/$1.ts',
     '^aurora-dsql-orm/(local|migrate|typeorm|sequelize)$': '<rootDir>/src/$1/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],

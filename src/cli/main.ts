@@ -2,8 +2,13 @@
 import { checkCommand } from './check-command';
 import type { Command } from './command';
 import { localCommand } from './local-command';
+import { migrateCommand } from './migrate-command';
 
-const commands: Readonly<Record<string, Command>> = { check: checkCommand, local: localCommand };
+const commands: Readonly<Record<string, Command>> = {
+  check: checkCommand,
+  local: localCommand,
+  migrate: migrateCommand,
+};
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

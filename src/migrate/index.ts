@@ -11,3 +11,12 @@ export {
   UnsettledStatementError,
   type LeaseHolder,
 } from './errors';
+export {
+  migrationStatus,
+  resolveMigration,
+  type HalfDoneMigration,
+  type MigrationStatus,
+  type Resolution,
+  type StatusOptions,
+  type StoppedStatement,
+} from './status';

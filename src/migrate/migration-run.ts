@@ -6,9 +6,8 @@ import { labelOf, MAX_TEXT_LENGTH, type RecordedStatement } from './journal/reco
 import { Replay, type RecordedCall } from './journal/replay';
 import { resultOf, resultText } from './journal/result-text';
 import { statementHash } from './journal/statement-hash';
-import type { TransactionEntries } from './journal/transaction-entries';
 import type { MigrationSession, MigrationStatement } from './migration-session';
-import { patiently } from './patience';
+import { endOf, patiently } from './patience';
 import { SchemaSteps } from './schema-steps';
 
 /** A call of the migration's code that is to be carried out. */
@@ -34,13 +33,10 @@ const OF_SESSION: ReadonlySet<string> = new Set(['SET', 'RESET', 'DISCARD', 'DEA
 export class MigrationRun {
   readonly #run: JournalledRun;
   readonly #journal: Journal;
-  readonly #entries: TransactionEntries;
   readonly #session: MigrationSession;
   readonly #patienceMs: number;
   readonly #replay: Replay;
   readonly #schema: SchemaSteps;
-  /** Whether the ORM has begun a transaction around the migration. */
-  readonly #hasTransaction: boolean;
   #position = 0;
   #positionAtBegin = 0;
   /** What was read and is not noted yet. */
@@ -53,13 +49,11 @@ export class MigrationRun {
   #turn: Promise<unknown> = Promise.resolve();
   readonly #failures = new WeakSet<object>();
 
-  constructor(run: JournalledRun, { journal, entries, patienceMs }: RunContext, session: MigrationSession) {
+  constructor(run: JournalledRun, { journal, patienceMs }: RunContext, session: MigrationSession) {
     this.#run = run;
     this.#journal = journal;
-    this.#entries = entries;
     this.#patienceMs = patienceMs;
     this.#session = session;
-    this.#hasTransaction = session.isInTransaction;
     this.#replay = new Replay(run.migration, run.statements);
     this.#committed = run.statements.filter(({ state, kind }) => state === 'done' && kind !== 'read').length;
     this.#schema = new SchemaSteps(run, { journal, session, takeReads: () => this.#takeReads() });
@@ -68,29 +62,33 @@ export class MigrationRun {
   /**
    * Carries out a statement of the migration, in turn.
    *
+   * @param session - the connection or the transaction in which it is sent
    * @returns its result, or that which it had in an earlier run
    * @throws MigrationChangedError for another statement than was done at its place
    * @throws UnsettledStatementError when it may have been done, and the catalogue does not tell
    */
-  statement<Result>(statement: MigrationStatement<Result>): Promise<Result> {
+  statement<Result>(
+    statement: MigrationStatement<Result>,
+    session: MigrationSession = this.#session,
+  ): Promise<Result> {
     const { verb, firstWord } = summarizeText(statement.text);
     const isOurs = statement.text.includes(COMMIT_MARKER_TABLE);
     const isCounted = verb === undefined && !isOurs && !OF_SESSION.has(firstWord);
     if (verb === 'begin') this.#positionAtBegin = this.#position;
-    if (verb === 'rollback' && this.#session.isRunAgain) this.#position = this.#positionAtBegin;
+    if (verb === 'rollback' && session.isRunAgain) this.#position = this.#positionAtBegin;
     const position = isCounted ? ++this.#position : 0;
     const done = this.#turn.then(async () => {
       try {
-        if (isCounted) return await this.#call(position, statement);
+        if (isCounted) return await this.#call(position, statement, session);
         if (verb === 'begin') await this.settle();
         const isTranslated = verb === undefined && !isOurs;
         const result = await (isTranslated
-          ? this.#sendTranslated(statement)
+          ? this.#sendTranslated(statement, session)
           : statement.send(statement.text));
         if (verb === 'commit' || verb === 'rollback') await this.#schema.transactionEnded(verb === 'commit');
         return result;
       } catch (error) {
-        if (typeof error === 'object' && error !== null) this.#failures.add(error);
+        this.noteFailure(error);
         throw error;
       }
     });
@@ -98,10 +96,26 @@ export class MigrationRun {
     return done;
   }
 
+  /** How many calls its code has made so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** What was called behind a position was rolled back, and is going to be called again. */
+  rewind(position: number): void {
+    this.#position = position;
+  }
+
+  /** A statement here has failed, or a COMMIT. */
+  noteFailure(error: unknown): void {
+    const end = endOf(error);
+    if (typeof end === 'object' && end !== null) this.#failures.add(end);
+  }
+
   /** Whether an error comes from a statement here, and not from what else the code of the migration does. */
   hasFailedWith(error: unknown): boolean {
     const hasFailed = (inner: object) => this.#failures.has(inner);
-    return findInChain(error, hasFailed) !== undefined;
+    return findInChain(endOf(error), hasFailed) !== undefined;
   }
 
   /**
@@ -132,18 +146,22 @@ export class MigrationRun {
     return `${statements} of migration "${this.#run.migration}" had been committed before and will stay: Aurora DSQL cannot roll back a committed change of the schema. The migration is not recorded: correct what has failed, and the next run continues behind them.`;
   }
 
-  async #call<Result>(position: number, statement: MigrationStatement<Result>): Promise<Result> {
+  async #call<Result>(
+    position: number,
+    statement: MigrationStatement<Result>,
+    session: MigrationSession,
+  ): Promise<Result> {
     const { text, parameters } = statement;
     const { onlyReads } = summarizeText(text);
     await this.#journal.lease.hold();
     const hash = statementHash(text, parameters);
-    const { isInTransaction } = this.#session;
+    const { isInTransaction } = session;
     const recorded = this.#replay.take({ position, hash, text, onlyReads, isInTransaction });
-    if (recorded !== undefined) return this.#goOn(recorded, statement);
+    if (recorded !== undefined) return this.#goOn(recorded, statement, session);
     const call = { position, hash };
-    if (!onlyReads) return this.#carryOut(call, statement);
-    const result = await this.#sendTranslated(statement);
-    this.#reads.push({ ...noted(call, text, 'read'), result: keptResult(result) });
+    if (!onlyReads) return this.#carryOut(call, statement, session);
+    const result = await this.#sendTranslated(statement, session);
+    this.#reads.push({ ...noted(call, text, 'read'), result: keptOf(statement, result) });
     return result;
   }
 
@@ -151,6 +169,7 @@ export class MigrationRun {
   async #goOn<Result>(
     { position, statements }: RecordedCall,
     statement: MigrationStatement<Result>,
+    session: MigrationSession,
   ): Promise<Result> {
     const [first] = statements;
     if (statements.every(({ state }) => state === 'done')) {
@@ -160,49 +179,63 @@ export class MigrationRun {
       return statement.resultOf(result === null ? undefined : resultOf(result));
     }
     if (first !== undefined && statements.length === 1 && first.state === 'failed') {
-      return this.#carryOut({ position, hash: first.hash }, statement);
+      return this.#carryOut({ position, hash: first.hash }, statement, session);
     }
     await loadParser();
-    await this.#alone(() => this.#schema.goOn(statements, (each) => this.#changeData(each)));
+    await this.#alone(session, () =>
+      this.#schema.goOn(statements, (each) => this.#changeData(each, session)),
+    );
     return statement.resultOf(undefined);
   }
 
-  async #carryOut<Result>(call: Call, statement: MigrationStatement<Result>): Promise<Result> {
+  async #carryOut<Result>(
+    call: Call,
+    statement: MigrationStatement<Result>,
+    session: MigrationSession,
+  ): Promise<Result> {
     const { text, parameters } = statement;
     await loadParser();
-    const planned = await statement.plan((sql) => this.#read(sql));
+    const planned = await statement.plan((sql) => this.#read(sql, session));
     const hasParameters = parameters !== undefined && !(Array.isArray(parameters) && parameters.length === 0);
-    if (typeof planned === 'string') return this.#carryOutAs(text, call, statement);
+    if (typeof planned === 'string') return this.#carryOutAs(text, call, statement, session);
     const [first, ...others] = planned.statements;
     const isOneWrite = first !== undefined && others.length === 0 && !isTransaction(first);
     // Parameters belong to one statement.
-    if (hasParameters && !isOneWrite) return this.#carryOutAs(text, call, statement);
+    if (hasParameters && !isOneWrite) return this.#carryOutAs(text, call, statement, session);
     this.#tellOfTranslation(text, planned);
-    if (isOneWrite) return this.#carryOutAs(first.sql, call, statement);
-    await this.#carryOutAll(planned.statements, call, text);
+    if (isOneWrite) return this.#carryOutAs(first.sql, call, statement, session);
+    await this.#carryOutAll(planned.statements, call, text, session);
     return statement.resultOf(undefined);
   }
 
   /** What changes neither data nor the schema: a setting that Aurora DSQL fixes, a function that it lacks. */
-  async #sendTranslated<Result>(statement: MigrationStatement<Result>): Promise<Result> {
+  async #sendTranslated<Result>(
+    statement: MigrationStatement<Result>,
+    session: MigrationSession,
+  ): Promise<Result> {
     await loadParser();
-    const planned = await statement.plan((sql) => this.#read(sql));
+    const planned = await statement.plan((sql) => this.#read(sql, session));
     if (typeof planned === 'string') return statement.send(statement.text);
     this.#tellOfTranslation(statement.text, planned);
     const [first, ...others] = planned.statements;
     if (first !== undefined && others.length === 0) return statement.send(first.sql);
-    for (const { sql } of planned.statements) await this.#session.send(sql);
+    for (const { sql } of planned.statements) await session.send(sql);
     return statement.resultOf(undefined);
   }
 
   /** In a transaction that holds nothing yet the connection at hand can read outside of it. */
-  #read(sql: string): Promise<readonly unknown[]> {
-    const mayEnd = this.#hasTransaction && this.#session.isInTransaction && this.#pending === 0;
-    return mayEnd ? this.#session.outsideTransaction(() => this.#session.read(sql)) : this.#session.read(sql);
+  #read(sql: string, session: MigrationSession): Promise<readonly unknown[]> {
+    const mayEnd = session.isSplit && session.isInTransaction && this.#pending === 0;
+    return mayEnd ? session.outsideTransaction(() => session.read(sql)) : session.read(sql);
   }
 
   /** One text, as it is written or as it was translated. */
-  async #carryOutAs<Result>(sql: string, call: Call, statement: MigrationStatement<Result>): Promise<Result> {
+  async #carryOutAs<Result>(
+    sql: string,
+    call: Call,
+    statement: MigrationStatement<Result>,
+    session: MigrationSession,
+  ): Promise<Result> {
     const { statements } = parseQuery(sql);
     const isDdl = statements.some(({ kind }) => kind === 'ddl');
     const isRepeated = isUntilDone(sql);
@@ -213,16 +246,17 @@ export class MigrationRun {
     }
     if (!isDdl && !isRepeated) {
       const recorded = noted(call, sql, 'dml');
-      return this.#changeData(recorded, () => statement.send(sql));
+      const kept = (result: Result) => keptOf(statement, result);
+      return this.#changeData(recorded, session, { send: () => statement.send(sql), kept });
     }
     const kind = isRepeated ? 'repeated' : statements.every(({ async }) => async) ? 'job' : 'ddl';
     const recorded = { ...noted(call, sql, kind), sql, state: 'planned' } as const;
     let result: Result | undefined;
-    await this.#alone(() =>
+    await this.#alone(session, () =>
       this.#schema.carryOut(recorded, async () => {
         if (isRepeated) return { answer: await this.#session.send(sql), result: null };
         result = await statement.send(sql);
-        return { answer: statement.answerOf(result), result: keptResult(result) };
+        return { answer: statement.answerOf(result), result: keptOf(statement, result) };
       }),
     );
     this.#committed++;
@@ -230,7 +264,12 @@ export class MigrationRun {
   }
 
   /** Several statements, in the place of one text. */
-  async #carryOutAll(statements: readonly DsqlStatement[], call: Call, text: string): Promise<void> {
+  async #carryOutAll(
+    statements: readonly DsqlStatement[],
+    call: Call,
+    text: string,
+    session: MigrationSession,
+  ): Promise<void> {
     const steps = statements
       // What changes the schema is a transaction of its own, and so is each change of data.
       .filter(({ kind }) => kind !== 'transaction')
@@ -239,7 +278,7 @@ export class MigrationRun {
         return { ...noted(call, each.sql, kind), step: index + 1, sql: each.sql, state: 'planned' };
       });
     if (steps.length === 0) {
-      await this.#changeData(noted(call, text, 'dml'), () => Promise.resolve());
+      await this.#changeData(noted(call, text, 'dml'), session, { send: () => Promise.resolve() });
       return;
     }
     const tooLong = steps.find(({ sql }) => sql.length > MAX_TEXT_LENGTH);
@@ -248,35 +287,39 @@ export class MigrationRun {
         `Migration "${this.#run.migration}" sends a text of ${tooLong.sql.length} characters that changes the schema; the journal keeps at most ${MAX_TEXT_LENGTH}. Send its statements in queries of their own.`,
       );
     }
-    const carryOut = () => this.#schema.goOn(steps, (each) => this.#changeData(each));
-    await (steps.every(({ kind }) => kind === 'dml') ? carryOut() : this.#alone(carryOut));
+    const carryOut = () => this.#schema.goOn(steps, (each) => this.#changeData(each, session));
+    await (steps.every(({ kind }) => kind === 'dml') ? carryOut() : this.#alone(session, carryOut));
     this.#committed += steps.filter(({ kind }) => kind !== 'dml').length;
   }
 
   /** A change of data, noted in its transaction. */
-  async #changeData<Result>(recorded: RecordedStatement, send?: () => Promise<Result>): Promise<Result> {
-    const sendIt = send ?? (() => this.#session.send(recorded.sql) as Promise<Result>);
+  async #changeData<Result>(
+    recorded: RecordedStatement,
+    session: MigrationSession,
+    change?: DataChange<Result>,
+  ): Promise<Result> {
+    const send = change?.send ?? (() => session.send(recorded.sql) as Promise<Result>);
     const done = (result: Result): RecordedStatement => ({
       ...recorded,
       sql: labelOf(recorded.sql),
       state: 'done',
       attempt: recorded.attempt + 1,
-      result: keptResult(result),
+      result: change?.kept?.(result) ?? null,
     });
-    if (this.#session.isInTransaction) {
-      const result = await sendIt();
-      this.#entries.add(this.#run, [...this.#takeReads(), done(result)]);
+    if (session.isInTransaction) {
+      const result = await send();
+      session.entries.add(this.#run, [...this.#takeReads(), done(result)]);
       this.#pending++;
       return result;
     }
     const reads = this.#takeReads();
     const once = async (run: RunInTransaction) => {
-      const result = await sendIt();
+      const result = await send();
       const statements = [...reads, done(result)];
       await this.#journal.noteWith([{ run: this.#run, statements, isBegin: false, isEnd: false }], run);
       return result;
     };
-    const result = await patiently(() => this.#session.inTransaction(once), {
+    const result = await patiently(() => session.inTransaction(once), {
       patienceMs: this.#patienceMs,
       // After anything else it may have been committed.
       mayTryAgain: (error) => classifyError(error).isRetryable,
@@ -287,10 +330,10 @@ export class MigrationRun {
   }
 
   /** Does something that is a transaction of its own. */
-  async #alone<T>(step: () => Promise<T>): Promise<T> {
-    if (!this.#hasTransaction || !this.#session.isInTransaction) return step();
+  async #alone<T>(session: MigrationSession, step: () => Promise<T>): Promise<T> {
+    if (!session.isSplit || !session.isInTransaction) return step();
     this.#tellOfSplit();
-    return this.#session.outsideTransaction(async () => {
+    return session.outsideTransaction(async () => {
       this.#committed += this.#pending;
       this.#pending = 0;
       const result = await step();
@@ -324,7 +367,6 @@ export class MigrationRun {
 /** What the runs of migrations have in common. */
 export interface RunContext {
   readonly journal: Journal;
-  readonly entries: TransactionEntries;
   /** How long a statement is tried, in milliseconds. */
   readonly patienceMs: number;
 }
@@ -334,7 +376,14 @@ function noted({ position, hash }: Call, sql: string, kind: RecordedStatement['k
   return { ...of, state: 'done', attempt: kind === 'read' ? 1 : 0, jobId: null, result: null, error: null };
 }
 
-function keptResult(result: unknown): string | null {
-  const text = resultText(result);
+/** How data is changed. */
+interface DataChange<Result> {
+  readonly send: () => Promise<Result>;
+  /** What is kept of the result. */
+  readonly kept?: (result: Result) => string | null;
+}
+
+function keptOf<Result>({ kept }: MigrationStatement<Result>, result: Result): string | null {
+  const text = resultText(kept === undefined ? result : kept());
   return text.length > MAX_TEXT_LENGTH ? null : text;
 }

@@ -1,5 +1,6 @@
 import type { PlannedChange, SchemaProgress, SchemaSession } from '../schema';
 import type { RunInTransaction } from './journal/journal';
+import type { TransactionEntries } from './journal/transaction-entries';
 
 /** What a statement answered, as far as jobs and repeated writes look at it. */
 export type Answer = Awaited<ReturnType<SchemaSession['query']>>;
@@ -8,8 +9,12 @@ export type Answer = Awaited<ReturnType<SchemaSession['query']>>;
 export interface MigrationSession {
   /** Whether a transaction is open, the ORM's around the migration or one that the migration has begun. */
   readonly isInTransaction: boolean;
+  /** Whether the open transaction is committed and begun anew around DDL; one that is not is left as it is. */
+  readonly isSplit: boolean;
   /** Whether the open transaction is run again after a conflict: then its statements are the same ones again. */
   readonly isRunAgain: boolean;
+  /** What the open transaction has done of migrations. */
+  readonly entries: TransactionEntries;
   /** Sends a statement of ours, in the transaction that is open or alone. */
   readonly send: (sql: string) => Promise<Answer>;
   /** Commits what the transaction holds, does something outside it, and begins it anew. */
@@ -37,6 +42,11 @@ export interface MigrationStatement<Result> {
   readonly send: (sql: string) => Promise<Result>;
   /** What jobs and repeated writes look at of its result. */
   readonly answerOf: (result: Result) => Answer;
-  /** The result that the code gets of a value that {@link MigrationStatement.send} has returned, or of nothing. */
-  readonly resultOf: (value: unknown) => Result;
+  /**
+   * What is kept of its result.
+   * @defaultValue the result
+   */
+  readonly kept?: (() => unknown) | undefined;
+  /** The result that the code gets of what was kept, or of nothing. */
+  readonly resultOf: (kept: unknown) => Result | Promise<Result>;
 }

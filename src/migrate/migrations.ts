@@ -1,3 +1,4 @@
+import { findInChain } from '../occ';
 import type { OpenConnection, ResolvedMigrationOptions } from '../schema';
 import type { LeaseHolder } from './errors';
 import { Journal, type Direction, type JournalledRun, type RunInTransaction } from './journal/journal';
@@ -18,12 +19,8 @@ export interface MigrationsContext {
   /** The name of that table: it tells the migrations of several applications in one schema apart. */
   readonly history: string;
   readonly options: ResolvedMigrationOptions;
-  /** Takes the lease from another process. */
-  readonly steal?: boolean | undefined;
   /** Told of what a person who waits should know. */
   readonly log: (message: string) => void;
-  /** Ends the waiting for the lease, and further attempts. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A migration that is to be carried out. */
@@ -63,7 +60,7 @@ export class Migrations {
    * @throws LeaseHeldError where another process runs some, and `whileHeld` says `fail`
    */
   static async run<T>(
-    { open, schema, history, options, steal, log, signal }: MigrationsContext,
+    { open, schema, history, options, log }: MigrationsContext,
     work: (migrations: Migrations) => Promise<T>,
   ): Promise<{ readonly value: T } | undefined> {
     const { whileHeld, leaseMs, patienceMs } = options;
@@ -72,7 +69,7 @@ export class Migrations {
       const onWait = (holder: LeaseHolder) => {
         log(waitingFor(holder));
       };
-      const lease = await Lease.take(connection, { leaseMs, whileHeld, steal, onWait, signal });
+      const lease = await Lease.take(connection, { leaseMs, whileHeld, onWait });
       if (lease === undefined) {
         log('Another process is changing the schema, so nothing was done.');
         return undefined;
@@ -87,7 +84,6 @@ export class Migrations {
         };
         const value = await patiently(once, {
           patienceMs,
-          signal,
           progress: () => journal.progress,
           mayTryAgain: (error) => isPassing(error) && !migrations.#isForeign(error),
           onRetry: (error) => {
@@ -115,10 +111,10 @@ export class Migrations {
     work: (run: MigrationRun) => Promise<void>,
   ): Promise<void> {
     const journalled = await this.#journal.find(name, direction, checksum ?? null);
-    if (journalled.isNew && session.isInTransaction) this.entries.begin(journalled);
+    if (journalled.isNew && session.isInTransaction) session.entries.begin(journalled);
     else if (journalled.isNew) await this.#journal.begin(journalled);
     this.#runs.set(name, journalled);
-    const context = { journal: this.#journal, entries: this.entries, patienceMs: this.#patienceMs };
+    const context = { journal: this.#journal, patienceMs: this.#patienceMs };
     const run = new MigrationRun(journalled, context, session);
     try {
       await work(run);
@@ -133,12 +129,13 @@ export class Migrations {
    * A migration is recorded in the transaction that is open; its run is over when that is committed.
    *
    * @param migration - one that was carried out, or that is only recorded
+   * @param entries - of the transaction
    */
-  async record({ name, direction, checksum }: MigrationToRun): Promise<void> {
+  async record({ name, direction, checksum }: MigrationToRun, entries = this.entries): Promise<void> {
     const carriedOut = this.#runs.get(name);
     const run = carriedOut ?? (await this.#journal.find(name, direction, checksum ?? null));
-    if (carriedOut === undefined && run.isNew) this.entries.begin(run);
-    this.entries.end(run);
+    if (carriedOut === undefined && run.isNew) entries.begin(run);
+    entries.end(run);
   }
 
   /**
@@ -156,12 +153,17 @@ export class Migrations {
   }
 
   /**
-   * To be asked right before anything is sent.
+   * To be awaited right before anything is sent.
    *
-   * @throws LeaseLostError when the lease may have ended
+   * @throws LeaseLostError when another process has the lease
    */
-  expectHeld(): void {
-    this.#journal.lease.expectHeld();
+  hold(): Promise<void> {
+    return this.#journal.lease.hold();
+  }
+
+  /** For another transaction than the only one of {@link Migrations.entries}. */
+  newEntries(): TransactionEntries {
+    return new TransactionEntries(this.#journal);
   }
 
   /** Notes what the open transaction has done, as the last thing before its COMMIT. */
@@ -170,7 +172,8 @@ export class Migrations {
   }
 
   #isForeign(error: unknown): boolean {
-    return typeof error === 'object' && error !== null && this.#foreign.has(error);
+    const isForeign = (inner: object) => this.#foreign.has(inner);
+    return findInChain(error, isForeign) !== undefined;
   }
 }
 

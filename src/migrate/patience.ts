@@ -1,5 +1,5 @@
 import { elapsedMs, sleep } from '../connection';
-import { classifyError, findInChain, sqlStateOf, type ErrorKind } from '../occ';
+import { classifyError, findInChain, isPartlyCommittedError, sqlStateOf, type ErrorKind } from '../occ';
 import { StatementDoneError } from './errors';
 
 /** What may be over in a moment, and leaves a migration where the journal says. */
@@ -31,7 +31,8 @@ const LOST_MESSAGE = /^(?:Connection terminated|timeout expired|Client has encou
 const MAX_DELAY_MS = 2_000;
 
 /** Whether an error may be over in a moment: a conflict, a lost connection or answer, a cluster that sleeps. */
-export function isPassing(error: unknown): boolean {
+export function isPassing(thrown: unknown): boolean {
+  const error = endOf(thrown);
   const { kind } = classifyError(error);
   const sqlState = sqlStateOf(error);
   return (
@@ -39,6 +40,11 @@ export function isPassing(error: unknown): boolean {
     (sqlState !== undefined && /^(?:08|57P)/.test(sqlState)) ||
     findInChain(error, isLoss) !== undefined
   );
+}
+
+/** What ended a transaction of which a part is committed: the journal has that part. */
+export function endOf(error: unknown): unknown {
+  return findInChain(error, isPartlyCommittedError)?.cause ?? error;
 }
 
 function isLoss(error: object): boolean {
@@ -63,18 +69,16 @@ export interface Patience {
   readonly mayTryAgain?: ((error: unknown) => boolean) | undefined;
   /** Told of the error of an attempt that is made again. */
   readonly onRetry?: ((error: unknown) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Tries something until it succeeds, as long as it fails by what may be over in a moment. */
 export async function patiently<T>(
   work: () => Promise<T>,
-  { patienceMs, progress = () => 0, mayTryAgain = isPassing, onRetry, signal }: Patience,
+  { patienceMs, progress = () => 0, mayTryAgain = isPassing, onRetry }: Patience,
 ): Promise<T> {
   let since = elapsedMs();
   let reached = progress();
   for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
     try {
       return await work();
     } catch (error) {
@@ -85,7 +89,7 @@ export async function patiently<T>(
       }
       if (!mayTryAgain(error) || elapsedMs() - since >= patienceMs) throw error;
       onRetry?.(error);
-      await sleep(Math.random() * Math.min(MAX_DELAY_MS, 20 * 2 ** attempt), undefined, { signal });
+      await sleep(Math.random() * Math.min(MAX_DELAY_MS, 20 * 2 ** attempt));
     }
   }
 }

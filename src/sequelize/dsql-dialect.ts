@@ -31,11 +31,12 @@ export class DsqlDialect extends PostgresDialect {
   readonly catalogue: CatalogueReader;
   /** What the instance does in the place of Sequelize's own methods: set when Sequelize's constructor has ended. */
   declare instance: DsqlInstance;
-  readonly #mapping: ResolvedMapping;
+  /** How Sequelize's idea of PostgreSQL is mapped to what Aurora DSQL has. */
+  readonly mapping: ResolvedMapping;
 
   constructor(sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
     super(sequelize);
-    this.#mapping = resolved.mapping;
+    this.mapping = resolved.mapping;
     this.catalogue = new CatalogueReader(() => openClient(resolved.driverOptions, resolved.primary));
     this.numberKeys = new NumberKeys((column) => isNumberKey(sequelize, column));
     // EXCEPTION is how Sequelize catches a duplicate key in PL/pgSQL, which DSQL lacks.
@@ -54,7 +55,7 @@ export class DsqlDialect extends PostgresDialect {
 
   /** The data type that takes the place of one, where `dsql` says that there is one. */
   storedType(type: object): object {
-    return this.#mapping.arrays === 'jsonb' && isOfType(type, 'ARRAY') ? jsonbArray() : type;
+    return this.mapping.arrays === 'jsonb' && isOfType(type, 'ARRAY') ? jsonbArray() : type;
   }
 }
 

@@ -27,6 +27,7 @@ import {
   type SequelizeAttempts,
   type SequelizeTransactions,
 } from './transactions/managed-transactions';
+import { runningMigration } from './migrations/running-migration';
 import { modelMemory } from './transactions/model-memory';
 import { noTransaction } from './transactions/no-transaction';
 import type { ResolvedSequelizeOptions } from './options/options';
@@ -71,8 +72,23 @@ export class DsqlInstance {
       : this.send(sql, options);
   }
 
-  /** Runs a statement as it is: an autocommit statement is sent again after a conflict. */
+  /** Runs a statement as it is: an autocommit statement is sent again after a conflict. In a migration it is journalled. */
   async send(sql: unknown, options: StatementOptions = {}): Promise<unknown> {
+    const migration = runningMigration(this.#sequelize);
+    const text = textOf(sql);
+    if (migration === undefined || options.completesTransaction || summarizeText(text).controlsTransaction) {
+      return this.#send(sql, options);
+    }
+    return migration.query(text, options, ({ journalled, ...more }) => {
+      const sent = { ...options, ...more, journalled };
+      // What is answered by the journal is not sent, and needs no attempts.
+      return journalled !== undefined && 'kept' in journalled
+        ? this.#hostQuery(sql, sent)
+        : this.#send(sql, sent);
+    });
+  }
+
+  async #send(sql: unknown, options: StatementOptions): Promise<unknown> {
     const { transaction = ambientTransaction(this.#sequelize) } = options;
     if (transaction === noTransaction) return this.#sendAutocommit(sql, { ...options, transaction: null });
     if (transaction) return this.#sendIn(transaction, sql, options);
@@ -188,6 +204,8 @@ export class DsqlInstance {
     attempt: TransactionAttempt,
   ): Promise<T> {
     const transaction = new DsqlTransaction(this.#sequelize, options, true, attempt);
+    const migration = runningMigration(this.#sequelize);
+    const position = migration?.position ?? 0;
     return clsOf(this.#sequelize)._clsRun(async () => {
       await transaction.prepareEnvironment(true);
       try {
@@ -211,6 +229,7 @@ export class DsqlInstance {
       } catch (error) {
         // The first error is the one to report.
         if (transaction.finished === undefined) await transaction.rollback().catch(() => undefined);
+        migration?.rewind(position);
         throw error;
       }
     });

@@ -2,6 +2,7 @@ import { EmptyResultError, QueryTypes, UniqueConstraintError, type Model, type T
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
 import { fieldsOf, type DsqlClient } from '../connection';
 import type { CommitProgress } from './transactions/commit-transaction';
+import { journalledConnection, type JournalledAnswer } from './migrations/journalled-answer';
 import { DsqlTransaction } from './transactions/dsql-transaction';
 import type { CatalogueReader, NumberKeys, ReadCatalogue } from '../schema';
 import { summarizeText } from '../sql';
@@ -23,16 +24,22 @@ export class DsqlQuery extends PostgresQuery {
   #fields: ReturnType<typeof fieldsOf>;
 
   override async run(sql: string, parameters?: unknown[]): Promise<unknown> {
-    const { exception, commitProgress } = this.options as {
+    const { exception, commitProgress, journalled } = this.options as {
       readonly exception?: boolean;
       readonly commitProgress?: CommitProgress;
+      readonly journalled?: JournalledAnswer;
     };
+    const watched = journalled && journalledConnection(this.connection, journalled);
+    // Sequelize's types say that it is never replaced.
+    if (watched !== undefined) Object.assign(this, { connection: watched.connection });
     if (commitProgress !== undefined) commitProgress.state = 'sent';
     try {
-      const result = await this.#send(sql, parameters);
+      const isAnswered = journalled !== undefined && 'kept' in journalled;
+      const result = await (isAnswered ? super.run(sql, parameters) : this.#send(sql, parameters));
       if (commitProgress !== undefined) commitProgress.state = 'done';
       if (!this.model) await this.#readRaw(result);
       else this.#readReturned(result);
+      watched?.noteAs(result);
       return result;
     } catch (error) {
       // The INSERT of `findOrCreate` skipped a row that was there already.

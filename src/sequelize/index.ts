@@ -4,7 +4,7 @@ export { createDsqlSequelize } from './create-dsql-sequelize';
 export type { DsqlTransactions } from './dsql-instance';
 export { DsqlSequelize, type DsqlSequelizeClass, type SequelizeClass } from './dsql-sequelize';
 export { inBatches, type SequelizeBatchesOptions } from './writes/in-batches';
-export { MigrationStorage, type MigrationStorageOptions } from './schema/migration-storage';
+export { MigrationStorage, type MigrationStorageOptions } from './migrations/migration-storage';
 export type { DsqlSequelizeOptions } from './options/options';
 export { runInTransaction } from './transactions/run-in-transaction';
 export { isStaleInstanceError, StaleInstanceError } from './transactions/stale-instance-error';

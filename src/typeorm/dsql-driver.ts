@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, ReplicationMode } from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { openClient, type DsqlClient, type ResolvedConnection } from '../connection';
+import { openClient, type ResolvedConnection } from '../connection';
 import { CatalogueReader, NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
 import { isStored } from './schema/column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
@@ -29,7 +29,7 @@ export class DsqlDriver extends PostgresDriver {
     this.transactions = new Transactions(dataSource, resolved.transactions);
     this.numberKeys = new NumberKeys((column) => isKeyOf(dataSource, column));
     this.#resolved = resolved;
-    this.catalogue = new CatalogueReader(() => this.openConnection());
+    this.catalogue = new CatalogueReader(() => openClient({}, this.#connection ?? resolved.connectionOf({})));
     this.supportedIsolationLevels = ['REPEATABLE READ'];
     // Their ids come from an identity column, and those are bigint only.
     this.mappedDataTypes.migrationId = 'bigint';
@@ -37,11 +37,6 @@ export class DsqlDriver extends PostgresDriver {
     this.supportedDataTypes = this.supportedDataTypes.filter(isStored);
     // What numeric without a precision is there (verified on a cluster, 2026-10-03).
     this.dataTypeDefaults = { ...this.dataTypeDefaults, numeric: { precision: 18, scale: 6 } };
-  }
-
-  /** Opens a connection beside those of the pool. */
-  openConnection(): Promise<DsqlClient> {
-    return openClient({}, this.#connection ?? this.#resolved.connectionOf({}));
   }
 
   /**

@@ -260,7 +260,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     const { mapping } = this.driver;
     let remains: () => string | undefined = () => undefined;
     try {
-      await migrations.carryOut(migration, this.#migrationSession(), async (run) => {
+      await migrations.carryOut(migration, this.#migrationSession(migrations), async (run) => {
         remains = () => run.remains;
         this.#migration = new MigrationSteps(migration.name, run, { mapping, enums: this.#enums });
         try {
@@ -276,7 +276,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     }
   }
 
-  #migrationSession(): MigrationSession {
+  #migrationSession({ entries }: Migrations): MigrationSession {
     const isInTransaction = () => this.isTransactionActive || this.client?.isInTransaction === true;
     const isRunAgain = () => this.scope?.states !== undefined;
     const { logger } = dataSourceOf(this);
@@ -284,9 +284,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       get isInTransaction() {
         return isInTransaction();
       },
+      // One that the migration begins is left as it is.
+      isSplit: this.isTransactionActive,
       get isRunAgain() {
         return isRunAgain();
       },
+      entries,
       send: async (sql) => answerOf(await this.#run([sql, undefined, true])),
       outsideTransaction: (outside) => this.#outsideTransaction(outside),
       inTransaction: (work) => this.#inOwnTransaction(work),
@@ -337,7 +340,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   async #expectLease(text: string): Promise<void> {
     if (this.migrations === undefined || summarizeText(text).verb === 'rollback') return;
     await this.connect();
-    this.migrations.expectHeld();
+    await this.migrations.hold();
   }
 
   /** Gives the connection back to the pool; see {@link AutocommitRunner}. */

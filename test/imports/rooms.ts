@@ -19,7 +19,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   sequelize: { imports: ['migrate', 'schema', 'occ', 'connection', 'sql'] },
   check: { imports: ['typeorm', 'sequelize', 'schema', 'sql'], computed: ['sources/load-module'] },
   local: { imports: ['sql'] },
-  cli: { imports: ['check', 'local', 'connection', 'sql'] },
+  cli: { imports: ['check', 'migrate', 'local', 'connection', 'sql'] },
 };
 
 /** What a file beside the rooms may import: `src/index.ts` is the entry point that belongs to no room. */

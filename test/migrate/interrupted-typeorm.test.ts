@@ -10,7 +10,7 @@ type Mode = 'none' | 'each' | 'all';
 
 const cluster = useCluster();
 /** Of the boundaries between statements, the short form takes one of so many. */
-const STRIDE = byForm({ short: 24, long: 1, soak: 1 });
+const STRIDE = byForm({ short: 48, long: 1, soak: 1 });
 
 beforeEach(() => empty(cluster.connection));
 
@@ -34,7 +34,7 @@ async function migrate(mode: Mode, patienceMs: number, migrations = typeormHisto
 /** How often an undisturbed run meets what is counted. */
 async function undisturbed(mode: Mode) {
   const trace = cluster.local.trace.start();
-  await migrate(mode, 0);
+  await migrate(mode, 300_000);
   const { statements } = trace.stop();
   return { state: await stateOf(cluster.connection), statements: statements.length };
 }
@@ -64,7 +64,7 @@ describe.each(cases)('mode %s, cut at every %s', (mode, at) => {
       const hasFired = fault.fired > 0;
       fault.remove();
       expect([nth, patienceMs > 0 ? error : undefined]).toStrictEqual([nth, undefined]);
-      if (patienceMs === 0) await migrate(mode, 0);
+      if (patienceMs === 0) await migrate(mode, 300_000);
       expect([nth, await stateOf(cluster.connection)]).toStrictEqual([nth, state]);
       if (!hasFired) break;
     }

@@ -20,16 +20,6 @@ export interface JournalledRun {
   readonly statements: readonly RecordedStatement[];
 }
 
-/** A run as `status` shows it. */
-export interface RunSummary {
-  readonly migration: string;
-  readonly direction: Direction;
-  readonly run: number;
-  readonly state: RunState;
-  readonly checksum: string | null;
-  readonly startedAt: Date;
-}
-
 /** What became of a run: `resolved` by a person. */
 export type RunState = 'running' | 'done' | 'resolved';
 
@@ -135,7 +125,7 @@ export class Journal {
    * @throws LeaseLostError when another process has the lease
    */
   async noteWith(entries: readonly JournalEntry[], run: RunInTransaction): Promise<void> {
-    this.lease.expectHeld();
+    await this.lease.hold();
     for (const entry of entries) {
       if (entry.isBegin) {
         const { text, values } = this.#begin(entry.run);
@@ -158,9 +148,18 @@ export class Journal {
     this.#progress++;
   }
 
-  /** Ends a run of which a person says what became. */
-  async resolve({ migration, run }: Pick<JournalledRun, 'migration' | 'run'>): Promise<void> {
-    await this.#write(this.#end(migration, run, 'resolved'));
+  /**
+   * Ends a run of which a person says what became, in the transaction in which that is recorded.
+   *
+   * @param runStatement - runs a statement in it
+   * @throws LeaseLostError when another process has the lease
+   */
+  async resolveWith(
+    { migration, run }: Pick<JournalledRun, 'migration' | 'run'>,
+    runStatement: RunInTransaction,
+  ): Promise<void> {
+    const { text, values } = this.#end(migration, run, 'resolved');
+    if ((await runStatement(text, values)).length === 0) await this.#refuse();
   }
 
   /** Ends all runs that are open. */

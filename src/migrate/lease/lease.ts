@@ -18,8 +18,6 @@ export interface LeaseOptions {
   readonly steal?: boolean | undefined;
   /** Told once of each holder that is waited for. */
   readonly onWait?: ((holder: LeaseHolder) => void) | undefined;
-  /** Ends the waiting. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** The longest wait between two looks at the lease, in milliseconds. */
@@ -56,14 +54,13 @@ export class Lease {
    */
   static async take(
     connection: JournalConnection,
-    { leaseMs, whileHeld, steal = false, onWait, signal }: LeaseOptions,
+    { leaseMs, whileHeld, steal = false, onWait }: LeaseOptions,
   ): Promise<Lease | undefined> {
     const taker = { id: randomUUID(), host: hostname(), process: String(process.pid), leaseMs };
     const { tables } = connection;
     let stolenFence: string | undefined;
     let told: string | undefined;
     for (;;) {
-      signal?.throwIfAborted();
       const takenAt = moment();
       const [taken] = await connection.run(take(tables, taker, stolenFence));
       const [own = await takeNew(connection, taker)] = [taken];
@@ -82,27 +79,19 @@ export class Lease {
       told = holder.fence;
       const delayMs =
         Math.min(MAX_WAIT_MS, Math.max(50, holder.remainingMs + 10)) * (0.5 + Math.random() / 2);
-      await sleep(delayMs, undefined, { signal });
+      await sleep(delayMs);
     }
   }
 
   /**
-   * To be asked right before something is sent.
-   *
-   * @throws LeaseLostError when the lease may have ended
-   */
-  expectHeld(): void {
-    if (this.#isLost || this.#remainingMs <= 0) throw new LeaseLostError();
-  }
-
-  /**
-   * Renews the lease where it ends soon, or may have ended while the process was frozen.
+   * To be awaited right before something is sent: renews the lease where it ends soon, or may have ended while the process
+   * was frozen.
    *
    * @throws LeaseLostError when another process has it
    */
   async hold(): Promise<void> {
-    if (this.#isLost) throw new LeaseLostError();
-    if (this.#remainingMs < this.#taker.leaseMs / 2) await this.#renew();
+    if (!this.#isLost && this.#remainingMs < this.#taker.leaseMs / 2) await this.#renew();
+    if (this.#isLost || this.#remainingMs <= 0) throw new LeaseLostError();
   }
 
   /**

@@ -19,6 +19,11 @@ export class CatalogueReader {
     this.#open = open;
   }
 
+  /** Opens a connection beside those of the pool. */
+  open(): Promise<DsqlClient> {
+    return this.#open();
+  }
+
   /**
    * @param client - the connection at hand
    * @throws what the server reports, and what connecting fails with

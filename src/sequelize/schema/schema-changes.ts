@@ -26,6 +26,7 @@ import {
 } from '../../schema';
 import type { CatalogTable, DsqlStatement, TableName, Translation } from '../../sql';
 import { log } from '../log';
+import { runningMigration, type RunningMigration } from '../migrations/running-migration';
 import type { AddedColumn } from './added-column';
 import { ambientTransaction } from '../transactions/cls';
 import { DsqlTransaction } from '../transactions/dsql-transaction';
@@ -118,6 +119,8 @@ export class SchemaChanges {
   }
 
   async #run(change: Change, options: ChangeOptions): Promise<unknown> {
+    const migration = runningMigration(this.#sequelize);
+    if (migration !== undefined) return this.#runInMigration(change, options, migration);
     const { transaction = ambientTransaction(this.#sequelize), schemaRunner } = options;
     if (!mayChangeSchema(change.text)) {
       const planned = await this.#plan(change, options);
@@ -140,6 +143,27 @@ export class SchemaChanges {
       if (schemaRunner === undefined) await runner.settle();
     }, hostError);
     return [[], undefined];
+  }
+
+  /** What a migration sends is journalled; its jobs are waited for before it is recorded. */
+  async #runInMigration(
+    change: Change,
+    options: ChangeOptions,
+    migration: RunningMigration,
+  ): Promise<unknown> {
+    const { text, added } = change;
+    const outside = { ...options, transaction: null, completesTransaction: true };
+    const plan = async () => {
+      const planned = await this.#plan(change, outside);
+      if (typeof planned === 'string') return planned;
+      const mayBeThere = options.schemaRunner !== undefined || added?.isBegun === true;
+      return { statements: mayBeThere ? planned.map(unlessThere) : planned, notes: [] };
+    };
+    let result: unknown;
+    await reportJobs(async () => {
+      result = await migration.change(text, options, plan, () => this.#send(text, outside));
+    }, hostError);
+    return result;
   }
 
   /** What is to be done with a text; what Aurora DSQL refuses in a text of a user it says itself. */
@@ -340,7 +364,10 @@ function unlessThere(statement: DsqlStatement): DsqlStatement {
 }
 
 /** A job that failed, as Sequelize's users know it from PostgreSQL. */
-function hostError(error: SchemaJobError, violation: JobViolation): DatabaseError | UniqueConstraintError {
+export function hostError(
+  error: SchemaJobError,
+  violation: JobViolation,
+): DatabaseError | UniqueConstraintError {
   const parent = Object.assign(error, { sql: error.job.sql, parameters: {} });
   const host =
     violation === 'unique'

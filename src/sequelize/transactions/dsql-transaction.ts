@@ -14,7 +14,9 @@ import {
 } from '../../occ';
 import type { ReusedIdentityKeys } from '../../schema';
 import { summarizeText } from '../../sql';
+import type { TransactionEntries } from '../../migrate/for-orms';
 import { log } from '../log';
+import { migrationAround, ours } from '../migrations/own-statements';
 import { commitTransaction, endConnection, runAfterCommitHooks } from './commit-transaction';
 import { modelMemory } from './model-memory';
 
@@ -47,6 +49,8 @@ export interface TransactionAttempt {
 export class DsqlTransaction extends Transaction {
   /** Of this transaction and all that have joined it. */
   readonly touched: TouchedInstances<Model>;
+  /** What it has done of a migration, to be noted in it before it is committed. */
+  entries: TransactionEntries | undefined;
   /** Whether this package runs the transaction, and sees to what a failure leaves in memory. */
   readonly #isManaged: boolean;
   readonly #firstFailure = new FirstFailure();
@@ -159,13 +163,24 @@ export class DsqlTransaction extends Transaction {
     }
   }
 
+  /** Past what waits for the transaction to be whole: it may be about to be taken apart. */
+  async #noteEntries(): Promise<void> {
+    const options = { transaction: this, completesTransaction: true, type: QueryTypes.RAW, raw: true };
+    await this.entries?.note(async (text, values) => {
+      const [rows] = await ours(() => this.sequelize.query(text, { ...options, bind: [...values] }));
+      return rows as Record<string, unknown>[];
+    });
+  }
+
   async #commitSoFar(): Promise<void> {
+    await this.#noteEntries();
     const options = { ...this.options, type: QueryTypes.RAW, raw: true, transaction: this };
     const once = { supportsSearchPath: false, completesTransaction: true, retry: { max: 1 } };
     const query = this.sequelize.query('COMMIT;', { ...options, ...once } as object);
     const [, result] = (await query) as unknown as [unknown, { readonly command?: string }];
     if (result.command === 'ROLLBACK')
       throw new TransactionRolledBackError('aborted', { cause: this.reasonOf(undefined) });
+    this.entries?.committed();
     this.#committed += this.#pending;
     this.#pending = 0;
     this.#hasWritten = false;
@@ -199,10 +214,13 @@ export class DsqlTransaction extends Transaction {
         const { error } = this.#rollbackOnly;
         throw isOccConflict(error) ? error : new TransactionRolledBackError('joined', { cause: error });
       }
+      await this.#noteEntries();
       this.#late = await commitTransaction(this, { state: 'unsent' });
+      this.entries?.committed();
     } catch (error) {
       this.#commitHasFailed = true;
       const reason = this.reasonOf(error);
+      migrationAround.getStore()?.noteFailure(reason);
       if (!this.#isManaged && this.finished !== 'commit') this.touched.abandon(reason);
       throw reason;
     } finally {
@@ -329,6 +347,7 @@ export class DsqlTransaction extends Transaction {
   }
 
   async #rollBack(): Promise<void> {
+    this.entries?.forget();
     if (this.connection === undefined && this.#admission !== undefined) {
       // It was given back while the first statement waited, and nothing was sent.
       this.finished = 'rollback';

@@ -31,7 +31,7 @@ export function manageTransactions(
 export async function runStatement(
   sequelize: Sequelize,
   text: string,
-  values: readonly string[],
+  values: readonly (string | null)[],
   transaction: Transaction | null,
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const options = { bind: [...values], transaction, raw: true, type: QueryTypes.RAW };

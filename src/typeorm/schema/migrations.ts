@@ -1,14 +1,13 @@
 import { MigrationExecutor, type DataSource, type Migration, type QueryRunner } from 'typeorm';
 import { Migrations, codeChecksum, type Direction, type MigrationToRun } from '../../migrate/for-orms';
-import type { DsqlClient } from '../../connection';
-import type { ResolvedMapping } from '../../schema';
+import type { CatalogueReader, ResolvedMapping } from '../../schema';
 import { DsqlQueryRunner } from '../dsql-query-runner';
 
 /** The driver of a data source of ours, as far as migrations need it. */
 interface MigratingDriver {
   readonly options: { readonly schema?: string };
   readonly mapping: ResolvedMapping;
-  openConnection(): Promise<DsqlClient>;
+  readonly catalogue: CatalogueReader;
 }
 
 /** How migrations are run: TypeORM's own options. */
@@ -196,7 +195,7 @@ function whileNobodyElseDoes<T>(dataSource: DataSource, work: (migrations: Migra
   const { schema } = driver.options;
   return Migrations.run(
     {
-      open: () => driver.openConnection(),
+      open: () => driver.catalogue.open(),
       schema,
       history: migrationsTableName,
       options: driver.mapping.migrations,

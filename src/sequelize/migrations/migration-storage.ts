@@ -1,4 +1,4 @@
-import { QueryTypes, type Sequelize } from 'sequelize';
+import { QueryTypes, type Sequelize, type Transaction } from 'sequelize';
 import { isCommitOutcomeUnknownError } from '../../connection';
 import { findInChain, sqlStateOf } from '../../occ';
 import { quoted, quotedTable } from '../../sql';
@@ -64,36 +64,62 @@ export class MigrationStorage {
 
   /** Notes that a migration was run. */
   async logMigration({ name }: { readonly name: string }): Promise<void> {
-    const sql = `INSERT INTO ${this.#table} (${this.#column}) VALUES ($1) ON CONFLICT DO NOTHING`;
     try {
-      await this.#write(sql, name);
+      await this.#write((transaction) => this.log(name, transaction));
     } catch (error) {
       if (sqlStateOf(error) !== UNDEFINED_TABLE) throw error;
-      await this.#sequelize.query(
-        `CREATE TABLE IF NOT EXISTS ${this.#table} (${this.#column} varchar(255) NOT NULL PRIMARY KEY)`,
-        { transaction: null },
-      );
-      await this.#write(sql, name);
+      await this.create();
+      await this.#write((transaction) => this.log(name, transaction));
     }
+  }
+
+  /** Makes the table, unless it is there. */
+  async create(): Promise<void> {
+    await this.#sequelize.query(
+      `CREATE TABLE IF NOT EXISTS ${this.#table} (${this.#column} varchar(255) NOT NULL PRIMARY KEY)`,
+      { transaction: null },
+    );
+  }
+
+  /** Whether the table is there. */
+  async isThere(): Promise<boolean> {
+    try {
+      await this.#sequelize.query(`SELECT 1 FROM ${this.#table} LIMIT 1`, { transaction: null });
+      return true;
+    } catch (error) {
+      if (sqlStateOf(error) === UNDEFINED_TABLE) return false;
+      throw error;
+    }
+  }
+
+  /** Notes in a transaction that a migration was run. */
+  async log(name: string, transaction: Transaction | null): Promise<void> {
+    const sql = `INSERT INTO ${this.#table} (${this.#column}) VALUES ($1) ON CONFLICT DO NOTHING`;
+    await this.#sequelize.query(sql, { bind: [name], transaction });
+  }
+
+  /** Notes in a transaction that a migration was undone. */
+  async unlog(name: string, transaction: Transaction | null): Promise<void> {
+    const sql = `DELETE FROM ${this.#table} WHERE ${this.#column} = $1`;
+    await this.#sequelize.query(sql, { bind: [name], transaction });
   }
 
   /** Notes that a migration was undone. */
   async unlogMigration({ name }: { readonly name: string }): Promise<void> {
     try {
-      await this.#write(`DELETE FROM ${this.#table} WHERE ${this.#column} = $1`, name);
+      await this.#write((transaction) => this.unlog(name, transaction));
     } catch (error) {
       if (sqlStateOf(error) !== UNDEFINED_TABLE) throw error;
     }
   }
 
   /** What is written here may be written twice: when its answer was lost it is. */
-  async #write(sql: string, name: string): Promise<void> {
-    const write = () => this.#sequelize.query(sql, { bind: [name], transaction: null });
+  async #write(write: (transaction: null) => Promise<void>): Promise<void> {
     try {
-      await write();
+      await write(null);
     } catch (error) {
       if (findInChain(error, isCommitOutcomeUnknownError) === undefined) throw error;
-      await write();
+      await write(null);
     }
   }
 }

@@ -1,0 +1,235 @@
+import type { QueryInterface, Sequelize } from 'sequelize';
+import {
+  Umzug,
+  type MigrateDownOptions,
+  type MigrateUpOptions,
+  type RunnableMigration,
+  type UmzugOptions,
+} from 'umzug';
+import { ConfigurationError } from '../../connection';
+import { codeChecksum, Migrations, type Direction, type MigrationToRun } from '../../migrate/for-orms';
+import { reportJobs } from '../../schema';
+import { dialectOf, isDsqlSequelize } from '../dsql-dialect';
+import { log } from '../log';
+import { hostError } from '../schema/schema-changes';
+import { DsqlTransaction } from '../transactions/dsql-transaction';
+import { MigrationStorage, type MigrationStorageOptions } from './migration-storage';
+import { RunningMigration } from './running-migration';
+
+type Context = QueryInterface;
+type Runnable = RunnableMigration<Context>;
+interface Meta {
+  readonly name: string;
+  readonly path?: string;
+}
+
+/** How a migrator finds its migrations, and where it notes which were run. */
+export interface MigratorOptions
+  extends Pick<UmzugOptions<Context>, 'migrations'>, Omit<MigrationStorageOptions, 'sequelize'> {
+  /**
+   * Told what umzug does; `undefined` for nobody.
+   * @defaultValue `console`
+   */
+  readonly logger?: UmzugOptions<Context>['logger'];
+}
+
+/**
+ * Umzug for an instance that reaches Aurora DSQL. Its migrations get the query interface as `context`. What they send
+ * through the instance is journalled: one that was interrupted continues behind its last finished statement. One process
+ * runs migrations at a time.
+ *
+ * @param sequelize - an instance of {@link createDsqlSequelize} or its like
+ * @throws ConfigurationError when the instance does not reach Aurora DSQL
+ *
+ * @example
+ * ```ts
+ * await createMigrator(sequelize, { migrations: { glob: 'migrations/*.js' } }).up();
+ * ```
+ */
+export function createMigrator(sequelize: Sequelize, options: MigratorOptions): Umzug<QueryInterface> {
+  if (!isDsqlSequelize(sequelize)) {
+    throw new ConfigurationError(
+      'sequelize',
+      'does not reach Aurora DSQL. Make it with createDsqlSequelize.',
+    );
+  }
+  return new DsqlMigrator(sequelize, options);
+}
+
+class DsqlMigrator extends Umzug<Context> {
+  readonly #sequelize: Sequelize;
+  readonly #history: MigrationStorage;
+  readonly #tableName: string;
+  readonly #schema: string | undefined;
+  #current: Migrations | undefined;
+
+  constructor(sequelize: Sequelize, options: MigratorOptions) {
+    const { migrations, logger, ...storage } = options;
+    const history = new MigrationStorage({ sequelize, ...storage });
+    super({
+      migrations,
+      logger: 'logger' in options ? logger : console,
+      context: sequelize.getQueryInterface(),
+      storage: {
+        executed: () => history.executed(),
+        logMigration: (migration) => this.#record(migration.name, 'up'),
+        unlogMigration: (migration) => this.#record(migration.name, 'down'),
+      },
+    });
+    this.#sequelize = sequelize;
+    this.#history = history;
+    this.#tableName = storage.tableName ?? 'SequelizeMeta';
+    this.#schema = storage.schema;
+    const { migrations: find } = this;
+    const watched = async (context: Context) => (await find(context)).map((each) => this.#watched(each));
+    Object.assign(this, { migrations: watched });
+  }
+
+  override async up(options: MigrateUpOptions = {}): Promise<Meta[]> {
+    const names = named(await this.pending(), options);
+    if (names.length === 0) return super.up(options);
+    return this.#durably(
+      names,
+      async () => {
+        const pending = (await this.pending()).map(({ name }) => name);
+        const isRerun = options.rerun === 'ALLOW';
+        return names.filter((name) => isRerun || pending.includes(name));
+      },
+      'up',
+      (migrations) => super.up({ migrations, rerun: 'ALLOW' }),
+    );
+  }
+
+  override async down(options: MigrateDownOptions = {}): Promise<Meta[]> {
+    const executed = (await this.executed()).reverse();
+    const names = named(
+      executed,
+      'migrations' in options || 'to' in options ? options : { step: 1, ...options },
+    );
+    if (names.length === 0) return super.down(options);
+    return this.#durably(
+      names,
+      async () => {
+        const left = (await this.executed()).map(({ name }) => name);
+        return names.filter((name) => left.includes(name));
+      },
+      'down',
+      (migrations) => super.down({ migrations }),
+    );
+  }
+
+  /** Runs what is left of some migrations, while no other process runs any. */
+  async #durably(
+    names: readonly string[],
+    left: () => Promise<string[]>,
+    direction: Direction,
+    run: (names: string[]) => Promise<unknown>,
+  ): Promise<Meta[]> {
+    const { mapping, catalogue } = dialectOf(this.#sequelize);
+    const done = new Map<string, Meta>();
+    const context = {
+      open: () => catalogue.open(),
+      schema: this.#schema,
+      history: this.#tableName,
+      options: mapping.migrations,
+      log: (message: string) => {
+        log(this.#sequelize, message);
+      },
+    };
+    const known = await this.migrations(this.#sequelize.getQueryInterface());
+    await Migrations.run(context, async (migrations) => {
+      await this.#expectWhole(
+        migrations,
+        known,
+        (run) => run.direction === direction && names.includes(run.migration),
+      );
+      this.#current = migrations;
+      try {
+        const rest = await left();
+        for (const name of rest) {
+          await run([name]);
+          const { path } = known.find((each) => each.name === name) ?? {};
+          done.set(name, { name, ...(path !== undefined && { path }) });
+        }
+      } finally {
+        this.#current = undefined;
+      }
+    });
+    return [...done.values()];
+  }
+
+  /** Makes sure that no other migration is half-done than those that are to be run. */
+  async #expectWhole(
+    migrations: Migrations,
+    known: readonly Runnable[],
+    isToBeRun: Parameters<Migrations['expectOnly']>[0],
+  ): Promise<void> {
+    // Where the table is not there any more, its migrations begin anew.
+    if (!(await this.#history.isThere())) {
+      await migrations.forget();
+      return this.#history.create();
+    }
+    const names = new Set(known.map(({ name }) => name));
+    await migrations.expectOnly((run) => isToBeRun(run) || !names.has(run.migration));
+  }
+
+  #watched(migration: Runnable): Runnable {
+    const step =
+      (direction: Direction): Runnable['up'] =>
+      async (params) => {
+        const migrations = this.#current;
+        const work = () => migration[direction]?.(params) ?? Promise.resolve();
+        if (migrations === undefined) return work();
+        const { mapping } = dialectOf(this.#sequelize);
+        const running = new RunningMigration(this.#sequelize, migrations, mapping);
+        await reportJobs(
+          () =>
+            migrations.carryOut(toBeRun(migration, direction), running.session, async (run) => {
+              await running.during(run, work);
+            }),
+          hostError,
+        );
+        return undefined;
+      };
+    return { ...migration, up: step('up'), down: step('down') };
+  }
+
+  /** The record and the end of the run are one transaction. */
+  async #record(name: string, direction: Direction): Promise<void> {
+    const migrations = this.#current;
+    if (migrations === undefined) {
+      return direction === 'up'
+        ? this.#history.logMigration({ name })
+        : this.#history.unlogMigration({ name });
+    }
+    const transaction = new DsqlTransaction(this.#sequelize, {}, true);
+    transaction.entries = migrations.newEntries();
+    await transaction.prepareEnvironment(false);
+    try {
+      await migrations.record({ name, direction }, transaction.entries);
+      await (direction === 'up'
+        ? this.#history.log(name, transaction)
+        : this.#history.unlog(name, transaction));
+      await transaction.commitOnly();
+    } catch (error) {
+      // The first error is the one to report.
+      if (transaction.finished === undefined) await transaction.rollback().catch(() => undefined);
+      throw transaction.reasonOf(error);
+    }
+  }
+}
+
+function toBeRun({ name, up }: Runnable, direction: Direction): MigrationToRun {
+  return { name, direction, checksum: codeChecksum(String(up)) };
+}
+
+/** The names of those that umzug would run, in its order. */
+function named(
+  all: readonly Meta[],
+  { to, step, migrations }: { to?: string | 0; step?: number; migrations?: string[] },
+): readonly string[] {
+  if (migrations !== undefined) return migrations;
+  const names = all.map(({ name }) => name);
+  if (to === 0) return names;
+  return to === undefined ? names.slice(0, step ?? names.length) : names.slice(0, names.indexOf(to) + 1);
+}

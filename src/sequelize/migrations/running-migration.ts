@@ -1,0 +1,228 @@
+import { QueryTypes, type Sequelize } from 'sequelize';
+import type {
+  Answer,
+  MigrationRun,
+  Migrations,
+  MigrationSession,
+  MigrationStatement,
+  RunInTransaction,
+  TransactionEntries,
+} from '../../migrate/for-orms';
+import type { PlannedChange, ResolvedMapping } from '../../schema';
+import { ambientTransaction } from '../transactions/cls';
+import { DsqlTransaction } from '../transactions/dsql-transaction';
+import { runStatement } from '../transactions/managed-transactions';
+import type { JournalledAnswer, KeptAnswer } from './journalled-answer';
+import { migrationAround, ours, type AroundMigration } from './own-statements';
+
+/** The options of a call, as far as they are looked at here. */
+interface CallOptions {
+  readonly transaction?: unknown;
+  readonly bind?: unknown;
+  readonly replacements?: unknown;
+}
+
+/** Options with which a statement is sent. */
+export interface SentOptions {
+  readonly transaction?: unknown;
+  readonly journalled?: JournalledAnswer;
+}
+
+/** The migration of an instance in whose code this is called. */
+export function runningMigration(sequelize: Sequelize): RunningMigration | undefined {
+  const store = migrationAround.getStore();
+  return store instanceof RunningMigration && store.sequelize === sequelize ? store : undefined;
+}
+
+const NO_ANSWER: KeptAnswer = { command: '', rowCount: 0, rows: [] };
+
+/** One migration that an instance carries out: what its code sends through the instance is journalled. */
+export class RunningMigration implements AroundMigration {
+  readonly sequelize: Sequelize;
+  readonly #migrations: Migrations;
+  readonly #mapping: ResolvedMapping;
+  #run: MigrationRun | undefined;
+
+  constructor(sequelize: Sequelize, migrations: Migrations, mapping: ResolvedMapping) {
+    this.sequelize = sequelize;
+    this.#migrations = migrations;
+    this.#mapping = mapping;
+  }
+
+  /** Runs the code of the migration. */
+  during(run: MigrationRun, work: () => Promise<unknown>): Promise<unknown> {
+    this.#run = run;
+    return migrationAround.run(this, work);
+  }
+
+  /** The session in which the migration begins. */
+  get session(): MigrationSession {
+    return this.#session(null, this.#migrations.entries, () => undefined);
+  }
+
+  /** How many calls its code has made; an attempt of a transaction that is made again begins where the last one did. */
+  get position(): number {
+    return this.#run?.position ?? 0;
+  }
+
+  /** A COMMIT of its code has failed. */
+  noteFailure(error: unknown): void {
+    this.#run?.noteFailure(error);
+  }
+
+  /** A transaction is rolled back, and is going to be run again. */
+  rewind(position: number): void {
+    this.#run?.rewind(position);
+  }
+
+  /**
+   * Carries out a statement that reads or writes rows.
+   *
+   * @param send - sends it with other options
+   */
+  query(
+    text: string,
+    options: CallOptions,
+    send: (options: SentOptions) => Promise<unknown>,
+  ): Promise<unknown> {
+    let kept: KeptAnswer | undefined;
+    const own: OwnTransaction = { current: undefined };
+    const sendWith = (journalled: JournalledAnswer) => {
+      const transaction = own.current;
+      return ours(() => send({ journalled, ...(transaction !== undefined && { transaction }) }));
+    };
+    const { bind, replacements } = options;
+    const hasParameters = bind !== undefined || replacements !== undefined;
+    return this.#statement(options, own, {
+      text,
+      ...(hasParameters && { parameters: { bind, replacements } }),
+      plan: () => Promise.resolve('as it is'),
+      send: () =>
+        sendWith({
+          note: (answer) => {
+            kept = answer;
+          },
+        }),
+      answerOf: () => ({ rows: (kept?.rows ?? []) as Answer['rows'], rowCount: kept?.rowCount ?? 0 }),
+      kept: () => kept,
+      resultOf: (answer) => sendWith({ kept: (answer ?? NO_ANSWER) as KeptAnswer }),
+    });
+  }
+
+  /**
+   * Carries out a text that changes the schema.
+   *
+   * @param plan - finds out what takes its place
+   * @param send - sends it as it is, outside of transactions
+   */
+  change(
+    text: string,
+    options: CallOptions,
+    plan: () => Promise<'as it is' | 'refused' | PlannedChange>,
+    send: () => Promise<unknown>,
+  ): Promise<unknown> {
+    return this.#statement(
+      options,
+      { current: undefined },
+      {
+        text,
+        plan: () => ours(plan),
+        send: () => ours(send),
+        answerOf: rawAnswer,
+        kept: () => null,
+        resultOf: () => [[], undefined],
+      },
+    );
+  }
+
+  #statement(
+    { transaction = ambientTransaction(this.sequelize) }: CallOptions,
+    own: OwnTransaction,
+    statement: MigrationStatement<unknown>,
+  ): Promise<unknown> {
+    if (this.#run === undefined) throw new TypeError('The migration has not begun.');
+    const open = transaction instanceof DsqlTransaction ? transaction.root : null;
+    if (open !== null) open.entries ??= this.#migrations.newEntries();
+    const entries = open?.entries ?? this.#migrations.entries;
+    const session = this.#session(open, entries, (current) => (own.current = current));
+    return this.#run.statement(statement, session);
+  }
+
+  #session(
+    open: DsqlTransaction | null,
+    entries: TransactionEntries,
+    setOwn: (transaction: DsqlTransaction | undefined) => void,
+  ): MigrationSession {
+    const { sequelize } = this;
+    const raw = { type: QueryTypes.RAW, raw: true } as const;
+    const send = async (sql: string, transaction: DsqlTransaction | null): Promise<Answer> => {
+      await this.#migrations.hold();
+      const logging = sql.startsWith('SELECT ') ? { logging: false as const } : {};
+      return rawAnswer(await ours(() => sequelize.query(sql, { ...raw, ...logging, transaction })));
+    };
+    let isOutside = false;
+    return {
+      get isInTransaction() {
+        return open !== null && !isOutside;
+      },
+      isSplit: true,
+      // The instance says so itself: see `rewind`.
+      isRunAgain: false,
+      entries,
+      send: (sql) => send(sql, isOutside ? null : open),
+      outsideTransaction: async (work) => {
+        if (open === null) return work();
+        return ours(() =>
+          open.inTurn(() =>
+            open.outside(async (committed) => {
+              isOutside = true;
+              try {
+                const result = await work();
+                committed();
+                return result;
+              } finally {
+                isOutside = false;
+              }
+            }),
+          ),
+        );
+      },
+      inTransaction: (work) =>
+        ours(async () => {
+          const transaction = new DsqlTransaction(sequelize, {}, true);
+          await transaction.prepareEnvironment(false);
+          setOwn(transaction);
+          try {
+            const result = await work(inTransaction(sequelize, transaction));
+            await transaction.commitOnly();
+            return result;
+          } catch (error) {
+            // The first error is the one to report.
+            if (transaction.finished === undefined) await transaction.rollback().catch(() => undefined);
+            throw transaction.reasonOf(error);
+          } finally {
+            setOwn(undefined);
+          }
+        }),
+      read: (sql) => send(sql, null).then(({ rows }) => rows),
+      warn: () => undefined,
+      log: () => undefined,
+      onProgress: this.#mapping.onSchemaProgress,
+    };
+  }
+}
+
+/** A transaction that is made for one statement. */
+interface OwnTransaction {
+  current: DsqlTransaction | undefined;
+}
+
+/** Sends statements of this package's own in a transaction. */
+export function inTransaction(sequelize: Sequelize, transaction: DsqlTransaction): RunInTransaction {
+  return (text, values) => ours(() => runStatement(sequelize, text, values, transaction));
+}
+
+function rawAnswer(result: unknown): Answer {
+  const [rows, { rowCount }] = (result ?? [[], {}]) as [Answer['rows'], { rowCount?: number | null }];
+  return { rows, rowCount: rowCount ?? 0 };
+}

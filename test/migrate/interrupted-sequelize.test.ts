@@ -1,0 +1,78 @@
+import type { CutFault } from 'aurora-dsql-orm/local';
+import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
+import { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
+import { byForm } from '../form';
+import { useCluster } from '../cluster';
+import { empty, stateOf, withClient } from './database-state';
+import { sequelizeHistory } from './sequelize-history';
+
+const cluster = useCluster();
+/** Of the boundaries between statements, the short form takes one of so many. */
+const STRIDE = byForm({ short: 30, long: 1, soak: 1 });
+const CUTS: readonly CutFault['at'][] = ['statement', 'before commit', 'after commit'];
+
+beforeEach(() => empty(cluster.connection));
+
+/** A pod that starts: it migrates, and says which migrations it has run. */
+async function pod(patienceMs = 300_000, way: 'up' | 'down' = 'up'): Promise<string[]> {
+  const { dsql, ...orm } = cluster.orm;
+  const sequelize = createDsqlSequelize({
+    ...orm,
+    logging: false,
+    dsql: { ...dsql, migrations: { patienceMs } },
+  });
+  try {
+    const migrator = createMigrator(sequelize, { migrations: sequelizeHistory, logger: undefined });
+    const ran = way === 'up' ? await migrator.up() : await migrator.down({ to: 0 });
+    return ran.map(({ name }) => name);
+  } finally {
+    await sequelize.close();
+  }
+}
+
+const NAMES = sequelizeHistory.map(({ name }) => name);
+
+it('migrations are run, undone from the last, and run again', async () => {
+  expect(await pod()).toStrictEqual(NAMES);
+  const state = await stateOf(cluster.connection);
+  expect(state).toMatchObject({ joined: [{ boxes: 3 }] });
+  expect(await pod()).toStrictEqual([]);
+  expect(await pod(300_000, 'down')).toStrictEqual([...NAMES].reverse());
+  expect(await pod()).toStrictEqual(NAMES);
+  expect(await stateOf(cluster.connection)).toStrictEqual(state);
+});
+
+it('of eight pods that start together, each migration is run and recorded by one', async () => {
+  const ran = await Promise.all(Array.from({ length: 8 }, () => pod()));
+  expect(ran.flat()).toStrictEqual(NAMES);
+  const recorded = await withClient(cluster.connection, (client) =>
+    client.query<{ name: string }>('SELECT name FROM "SequelizeMeta" ORDER BY 1'),
+  );
+  expect(recorded.rows.map(({ name }) => name)).toStrictEqual(NAMES);
+  expect(await stateOf(cluster.connection)).toMatchObject({ joined: [{ boxes: 3 }] });
+});
+
+describe.each(CUTS)('cut at every %s', (at) => {
+  it.each([
+    ['the next run ends as an undisturbed one', 0],
+    ['the run itself ends as an undisturbed one', 300_000],
+  ])('%s', async (_, patienceMs) => {
+    await pod();
+    const state = await stateOf(cluster.connection);
+    const offset = (CUTS.indexOf(at) * 7 + (patienceMs > 0 ? 3 : 0)) % STRIDE;
+    for (let nth = 1 + offset; ; nth += STRIDE) {
+      await empty(cluster.connection);
+      const fault = cluster.local.faults.cutConnection({ at, nth });
+      const error: unknown = await pod(patienceMs).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      const hasFired = fault.fired > 0;
+      fault.remove();
+      expect([nth, patienceMs > 0 ? error : undefined]).toStrictEqual([nth, undefined]);
+      if (patienceMs === 0) await pod();
+      expect([nth, await stateOf(cluster.connection)]).toStrictEqual([nth, state]);
+      if (!hasFired) break;
+    }
+  });
+});
