@@ -1,8 +1,9 @@
 'use strict';
 
 const statements = [
-  'CREATE EXTENSION IF NOT EXISTS pg_trgm', // expect: statement-createextension
-  'CREATE INDEX orders_state ON "Orders" USING gin (state gin_trgm_ops)', // expect: index-access-method
+  'CREATE EXTENSION IF NOT EXISTS unaccent', // expect: statement-createextension
+  'CREATE EXTENSION IF NOT EXISTS pg_trgm',
+  'CREATE INDEX orders_state ON "Orders" USING gin (state gin_trgm_ops)',
   'CREATE INDEX orders_sent ON "Orders" ("sentAt")',
 ];
 
