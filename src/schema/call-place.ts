@@ -20,8 +20,6 @@ export function framesIn(stack: string): Frame[] {
   });
 }
 
-/** Where this package is: in its sources, or built. */
-const OWN_FOLDER = path.resolve(__dirname, '..') + path.sep;
 const HOSTS = /[\\/]node_modules[\\/](?:typeorm|typeorm-0\.3|sequelize|umzug|sequelize-cli|p-map)[\\/]/;
 
 /**
@@ -29,11 +27,21 @@ const HOSTS = /[\\/]node_modules[\\/](?:typeorm|typeorm-0\.3|sequelize|umzug|seq
  *
  * Ask before anything is awaited: the stack is gone then.
  *
- * @returns nothing where only this package and its hosts are on the stack
+ * @returns nothing where only this package and its hosts are on the stack, or a bundle that holds them
  */
 export function callPlace(): string | undefined {
-  const caller = framesIn(new Error().stack ?? '').find(
-    ({ file }) => !file.startsWith(OWN_FOLDER) && !HOSTS.test(file),
-  );
+  const frames = framesIn(new Error().stack ?? '');
+  const [own] = frames;
+  const caller = frames.find(({ file }) => !isOwn(file, own?.file ?? '') && !HOSTS.test(file));
   return caller && `${caller.file}:${caller.line}:${caller.column}`;
+}
+
+/**
+ * Whether a file is one of this package.
+ *
+ * @param self - the file of this module: the innermost on the stack. In a bundle it is that of everything else, too
+ */
+function isOwn(file: string, self: string): boolean {
+  const isBundled = !path.basename(self).startsWith('call-place.');
+  return isBundled ? file === self : file.startsWith(path.join(path.dirname(self), '..') + path.sep);
 }

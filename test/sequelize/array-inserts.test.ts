@@ -125,30 +125,30 @@ describe('many rows in bulkCreate', () => {
 describe('a server that does not take the arrays', () => {
   const rows = (from: number) =>
     list(20, (index) => ({ id: from + index, code: 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11' }));
-  const define = () =>
-    open({}).define(
-      'mistaken',
-      { id: { type: DataTypes.INTEGER, primaryKey: true }, code: DataTypes.TEXT },
-      { freezeTableName: true, timestamps: false },
-    );
+  /** On an instance of its own, which has learned nothing yet. */
+  const define = () => {
+    const other = open({});
+    const columns = { id: { type: DataTypes.INTEGER, primaryKey: true }, code: DataTypes.TEXT };
+    const Mistaken = other.define('mistaken', columns, { freezeTableName: true, timestamps: false });
+    return { other, Mistaken };
+  };
 
   it('gets VALUES, at once from then on', async () => {
-    const Mistaken = define();
+    const { Mistaken } = define();
     expect(await sentBy(() => Mistaken.bulkCreate(rows(0)))).toStrictEqual(['arrays', 'VALUES']);
     expect(await sentBy(() => Mistaken.bulkCreate(rows(100)))).toStrictEqual(['VALUES']);
   });
 
   it('gets VALUES in the next attempt of a transaction that is run again', async () => {
-    const Mistaken = define();
-    const work = () =>
-      Mistaken.sequelize!.transaction((transaction) => Mistaken.bulkCreate(rows(200), { transaction }));
+    const { other, Mistaken } = define();
+    const work = () => other.transaction((transaction) => Mistaken.bulkCreate(rows(200), { transaction }));
     expect(await sentBy(work)).toStrictEqual(['arrays', 'VALUES']);
   });
 
   it('is not tried in a transaction that nobody runs again', async () => {
-    const Mistaken = define();
+    const { other, Mistaken } = define();
     const work = async () => {
-      const transaction = await Mistaken.sequelize!.transaction();
+      const transaction = await other.transaction();
       await Mistaken.bulkCreate(rows(300), { transaction });
       await transaction.commit();
     };

@@ -28,9 +28,16 @@ export function loadParser(): Promise<void> {
 }
 
 async function load(): Promise<void> {
-  const loaded: Parser = await import('libpg-query');
-  await loaded.loadModule();
-  parser = loaded;
+  try {
+    const loaded: Parser = await import('libpg-query');
+    await loaded.loadModule();
+    parser = loaded;
+  } catch (cause) {
+    throw new Error(
+      "PostgreSQL's parser could not be loaded, which DDL, migrations and `check` need; queries do not. It is the package libpg-query with its file libpg-query.wasm: in a bundle, keep `libpg-query` external and deploy it in node_modules, or copy node_modules/libpg-query/wasm/libpg-query.wasm beside the bundle.",
+      { cause },
+    );
+  }
 }
 
 /** A text, split into statements, before anything is said about them. */
