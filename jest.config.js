@@ -9,8 +9,8 @@ const needLocalDsql = [
   '/test/connection/(addresses-and-tokens|client|client-faults|host-contract|outcome|secrets|sleeping-cluster|transactions)\\.test',
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
-  '/test/typeorm/(nested-transactions|reused-identity-keys|command-line|connections|example|large-writes|transactions|no-lost-writes/)',
-  '/test/sequelize/(attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|reused-identity-keys|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
+  '/test/typeorm/(array-inserts|nested-transactions|reused-identity-keys|command-line|connections|example|large-writes|size-of-writes|transactions|no-lost-writes/)',
+  '/test/sequelize/(array-inserts|attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|reused-identity-keys|size-of-writes|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/histories/',
   '/test/neighbours/',
   '/test/examples/sequelize',
@@ -22,6 +22,7 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 const inBothForms = [
   '/test/check/fuzz\\.test',
   '/test/local/(concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
+  '/test/migrate/interrupted-(sequelize|typeorm)\\.test',
   '/test/no-lost-writes/(bank|client-faults|sequelize-programs)\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
 ];

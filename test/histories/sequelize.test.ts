@@ -53,12 +53,12 @@ function umzugOf(
   });
 }
 
-describe.each<[string, History, string]>([
-  ['club', club, require.resolve('./sequelize-club')],
-  ['shop', shop, require.resolve('./sequelize-shop')],
-  ['transport', transport, require.resolve('./sequelize-transport')],
-  ['collection of notes', notes, require.resolve('./sequelize-notes')],
-])('the history of a %s', (_, history, module) => {
+describe.each<[string, History]>([
+  ['club', club],
+  ['shop', shop],
+  ['transport', transport],
+  ['collection of notes', notes],
+])('the history of a %s', (_, history) => {
   it('runs as it is with umzug, up and down', async () => {
     await withInstances(async (dsql, plain) => {
       const ours = umzugOf(dsql, history, new MigrationStorage({ sequelize: dsql }));
@@ -73,7 +73,12 @@ describe.each<[string, History, string]>([
       expect(down.dsql).toStrictEqual(down.plain);
     });
   });
+});
 
+describe.each<[string, History, string]>([
+  ['club', club, require.resolve('./sequelize-club')],
+  ['shop', shop, require.resolve('./sequelize-shop')],
+])('the history of a %s', (_, history, module) => {
   it('runs as it is with sequelize-cli, up and down', async () => {
     const { cluster } = databases;
     const folder = mkdtempSync(path.join(tmpdir(), 'aurora-dsql-orm-history-'));

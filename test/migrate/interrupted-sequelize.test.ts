@@ -8,7 +8,7 @@ import { sequelizeHistory } from './sequelize-history';
 
 const cluster = useCluster();
 /** Of the boundaries between statements, the short form takes one of so many. */
-const STRIDE = byForm({ short: 30, long: 1, soak: 1 });
+const STRIDE = byForm({ short: 30, long: 6, soak: 1 });
 const CUTS: readonly CutFault['at'][] = ['statement', 'before commit', 'after commit'];
 
 beforeEach(() => empty(cluster.connection));
