@@ -490,9 +490,9 @@ const refused: readonly (Omit<Change, 'sent'> & { readonly reasons: readonly Reg
     reasons: [/primary key/i],
   },
   {
-    change: 'an index that only PostgreSQL can have is added',
+    change: 'a unique index that only PostgreSQL can have is added',
     before: thing({ a: { type: 'jsonb' } }),
-    after: thing({ a: { type: 'jsonb' }, b: optional }, { indices: [{ columns: ['a'] }] }),
+    after: thing({ a: { type: 'jsonb' }, b: optional }, { indices: [{ columns: ['a'], unique: true }] }),
     reasons: [/jsonb/],
   },
 ];
