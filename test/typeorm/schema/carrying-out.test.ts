@@ -380,7 +380,10 @@ describe("the query runner's own methods", () => {
         await expect(queryRunner.createDatabase('other')).rejects.toThrow(/CREATE DATABASE/);
         await expect(queryRunner.dropPrimaryKey('item')).rejects.toThrow(/primary key/i);
         await expect(
-          queryRunner.createIndex('item', new TableIndex({ columnNames: ['label'], isSpatial: true })),
+          queryRunner.createIndex(
+            'item',
+            new TableIndex({ columnNames: ['label'], isSpatial: true, isUnique: true }),
+          ),
         ).rejects.toThrow(/USING/);
         expect(table?.name).toBe('item');
         expect(statements.takeChanges()).toEqual([]);

@@ -18,11 +18,8 @@ export function alterTable(rewrite: Rewrite<'AlterTableStmt'>): Outcome {
   const table = new AlteredTable(rewrite);
   const { actions } = table;
   const stepsOf = new Map<Action, readonly Step[]>();
-  // PostgreSQL drops first, and so what is added may have the name of what is dropped.
-  for (const drops of [true, false]) {
-    for (const action of actions) {
-      if (action.isDrop === drops) stepsOf.set(action, translateAction(action));
-    }
+  for (const action of [...actions].sort((a, b) => turnOf(a) - turnOf(b))) {
+    stepsOf.set(action, translateAction(action));
   }
   const steps = actions.flatMap((action) => {
     const [first, ...others] = stepsOf.get(action) ?? [];
@@ -34,6 +31,12 @@ export function alterTable(rewrite: Rewrite<'AlterTableStmt'>): Outcome {
     steps.length === table.writtenActions &&
     steps.every(({ kept }, index) => kept === actions[index]?.written);
   return isUnchanged ? rewrite.unchanged() : assemble(table, steps);
+}
+
+/** PostgreSQL drops first, so that what is added may have that name, and adds columns before anything is said of them. */
+function turnOf({ isDrop, command: { subtype = 'AT_AddColumn' } }: Action): number {
+  if (isDrop) return 0;
+  return subtype === 'AT_AddColumn' ? 1 : 2;
 }
 
 function assemble({ rewrite, prefix }: AlteredTable, steps: readonly Step[]): Outcome {
