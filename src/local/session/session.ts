@@ -23,9 +23,9 @@ import type { BackendLink } from './backend-link';
 import { SessionEndedError } from './client-error';
 import { ClientInput } from './client-input';
 import type { Unit } from './client-input';
-import { ExtendedQuery } from './extended-query';
+import { ExtendedQuery } from './protocol/extended-query';
 import { SERVER_VERSION } from './reported-settings';
-import { SimpleQuery } from './simple-query';
+import { SimpleQuery } from './protocol/simple-query';
 import { StatementBook } from './statement-book';
 import { StatementRunner } from './statement-runner';
 

@@ -1,5 +1,5 @@
-import { asNode, literal, tokensOf } from '../../sql';
-import type { NodeBody, Refusal, Statement } from '../../sql';
+import { asNode, literal, tokensOf } from '../../../sql';
+import type { NodeBody, Refusal, Statement } from '../../../sql';
 
 /** Statements whose parameters PostgreSQL looks for when it parses them. */
 const ANALYSED: ReadonlySet<string> = new Set([

@@ -1,15 +1,15 @@
-import { parseQuery, positionInQuery, type Statement } from '../../sql';
-import type { ConnectionTrace } from '../trace';
-import { parse, readBind, readExecute, readParse, readTarget } from '../wire/client-messages';
-import type { Message } from '../wire/message-buffer';
-import type { Answers } from './answers';
-import type { BackendLink } from './backend-link';
-import { TRANSACTION_ABORTED } from './client-error';
+import { parseQuery, positionInQuery, type Statement } from '../../../sql';
+import type { ConnectionTrace } from '../../trace';
+import { parse, readBind, readExecute, readParse, readTarget } from '../../wire/client-messages';
+import type { Message } from '../../wire/message-buffer';
+import type { Answers } from '../answers';
+import type { BackendLink } from '../backend-link';
+import { TRANSACTION_ABORTED } from '../client-error';
 import { describedAs } from './described-as';
-import { textForBackend } from './own-statements';
+import { textForBackend } from '../own-statements';
 import { readQueryText, unreadable } from './query-text';
-import { isRefusal, type StatementBook } from './statement-book';
-import type { StatementRunner } from './statement-runner';
+import { isRefusal, type StatementBook } from '../statement-book';
+import type { StatementRunner } from '../statement-runner';
 
 /** What the messages of a client are served with; all of it belongs to one session. */
 export interface QueryParts {

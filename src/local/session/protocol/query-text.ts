@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { QuerySyntaxError, Refusal } from '../../sql';
+import type { QuerySyntaxError, Refusal } from '../../../sql';
 
 /** A query as a string, and the way back to the client's bytes. */
 export interface QueryText {

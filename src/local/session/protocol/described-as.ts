@@ -1,7 +1,7 @@
-import type { Statement } from '../../sql';
-import type { Message } from '../wire/message-buffer';
-import { rowDescription } from '../wire/server-messages';
-import { keptSetting } from './reported-settings';
+import type { Statement } from '../../../sql';
+import type { Message } from '../../wire/message-buffer';
+import { rowDescription } from '../../wire/server-messages';
+import { keptSetting } from '../reported-settings';
 
 /**
  * An asynchronous statement returns a row where PostgreSQL, which builds at once, returns none; and a setting that

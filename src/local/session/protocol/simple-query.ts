@@ -1,15 +1,15 @@
-import { parseQuery, positionInQuery, type Statement } from '../../sql';
-import { bind, describe, execute, parse, textValues } from '../wire/client-messages';
-import { count, emptyQueryResponse } from '../wire/server-messages';
-import type { Answers } from './answers';
-import type { BackendLink } from './backend-link';
+import { parseQuery, positionInQuery, type Statement } from '../../../sql';
+import { bind, describe, execute, parse, textValues } from '../../wire/client-messages';
+import { count, emptyQueryResponse } from '../../wire/server-messages';
+import type { Answers } from '../answers';
+import type { BackendLink } from '../backend-link';
 import { describedAs } from './described-as';
 import type { QueryParts } from './extended-query';
-import { textForBackend } from './own-statements';
+import { textForBackend } from '../own-statements';
 import { genericPlanText, strayParameter } from './parameters';
 import { readQueryText, unreadable } from './query-text';
-import type { StatementBook } from './statement-book';
-import type { StatementRunner } from './statement-runner';
+import type { StatementBook } from '../statement-book';
+import type { StatementRunner } from '../statement-runner';
 
 /** The parameters of a simple Query, which has none, in a Parse and in a Bind. */
 const NO_PARAMETERS = count(0);
