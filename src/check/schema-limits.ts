@@ -1,4 +1,5 @@
 import type { AlterTableCmd, Node } from 'libpg-query';
+import { MAX_INDEXES } from '../schema';
 import { asNode, columnConstraints, refusalOf, refusals, strings, tableNameOf } from '../sql';
 import type { NodeBody, Statement } from '../sql';
 import type { Catalog } from './catalogue/catalog';
@@ -6,8 +7,6 @@ import type { Column, Table } from './catalogue/table';
 import type { Place } from './sources/sql-text';
 import type { Problem } from './finding';
 
-/** Those of a table that DSQL takes, its keys' own among them (observed by AWS on a cluster, 2026-10-01). */
-const MAX_INDEXES = 24;
 /** What the columns of a key may be declared with, in all (observed by AWS on a cluster, 2026-10-01). */
 const MAX_DECLARED_KEY_BYTES = 2000;
 
