@@ -61,7 +61,8 @@ function faults(figures: Figures): string[] {
     return actual === value ? [] : [`${name} is ${actual}, and should be ${value}`];
   });
   if (figures.conflicts === 0) wrong.push('no transaction met a conflict, so none was retried');
-  if (figures.connections > 10) wrong.push(`${figures.connections} connections were opened for a pool of 10`);
+  // Migrations are journalled on a connection of their own.
+  if (figures.connections > 11) wrong.push(`${figures.connections} connections were opened for a pool of 10`);
   return wrong;
 }
 
