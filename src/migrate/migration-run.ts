@@ -175,7 +175,7 @@ export class MigrationRun {
     if (statements.every(({ state }) => state === 'done')) {
       const { result = null, kind } = first ?? {};
       // Too long to be kept.
-      if (result === null && kind === 'read') return statement.send(statement.text);
+      if (result === null && kind === 'read') return this.#sendTranslated(statement, session);
       return statement.resultOf(result === null ? undefined : resultOf(result));
     }
     if (first !== undefined && statements.length === 1 && first.state === 'failed') {
@@ -193,18 +193,11 @@ export class MigrationRun {
     statement: MigrationStatement<Result>,
     session: MigrationSession,
   ): Promise<Result> {
-    const { text, parameters } = statement;
-    await loadParser();
-    const planned = await statement.plan((sql) => this.#read(sql, session));
-    const hasParameters = parameters !== undefined && !(Array.isArray(parameters) && parameters.length === 0);
-    if (typeof planned === 'string') return this.#carryOutAs(text, call, statement, session);
-    const [first, ...others] = planned.statements;
-    const isOneWrite = first !== undefined && others.length === 0 && !isTransaction(first);
-    // Parameters belong to one statement.
-    if (hasParameters && !isOneWrite) return this.#carryOutAs(text, call, statement, session);
-    this.#tellOfTranslation(text, planned);
-    if (isOneWrite) return this.#carryOutAs(first.sql, call, statement, session);
-    await this.#carryOutAll(planned.statements, call, text, session);
+    const planned = await this.#plan(statement, session);
+    if (planned === undefined) return this.#carryOutAs(statement.text, call, statement, session);
+    const only = onlyWriteOf(planned);
+    if (only !== undefined) return this.#carryOutAs(only, call, statement, session);
+    await this.#carryOutAll(planned.statements, call, statement.text, session);
     return statement.resultOf(undefined);
   }
 
@@ -213,14 +206,28 @@ export class MigrationRun {
     statement: MigrationStatement<Result>,
     session: MigrationSession,
   ): Promise<Result> {
-    await loadParser();
-    const planned = await statement.plan((sql) => this.#read(sql, session));
-    if (typeof planned === 'string') return statement.send(statement.text);
-    this.#tellOfTranslation(statement.text, planned);
-    const [first, ...others] = planned.statements;
-    if (first !== undefined && others.length === 0) return statement.send(first.sql);
+    const planned = await this.#plan(statement, session);
+    if (planned === undefined) return statement.send(statement.text);
+    const only = onlyWriteOf(planned);
+    if (only !== undefined) return statement.send(only);
     for (const { sql } of planned.statements) await session.send(sql);
     return statement.resultOf(undefined);
+  }
+
+  /** What takes the place of a statement; nothing where it is sent as it is. Parameters belong to one statement. */
+  async #plan(
+    { text, parameters, plan }: Pick<MigrationStatement<unknown>, 'text' | 'parameters' | 'plan'>,
+    session: MigrationSession,
+  ): Promise<PlannedChange | undefined> {
+    await loadParser();
+    const planned = await plan((sql) => this.#read(sql, session));
+    if (typeof planned === 'string') return undefined;
+    const hasParameters = parameters !== undefined && !(Array.isArray(parameters) && parameters.length === 0);
+    if (hasParameters && onlyWriteOf(planned) === undefined) return undefined;
+    this.#session.log(
+      `Migration "${this.#run.migration}" instead of ${text.trim()}: ${sentInstead(planned)}`,
+    );
+    return planned;
   }
 
   /** In a transaction that holds nothing yet the connection at hand can read outside of it. */
@@ -349,12 +356,6 @@ export class MigrationRun {
     return reads;
   }
 
-  #tellOfTranslation(text: string, planned: PlannedChange): void {
-    this.#session.log(
-      `Migration "${this.#run.migration}" instead of ${text.trim()}: ${sentInstead(planned)}`,
-    );
-  }
-
   #tellOfSplit(): void {
     if (this.#isSplit) return;
     this.#isSplit = true;
@@ -369,6 +370,11 @@ export interface RunContext {
   readonly journal: Journal;
   /** How long a statement is tried, in milliseconds. */
   readonly patienceMs: number;
+}
+
+/** The only statement that takes the place of a text, unless it has to be a transaction of its own. */
+function onlyWriteOf({ statements: [first, ...others] }: PlannedChange): string | undefined {
+  return first === undefined || others.length > 0 || isTransaction(first) ? undefined : first.sql;
 }
 
 function noted({ position, hash }: Call, sql: string, kind: RecordedStatement['kind']): RecordedStatement {
