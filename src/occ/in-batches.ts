@@ -10,7 +10,8 @@ import {
   type OptionsOf,
 } from '../connection';
 import { findInChain } from './conflict';
-import { isTooMuchAtOnce, MAX_TRANSACTION_ROWS, partsOf, WriteSize } from './write-size';
+import { MAX_TRANSACTION_ROWS } from '../sql';
+import { isTooMuchAtOnce, partsOf, WriteSize } from './write-size';
 
 /** A part of a list of rows. */
 export interface RowRange {

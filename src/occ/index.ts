@@ -40,7 +40,6 @@ export {
   fitInTransaction,
   isTooLargeToSend,
   isTooMuchAtOnce,
-  MAX_TRANSACTION_ROWS,
   type OneWrite,
 } from './write-size';
 export { checkRetryOption } from './retry-option';

@@ -278,7 +278,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
 
   #migrationSession({ entries }: Migrations): MigrationSession {
     const isInTransaction = () => this.isTransactionActive || this.client?.isInTransaction === true;
-    const isRunAgain = () => this.scope?.states !== undefined;
+    const isRunAgain = () => this.isRepeatable;
     const { logger } = dataSourceOf(this);
     return {
       get isInTransaction() {

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import path from 'node:path';
 import { framesIn } from '../../schema';
 import type { EnumFacts, TranslateOptions } from '../../sql';
-import { createdEnum, MAX_ROWS, parseQuery, translate } from '../../sql';
+import { createdEnum, MAX_TRANSACTION_ROWS, parseQuery, translate } from '../../sql';
 import type { Catalog } from '../catalogue/catalog';
 import type { Problem } from '../finding';
 import { judge, rowsOf } from '../judge';
@@ -189,17 +189,22 @@ export class Recording {
           severity: 'warning',
           place,
           message: `it writes every row of ${target?.name ?? 'a table'}`,
-          why: `A transaction of DSQL changes at most ${MAX_ROWS.toLocaleString('en')} rows.`,
+          why: `A transaction of DSQL changes at most ${MAX_TRANSACTION_ROWS.toLocaleString('en')} rows.`,
           instead: 'Do it in batches: a few thousand rows by their keys, again and again until none is left.',
         });
-      } else if (this.#rows > MAX_ROWS && rows <= MAX_ROWS && !this.#isLarge && !watch.isOpen) {
+      } else if (
+        this.#rows > MAX_TRANSACTION_ROWS &&
+        rows <= MAX_TRANSACTION_ROWS &&
+        !this.#isLarge &&
+        !watch.isOpen
+      ) {
         this.#isLarge = true;
         problems.push({
           rule: 'many-rows',
           severity: 'warning',
           place,
-          message: `the migration writes more than ${MAX_ROWS.toLocaleString('en')} rows`,
-          why: `It runs as long as it is not one transaction: one changes at most ${MAX_ROWS.toLocaleString('en')} rows.`,
+          message: `the migration writes more than ${MAX_TRANSACTION_ROWS.toLocaleString('en')} rows`,
+          why: `It runs as long as it is not one transaction: one changes at most ${MAX_TRANSACTION_ROWS.toLocaleString('en')} rows.`,
           instead: 'Load rows with a program of its own, which can go on where it stopped.',
         });
       }

@@ -1,4 +1,4 @@
-import { MAX_ROWS, type StatementKind } from '../../sql';
+import { MAX_TRANSACTION_ROWS, type StatementKind } from '../../sql';
 
 /** What a statement makes DSQL refuse, given what came before it in its transaction. */
 export type TransactionRule = 'multiple-ddl' | 'ddl-and-dml' | 'row-limit';
@@ -54,6 +54,6 @@ export class TransactionWatch {
   ): TransactionRule | undefined {
     if (kind === 'ddl' && ddl > 1) return 'multiple-ddl';
     if ((kind === 'ddl' && writes > 0) || (isWrite && ddl > 0)) return 'ddl-and-dml';
-    return isWrite && rows > MAX_ROWS ? 'row-limit' : undefined;
+    return isWrite && rows > MAX_TRANSACTION_ROWS ? 'row-limit' : undefined;
   }
 }

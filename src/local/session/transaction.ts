@@ -1,4 +1,4 @@
-import { MAX_ROWS, refusalOf } from '../../sql';
+import { MAX_TRANSACTION_ROWS, refusalOf } from '../../sql';
 import type { Refusal, Statement, TableName } from '../../sql';
 import { changedRowsOf, mayExceedSize, writtenBy } from '../limits/written';
 import type { Written } from '../limits/written';
@@ -77,7 +77,7 @@ export class Transaction {
       inputBytes: this.#written.inputBytes + added.inputBytes,
       copiedRows: this.#written.copiedRows + added.copiedRows,
     };
-    return this.#rows > MAX_ROWS ? refusalOf('row-limit') : undefined;
+    return this.#rows > MAX_TRANSACTION_ROWS ? refusalOf('row-limit') : undefined;
   }
 }
 

@@ -40,7 +40,7 @@ export interface JournalEntry {
 }
 
 /** A transaction may change 3,000 rows; many parameters make long messages. */
-const MAX_ROWS = 100;
+const ROWS_AT_ONCE = 100;
 
 /**
  * What the migrations of one history have done, statement by statement, in the database that they change.
@@ -256,5 +256,5 @@ export class Journal {
 }
 
 function* parts(statements: readonly RecordedStatement[]): Generator<readonly RecordedStatement[]> {
-  for (let at = 0; at < statements.length; at += MAX_ROWS) yield statements.slice(at, at + MAX_ROWS);
+  for (let at = 0; at < statements.length; at += ROWS_AT_ONCE) yield statements.slice(at, at + ROWS_AT_ONCE);
 }

@@ -8,7 +8,7 @@ import {
   isBuiltinType,
   isEnumCheckOf,
   literal,
-  MAX_ROWS,
+  MAX_TRANSACTION_ROWS,
   primaryKeyOf,
   quoted,
   quotedTable,
@@ -306,7 +306,9 @@ function relabelledRows(type: string, each: EnumColumn, from: string, to: string
   const key = primaryKeyOf(table).map(quoted).join(', ');
   const isOld = `${name} = ${literal(from)}`;
   const rows =
-    key === '' ? isOld : `(${key}) IN (SELECT ${key} FROM ${written} WHERE ${isOld} LIMIT ${MAX_ROWS})`;
+    key === ''
+      ? isOld
+      : `(${key}) IN (SELECT ${key} FROM ${written} WHERE ${isOld} LIMIT ${MAX_TRANSACTION_ROWS})`;
   const isDefault = column.default?.replace(/::(?:text|character varying)$/, '') === literal(from);
   const both = [...check.values, to];
   const [replace] = relabelled(type, each, both);
@@ -321,7 +323,7 @@ function relabelledRows(type: string, each: EnumColumn, from: string, to: string
     {
       ...ddl(`UPDATE ${written} SET ${name} = ${literal(to)} WHERE ${rows}`),
       kind: 'dml',
-      repeat: { maxRows: MAX_ROWS, table, key: primaryKeyOf(table) },
+      repeat: { maxRows: MAX_TRANSACTION_ROWS, table, key: primaryKeyOf(table) },
     },
     ...last,
   ];

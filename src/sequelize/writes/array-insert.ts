@@ -1,7 +1,7 @@
 import { Utils } from 'sequelize';
 import type PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
 import { FEWEST_ROWS_FOR_ARRAYS } from '../../occ';
-import { columnArray, type ArrayKind } from '../../sql';
+import { columnArray, selectOfArrays, type ArrayKind, type ColumnArray } from '../../sql';
 
 /** A column of a model, as far as its values are written. */
 export interface WrittenAttribute {
@@ -56,6 +56,11 @@ const KINDS: Readonly<Record<string, ArrayKind>> = {
   UUID: 'uuid',
 };
 
+interface NamedArray extends ColumnArray {
+  /** Of the column. */
+  readonly name: string;
+}
+
 /** An INSERT for `sequelize.query`. */
 export interface ArrayInsert {
   readonly query: string;
@@ -77,7 +82,7 @@ export function arrayInsert(
   if (rows.length < FEWEST_ROWS_FOR_ARRAYS || isExpanded) return undefined;
   const generator = queryGenerator as unknown as Generator;
   const names = new Set(rows.flatMap((row) => Object.keys(row)));
-  const arrays: { readonly name: string; readonly type: string; readonly literal: string }[] = [];
+  const arrays: NamedArray[] = [];
   for (const name of names) {
     const attribute = attributes[name];
     const kind = KINDS[attribute?.type?.key ?? ''];
@@ -107,18 +112,17 @@ function asItIs(value: unknown): unknown {
 /** Sequelize writes the statement for one row of NULLs, and the arrays take their place. */
 function written(
   generator: Generator,
-  arrays: readonly { readonly name: string; readonly type: string; readonly literal: string }[],
+  arrays: readonly NamedArray[],
   [table, options, attributes]: [unknown, object, WrittenAttributes],
 ): ArrayInsert | undefined {
   const row = Object.fromEntries(arrays.map(({ name }) => [name, null]));
   const text = generator.bulkInsertQuery(table, [row], options, attributes);
-  const isNumbered = ({ name }: { readonly name: string }) => attributes[name]?.autoIncrement === true;
+  const isNumbered = ({ name }: NamedArray) => attributes[name]?.autoIncrement === true;
   const values = `VALUES (${arrays.map((array) => (isNumbered(array) ? 'DEFAULT' : 'NULL')).join(',')})`;
   const at = text.indexOf(values);
   // Sequelize takes a dollar for a parameter, be it in a name.
   if (at < 0 || text.includes('$')) return undefined;
-  const parameters = arrays.map(({ type }, index) => `CAST($${index + 1} AS ${type})`);
-  const select = `SELECT * FROM unnest(${parameters.join(', ')})`;
+  const select = selectOfArrays(arrays, (_, index) => `$${index + 1}`);
   return {
     query: text.slice(0, at) + select + text.slice(at + values.length),
     bind: arrays.map(({ literal }) => literal),

@@ -7,10 +7,9 @@ import {
   fitInTransaction,
   inBatches,
   isTooMuchAtOnce,
-  MAX_TRANSACTION_ROWS,
   NotCommitted,
 } from '../../occ';
-import { INDEX_ENTRY_COST_BYTES, ROW_COST_BYTES } from '../../sql';
+import { INDEX_ENTRY_COST_BYTES, MAX_TRANSACTION_ROWS, ROW_COST_BYTES } from '../../sql';
 import type { ResolvedMapping } from '../../schema';
 import { ambientTransaction } from '../transactions/cls';
 import { DsqlTransaction } from '../transactions/dsql-transaction';

@@ -107,3 +107,16 @@ function typeOf(kind: ArrayKind, written: readonly string[]): string | undefined
   // Without a scale it may be rounded to six decimals, as a column of DSQL is (verified on a cluster, 2026-10-03).
   return scale + digits > MAX_PRECISION ? undefined : `numeric(${MAX_PRECISION},${scale})`;
 }
+
+/**
+ * The rows that arrays of columns make, for the place of VALUES.
+ *
+ * @param parameter - makes a parameter of what PostgreSQL is to read as an array
+ */
+export function selectOfArrays(
+  arrays: readonly ColumnArray[],
+  parameter: (literal: string, index: number) => string,
+): string {
+  const casts = arrays.map(({ type, literal }, index) => `CAST(${parameter(literal, index)} AS ${type})`);
+  return `SELECT * FROM unnest(${casts.join(', ')})`;
+}

@@ -2,7 +2,7 @@ import type { TableName } from '../syntax/statement';
 import type { TranslationContext } from './context';
 import type { Draft } from './draft';
 import { quoted } from '../text/quoting';
-import { MAX_ROWS } from '../facts/row-limit';
+import { MAX_TRANSACTION_ROWS } from '../facts/row-limit';
 
 /** A table as the text writes it, and as it is called. */
 export interface WrittenTable {
@@ -40,7 +40,7 @@ export function fillInBatches(
 
 function batch(table: WrittenTable, key: readonly string[], condition?: string): string {
   const where = condition === undefined ? '' : ` WHERE ${condition}`;
-  return `SELECT ${key.map(quoted).join(', ')} FROM ${table.written}${where} LIMIT ${String(MAX_ROWS)}`;
+  return `SELECT ${key.map(quoted).join(', ')} FROM ${table.written}${where} LIMIT ${String(MAX_TRANSACTION_ROWS)}`;
 }
 
 function tuple(key: readonly string[]): string {
@@ -57,13 +57,15 @@ function knownKey({ name }: WrittenTable, context: TranslationContext): readonly
 function repeated(sql: string, { name, written }: WrittenTable, key: readonly string[]): Draft {
   return {
     sql,
-    repeat: { maxRows: MAX_ROWS, table: name, key },
+    repeat: { maxRows: MAX_TRANSACTION_ROWS, table: name, key },
     notes:
       key.length > 0
-        ? [`Run again and again until it touches no row: a transaction may change ${String(MAX_ROWS)} rows.`]
+        ? [
+            `Run again and again until it touches no row: a transaction may change ${String(MAX_TRANSACTION_ROWS)} rows.`,
+          ]
         : [
             `The key of ${written} is not known: this takes all rows at once, and fails when they are more than ` +
-              `${String(MAX_ROWS)}.`,
+              `${String(MAX_TRANSACTION_ROWS)}.`,
           ],
   };
 }

@@ -7,7 +7,7 @@ import {
 import type { Driver } from 'typeorm/driver/Driver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { ArrayInserts, FEWEST_ROWS_FOR_ARRAYS } from '../../occ';
-import { columnArray, type ArrayKind, type ColumnArray } from '../../sql';
+import { columnArray, selectOfArrays, type ArrayKind, type ColumnArray } from '../../sql';
 import type { Statement } from '../statement';
 import { dataSourceOf } from '../transactions/transactions';
 import { hasIdentityValues } from './identity-keys';
@@ -117,10 +117,8 @@ class ArrayInsertQueryBuilder<Entity extends ObjectLiteral> extends InsertQueryB
     this.#arrays = this.#takesArrays ? this.#readArrays() : undefined;
     const sql = super.createInsertExpression();
     if (this.#arrays === undefined) return sql;
-    const arrays = [...this.#arrays.values()].map(
-      ({ type, literal }) => `CAST(${this.createParameter(literal)} AS ${type})`,
-    );
-    return sql.replace(` VALUES ${PLACE}`, () => ` SELECT * FROM unnest(${arrays.join(', ')})`);
+    const select = selectOfArrays([...this.#arrays.values()], (literal) => this.createParameter(literal));
+    return sql.replace(` VALUES ${PLACE}`, () => ` ${select}`);
   }
 
   protected override createValuesExpression(): string {

@@ -10,11 +10,10 @@ import {
   fitInTransaction,
   inBatches,
   isTooMuchAtOnce,
-  MAX_TRANSACTION_ROWS,
   UnsupportedFeatureError,
   type OneWrite,
 } from '../../occ';
-import { INDEX_ENTRY_COST_BYTES, ROW_COST_BYTES } from '../../sql';
+import { INDEX_ENTRY_COST_BYTES, MAX_TRANSACTION_ROWS, ROW_COST_BYTES } from '../../sql';
 
 type Relation = EntityMetadata['relations'][number];
 

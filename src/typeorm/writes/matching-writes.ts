@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager, EntityMetadata, EntityTarget, ObjectLiteral } from 'typeorm';
-import { isTooMuchAtOnce, MAX_TRANSACTION_ROWS } from '../../occ';
+import { isTooMuchAtOnce } from '../../occ';
+import { MAX_TRANSACTION_ROWS } from '../../sql';
 import { writeParts } from './large-writes';
 import { dataSourceOf } from '../transactions/transactions';
 
