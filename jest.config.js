@@ -41,6 +41,8 @@ const moreOn03 = ['queries', 'migrations', 'nested-transactions', 'schema/*', 'n
 /** @type {import('jest').Config} */
 const shared = {
   testEnvironment: 'node',
+  globalSetup: '<rootDir>/test/templates-set-up.ts',
+  globalTeardown: '<rootDir>/test/templates-tear-down.ts',
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^aurora-dsql-orm$': '<rootDir>/src/index.ts',
