@@ -23,7 +23,7 @@ const inBothForms = [
   '/test/check/fuzz\\.test',
   '/test/local/(concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/interrupted-(sequelize|typeorm)\\.test',
-  '/test/no-lost-writes/(bank|client-faults|sequelize-programs)\\.test',
+  '/test/no-lost-writes/(bank-\\w+|client-faults|sequelize-programs)\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
 ];
 
