@@ -15,6 +15,7 @@ import {
   readableDataSource,
   recordEntities,
 } from './recording/entities';
+import { severities } from './finding';
 import type { Problem } from './finding';
 import { fixLiteral, fixScript } from './fix';
 import type { Fix } from './fix';
@@ -142,10 +143,9 @@ export class CheckRun {
   }
 
   #reported({ problem, fix, file, direction }: FoundProblem): Reported | undefined {
-    const { severity = 'warning', ignore = [] } = this.#assignment.options;
-    if ((severity === 'error' && problem.severity !== 'error') || ignore.includes(problem.rule)) {
-      return undefined;
-    }
+    const { severity = 'note', ignore = [] } = this.#assignment.options;
+    const isWanted = severities.indexOf(problem.severity) <= severities.indexOf(severity);
+    if (!isWanted || ignore.includes(problem.rule)) return undefined;
     const { place, replacement, ...rest } = problem;
     const location = place.text.locate(place.offset, place.name);
     if (this.#isIgnored(location.file, location.line, problem.rule)) return undefined;

@@ -24,6 +24,7 @@ export {
 } from './planning/planned-change';
 export { exceededIndexLimits, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';
 export { sentInstead, type PlannedChange, type Planning } from './planning/planning';
+export { guardedDdl, type GuardedDdl } from './planning/guarded-ddl';
 export { withRowLocks, type RowLockOptions } from './row-locks';
 export { refusalAdvice } from './refusal-advice';
 export {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { CheckReport } from '../check';
-import type { Finding } from '../finding';
+import type { Finding, Severity } from '../finding';
 
 /** What a person reads: one paragraph for each finding, and a line of sums. */
 export function textReport(report: CheckReport, folder: string): string {
@@ -14,13 +14,14 @@ export function textReport(report: CheckReport, folder: string): string {
     lines.push(`${relative(file)}: ${plural(count, 'finding')} fixed`);
   }
   if (fixed.length > 0) lines.push('');
-  const errors = findings.filter(({ severity }) => severity === 'error').length;
-  const warnings = findings.length - errors;
+  const countOf = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
+  const notes = countOf('note');
   const fixable = findings.filter((finding) => finding.fixable).length;
   const sums = [
     plural(files, 'file'),
-    plural(errors, 'error'),
-    plural(warnings, 'warning'),
+    plural(countOf('error'), 'error'),
+    plural(countOf('warning'), 'warning'),
+    ...(notes > 0 ? [plural(notes, 'note')] : []),
     ...(failures.length > 0 ? [`${String(failures.length)} could not be checked`] : []),
     ...(fixable > 0 ? [`--fix can write ${String(fixable)}`] : []),
   ];
@@ -37,8 +38,13 @@ function paragraph(finding: Finding, file: string): string[] {
     `  ${why}${since === undefined ? '' : ` (${since})`}`,
   ];
   if (replacement) {
-    if (replacement.length === 0) lines.push('  Instead: nothing; omit it.');
-    else lines.push('  Instead:', ...replacement.flatMap((sql) => indented(`${sql};`)));
+    const isSent = severity === 'note';
+    if (replacement.length === 0) lines.push(isSent ? '  It is not sent.' : '  Instead: nothing; omit it.');
+    else
+      lines.push(
+        isSent ? '  Sent instead:' : '  Instead:',
+        ...replacement.flatMap((sql) => indented(`${sql};`)),
+      );
   } else if (instead !== undefined) lines.push(`  Instead: ${instead}`);
   if (finding.notFixable !== undefined) lines.push(`  --fix leaves it: ${finding.notFixable}`);
   return lines;
