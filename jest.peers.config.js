@@ -8,9 +8,13 @@ const on = (name, version, tests) => ({
   testPathIgnorePatterns: ignored,
   moduleNameMapper: { ...shared.moduleNameMapper, ...inPlaceOf(name, `${name}-${version}`) },
 });
-const ofTypeorm = ['data-source', 'connections', 'transactions', 'no-lost-writes/unknown-outcomes'].map(
-  (test) => `typeorm/${test}`,
-);
+const ofTypeorm = [
+  'data-source',
+  'connections',
+  'round-trips',
+  'transactions',
+  'no-lost-writes/unknown-outcomes',
+].map((test) => `typeorm/${test}`);
 const ofSequelize = ['sequelize', 'connections', 'transactions', 'attach'].map((test) => `sequelize/${test}`);
 const ofPg = ['client', 'pool', 'transactions', 'outcome'].map((test) => `connection/${test}`);
 
