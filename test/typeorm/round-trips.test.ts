@@ -233,6 +233,8 @@ describe('the round trips of', () => {
     expect(await titles()).toStrictEqual(['a', 'first']);
     const transacted = await roundTripsOf(() => marking.transaction((manager) => manager.save(book('b'))));
     expect(transacted).toStrictEqual(['START INSERT', 'INSERT COMMIT']);
+    const autocommitted = await roundTripsOf(() => marking.manager.insert(Author, { name: 'x' }));
+    expect(autocommitted).toStrictEqual(['START INSERT', 'INSERT COMMIT']);
   });
 
   it('a save that somebody is told of before COMMIT are as many as TypeORM makes', async () => {
