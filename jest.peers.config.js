@@ -10,7 +10,13 @@ const on = (name, version, tests) => ({
 });
 const inFolder = (folder, files) => files.map((file) => `${folder}/${file}`);
 const ofTypeorm = [
-  ...inFolder('typeorm', ['data-source', 'connections', 'transactions', 'no-lost-writes/unknown-outcomes']),
+  ...inFolder('typeorm', [
+    'data-source',
+    'connections',
+    'round-trips',
+    'transactions',
+    'no-lost-writes/unknown-outcomes',
+  ]),
   'no-lost-writes/bank-typeorm',
 ];
 const ofSequelize = [
