@@ -7,7 +7,7 @@ export interface CheckOptions {
   readonly folder?: string;
   /** Whether to write into the files what DSQL takes, where that is safe. @defaultValue `false` */
   readonly fix?: boolean;
-  /** The least severity that is reported. @defaultValue `'warning'` */
+  /** The least severity that is reported. @defaultValue `'note'` */
   readonly severity?: Severity;
   /** Rules that are not reported. */
   readonly ignore?: readonly string[];

@@ -15,7 +15,7 @@ import {
   readableDataSource,
   recordEntities,
 } from './recording/entities';
-import type { Problem } from './finding';
+import type { Problem, Severity } from './finding';
 import { fixLiteral, fixScript } from './fix';
 import type { Fix } from './fix';
 import { judge } from './judge';
@@ -142,10 +142,9 @@ export class CheckRun {
   }
 
   #reported({ problem, fix, file, direction }: FoundProblem): Reported | undefined {
-    const { severity = 'warning', ignore = [] } = this.#assignment.options;
-    if ((severity === 'error' && problem.severity !== 'error') || ignore.includes(problem.rule)) {
-      return undefined;
-    }
+    const { severity = 'note', ignore = [] } = this.#assignment.options;
+    if (SEVERITIES.indexOf(problem.severity) > SEVERITIES.indexOf(severity)) return undefined;
+    if (ignore.includes(problem.rule)) return undefined;
     const { place, replacement, ...rest } = problem;
     const location = place.text.locate(place.offset, place.name);
     if (this.#isIgnored(location.file, location.line, problem.rule)) return undefined;
@@ -180,6 +179,7 @@ export class CheckRun {
   async #checkScript(file: string, catalog: Catalog): Promise<void> {
     const source = this.get(file);
     if (!source) throw new Error('it cannot be read');
+    if (!source.isText) throw new Error('it is not text in UTF-8');
     const script = readScript(source.text);
     const text = {
       sql: script.sql,
@@ -382,6 +382,9 @@ function historiesOf(files: readonly string[]): string[][] {
 function isMistake(error: unknown): boolean {
   return error instanceof TypeError || error instanceof ReferenceError;
 }
+
+/** From the worst on. */
+const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
 
 /** Rules that are about all of a transaction. */
 const TRANSACTION_RULES = new Set(['multiple-ddl', 'ddl-and-dml']);

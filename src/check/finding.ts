@@ -1,7 +1,10 @@
 import type { Location, Place } from './sources/sql-text';
 
-/** `error`: DSQL refuses it; `warning`: DSQL takes it, and it may hurt later. */
-export type Severity = 'error' | 'warning';
+/**
+ * `error`: DSQL refuses it; `warning`: DSQL takes it, and it may hurt later; `note`: worth a thought, and no reason to fail a
+ * build.
+ */
+export type Severity = 'error' | 'warning' | 'note';
 
 /** Something that was found in a text of SQL. */
 export interface Problem {
@@ -62,7 +65,7 @@ export const ownRules: readonly OwnRule[] = [
   },
   {
     id: 'foreign-key-without-index',
-    severity: 'warning',
+    severity: 'note',
     what: 'a foreign key whose columns begin no index: a change of the referenced key reads the whole table',
   },
   {

@@ -15,7 +15,7 @@ as the ORM's command line does. Nothing is connected.
   --format NAME         text, json or sarif (default: text)
   --output FILE         write the report there instead of printing it
   --fix                 write into the files what DSQL takes, where that is safe
-  --severity NAME       warning, or error to omit warnings (default: warning)
+  --severity NAME       the least that is reported: note, warning or error (default: note)
   --ignore RULE         omit findings of this rule; repeatable
   --high-rate TABLE     a table that many write to at once; may be given again
   --identity-cache N    the CACHE of identities: 1, or 65536 and above (default: 1)
@@ -23,8 +23,8 @@ as the ORM's command line does. Nothing is connected.
   --timeout SECONDS     how long one file may take (default: 10)
   --help                show this
 
-It exits with 0 when there is nothing to say, with 1 when there are findings, and with 2 when something could not be
-checked.
+It exits with 0 when there is nothing to say but notes, with 1 when there are errors or warnings, and with 2 when
+something could not be checked, or there was nothing to check.
 `;
 
 const FORMATS = ['text', 'json', 'sarif'] as const;
@@ -52,7 +52,7 @@ async function run(args: readonly string[]): Promise<number> {
       format: { type: 'string', default: 'text' },
       output: { type: 'string' },
       fix: { type: 'boolean', default: false },
-      severity: { type: 'string', default: 'warning' },
+      severity: { type: 'string', default: 'note' },
       ignore: { type: 'string', multiple: true, default: [] },
       'high-rate': { type: 'string', multiple: true, default: [] },
       'identity-cache': { type: 'string', default: '1' },
@@ -62,7 +62,7 @@ async function run(args: readonly string[]): Promise<number> {
     true,
   );
   const format = oneOf('--format', values.format, FORMATS);
-  const severity = oneOf('--severity', values.severity, ['warning', 'error'] as const);
+  const severity = oneOf('--severity', values.severity, ['note', 'warning', 'error'] as const);
   const simplify = values.simplify.map((name) => oneOf('--simplify', name, SIMPLIFICATIONS));
   const options: CheckOptions = {
     fix: values.fix,
@@ -97,7 +97,7 @@ async function run(args: readonly string[]): Promise<number> {
 
 function statusOf({ failures, findings }: CheckReport): number {
   if (failures.length > 0) return 2;
-  return findings.length > 0 ? 1 : 0;
+  return findings.some(({ severity }) => severity !== 'note') ? 1 : 0;
 }
 
 function cache(text: string): number {

@@ -17,11 +17,11 @@ export { EnumTypes, type ReadTables } from './planning/enum-types';
 export {
   isTransaction,
   isWrittenForPostgres,
-  mayChangeSchema,
   onlyStatement,
   planChange,
   translateChange,
 } from './planning/planned-change';
+export { mayChangeSchema } from './planning/may-change-schema';
 export { exceededIndexLimits, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';
 export { sentInstead, type PlannedChange, type Planning } from './planning/planning';
 export { withRowLocks, type RowLockOptions } from './row-locks';

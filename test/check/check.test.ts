@@ -41,6 +41,7 @@ describe('aurora-dsql-orm check', () => {
       files: 1,
       errors: 1,
       warnings: 1,
+      notes: 0,
       findings: [
         {
           file: 'a.sql',

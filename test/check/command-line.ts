@@ -32,12 +32,13 @@ export interface JsonReport {
   readonly files: number;
   readonly errors: number;
   readonly warnings: number;
+  readonly notes: number;
   readonly findings: readonly {
     readonly file: string;
     readonly line: number;
     readonly column: number;
     readonly direction?: 'up' | 'down';
-    readonly severity: 'error' | 'warning';
+    readonly severity: 'error' | 'warning' | 'note';
     readonly rule: string;
     readonly sqlstate: string | null;
     readonly message: string;

@@ -14,7 +14,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   sql: { imports: [] },
   connection: { imports: ['sql', 'node'] },
   occ: { imports: ['connection', 'sql'], entries: ['index', 'public-errors'] },
-  schema: { imports: ['occ', 'connection', 'sql'], entries: ['index', 'shared-exports'] },
+  schema: { imports: ['occ', 'connection', 'sql'], entries: ['index', 'shared-exports', 'for-check'] },
   migrate: { imports: ['schema', 'occ', 'connection', 'sql'], entries: ['index', 'for-orms'] },
   typeorm: { imports: ['migrate', 'schema', 'occ', 'connection', 'sql'] },
   sequelize: { imports: ['migrate', 'schema', 'occ', 'connection', 'sql'] },

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { CheckReport } from '../check';
+import type { Severity } from '../finding';
 
 /**
  * The report as JSON; `docs/check.md` describes it. Fields may be added; none changes its meaning while `version` is 1.
@@ -8,12 +9,13 @@ import type { CheckReport } from '../check';
  */
 export function jsonReport({ findings, failures, files, fixed }: CheckReport, folder: string): string {
   const relative = (file: string) => path.relative(folder, file).split(path.sep).join('/');
-  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const count = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
   const report = {
     version: 1,
     files,
-    errors,
-    warnings: findings.length - errors,
+    errors: count('error'),
+    warnings: count('warning'),
+    notes: count('note'),
     findings: findings.map((finding) => ({
       file: relative(finding.file),
       line: finding.line,
@@ -31,7 +33,7 @@ export function jsonReport({ findings, failures, files, fixed }: CheckReport, fo
       notFixable: finding.notFixable ?? null,
     })),
     failures: failures.map(({ file, message }) => ({ file: relative(file), message })),
-    fixed: fixed.map(({ file, findings: count }) => ({ file: relative(file), findings: count })),
+    fixed: fixed.map((each) => ({ file: relative(each.file), findings: each.findings })),
   };
   return `${JSON.stringify(report, undefined, 2)}\n`;
 }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { CheckReport } from '../check';
-import type { Finding } from '../finding';
+import type { Finding, Severity } from '../finding';
 
 /** What a person reads: one paragraph for each finding, and a line of sums. */
 export function textReport(report: CheckReport, folder: string): string {
@@ -14,13 +14,13 @@ export function textReport(report: CheckReport, folder: string): string {
     lines.push(`${relative(file)}: ${plural(count, 'finding')} fixed`);
   }
   if (fixed.length > 0) lines.push('');
-  const errors = findings.filter(({ severity }) => severity === 'error').length;
-  const warnings = findings.length - errors;
+  const of = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
   const fixable = findings.filter((finding) => finding.fixable).length;
   const sums = [
     plural(files, 'file'),
-    plural(errors, 'error'),
-    plural(warnings, 'warning'),
+    plural(of('error'), 'error'),
+    plural(of('warning'), 'warning'),
+    ...(of('note') > 0 ? [plural(of('note'), 'note')] : []),
     ...(failures.length > 0 ? [`${String(failures.length)} could not be checked`] : []),
     ...(fixable > 0 ? [`--fix can write ${String(fixable)}`] : []),
   ];

@@ -29,14 +29,6 @@ import { truncateOfAll } from './emptied-tables';
 import { exceededIndexLimits } from './index-limit';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 
-/** The first words of statements that may have to be translated. */
-const CHANGES: ReadonlySet<string> = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCATE', 'COMMENT', 'DO']);
-
-/** Whether a text may change the schema, and is for {@link planChange}. */
-export function mayChangeSchema(text: string): boolean {
-  return CHANGES.has(summarizeText(text).firstWord);
-}
-
 /**
  * Whether a text that changes no schema at its beginning asks for what DSQL surely refuses, and {@link planChange} may know
  * better: a transaction as text, a parameter of the session, a function of uuid-ossp.
