@@ -5,6 +5,7 @@
 const needLocalDsql = [
   '/test/local/',
   '/test/cli/',
+  '/test/check/surroundings\\.test',
   '/test/sql/translate',
   '/test/connection/(addresses-and-tokens|client|client-faults|host-contract|outcome|secrets|sleeping-cluster|transactions)\\.test',
   '/test/occ/commit-markers\\.test',

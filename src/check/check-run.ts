@@ -180,6 +180,7 @@ export class CheckRun {
   async #checkScript(file: string, catalog: Catalog): Promise<void> {
     const source = this.get(file);
     if (!source) throw new Error('it cannot be read');
+    if (!source.isText) throw new Error('it is not text in UTF-8');
     const script = readScript(source.text);
     const text = {
       sql: script.sql,

@@ -24,7 +24,7 @@ export interface CheckReport {
  * folder make is known to those after them, by the order of their names.
  *
  * @param paths - files and folders
- * @throws CheckError for a path that is not there, and where there are modules and no jiti to load them
+ * @throws CheckError for a path that is not there, where there is nothing to check, and where there are modules and no jiti to load them
  * @throws RangeError for an option that makes no sense
  */
 export async function check(paths: readonly string[], options: CheckOptions = {}): Promise<CheckReport> {

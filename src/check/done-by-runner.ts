@@ -1,6 +1,5 @@
 import type { AlterEnumStmt } from 'libpg-query';
-import { guardedDdl } from '../schema';
-import { asNode, createdEnum, parseQuery, strings, translate } from '../sql';
+import { asNode, createdEnum, guardedDdl, parseQuery, strings, translate } from '../sql';
 import type { NodeBody, Statement, TranslateOptions } from '../sql';
 import type { Catalog } from './catalogue/catalog';
 import type { Problem } from './finding';

@@ -1,4 +1,4 @@
-import { isUntilDone, markedUntilDone } from '../schema';
+import { isUntilDone, markedUntilDone } from '../schema/for-check';
 import { tokensOf } from '../sql';
 import type { DsqlStatement, Statement, Translation } from '../sql';
 import type { Judgement } from './judge';

@@ -1,3 +1,4 @@
+import { quoted, quotedTable } from '../sql';
 import type { Catalog } from './catalogue/catalog';
 import { keyOf } from './catalogue/table';
 import type { Column, ForeignKey, Table } from './catalogue/table';
@@ -23,15 +24,14 @@ export function adviseOn(catalog: Catalog, options: AdviceOptions): Problem[] {
 
 function adviseOnForeignKey(catalog: Catalog, table: Table, key: ForeignKey): Problem[] {
   const problems: Problem[] = [];
-  const columns = key.columns.join(', ');
   if (!isIndexed(table, key)) {
     problems.push({
       rule: 'foreign-key-without-index',
-      severity: 'warning',
+      severity: 'note',
       place: key.place,
-      message: `the foreign key ${table.name} (${columns}) begins no index`,
+      message: `the foreign key ${table.name} (${key.columns.join(', ')}) begins no index`,
       why: `A change or a removal in ${key.references.name} reads all of ${table.name}, and conflicts with what writes to it.`,
-      instead: `CREATE INDEX ASYNC ON ${table.name} (${columns}).`,
+      instead: `CREATE INDEX ASYNC ON ${quotedTable(table)} (${key.columns.map(quoted).join(', ')});`,
     });
   }
   const target = catalog.table(key.references);

@@ -1,5 +1,5 @@
 import type { AlterTableCmd, Node } from 'libpg-query';
-import { MAX_INDEXES } from '../schema';
+import { MAX_INDEXES } from '../schema/for-check';
 import { asNode, columnConstraints, refusalOf, refusals, strings, tableNameOf } from '../sql';
 import type { NodeBody, Statement } from '../sql';
 import type { Catalog } from './catalogue/catalog';

@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { writeFileSync } from 'node:fs';
 import type { CheckOptions, CheckReport } from '../check';
-import type { Command } from './command';
+import { oneOf, parseArguments } from './arguments';
+import { ArgumentError, type Command } from './command';
+import { ownVersion } from './own-version';
 
 const usage = `Usage: aurora-dsql-orm check [options] [path ...]
 
@@ -23,8 +23,8 @@ as the ORM's command line does. Nothing is connected.
   --timeout SECONDS     how long one file may take (default: 10)
   --help                show this
 
-It exits with 0 when there is nothing to say, with 1 when there are errors or warnings, and with 2 when something could not be
-checked.
+It exits with 0 when there is nothing to say but notes, with 1 when there are errors or warnings, and with 2 when
+something could not be checked, or there was nothing to check.
 `;
 
 const FORMATS = ['text', 'json', 'sarif'] as const;
@@ -41,14 +41,14 @@ const SIMPLIFICATIONS = [
 export const checkCommand: Command = {
   summary: 'say what DSQL will refuse of SQL, migrations, entities and models',
   usage,
+  failureStatus: 2,
   run,
 };
 
 async function run(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
+  const { values, positionals } = parseArguments(
+    args,
+    {
       format: { type: 'string', default: 'text' },
       output: { type: 'string' },
       fix: { type: 'boolean', default: false },
@@ -58,13 +58,9 @@ async function run(args: readonly string[]): Promise<number> {
       'identity-cache': { type: 'string', default: '1' },
       simplify: { type: 'string', multiple: true, default: [] },
       timeout: { type: 'string', default: '10' },
-      help: { type: 'boolean', short: 'h' },
     },
-  });
-  if (values.help) {
-    process.stdout.write(usage);
-    return 0;
-  }
+    true,
+  );
   const format = oneOf('--format', values.format, FORMATS);
   const severity = oneOf('--severity', values.severity, ['note', 'warning', 'error'] as const);
   const simplify = values.simplify.map((name) => oneOf('--simplify', name, SIMPLIFICATIONS));
@@ -104,18 +100,10 @@ function statusOf({ failures, findings }: CheckReport): number {
   return findings.some(({ severity }) => severity !== 'note') ? 1 : 0;
 }
 
-function oneOf<Name extends string>(option: string, value: string, names: readonly Name[]): Name {
-  const name = names.find((each) => each === value);
-  if (name === undefined) {
-    throw new RangeError(`${option}: expected ${names.join(', ')}, got ${JSON.stringify(value)}`);
-  }
-  return name;
-}
-
 function cache(text: string): number {
   const size = Number(text);
   if (!/^\d+$/.test(text) || (size !== 1 && size < 65_536)) {
-    throw new RangeError(`--identity-cache: expected 1, or 65536 and above, got ${JSON.stringify(text)}`);
+    throw new ArgumentError(`--identity-cache: expected 1, or 65536 and above, got ${JSON.stringify(text)}`);
   }
   return size;
 }
@@ -123,7 +111,7 @@ function cache(text: string): number {
 function seconds(text: string): number {
   const value = Number(text);
   if (!/^\d+(?:\.\d+)?$/.test(text) || value === 0 || value > MAX_TIMEOUT_SECONDS) {
-    throw new RangeError(
+    throw new ArgumentError(
       `--timeout: expected more than 0 and at most ${String(MAX_TIMEOUT_SECONDS)} seconds, got ${JSON.stringify(text)}`,
     );
   }
@@ -132,8 +120,3 @@ function seconds(text: string): number {
 
 /** A day: what takes longer hangs. */
 const MAX_TIMEOUT_SECONDS = 86_400;
-
-function ownVersion(): string {
-  const manifest = readFileSync(path.join(__dirname, '../../package.json'), 'utf8');
-  return (JSON.parse(manifest) as { readonly version: string }).version;
-}

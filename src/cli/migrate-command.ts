@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import type { HalfDoneMigration, MigrationStatus } from '../migrate';
-import type { Command } from './command';
+import { parseArguments } from './arguments';
+import { ArgumentError, type Command } from './command';
 
 const usage = `Usage: aurora-dsql-orm migrate status [options]
        aurora-dsql-orm migrate resolve MIGRATION --done | --undone [options]
@@ -26,14 +26,14 @@ It exits with 0 when nothing is half-done, with 1 when something is or went wron
 export const migrateCommand: Command = {
   summary: 'say which migrations are half-done, and resolve them',
   usage,
+  failureStatus: 1,
   run,
 };
 
 async function run(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
+  const { values, positionals } = parseArguments(
+    args,
+    {
       host: { type: 'string' },
       user: { type: 'string' },
       schema: { type: 'string' },
@@ -41,15 +41,11 @@ async function run(args: readonly string[]): Promise<number> {
       done: { type: 'boolean', default: false },
       undone: { type: 'boolean', default: false },
       steal: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h' },
     },
-  });
-  if (values.help) {
-    process.stdout.write(usage);
-    return 0;
-  }
+    true,
+  );
   const [action, migration, ...others] = positionals;
-  if (others.length > 0) throw new RangeError(`unexpected argument ${JSON.stringify(others[0])}`);
+  if (others.length > 0) throw new ArgumentError(`unexpected argument ${JSON.stringify(others[0])}`);
   const { openClient, resolveConnection } = await import('../connection'); // not needed to say what is wrong
   const { isLeaseHeldError, migrationStatus, resolveMigration } = await import('../migrate');
   const { host, user, schema, steal } = values;
@@ -60,9 +56,9 @@ async function run(args: readonly string[]): Promise<number> {
     return status.halfDone.length > 0 ? 1 : 0;
   }
   if (action !== 'resolve' || migration === undefined) {
-    throw new RangeError('expected `status`, or `resolve` and the name of a migration');
+    throw new ArgumentError('expected `status`, or `resolve` and the name of a migration');
   }
-  if (values.done === values.undone) throw new RangeError('resolve: expected either --done or --undone');
+  if (values.done === values.undone) throw new ArgumentError('resolve: expected either --done or --undone');
   try {
     const resolved = await resolveMigration({
       ...where,

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { refuseOldNode } from '../node';
 import { loadParser } from '../sql';
 import { ConnectionLimits } from './limits/connection-limits';
 import { FaultInjector } from './faults/fault-injector';
@@ -22,6 +23,8 @@ import { issueCertificates } from './tls/certificates';
 import { signToken } from './token';
 import { Tracer } from './trace';
 import type { Trace } from './trace';
+
+refuseOldNode();
 
 /** The environment variables that `psql`, the AWS SDK and this package read to reach the local DSQL. */
 export interface LocalDsqlEnvironment extends Record<string, string> {

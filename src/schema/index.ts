@@ -17,14 +17,13 @@ export { EnumTypes, type ReadTables } from './planning/enum-types';
 export {
   isTransaction,
   isWrittenForPostgres,
-  mayChangeSchema,
   onlyStatement,
   planChange,
   translateChange,
 } from './planning/planned-change';
+export { mayChangeSchema } from './planning/may-change-schema';
 export { exceededIndexLimits, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';
 export { sentInstead, type PlannedChange, type Planning } from './planning/planning';
-export { guardedDdl, type GuardedDdl } from './planning/guarded-ddl';
 export { withRowLocks, type RowLockOptions } from './row-locks';
 export { refusalAdvice } from './refusal-advice';
 export {

@@ -1,39 +1,19 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-
-const hook = path.resolve(__dirname, '../typescript-register.cjs');
-const main = path.resolve(__dirname, '../../src/cli/main.ts');
-
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  return spawn(process.execPath, ['-r', hook, main, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-  });
-}
-
-async function run(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Outcome> {
-  const child = start(args, env);
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
-  child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, stdout, stderr };
-}
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive, nodeArgs, outcomeOf, printed, run, start } from './run-cli';
 
 /** Runs JavaScript as the command of `local`. */
 const runScript = (script: string, env?: NodeJS.ProcessEnv) =>
-  run(['local', '--', process.execPath, '-e', script], env);
+  run(['local', '--', process.execPath, '-e', script], { env });
 
 const describeWithPsql = spawnSync('psql', ['--version']).status === 0 ? describe : describe.skip;
+
+const describeWithTerminal =
+  spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0 ? describe : describe.skip;
 
 describe('aurora-dsql-orm local', () => {
   it('runs a command with the environment of the local DSQL added to its own', async () => {
@@ -75,14 +55,10 @@ describe('aurora-dsql-orm local', () => {
 
   it.each(['SIGINT', 'SIGTERM'] as const)('prints the environment and stays up until %s', async (signal) => {
     const child = start(['local']);
-    let printed = '';
-    child.stdout.on('data', (text: Buffer) => (printed += text.toString()));
-    while (child.exitCode === null && !printed.includes('CLUSTER_USER')) {
-      await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
-    }
-    const caFile = /^export PGSSLROOTCERT='(.*)'$/m.exec(printed)?.[1] ?? '';
+    const lines = await printed(child, 'CLUSTER_USER');
+    const caFile = /^export PGSSLROOTCERT='(.*)'$/m.exec(lines)?.[1] ?? '';
     expect(existsSync(caFile)).toBe(true);
-    expect(printed.trim().split('\n')).toEqual(
+    expect(lines.trim().split('\n')).toEqual(
       Array.from({ length: 13 }, () => expect.stringMatching(/^export [A-Z_]+='[^']*'$/) as string),
     );
     child.kill(signal);
@@ -126,28 +102,89 @@ describe('aurora-dsql-orm local', () => {
     expect(JSON.parse(stdout)).toEqual({ slept: true, finished: false, region: 'eu-central-1' });
   });
 
-  it('explains itself', async () => {
-    expect(await run(['local', '--help'])).toMatchObject({
-      status: 0,
-      stdout: expect.stringContaining('--port N') as string,
-    });
-    expect(await run(['--help'])).toMatchObject({
-      status: 0,
-      stdout: expect.stringContaining('local') as string,
+  it('ends with the npx that started it', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'aurora-dsql-orm-npx-'));
+    try {
+      const bin = path.join(folder, 'node_modules/.bin');
+      mkdirSync(bin, { recursive: true });
+      writeFileSync(path.join(folder, 'package.json'), '{ "name": "project", "version": "1.0.0" }');
+      const command = [process.execPath, ...nodeArgs].map((part) => `'${part}'`).join(' ');
+      const script = path.join(bin, 'aurora-dsql-orm');
+      writeFileSync(script, `#!/bin/sh\necho "pid $$"\nexec ${command} "$@"\n`);
+      chmodSync(script, 0o755);
+      const npx = spawn('npx', ['--no', 'aurora-dsql-orm', 'local'], {
+        cwd: folder,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const lines = await printed(npx, 'CLUSTER_USER');
+      const pid = Number(/^pid (\d+)$/m.exec(lines)?.[1]);
+      const caFile = /^export PGSSLROOTCERT='(.*)'$/m.exec(lines)?.[1] ?? '';
+      expect([isAlive(pid), existsSync(caFile)]).toEqual([true, true]);
+      npx.kill('SIGTERM');
+      await ended(pid);
+      expect(existsSync(caFile)).toBe(false);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('goes on in the background with --detach, until its process is stopped', async () => {
+    const { stdout, stderr, status } = await run(['local', '--detach', '--region', 'eu-central-1']);
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+    const pid = Number(/^export DSQL_LOCAL_PID='(\d+)'$/m.exec(stdout)?.[1]);
+    const caFile = /^export PGSSLROOTCERT='(.*)'$/m.exec(stdout)?.[1] ?? '';
+    try {
+      expect(stdout).toContain("export AWS_REGION='eu-central-1'");
+      expect([isAlive(pid), existsSync(caFile)]).toEqual([true, true]);
+    } finally {
+      process.kill(pid, 'SIGTERM');
+    }
+    await ended(pid);
+    expect(existsSync(caFile)).toBe(false);
+  });
+
+  it('says with --detach why it does not start', async () => {
+    const outcome = await run(['local', '--detach', '--region', 'Frankfurt']);
+    expect(outcome).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('region: expected an AWS region') as string,
     });
   });
 
   it.each([
-    [['local', '--prot', '1'], '--prot'],
+    [['local', '--prot', '1'], 'there is no option "--prot"; the options are --detach, --port,'],
     [['local', '--port', 'x'], '--port: expected a number, got "x"'],
-    [['local', '--latency', '-1'], '--latency'],
+    [['local', '--port'], '--port needs a value'],
+    [['local', '--latency', '-1'], '--latency needs a value; write --latency=-1 if -1 is meant'],
+    [['local', '--cancel-requests=no'], '--cancel-requests takes no value, got "no"'],
     [['local', '--job-duration', 'long'], '--job-duration: expected a number, got "long"'],
     [['local', '--region', 'Frankfurt'], 'region: expected an AWS region'],
     [['local', '--port', '70000'], 'port: expected an integer from 0 to 65535, got 70000'],
-    [['loca'], 'there is no command "loca"'],
-    [['toString'], 'there is no command "toString"'],
+    [['local', 'npm', 'test'], 'a command goes behind --: aurora-dsql-orm local -- npm test'],
+    [['local', "'"], "a command goes behind --: aurora-dsql-orm local -- '"],
+    [['local', '--detach', '--', 'true'], '--detach cannot be combined with a command'],
   ])('refuses %j', async (args, message) => {
-    expect(await run(args)).toMatchObject({ status: 2, stderr: expect.stringContaining(message) as string });
+    const { status, stdout, stderr } = await run(args);
+    expect({ status, stdout, lines: stderr.trim().split('\n') }).toEqual({
+      status: 2,
+      stdout: '',
+      lines: [expect.stringContaining(message), 'aurora-dsql-orm local --help says more.'],
+    });
+  });
+});
+
+describeWithTerminal('on a terminal', () => {
+  it('says that it is up, how to use it, and how to stop it', async () => {
+    const command = [process.execPath, ...nodeArgs, 'local'].join(' ');
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const outcome = outcomeOf(terminal);
+    await printed(terminal, 'Ctrl-C');
+    terminal.stdin.write('\u0003');
+    const { stdout, status } = await outcome;
+    expect(stdout).toMatch(
+      /The local DSQL is up on 127\.0\.0\.1:\d+\. Run the lines above in another terminal/,
+    );
+    expect(status).toBe(0);
   });
 });
 
@@ -162,6 +199,11 @@ describeWithPsql('psql', () => {
     expect(conninfo.stdout).toMatch(/SSL connection \(protocol: TLSv1\.3/);
   });
 });
+
+/** Waits until a process has ended. */
+async function ended(pid: number): Promise<void> {
+  while (isAlive(pid)) await sleep(50);
+}
 
 async function freePort(): Promise<number> {
   const { createServer } = await import('node:net');

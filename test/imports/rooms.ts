@@ -10,16 +10,17 @@ export interface Room {
 
 /** The arrows of the architecture. CONTRIBUTING.md shows the same table, and a test compares the two. */
 export const rooms: Readonly<Record<string, Room>> = {
+  node: { imports: [] },
   sql: { imports: [] },
-  connection: { imports: ['sql'] },
+  connection: { imports: ['sql', 'node'] },
   occ: { imports: ['connection', 'sql'], entries: ['index', 'public-errors'] },
-  schema: { imports: ['occ', 'connection', 'sql'], entries: ['index', 'shared-exports'] },
+  schema: { imports: ['occ', 'connection', 'sql'], entries: ['index', 'shared-exports', 'for-check'] },
   migrate: { imports: ['schema', 'occ', 'connection', 'sql'], entries: ['index', 'for-orms'] },
   typeorm: { imports: ['migrate', 'schema', 'occ', 'connection', 'sql'] },
   sequelize: { imports: ['migrate', 'schema', 'occ', 'connection', 'sql'] },
   check: { imports: ['typeorm', 'sequelize', 'schema', 'sql'], computed: ['sources/load-module'] },
-  local: { imports: ['sql'] },
-  cli: { imports: ['check', 'migrate', 'local', 'connection', 'sql'] },
+  local: { imports: ['sql', 'node'] },
+  cli: { imports: ['check', 'migrate', 'local', 'connection', 'sql', 'node'] },
 };
 
 /** What a file beside the rooms may import: `src/index.ts` is the entry point that belongs to no room. */

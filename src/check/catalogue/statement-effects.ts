@@ -1,6 +1,14 @@
 import type { RangeVar } from 'libpg-query';
-import { guardedDdl } from '../../schema';
-import { asNode, createdEnum, defaultName, parseQuery, strings, tableNameOf, utf16Offsets } from '../../sql';
+import {
+  asNode,
+  createdEnum,
+  defaultName,
+  guardedDdl,
+  parseQuery,
+  strings,
+  tableNameOf,
+  utf16Offsets,
+} from '../../sql';
 import type { NodeBody, ParsedQuery, Statement } from '../../sql';
 import type { Place, SqlText } from '../sources/sql-text';
 import type { Catalog } from './catalog';

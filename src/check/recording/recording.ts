@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import path from 'node:path';
-import { framesIn } from '../../schema';
+import { framesIn } from '../../schema/for-check';
 import type { EnumFacts, TranslateOptions } from '../../sql';
 import { createdEnum, MAX_TRANSACTION_ROWS, parseQuery } from '../../sql';
 import type { Catalog } from '../catalogue/catalog';

@@ -1,5 +1,5 @@
 import type { QueryInterface, Sequelize } from 'sequelize';
-import { mayChangeSchema } from '../../schema';
+import { mayChangeSchema } from '../../schema/for-check';
 import type { TableName } from '../../sql';
 import { rowsFor } from './answers';
 import type { Table } from '../catalogue/table';

@@ -33,7 +33,7 @@ export function jsonReport({ findings, failures, files, fixed }: CheckReport, fo
       notFixable: finding.notFixable ?? null,
     })),
     failures: failures.map(({ file, message }) => ({ file: relative(file), message })),
-    fixed: fixed.map(({ file, findings: count }) => ({ file: relative(file), findings: count })),
+    fixed: fixed.map((each) => ({ file: relative(each.file), findings: each.findings })),
   };
   return `${JSON.stringify(report, undefined, 2)}\n`;
 }

@@ -69,6 +69,7 @@ function whatOf(id: string): string {
 function messageOf({ direction, severity, sqlstate, message, why, instead, replacement }: Finding): string {
   const code = sqlstate === undefined ? '' : `${sqlstate}: `;
   const advice = replacement ? replacement.join(';\n') : instead;
+  const heading = replacement && severity === 'note' ? 'Sent instead' : 'Instead';
   const way = direction === undefined ? '' : `In ${direction}: `;
-  return `${way}${code}${message}. ${why}${advice === undefined || advice === '' ? '' : `\n${severity === 'note' ? 'Sent instead' : 'Instead'}: ${advice}`}`;
+  return `${way}${code}${message}. ${why}${advice === undefined || advice === '' ? '' : `\n${heading}: ${advice}`}`;
 }

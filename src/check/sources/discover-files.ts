@@ -7,6 +7,9 @@ const SCRIPT = /\.sql$/i;
 const MODULE = /\.[cm]?[jt]s$/;
 const NEVER_LOADED = /\.d\.[cm]?ts$|\.(?:test|spec|config)\.[cm]?[jt]s$/;
 
+/** Packages, and what is made of the sources: to load it would run a program twice, or a server. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['node_modules', 'dist', 'build']);
+
 /** A migration of TypeORM, of sequelize-cli, of umzug. */
 const MIGRATION = /\b(?:MigrationInterface|queryRunner|queryInterface|sequelize|context)\b/i;
 const INSTANCE =
@@ -14,10 +17,11 @@ const INSTANCE =
 
 /**
  * Finds the files to check: those named, whatever they are, and those in the folders named that are scripts, migrations,
- * data sources or Sequelize instances. Folders named `node_modules` and hidden ones are left out.
+ * data sources or Sequelize instances. In these, folders
+ * named `node_modules`, `dist` and `build`, and hidden ones, are left out.
  *
  * @returns absolute paths, each once, in the order of their names
- * @throws CheckError for a path that is not there
+ * @throws CheckError for a path that is not there, and where there is nothing to check
  */
 export function discoverFiles(paths: readonly string[], folder: string): string[] {
   const files = new Set<string>();
@@ -30,12 +34,17 @@ export function discoverFiles(paths: readonly string[], folder: string): string[
     else
       throw new CheckError(`${each} is neither a folder, nor SQL, nor a module of TypeScript or JavaScript`);
   }
+  if (files.size === 0) {
+    throw new CheckError(
+      `there is nothing to check in ${paths.join(', ')}: no script (.sql), no migration, and no module that exports a data source or an instance of Sequelize`,
+    );
+  }
   return [...files].sort();
 }
 
 function* filesIn(folder: string): Generator<string, void, undefined> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
+    if (entry.name.startsWith('.') || LEFT_OUT.has(entry.name)) continue;
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) yield* filesIn(file);
     else if (SCRIPT.test(entry.name)) yield file;

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import type { Location } from './sql-text';
 import { literalsIn } from './source-literals';
@@ -15,12 +16,16 @@ export interface FoundText {
 /** A file, with its lines and, where it is JavaScript or TypeScript, its literals. */
 export class SourceFile {
   readonly text: string;
+  /** Whether its bytes are text in UTF-8, and so what the server takes. */
+  readonly isText: boolean;
   #lineStarts: number[] | undefined;
   #literals: FileLiterals | undefined;
 
   /** @throws the error of `readFileSync` */
   constructor(readonly file: string) {
-    this.text = readFileSync(file, 'utf8');
+    const bytes = readFileSync(file);
+    this.text = bytes.toString('utf8');
+    this.isText = isUtf8(bytes) && !bytes.includes(0);
   }
 
   /** The place of an offset. */

@@ -19,7 +19,8 @@ export interface SqlScript {
 
 /** Separates SQL from psql's own commands and from the rows that follow `COPY … FROM stdin`, as pg_dump writes them. */
 export function readScript(text: string): SqlScript {
-  const blanked: Range[] = [];
+  // Psql passes over the mark that some editors begin a file with.
+  const blanked: Range[] = text.startsWith('\uFEFF') ? [{ start: 0, end: 1 }] : [];
   const copiedRows = new Map<number, number>();
   if (/^[\t ]*\\/m.test(text)) {
     let statement: Token[] = [];

@@ -4,6 +4,7 @@ import {
   asNode,
   createdEnum,
   factsOf,
+  guardedDdl,
   loadParser,
   parseQuery,
   summarizeText,
@@ -14,6 +15,7 @@ import {
   type CatalogTable,
   type DsqlStatement,
   type EnumFacts,
+  type GuardedDdl,
   type NodeBody,
   type Statement,
   type TableName,
@@ -23,19 +25,11 @@ import { isOneOf } from '../catalogue/read-tables';
 import { isAboutIndex, planAbsentIndex } from './absent-index';
 import { retypeEmpty } from './empty-table';
 import type { ResolvedMapping } from '../orm-options';
-import { guardedDdl, reasonToSkip, type GuardedDdl } from './guarded-ddl';
+import { reasonToSkip } from './guarded-ddl';
 import type { PlannedChange, Planning } from './planning';
 import { truncateOfAll } from './emptied-tables';
 import { exceededIndexLimits } from './index-limit';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
-
-/** The first words of statements that may have to be translated. */
-const CHANGES: ReadonlySet<string> = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCATE', 'COMMENT', 'DO']);
-
-/** Whether a text may change the schema, and is for {@link planChange}. */
-export function mayChangeSchema(text: string): boolean {
-  return CHANGES.has(summarizeText(text).firstWord);
-}
 
 /**
  * Whether a text that changes no schema at its beginning asks for what DSQL surely refuses, and {@link planChange} may know

@@ -1,0 +1,12 @@
+/** Variables that would make the AWS SDK look past, or spoil, the access key of the local DSQL. */
+export const FOREIGN_CREDENTIALS = ['AWS_PROFILE', 'AWS_SESSION_TOKEN'];
+
+/** The lines that give a shell the environment of the local DSQL. */
+export function shellLines(env: Readonly<Record<string, string>>): string {
+  const foreign = FOREIGN_CREDENTIALS.filter((name) => process.env[name] !== undefined);
+  const unset = foreign.length > 0 ? `unset ${foreign.join(' ')}\n` : '';
+  const lines = Object.entries(env).map(
+    ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
+  );
+  return unset + lines.join('');
+}

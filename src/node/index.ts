@@ -1,0 +1,1 @@
+export { NODE_RANGE, refuseOldNode } from './node-version';
