@@ -20,8 +20,10 @@ export {
   mayChangeSchema,
   onlyStatement,
   planChange,
-  translateChange,
 } from './planning/planned-change';
+export { translateChange } from './planning/translate-change';
+export { isMarkedByCopy, markedByCopy, type RebuildSettings } from './rebuild/rebuild-mark';
+export { unfinishedRebuilds, type UnfinishedRebuild } from './rebuild/unfinished';
 export { exceededIndexLimits, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';
 export { sentInstead, type PlannedChange, type Planning } from './planning/planning';
 export { withRowLocks, type RowLockOptions } from './row-locks';
