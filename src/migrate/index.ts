@@ -11,6 +11,7 @@ export {
   UnsettledStatementError,
   type LeaseHolder,
 } from './errors';
+export { rebuildTable, type RebuildOptions, type RebuiltTable } from './rebuild-table';
 export {
   migrationStatus,
   resolveMigration,

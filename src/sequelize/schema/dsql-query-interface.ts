@@ -198,6 +198,15 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     if (texts.length > 0) await this.#query(texts.join(' '), options);
   }
 
+  /**
+   * Carries out an ALTER TABLE, by a copy of the table where it needs one: see `rebuildTable` of `aurora-dsql-orm/migrate`.
+   *
+   * @throws UnsupportedFeatureError when something is in the way
+   */
+  async alterByCopy(sql: string): Promise<void> {
+    await this.#query(sql, {});
+  }
+
   /** As on PostgreSQL, and whether the column counts by itself; NOT NULL also where a validated CHECK says so. */
   override async describeTable(
     tableName: TableIdentifier,

@@ -184,8 +184,8 @@ export class SchemaChanges {
       read: (sql) => this.select(sql, options),
     });
     if (typeof planned === 'string') return planned;
-    // What Sequelize has written is told where nothing of it is sent.
-    if (author === 'user' || planned.statements.length === 0)
+    // What Sequelize has written is told where nothing of it is sent, or a table is copied.
+    if (author === 'user' || planned.statements.length === 0 || planned.copied !== undefined)
       log(this.#sequelize, `Instead of ${text.trim()}: ${sentInstead(planned)}`, options);
     return added === undefined ? planned.statements : added.finishable(planned.statements);
   }

@@ -4,10 +4,15 @@ import { Query } from 'typeorm/driver/Query.js';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
+import { UnsupportedFeatureError } from '../../occ';
 import {
+  EnumTypes,
   exceededIndexLimits,
+  planChange,
+  readTablesWhere,
   SchemaRunner,
   unsupportedChanges,
+  type PlannedChange,
   type ResolvedMapping,
   type SchemaProgress,
   type UnsupportedChange,
@@ -203,6 +208,43 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     });
   }
 
+  /**
+   * Carries out an ALTER TABLE, by a copy of the table where it needs one: see `rebuildTable` of `aurora-dsql-orm/migrate`.
+   *
+   * @throws UnsupportedFeatureError in a transaction that is not a migration's, or when something is in the way
+   */
+  async alterByCopy(sql: string): Promise<void> {
+    // A migration plans its statements itself.
+    if (this.isMigrating) {
+      await this.query(sql);
+      return;
+    }
+    if (this.isTransactionActive) {
+      throw new UnsupportedFeatureError(
+        'the rebuild of a table in a transaction',
+        'It is carried out in many transactions. Call it with a query runner that has begun none.',
+      );
+    }
+    const planned = await this.#planByCopy(sql);
+    this.#known.clear();
+    dataSourceOf(this).logger.logSchemaBuild(planned.notes.join(' '), this);
+    await this.#withRunner((runner) => runner.run(planned.statements));
+  }
+
+  async #planByCopy(sql: string): Promise<PlannedChange> {
+    const read = async (text: string) => (await schemaSession(this).query(text)).rows;
+    const planned = await planChange(sql, {
+      author: 'ORM',
+      mapping: this.driver.mapping,
+      enums: new EnumTypes(),
+      readTables: (where) => readTablesWhere(where, read),
+      read,
+    });
+    if (typeof planned !== 'string') return planned;
+    // The server says what is wrong with it.
+    return { statements: [{ sql, kind: 'ddl', notes: [], start: 0, end: sql.length }], notes: [] };
+  }
+
   /** Renames a table; there are no enum types to rename with it. */
   override async renameTable(tableOrName: Table | string, newTableName: string): Promise<void> {
     const table = InstanceChecker.isTable(tableOrName) ? tableOrName : await this.getCachedTable(tableOrName);
@@ -253,17 +295,24 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       for (const { query, parameters } of queries) await this.query(query, parameters);
       return;
     }
+    await this.#withRunner(async (runner) => {
+      for (const change of queries) {
+        const { query, parameters = [] } = change;
+        if (change instanceof SchemaQuery && parameters.length === 0) await runner.run([change.statement]);
+        else await this.query(query, parameters);
+      }
+    });
+  }
+
+  /** All jobs that are begun meanwhile have ended when this is done. */
+  async #withRunner(work: (runner: SchemaRunner) => Promise<void>): Promise<void> {
     const runner = new SchemaRunner(schemaSession(this), {
       onProgress: (progress) => {
         this.#tell(progress);
       },
     });
     try {
-      for (const change of queries) {
-        const { query, parameters = [] } = change;
-        if (change instanceof SchemaQuery && parameters.length === 0) await runner.run([change.statement]);
-        else await this.query(query, parameters);
-      }
+      await work(runner);
     } catch (error) {
       await runner.settle().catch(() => undefined);
       throw error;
