@@ -10,7 +10,7 @@ const needLocalDsql = [
   '/test/connection/(addresses-and-tokens|client|client-faults|host-contract|outcome|secrets|sleeping-cluster|transactions)\\.test',
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
-  '/test/typeorm/(array-inserts|nested-transactions|reused-identity-keys|command-line|connections|example|large-writes|size-of-writes|transactions|no-lost-writes/)',
+  '/test/typeorm/(array-inserts|nested-transactions|reused-identity-keys|command-line|connections|example|large-writes|round-trips|size-of-writes|transactions|no-lost-writes/)',
   '/test/sequelize/(array-inserts|attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|reused-identity-keys|size-of-writes|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/histories/',
   '/test/neighbours/',
@@ -24,7 +24,7 @@ const inBothForms = [
   '/test/check/fuzz\\.test',
   '/test/local/(concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/interrupted-(sequelize|typeorm)\\.test',
-  '/test/no-lost-writes/(bank|client-faults|sequelize-programs)\\.test',
+  '/test/no-lost-writes/(bank-\\w+|client-faults|sequelize-programs)\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
 ];
 
@@ -32,7 +32,7 @@ const inBothForms = [
 const longOnly = ['/test/local/crowds\\.test', '/test/package/entry-points\\.test'];
 
 /** What differs most between the lines of TypeORM; `npm run test:long` runs more on 0.3. */
-const shortOn03 = ['data-source', 'connections', 'transactions'].map(
+const shortOn03 = ['data-source', 'connections', 'round-trips', 'transactions'].map(
   (file) => `<rootDir>/test/typeorm/${file}.test.ts`,
 );
 const moreOn03 = ['queries', 'migrations', 'nested-transactions', 'schema/*', 'no-lost-writes/*'].map(
@@ -42,6 +42,8 @@ const moreOn03 = ['queries', 'migrations', 'nested-transactions', 'schema/*', 'n
 /** @type {import('jest').Config} */
 const shared = {
   testEnvironment: 'node',
+  globalSetup: '<rootDir>/test/templates-set-up.ts',
+  globalTeardown: '<rootDir>/test/templates-tear-down.ts',
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^aurora-dsql-orm$': '<rootDir>/src/index.ts',

@@ -4,15 +4,29 @@ const { all, shared, ignored, inPlaceOf } = require('./jest.config.js').parts;
 const on = (name, version, tests) => ({
   ...shared,
   displayName: `${name} ${version}`,
-  testMatch: [...tests, 'no-lost-writes/bank'].map((test) => `<rootDir>/test/${test}.test.ts`),
+  testMatch: tests.map((test) => `<rootDir>/test/${test}.test.ts`),
   testPathIgnorePatterns: ignored,
   moduleNameMapper: { ...shared.moduleNameMapper, ...inPlaceOf(name, `${name}-${version}`) },
 });
-const ofTypeorm = ['data-source', 'connections', 'transactions', 'no-lost-writes/unknown-outcomes'].map(
-  (test) => `typeorm/${test}`,
-);
-const ofSequelize = ['sequelize', 'connections', 'transactions', 'attach'].map((test) => `sequelize/${test}`);
-const ofPg = ['client', 'pool', 'transactions', 'outcome'].map((test) => `connection/${test}`);
+const inFolder = (folder, files) => files.map((file) => `${folder}/${file}`);
+const ofTypeorm = [
+  ...inFolder('typeorm', [
+    'data-source',
+    'connections',
+    'round-trips',
+    'transactions',
+    'no-lost-writes/unknown-outcomes',
+  ]),
+  'no-lost-writes/bank-typeorm',
+];
+const ofSequelize = [
+  ...inFolder('sequelize', ['sequelize', 'connections', 'transactions', 'attach']),
+  'no-lost-writes/bank-sequelize',
+];
+const ofPg = [
+  ...inFolder('connection', ['client', 'pool', 'transactions', 'outcome']),
+  ...inFolder('no-lost-writes', ['bank-pool', 'bank-sequelize', 'bank-typeorm']),
+];
 
 /** `npm test` runs on the newest versions, and on the newest of TypeORM's 0.3 line. */
 /** @type {import('jest').Config} */

@@ -14,9 +14,9 @@ Module._resolveFilename = (request, ...others) =>
 
 /** Where the source of one of the package's entry points is. */
 function sourceOf(request) {
-  const [, door] = /^aurora-dsql-orm(?:\/(.+))?$/.exec(request) ?? [];
+  const [, entry] = /^aurora-dsql-orm(?:\/(.+))?$/.exec(request) ?? [];
   if (!request.startsWith('aurora-dsql-orm')) return undefined;
-  const source = path.join(__dirname, '../src', door ?? '.');
+  const source = path.join(__dirname, '../src', entry ?? '.');
   return existsSync(`${source}.ts`) ? `${source}.ts` : path.join(source, 'index.ts');
 }
 
@@ -30,7 +30,7 @@ function compiled(source) {
     return readFileSync(kept, 'utf8');
   } catch {
     const output = compile(source);
-    // Whoever reads it meanwhile finds all of it or nothing.
+    // A process that reads it meanwhile finds all of it or nothing.
     const unfinished = `${kept}.${process.pid}`;
     mkdirSync(cache, { recursive: true });
     writeFileSync(unfinished, output);

@@ -15,7 +15,8 @@ import {
   readableDataSource,
   recordEntities,
 } from './recording/entities';
-import type { Problem, Severity } from './finding';
+import { severities } from './finding';
+import type { Problem } from './finding';
 import { fixLiteral, fixScript } from './fix';
 import type { Fix } from './fix';
 import { judge } from './judge';
@@ -143,8 +144,8 @@ export class CheckRun {
 
   #reported({ problem, fix, file, direction }: FoundProblem): Reported | undefined {
     const { severity = 'note', ignore = [] } = this.#assignment.options;
-    if (SEVERITIES.indexOf(problem.severity) > SEVERITIES.indexOf(severity)) return undefined;
-    if (ignore.includes(problem.rule)) return undefined;
+    const isWanted = severities.indexOf(problem.severity) <= severities.indexOf(severity);
+    if (!isWanted || ignore.includes(problem.rule)) return undefined;
     const { place, replacement, ...rest } = problem;
     const location = place.text.locate(place.offset, place.name);
     if (this.#isIgnored(location.file, location.line, problem.rule)) return undefined;
@@ -382,9 +383,6 @@ function historiesOf(files: readonly string[]): string[][] {
 function isMistake(error: unknown): boolean {
   return error instanceof TypeError || error instanceof ReferenceError;
 }
-
-/** From the worst on. */
-const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
 
 /** Rules that are about all of a transaction. */
 const TRANSACTION_RULES = new Set(['multiple-ddl', 'ddl-and-dml']);

@@ -1,10 +1,14 @@
 import type { Location, Place } from './sources/sql-text';
 
 /**
- * `error`: DSQL refuses it; `warning`: DSQL takes it, and it may hurt later; `note`: worth a thought, and no reason to fail a
- * build.
+ * `error`: DSQL refuses it; `warning`: DSQL takes it, and it may hurt later; `note`: no reason to fail a
+ * build. DSQL refuses it, and an entry point of this package sends something else that leaves every result as it is on
+ * PostgreSQL; or it is worth a thought.
  */
 export type Severity = 'error' | 'warning' | 'note';
+
+/** The severities, the worst first. */
+export const severities: readonly Severity[] = ['error', 'warning', 'note'];
 
 /** Something that was found in a text of SQL. */
 export interface Problem {
@@ -12,9 +16,9 @@ export interface Problem {
   readonly rule: string;
   readonly severity: Severity;
   readonly place: Place;
-  /** What DSQL answers, for errors. */
+  /** What DSQL answers, for errors and notes. */
   readonly sqlstate?: string;
-  /** DSQL's own words for errors, ours for warnings. */
+  /** DSQL's own words for errors and notes, ours for warnings. */
   readonly message: string;
   readonly why: string;
   /** How that is known, and since when. */

@@ -24,6 +24,7 @@ import type {
 } from '../sql';
 import type { Catalog } from './catalogue/catalog';
 import { applyText } from './catalogue/statement-effects';
+import { doneByRunner, type RunnerFacts } from './done-by-runner';
 import type { Problem } from './finding';
 import { exceededLimits } from './schema-limits';
 import { typeChangeByOrm } from './type-changes';
@@ -64,11 +65,7 @@ export function judge(text: SqlText, surroundings: Surroundings): Judgement {
     const statements = new StatementJudge(text, parsed, translation, [...known, ...created]);
     for (const statement of parsed.statements) {
       const found = statements.judge(statement);
-      problems.push(
-        ...(text.author === 'orm'
-          ? found.flatMap((problem) => typeChangeByOrm(problem, statement, catalog))
-          : found),
-      );
+      problems.push(...found.flatMap((problem) => asSentBy(text, problem, statement, { catalog, options })));
     }
     problems.push(...watchTransaction(text, parsed, translation, surroundings));
   }
@@ -77,6 +74,12 @@ export function judge(text: SqlText, surroundings: Surroundings): Judgement {
     problems.push(...exceededLimits(catalog, statement, place));
   });
   return { parsed, translation, problems };
+}
+
+/** What there is to say of a problem, by what the entry point does that the text goes through. */
+function asSentBy(text: SqlText, problem: Problem, statement: Statement, facts: RunnerFacts): Problem[] {
+  if (text.author === 'orm') return typeChangeByOrm(problem, statement, facts.catalog);
+  return text.isTranslated ? doneByRunner(problem, statement, facts) : [problem];
 }
 
 /** What PostgreSQL cannot read either; a translation may know what was meant. */
@@ -151,7 +154,9 @@ class StatementJudge {
     const refused = this.translation.refusals.filter(isOfStatement);
     const named = (offset: number) => this.#columnAt(statement, offset);
     const problems: Problem[] = refused.map((refusal) => refusedBy(text, refusal, named(refusal.start)));
-    if (text.author !== 'orm') {
+    if (text.author === 'orm') {
+      if (refused.length === 0) problems.push(...this.#simplified(statement));
+    } else {
       const replacement =
         refused.length === 0
           ? this.translation.statements.filter(isOfStatement).map(({ sql }) => sql)
@@ -161,13 +166,29 @@ class StatementJudge {
           ({ rule, start: at }) =>
             rule === problem.rule && (at === problem.place.offset || !isColumnRule(rule)),
         );
-        if (!isKnown) problems.push({ ...problem, ...(replacement && { replacement }) });
+        if (!isKnown) problems.push({ ...problem, ...(replacement && this.#replacedBy(replacement)) });
       }
       // The clauses of an index are one decision; DSQL names the first that it meets.
       if (statement.node === 'IndexStmt') problems.splice(Math.max(1, refused.length));
     }
     problems.push(...this.#numericColumns(statement));
     return problems;
+  }
+
+  #replacedBy(replacement: readonly string[]): Pick<Problem, 'replacement'> & Partial<Problem> {
+    return { replacement, ...(this.text.isTranslated && { severity: 'note' }) };
+  }
+
+  /** What an index of an ORM asks for and does not get, because it changes no result. */
+  #simplified(statement: Statement): Problem[] {
+    const asked = this.#asSent(statement).find(({ rule }) => SIMPLIFIED.has(rule));
+    if (!asked || statement.node !== 'IndexStmt') return [];
+    const sent = this.translation.statements.find(({ start }) => start === statement.start);
+    const omitted = this.translation.omitted.find(({ start }) => start === statement.start);
+    const instead = [...(sent?.notes ?? []), omitted?.why ?? ''].join(' ').trim();
+    return [
+      { ...asked, severity: 'note', instead: instead === '' ? 'The index is built without it.' : instead },
+    ];
   }
 
   /** What DSQL answers to a statement that is sent as it is. */
@@ -300,6 +321,16 @@ class StatementJudge {
   }
 }
 
+/** What indexes ask for that only makes queries faster. */
+const SIMPLIFIED: ReadonlySet<string> = new Set([
+  'index-access-method',
+  'index-clause',
+  'index-key-columns',
+  'index-operator-class',
+  'index-sort-order',
+  'key-type',
+]);
+
 /** Rules that may find several columns of one statement. */
 function isColumnRule(rule: string): boolean {
   return rules.get(rule)?.what.includes('column') === true || /^(?:serial|enum-type)$/.test(rule);
@@ -360,6 +391,7 @@ function watchTransaction(
       ...(row && { since: `${row.source}, ${row.date}` }),
       ...(refusal.hint !== undefined && { instead: refusal.hint }),
       ...(replacement && { replacement }),
+      ...(replacement && text.isTranslated && { severity: 'note' }),
     });
   });
   if (isWhole) transaction.end();

@@ -181,8 +181,10 @@ export class DsqlInstance {
     const within = { ...options, transaction, retry: { max: 1 } };
     return {
       send: () => this.#hostQuery(sql, within),
-      run: (text, values) => this.#hostQuery(text, { bind: [...values], transaction, raw: true }),
-      commit: () => transaction.commitOnly(),
+      commitWith: async (text, values) => {
+        await this.#hostQuery(text, { bind: [...values], transaction, raw: true });
+        await transaction.commitOnly();
+      },
       rollback: async () => {
         if (transaction.finished === undefined) await transaction.rollback();
       },

@@ -55,6 +55,7 @@ export {
   defaultName,
   enumCheckName,
   formattedType,
+  guardedDdl,
   isArrayType,
   isEnumCheckOf,
   isOfNumbers,
@@ -64,6 +65,7 @@ export {
 export type {
   DsqlStatement,
   DsqlStatementKind,
+  GuardedDdl,
   OmittedStatement,
   RepeatedWrite,
   Simplifications,

@@ -1,5 +1,12 @@
 import { EntityManager, EntitySchema } from 'typeorm';
-import type { EntityTarget, InsertResult, ObjectLiteral, QueryRunner } from 'typeorm';
+import type {
+  EntityTarget,
+  InsertResult,
+  ObjectLiteral,
+  QueryRunner,
+  RemoveOptions,
+  SaveOptions,
+} from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import { isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
 import { checkIsolationLevel, findInChain, NestedTransactionError } from '../occ';
@@ -18,6 +25,7 @@ import {
   writeList,
   type PersistMethod,
 } from './writes/large-writes';
+import { persist } from './persistence/persist';
 import {
   ManagedTransaction,
   type TypeOrmTransactionOptions,
@@ -250,7 +258,14 @@ export class DsqlEntityManager extends EntityManager {
     if (options?.transaction === false || isForeign) return host(this) as Promise<never>;
     return this.#run<unknown>({
       options: { label: `${method} ${namesOf(entities, target)}` },
-      once: host,
+      once: async (manager, _, scope) => {
+        const own = manager.queryRunner;
+        // What its caller holds may be used for something else at the same time.
+        const isOwn = queryRunner === undefined && own instanceof DsqlQueryRunner;
+        if (!isOwn || !(manager instanceof DsqlEntityManager)) return host(manager);
+        await persist({ method, target, entities, options }, own, scope);
+        return entities;
+      },
       entities: { value: entities, target },
     }) as Promise<never>;
   }
@@ -366,7 +381,7 @@ function hostMethod(manager: EntityManager, name: PersistMethod | 'transaction')
 function readCall(call: unknown[]): {
   readonly target: Target | undefined;
   readonly entities: unknown;
-  readonly options: { readonly transaction?: boolean; readonly chunk?: number } | undefined;
+  readonly options: (SaveOptions & RemoveOptions) | undefined;
 } {
   const [first] = call;
   const isTargeted =
@@ -376,7 +391,7 @@ function readCall(call: unknown[]): {
   return {
     target: isTargeted ? (first as Target) : undefined,
     entities,
-    options: options as { readonly transaction?: boolean; readonly chunk?: number } | undefined,
+    options: options as (SaveOptions & RemoveOptions) | undefined,
   };
 }
 

@@ -4,9 +4,11 @@ import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryR
 import {
   AfterCommitError,
   DsqlError,
+  isAfterCommitError,
   isDsqlError,
   isNotSentError,
   NotSentError,
+  ofLastStatement,
   TransactionRolledBackError,
   type DsqlClient,
 } from '../connection';
@@ -44,12 +46,15 @@ import { adaptRowLocks } from './writes/row-locks';
  */
 export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunner {
   declare driver: DsqlDriverParts;
+  declare broadcaster: RememberingBroadcaster;
   /** The transaction that it is in, or is about to begin: set by the managed transaction or by `startTransaction`. */
   scope: TransactionScope | undefined;
   /** What journals the migrations that are run on it. */
   migrations: Migrations | undefined;
   #ownsScope = false;
   #isCommitted = false;
+  /** COMMIT has travelled with the last statement. */
+  #hasCommitTravelled = false;
   /** It was, and `commitTransaction` has failed all the same. */
   #hasFailedAfterCommit = false;
   #isEnding = false;
@@ -91,7 +96,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       this.transactionDepth++;
       return;
     }
-    this.#isCommitted = this.#hasFailedAfterCommit = false;
+    this.#isCommitted = this.#hasCommitTravelled = this.#hasFailedAfterCommit = false;
     // The host counts down once more where ROLLBACK found no connection; 0.3.20 would then send a SAVEPOINT.
     this.transactionDepth = 0;
     this.#ownsScope = this.scope === undefined;
@@ -119,12 +124,13 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       return;
     }
     const { scope } = this;
-    if (this.isTransactionActive) {
+    const isToBeSent = !this.#hasCommitTravelled;
+    if (this.isTransactionActive && isToBeSent) {
       scope?.expectComplete();
       scope?.expectNothingUnfinished();
     }
     try {
-      await scope?.prepareCommit();
+      if (isToBeSent) await scope?.prepareCommit();
       await this.#endTransaction(() => super.commitTransaction());
     } catch (error) {
       if (this.#isCommitted) {
@@ -433,7 +439,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   async #sendInTransaction(statement: Statement): Promise<unknown> {
     const { scope } = this;
     const { verb, onlyReads, mayCommit } = summarizeText(statement[0]);
-    if (this.#isEnding) {
+    if (this.#isEnding || (this.#hasCommitTravelled && verb === undefined)) {
       throw new DsqlError(
         'A statement was not sent, because its transaction was being committed or rolled back: a promise was not awaited. Await every operation before the callback returns.',
       );
@@ -443,7 +449,9 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       if (verb !== 'begin') this.#expectConnection(undefined);
       if (verb === undefined) await scope?.enter(statement, this.#scopeConnection());
       if (verb === 'begin') this.migrations?.entries.forget();
-      return this.sendOnce(statement, scope?.keys);
+      return verb === undefined && scope?.endsWithNext() === true
+        ? this.#sendLast(statement, scope)
+        : this.sendOnce(statement, scope?.keys);
     };
     try {
       const result = await (scope === undefined || onlyReads ? send() : scope.during(send));
@@ -455,12 +463,35 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     }
   }
 
+  /** Sends the last statement of a transaction, and COMMIT with it. */
+  async #sendLast([text, parameters, ...rest]: Statement, scope: TransactionScope): Promise<unknown> {
+    await scope.prepareCommit();
+    try {
+      const result = await this.sendOnce(
+        [text, ofLastStatement(parameters as unknown[]), ...rest],
+        scope.keys,
+      );
+      this.#hasCommitTravelled = true;
+      return result;
+    } catch (error) {
+      this.#hasCommitTravelled = findInChain(error, isAfterCommitError) !== undefined;
+      throw error;
+    } finally {
+      this.#isEnding = false;
+      if (this.#hasCommitTravelled) this.#noteCommit();
+    }
+  }
+
   #noteCommit(): void {
     this.#isCommitted = true;
     this.scope?.noteCommit();
   }
 
   async #sendEnd(statement: Statement, verb: 'commit' | 'rollback'): Promise<unknown> {
+    if (verb === 'commit' && this.#hasCommitTravelled) {
+      dataSourceOf(this).logger.logQuery(statement[0], undefined, this);
+      return undefined;
+    }
     this.#isEnding = true;
     try {
       this.#expectConnection(verb);

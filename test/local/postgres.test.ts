@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
   utimesSync,
 } from 'node:fs';
 import os from 'node:os';
@@ -157,6 +158,39 @@ describe('launchPostgres', () => {
     } finally {
       await Promise.all(servers.map((server) => server.stop()));
     }
+  });
+
+  it('makes servers from the data directory of the first one, none of whose data they see', async () => {
+    const templateDirectory = path.join(mkdtempSync(path.join(os.tmpdir(), 'templates-')), 'made here');
+    try {
+      const tables = "SELECT relname FROM pg_class WHERE relname = 'first'";
+      await withServer({ templateDirectory }, async (server) => {
+        await query(server, 'CREATE TABLE first (id int)');
+      });
+      const [template = ''] = readdirSync(templateDirectory);
+      const madeAtMs = statSync(path.join(templateDirectory, template)).mtimeMs;
+      const servers = await Promise.all([1, 2].map(() => launchPostgres({ templateDirectory })));
+      try {
+        for (const server of servers) {
+          expect(await query(server, tables)).toEqual([]);
+          expect(await query(server, 'SELECT version() LIKE $$PostgreSQL 16%$$ AS is_ours')).toEqual([
+            { is_ours: true },
+          ]);
+        }
+      } finally {
+        await Promise.all(servers.map((server) => server.stop()));
+      }
+      expect(readdirSync(templateDirectory)).toEqual([template]);
+      expect(statSync(path.join(templateDirectory, template)).mtimeMs).toBe(madeAtMs);
+    } finally {
+      rmSync(path.dirname(templateDirectory), { recursive: true, force: true });
+    }
+  });
+
+  it('starts without the templates where there is no room for them', async () => {
+    await withServer({ templateDirectory: '/dev/null/templates' }, async (server) => {
+      expect(await query(server, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    });
   });
 
   it('stops with open connections, leaving no process and no directory, as often as it is asked', async () => {

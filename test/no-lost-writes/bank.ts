@@ -39,11 +39,33 @@ const SLOW_MS = 240;
 /** What clients wait for an answer who do not want to wait for that one. */
 export const BANK_QUERY_TIMEOUT_MS = SLOW_MS / 2;
 
-/** The tables of the bank, as SQL. */
-export const bankTables = [
-  'CREATE TABLE account (id integer PRIMARY KEY, balance integer NOT NULL)',
-  `CREATE TABLE ledger (id uuid PRIMARY KEY, "from" integer NOT NULL, "to" integer NOT NULL, amount integer NOT NULL)`,
+/** One statement that does it all, and commits itself. */
+export const moveAtOnce = `
+  WITH line AS (INSERT INTO ledger (id, "from", "to", amount) VALUES ($1, $2, $3, $4) RETURNING "from", "to", amount)
+  UPDATE account SET balance = balance + CASE WHEN account.id = line."to" THEN amount ELSE -amount END
+  FROM line WHERE account.id IN (line."from", line."to")`;
+
+/** A transfer in three statements. */
+export const moveStatements = ({
+  id,
+  from,
+  to,
+  amount,
+}: LedgerLine): readonly [text: string, values: unknown[]][] => [
+  ['UPDATE account SET balance = balance - $1 WHERE id = $2', [amount, from]],
+  ['UPDATE account SET balance = balance + $1 WHERE id = $2', [amount, to]],
+  ['INSERT INTO ledger (id, "from", "to", amount) VALUES ($1, $2, $3, $4)', [id, from, to, amount]],
 ];
+
+/** Makes the tables of the bank. */
+export async function foundBank(connection: ConnectionOptions): Promise<void> {
+  const pool = new DsqlPool(connection);
+  await pool.query('CREATE TABLE account (id integer PRIMARY KEY, balance integer NOT NULL)');
+  await pool.query(
+    `CREATE TABLE ledger (id uuid PRIMARY KEY, "from" integer NOT NULL, "to" integer NOT NULL, amount integer NOT NULL)`,
+  );
+  await pool.end();
+}
 
 /** Opens the accounts, with nothing in them. */
 export async function openAccounts(pool: DsqlPool, accounts: number): Promise<void> {

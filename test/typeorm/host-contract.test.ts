@@ -12,6 +12,7 @@ import {
 } from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
+import { SubjectExecutor } from 'typeorm/persistence/SubjectExecutor.js';
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
 import { useCluster } from '../cluster';
 
@@ -283,6 +284,37 @@ it('a data source of ours keeps its connection where it is looked for', async ()
   expect(runner.releaseCallback).toEqual(expect.any(Function));
   await runner.release();
   await dataSource.destroy();
+});
+
+describe('SubjectExecutor, on which CountedSubjects is built', () => {
+  it('inserts, updates, removes, soft-removes and recovers in this order, each in a method of its own', async () => {
+    const phases: string[] = [];
+    class Recording extends SubjectExecutor {
+      protected override async executeInsertOperations(): Promise<void> {
+        phases.push(`insert ${this.insertSubjects.length} of ${this.allSubjects.length}`);
+        await super.executeInsertOperations();
+      }
+      protected override async executeUpdateOperations(): Promise<void> {
+        phases.push(`update ${this.updateSubjects.length}`);
+        await super.executeUpdateOperations();
+      }
+      protected override async executeRemoveOperations(): Promise<void> {
+        phases.push(`remove ${this.removeSubjects.length}`);
+        await super.executeRemoveOperations();
+      }
+      protected override async executeSoftRemoveOperations(): Promise<void> {
+        phases.push(`soft-remove ${this.softRemoveSubjects.length}`);
+        await super.executeSoftRemoveOperations();
+      }
+      protected override async executeRecoverOperations(): Promise<void> {
+        phases.push(`recover ${this.recoverSubjects.length}`);
+        await super.executeRecoverOperations();
+      }
+    }
+    const { runner } = hostRunner();
+    await new Recording(runner, []).execute();
+    expect(phases).toStrictEqual(['insert 0 of 0', 'update 0', 'remove 0', 'soft-remove 0', 'recover 0']);
+  });
 });
 
 describe('InsertQueryBuilder, on which inserts of arrays are built', () => {

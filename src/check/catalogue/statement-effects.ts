@@ -1,5 +1,14 @@
 import type { RangeVar } from 'libpg-query';
-import { asNode, createdEnum, defaultName, strings, tableNameOf, utf16Offsets } from '../../sql';
+import {
+  asNode,
+  createdEnum,
+  defaultName,
+  guardedDdl,
+  parseQuery,
+  strings,
+  tableNameOf,
+  utf16Offsets,
+} from '../../sql';
 import type { NodeBody, ParsedQuery, Statement } from '../../sql';
 import type { Place, SqlText } from '../sources/sql-text';
 import type { Catalog } from './catalog';
@@ -61,6 +70,7 @@ class StatementEffects {
       case 'DoStmt': {
         const facts = createdEnum(this.statement);
         if (facts && !this.catalog.enum(facts)) this.catalog.setEnum(facts);
+        this.#doGuarded();
         break;
       }
       case 'AlterEnumStmt':
@@ -74,6 +84,16 @@ class StatementEffects {
       case 'ViewStmt':
         this.catalog.setView(tableNameOf((tree as NodeBody<'ViewStmt'>).view));
         break;
+    }
+  }
+
+  /** What a DO block guards is there afterwards, by it or from before. */
+  #doGuarded(): void {
+    for (const { body } of guardedDdl(this.statement) ?? []) {
+      for (const statement of parseQuery(body).statements) {
+        // No part of a block has a place of its own in the text.
+        new StatementEffects(this.text, () => this.statement.start, statement, this.catalog).apply();
+      }
     }
   }
 

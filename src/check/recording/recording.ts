@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import path from 'node:path';
 import { framesIn } from '../../schema/for-check';
 import type { EnumFacts, TranslateOptions } from '../../sql';
-import { createdEnum, MAX_TRANSACTION_ROWS, parseQuery, translate } from '../../sql';
+import { createdEnum, MAX_TRANSACTION_ROWS, parseQuery } from '../../sql';
 import type { Catalog } from '../catalogue/catalog';
 import type { Problem } from '../finding';
 import { judge, rowsOf } from '../judge';
@@ -139,12 +139,13 @@ export class Recording {
     const call = this.#call ?? { recording: this, method: 'query', frames: callingFrames() };
     const isOwn = OWN_SQL.has(call.method);
     const found = isOwn ? this.#find(sql, call) : undefined;
-    const author = isOwn && !(isTranslated && this.#isTranslatable(sql)) ? 'person' : this.ormAuthor;
+    const author = isOwn ? 'person' : this.ormAuthor;
     const locate = (offset: number, name = '') =>
       this.declarationOf?.(sql, name) ?? this.#locate(call, found, offset, name);
     const text: SqlText = {
       sql,
       author,
+      isTranslated: isOwn && isTranslated,
       isOneQuery: author === 'person',
       followsKeys: followsKeys && !isOwn,
       locate,
@@ -160,12 +161,6 @@ export class Recording {
     this.texts.push(recorded);
     this.#problems.push(...judgement.problems, ...this.#watchWhole(recorded, watch));
     return recorded;
-  }
-
-  #isTranslatable(sql: string): boolean {
-    const catalog = this.catalog.factsFor(sql, parseQuery(sql));
-    const enums = [...(catalog.enums ?? []), ...enumsIn(sql)];
-    return translate(sql, { ...this.options, catalog: { ...catalog, enums } }).refusals.length === 0;
   }
 
   /** What is nothing to DSQL, and yet not well in one migration. */

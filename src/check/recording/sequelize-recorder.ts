@@ -80,7 +80,7 @@ export function recordingSequelize(project: SequelizePackage, recording: Recordi
     const { judgement } = recording.send(named(sql, options.bind), {
       transaction: options.transaction ?? undefined,
       hasParameters,
-      // As createDsqlSequelize does it, where nothing in the text is refused.
+      // As createDsqlSequelize does it.
       isTranslated: !hasParameters && mayChangeSchema(sql),
       followsKeys: recording.ormAuthor === 'orm',
     });

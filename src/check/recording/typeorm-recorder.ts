@@ -102,6 +102,7 @@ export function recordingQueryRunner(
       const { judgement } = recording.send(sql, {
         transaction: this.#transaction,
         hasParameters: (parameters?.length ?? 0) > 0,
+        isTranslated: true,
         isSentByRunner: true,
       });
       const records = rowsFor(judgement.parsed);

@@ -9,13 +9,13 @@ import type { Severity } from '../finding';
  */
 export function jsonReport({ findings, failures, files, fixed }: CheckReport, folder: string): string {
   const relative = (file: string) => path.relative(folder, file).split(path.sep).join('/');
-  const count = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
+  const countOf = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
   const report = {
     version: 1,
     files,
-    errors: count('error'),
-    warnings: count('warning'),
-    notes: count('note'),
+    errors: countOf('error'),
+    warnings: countOf('warning'),
+    notes: countOf('note'),
     findings: findings.map((finding) => ({
       file: relative(finding.file),
       line: finding.line,

@@ -66,9 +66,10 @@ function whatOf(id: string): string {
   return ownRules.find((rule) => rule.id === id)?.what ?? refusals.find((rule) => rule.id === id)?.what ?? id;
 }
 
-function messageOf({ direction, sqlstate, message, why, instead, replacement }: Finding): string {
+function messageOf({ direction, severity, sqlstate, message, why, instead, replacement }: Finding): string {
   const code = sqlstate === undefined ? '' : `${sqlstate}: `;
   const advice = replacement ? replacement.join(';\n') : instead;
+  const heading = replacement && severity === 'note' ? 'Sent instead' : 'Instead';
   const way = direction === undefined ? '' : `In ${direction}: `;
-  return `${way}${code}${message}. ${why}${advice === undefined || advice === '' ? '' : `\nInstead: ${advice}`}`;
+  return `${way}${code}${message}. ${why}${advice === undefined || advice === '' ? '' : `\n${heading}: ${advice}`}`;
 }

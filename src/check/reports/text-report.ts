@@ -14,13 +14,14 @@ export function textReport(report: CheckReport, folder: string): string {
     lines.push(`${relative(file)}: ${plural(count, 'finding')} fixed`);
   }
   if (fixed.length > 0) lines.push('');
-  const of = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
+  const countOf = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
+  const notes = countOf('note');
   const fixable = findings.filter((finding) => finding.fixable).length;
   const sums = [
     plural(files, 'file'),
-    plural(of('error'), 'error'),
-    plural(of('warning'), 'warning'),
-    ...(of('note') > 0 ? [plural(of('note'), 'note')] : []),
+    plural(countOf('error'), 'error'),
+    plural(countOf('warning'), 'warning'),
+    ...(notes > 0 ? [plural(notes, 'note')] : []),
     ...(failures.length > 0 ? [`${String(failures.length)} could not be checked`] : []),
     ...(fixable > 0 ? [`--fix can write ${String(fixable)}`] : []),
   ];
@@ -37,8 +38,13 @@ function paragraph(finding: Finding, file: string): string[] {
     `  ${why}${since === undefined ? '' : ` (${since})`}`,
   ];
   if (replacement) {
-    if (replacement.length === 0) lines.push('  Instead: nothing; omit it.');
-    else lines.push('  Instead:', ...replacement.flatMap((sql) => indented(`${sql};`)));
+    const isSent = severity === 'note';
+    if (replacement.length === 0) lines.push(isSent ? '  It is not sent.' : '  Instead: nothing; omit it.');
+    else
+      lines.push(
+        isSent ? '  Sent instead:' : '  Instead:',
+        ...replacement.flatMap((sql) => indented(`${sql};`)),
+      );
   } else if (instead !== undefined) lines.push(`  Instead: ${instead}`);
   if (finding.notFixable !== undefined) lines.push(`  --fix leaves it: ${finding.notFixable}`);
   return lines;

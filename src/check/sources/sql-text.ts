@@ -14,6 +14,8 @@ export interface SqlText {
    * entry points of this package translate it before they send it; `stock` is made by an ORM that knows nothing of DSQL.
    */
   readonly author: 'person' | 'orm' | 'stock';
+  /** Whether the entry point that a person's text goes through translates it where it can: a runner of migrations does. */
+  readonly isTranslated?: boolean;
   /** Whether several statements in it are one transaction, as in a query string; a script sends them one by one. */
   readonly isOneQuery: boolean;
   /** Whether an entry point gives columns in it the type of the key that they reference. */

@@ -46,6 +46,16 @@ export class Outbox {
     return Math.max(0, ...this.#messages.map(({ length }) => length - 1));
   }
 
+  /** Writes a statement before the Sync that comes next. */
+  beforeSync(text: string): void {
+    const { connection } = this;
+    const sync = connection.sync.bind(connection);
+    connection.sync = () => {
+      writeStatement(connection, text);
+      sync();
+    };
+  }
+
   /** Writes everything at once. */
   send(): void {
     const { stream } = this.#target;
@@ -56,4 +66,11 @@ export class Outbox {
       stream.uncork();
     }
   }
+}
+
+/** Writes a statement without parameters, and no Sync. */
+export function writeStatement(connection: WireConnection, text: string): void {
+  connection.parse({ text, name: '', types: [] });
+  connection.bind({ portal: '', statement: '', values: [], binary: false });
+  connection.execute({ portal: '', rows: 0 });
 }

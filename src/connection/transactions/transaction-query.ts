@@ -2,7 +2,8 @@ import timers from 'node:timers';
 import { Query, type QueryResult, type Submittable } from 'pg';
 import { summarizeText, type TextSummary } from '../../sql';
 import { answer, transactionIsAborted } from './local-answers';
-import { Outbox, type WireConnection } from './outbox';
+import { areOfLastStatement } from './last-statement';
+import { Outbox, writeStatement, type WireConnection } from './outbox';
 import { isServerError, outcomeOf, unreadable, type Commits } from './outcome';
 import { DsqlError } from '../errors';
 import { rememberFields, rememberRowsBefore } from './answer-facts';
@@ -42,6 +43,9 @@ const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 /** The most parameters that the protocol can count. */
 const MAX_PARAMETERS = 65_535;
 
+/** A transaction that begins so is as any other, and as a statement outside one. */
+const PLAIN_BEGIN = /^\s*(?:BEGIN|START)(?:\s+(?:WORK|TRANSACTION))?\s*;?\s*$/i;
+
 /** As they were when this was loaded: the fake clock of an application's test neither strikes a query nor spares it. */
 const { setTimeout, clearTimeout } = timers;
 
@@ -49,8 +53,9 @@ const { setTimeout, clearTimeout } = timers;
  * A query that knows of the transaction around it.
  *
  * BEGIN is answered at once and travels with the next statement under one Sync, so that a refused BEGIN skips the
- * statement, as pgjdbc and Npgsql do it. All messages of a query are written together, or none. An error of the server is
- * reported when the server has said how it leaves the session.
+ * statement, as pgjdbc and Npgsql do it; so does COMMIT with a last statement, which skips it when it fails. All messages of
+ * a query are written together, or none. An error of the server is reported when the server has said how it leaves the
+ * session.
  */
 export class TransactionQuery extends BaseQuery {
   readonly #session: Session;
@@ -61,6 +66,8 @@ export class TransactionQuery extends BaseQuery {
   #unsendable: Error | undefined;
   /** BEGIN was written before this statement, and its answer has not come. */
   #leadsWithBegin = false;
+  /** COMMIT was written behind this statement. */
+  #trailsCommit = false;
   /** It has a name that the server does not know yet. */
   #parsesName = false;
   #isSynced: boolean;
@@ -86,6 +93,11 @@ export class TransactionQuery extends BaseQuery {
     return summarizeText(this.#fullText ?? '');
   }
 
+  /** Whether it is the last of its transaction. */
+  get isLast(): boolean {
+    return areOfLastStatement(this.values);
+  }
+
   /** A statement that was sent before can be named without its text. */
   get #fullText(): string | undefined {
     return typeof this.text === 'string' ? this.text : textOfName(this.#wire, this.name);
@@ -103,7 +115,7 @@ export class TransactionQuery extends BaseQuery {
         return this.#afterRefusedBegin(connection);
       case 'idle':
         if (verb === 'begin') return this.#begin(connection);
-        if (verb === 'commit' || (statements > 1 && commits[0] === true)) {
+        if (verb === 'commit' || this.isLast || (statements > 1 && commits[0] === true)) {
           return this.#refuse(session.lostCommit ?? new TransactionRolledBackError('absent'));
         }
         // There is nothing to roll back: the server has said so.
@@ -122,8 +134,11 @@ export class TransactionQuery extends BaseQuery {
       this.#forgetBegin(connection);
       return;
     }
-    if (this.summary.commits[this.#completed++] === true && message.text === 'ROLLBACK')
-      this.#wasRolledBack = true;
+    const isOfCommit = this.#trailsCommit && this.#completed === 1;
+    const commits = isOfCommit || this.summary.commits[this.#completed] === true;
+    this.#completed++;
+    if (commits && message.text === 'ROLLBACK') this.#wasRolledBack = true;
+    if (isOfCommit) return;
     super.handleCommandComplete(message, connection);
     this.#isSynced = true;
   }
@@ -167,8 +182,9 @@ export class TransactionQuery extends BaseQuery {
 
   /** @param error - with what node-postgres has refused it */
   #notSent(error?: Error): Error {
-    const { verb, mayCommit } = this.summary;
+    const { verb } = this.summary;
     const { lostCommit, breakReason } = this.#session;
+    const mayCommit = this.summary.mayCommit || this.isLast;
     if (mayCommit && lostCommit !== undefined) return lostCommit;
     const subject = mayCommit ? 'COMMIT' : verb === 'rollback' ? 'ROLLBACK' : 'statement';
     return new NotSentError(subject, { cause: breakReason ?? error });
@@ -212,23 +228,29 @@ export class TransactionQuery extends BaseQuery {
   #send(connection: WireConnection): Error | null {
     const session = this.#session;
     const { mayCommit, onlyReads } = this.summary;
+    const { isLast } = this;
     // node-postgres would send an empty text, and the server would do nothing.
     if (this.#fullText === undefined && this.name !== undefined) return this.#refuse(unknownName(this.name));
     const parameters = this.values?.length ?? 0;
     if (parameters > MAX_PARAMETERS) {
       return this.#refuse(new TooManyParametersError(parameters, MAX_PARAMETERS));
     }
-    const leadsWithBegin = session.phase === 'begun';
+    const isBegun = session.phase === 'begun';
+    const isWhole = isLast && isBegun && PLAIN_BEGIN.test(session.unsentBegin);
+    const leadsWithBegin = isBegun && !isWhole;
+    const trailsCommit = isLast && !isWhole;
     const outbox = new Outbox(connection);
     const isKnown = this.#isNameKnown(connection);
-    const refusal = this.#write(outbox.connection, leadsWithBegin) ?? tooLarge(outbox);
+    const refusal = this.#write(outbox, leadsWithBegin, trailsCommit) ?? tooLarge(outbox);
     if (refusal !== undefined || !connection.stream.writable) {
       if (!isKnown) this.#forgetName(connection);
       return this.#refuse(refusal ?? this.#notSent());
     }
     this.#parsesName = !isKnown;
     this.#leadsWithBegin = leadsWithBegin;
-    if (mayCommit) this.#commits = 'COMMIT';
+    this.#trailsCommit = trailsCommit;
+    if (isWhole) session.end();
+    if (mayCommit || trailsCommit) this.#commits = 'COMMIT';
     else if (session.phase === 'idle' && !onlyReads) this.#commits = 'statement';
     this.#progress = 'sent';
     if (leadsWithBegin) session.beginWasSent();
@@ -236,15 +258,13 @@ export class TransactionQuery extends BaseQuery {
     return null;
   }
 
-  #write(connection: WireConnection, leadsWithBegin: boolean): Error | undefined {
+  #write(outbox: Outbox, leadsWithBegin: boolean, trailsCommit: boolean): Error | undefined {
+    const { connection } = outbox;
     this.#progress = 'writing';
     try {
-      if (leadsWithBegin) {
-        this.queryMode = 'extended';
-        connection.parse({ text: this.#session.unsentBegin, name: '', types: [] });
-        connection.bind({ portal: '', statement: '', values: [], binary: false });
-        connection.execute({ portal: '', rows: 0 });
-      }
+      if (leadsWithBegin || trailsCommit) this.queryMode = 'extended';
+      if (leadsWithBegin) writeStatement(connection, this.#session.unsentBegin);
+      if (trailsCommit) outbox.beforeSync('COMMIT');
       return super.submit(connection) ?? this.#unsendable;
     } finally {
       this.#progress = 'queued';
@@ -257,7 +277,7 @@ export class TransactionQuery extends BaseQuery {
       this.#session.beginWasRefused(error);
       this.#forgetBegin(connection);
     }
-    if (this.#commits === 'statement') rememberRowsBefore(error, this._result.rows);
+    if (this.#commits === 'statement' || this.#trailsCommit) rememberRowsBefore(error, this._result.rows);
     // What is read page by page has sent no Sync yet, and without one the server does not go on.
     if (!this.#isSynced) connection.sync();
     this.#isSynced = true;
@@ -368,7 +388,8 @@ export function transactionalQuery(owner: QueryOwner, run: RunQuery) {
       return run(watch(session, config), values, callback);
     }
     const query = new TransactionQuery(owner, config, values, callback);
-    const { verb, statements, controlsTransaction } = query.summary;
+    const { verb, statements } = query.summary;
+    const controlsTransaction = query.summary.controlsTransaction || query.isLast;
     if (statements > 1) sendLoneBegin();
     if (verb !== undefined) mayBeUnsent = verb === 'begin';
     const { query_timeout: timeoutMs = queryTimeoutMs } = (config ?? {}) as {

@@ -21,6 +21,12 @@ export interface LaunchOptions {
    */
   readonly systemUser?: string | undefined;
   /**
+   * A folder where the first server leaves a copy of its fresh data directory, from which later ones are made: in a
+   * quarter of the time. It is made if it is not there. Only with `transport` `socket`.
+   * @defaultValue the environment variable `DSQL_LOCAL_PG_TEMPLATES`, else none: each server is made anew
+   */
+  readonly templateDirectory?: string | undefined;
+  /**
    * How many connections the server takes at once, 10 to 10,000.
    * @defaultValue 1000
    */
@@ -46,6 +52,7 @@ export async function launchPostgres(options: LaunchOptions = {}): Promise<Postg
     url = process.env.DSQL_LOCAL_PG_URL,
     binDirectory = process.env.DSQL_LOCAL_PG_BIN,
     systemUser = process.env.DSQL_LOCAL_PG_USER,
+    templateDirectory = process.env.DSQL_LOCAL_PG_TEMPLATES,
     maxConnections = 1000,
     settings = {},
     transport = process.platform === 'win32' ? 'tcp' : 'socket',
@@ -57,6 +64,7 @@ export async function launchPostgres(options: LaunchOptions = {}): Promise<Postg
   return startOwnServer({
     binDirectory,
     systemUser,
+    templateDirectory,
     transport,
     settings: { max_connections: maxConnections, ...settings },
   });

@@ -1,6 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { chownSync, cpSync, lchownSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  chownSync,
+  cpSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import path from 'node:path';
@@ -79,6 +88,7 @@ const LOG_SETTINGS: ServerSettings = {
 interface OwnServerOptions {
   readonly binDirectory: string | undefined;
   readonly systemUser: string | undefined;
+  readonly templateDirectory: string | undefined;
   readonly transport: 'socket' | 'tcp';
   readonly settings: ServerSettings;
 }
@@ -102,6 +112,7 @@ export async function startOwnServer(options: OwnServerOptions): Promise<Postgre
     const plan: ServerPlan = {
       directory,
       binaries,
+      template: options.templateDirectory && templateIn(options.templateDirectory, found),
       settings: {
         ...SETTINGS,
         ...options.settings,
@@ -122,6 +133,7 @@ export async function startOwnServer(options: OwnServerOptions): Promise<Postgre
 interface ServerPlan {
   readonly directory: string;
   readonly binaries: PostgresBinaries;
+  readonly template: string | undefined;
   readonly settings: ServerSettings;
   readonly orders: Pick<WatchdogOrders, 'directory' | 'account' | 'env'>;
 }
@@ -129,6 +141,7 @@ interface ServerPlan {
 async function startBehindSocket({
   directory,
   binaries,
+  template,
   settings,
   orders,
 }: ServerPlan): Promise<PostgresServer> {
@@ -151,6 +164,7 @@ async function startBehindSocket({
         input: bootstrapFile,
       },
     ],
+    template,
     start: { file: binaries.postgres, args: ['-D', directory] },
   });
   await watchdog.ready;
@@ -162,6 +176,13 @@ async function startBehindSocket({
     connect: () => connect(socketPath),
     stop: () => watchdog.stop(),
   };
+}
+
+/** Where the data directory is kept that these programs and this version of the local DSQL make. */
+function templateIn(templateDirectory: string, { postgres }: PostgresBinaries): string {
+  const { size, mtimeMs } = statSync(postgres);
+  const madeOf = [postgres, size, mtimeMs, ...INITDB_ARGUMENTS, bootstrapSql].join('\0');
+  return path.join(path.resolve(templateDirectory), createHash('sha256').update(madeOf).digest('hex'));
 }
 
 async function startBehindPort({

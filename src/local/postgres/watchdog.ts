@@ -6,6 +6,11 @@ export interface WatchdogOrders {
   readonly env: NodeJS.ProcessEnv;
   /** The programs that create the data directory, one after the other. */
   readonly prepare: readonly Command[];
+  /**
+   * A folder that the data directory is copied from, in place of `prepare`; where it does not exist yet, it becomes a copy
+   * of what `prepare` has made.
+   */
+  readonly template?: string | undefined;
   /** Is the server (`foreground`), or starts it and ends (`background`, as pg_ctl does). */
   readonly start: Command;
   readonly mode: 'foreground' | 'background';
@@ -34,7 +39,9 @@ export interface Command {
 export const watchdogProgram = String.raw`
 'use strict';
 const { spawn } = require('node:child_process');
-const { closeSync, existsSync, openSync, readFileSync, rmSync } = require('node:fs');
+const fs = require('node:fs');
+const { closeSync, existsSync, openSync, readFileSync, rmSync } = fs;
+const path = require('node:path');
 
 let orders;
 let child; // the program that runs now, in a process group of its own
@@ -55,7 +62,8 @@ process.stdin.on('data', (text) => {
   if (orders || !input.includes('\n')) return;
   orders = JSON.parse(input);
   process.chdir(orders.directory);
-  begin();
+  if (orders.template && existsSync(orders.template)) copyTemplate();
+  else begin();
 });
 process.stdin.on('end', end);
 process.stdin.on('error', end);
@@ -91,9 +99,37 @@ function run({ file, args, input }, onExit) {
   });
 }
 
+function copyTemplate() {
+  fs.cpSync(orders.template, 'data', { recursive: true });
+  const { account } = orders;
+  if (account) {
+    fs.chownSync('data', account.uid, account.gid);
+    for (const name of fs.readdirSync('data', { recursive: true })) {
+      fs.chownSync(path.join('data', name), account.uid, account.gid);
+    }
+  }
+  begin(orders.prepare.length);
+}
+
+// Under its name the template is whole: several servers may be made at once.
+function keepTemplate() {
+  const copy = orders.template + '-' + process.pid;
+  try {
+    fs.cpSync('data', copy, { recursive: true });
+    fs.renameSync(copy, orders.template);
+  } catch {
+    // Another server was first, or there is no room.
+    try { rmSync(copy, { recursive: true, force: true }); } catch {}
+  }
+}
+
 function begin(step = 0) {
   if (step < orders.prepare.length) {
-    return run(orders.prepare[step], (code) => (code !== 0 || ending ? leave(code) : begin(step + 1)));
+    return run(orders.prepare[step], (code) => {
+      if (code !== 0 || ending) return leave(code);
+      if (step === orders.prepare.length - 1 && orders.template) keepTemplate();
+      begin(step + 1);
+    });
   }
   childIsServer = orders.mode === 'foreground';
   run(orders.start, (code) => {

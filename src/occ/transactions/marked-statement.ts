@@ -6,9 +6,8 @@ import type { RunnableTransaction } from '../transaction-runner';
 export interface StatementTransaction<T> {
   /** Runs the statement. */
   send(): Promise<T>;
-  /** Runs another one in the same transaction. */
-  run(text: string, values: readonly string[]): Promise<unknown>;
-  commit(): Promise<unknown>;
+  /** Runs another one in the same transaction, and commits it. */
+  commitWith(text: string, values: readonly string[]): Promise<unknown>;
   rollback(): Promise<unknown>;
 }
 
@@ -40,10 +39,11 @@ export function withMarker<T>(
       const transaction = await begin();
       try {
         const value = await transaction.send();
-        await markers.write(id, (text, values) => transaction.run(text, values));
-        written = id;
-        attempt.returned = { value };
-        await transaction.commit();
+        await markers.write(id, (text, values) => {
+          written = id;
+          attempt.returned = { value };
+          return transaction.commitWith(text, values);
+        });
         markers.release(id);
         return value;
       } catch (error) {

@@ -1,69 +1,81 @@
 import type { RangeVar } from 'libpg-query';
 import {
   asNode,
-  createdEnum,
+  literal,
   parseQuery,
+  quotedTable,
+  strings,
   tableNameOf,
   type CatalogTable,
+  type GuardedDdl,
   type NodeBody,
-  type Statement,
+  type TableName,
 } from '../../sql';
 import { isOneOf } from '../catalogue/read-tables';
 import type { ReadTables } from './enum-types';
 
-/** What a DO block does that only guards DDL; Aurora DSQL has no DO. */
-export interface GuardedDdl {
-  /** Asks whether it is to be done; without it, it is done unless it is there already. */
-  readonly condition?: string;
-  readonly body: string;
+/** Asks a database. */
+export interface Asking {
+  readonly readTables: ReadTables;
+  readonly read: (sql: string) => Promise<unknown>;
 }
 
-const UNLESS_THERE =
-  /^\s*BEGIN\s+([^;]+);\s*EXCEPTION\s+WHEN\s+(?:duplicate_(?:object|table|column)(?:\s+OR\s+)?)+\s+THEN\s+(?:NULL|RAISE\s+NOTICE\s+[^;]+);\s*END\s*;?\s*$/i;
-const IF_EXISTS =
-  /^\s*BEGIN\s+IF\s+((?:NOT\s+)?EXISTS\s*\([\s\S]+?\))\s+THEN\s+((?:(?!\bELS(?:E|IF)\b)[\s\S])+?;)\s*END\s+IF\s*;\s*END\s*;?\s*$/i;
-
-/** Reads a DO block; nothing for one that does anything else. */
-export function guardedDdl(statement: Statement): GuardedDdl | undefined {
-  if (statement.node !== 'DoStmt' || createdEnum(statement) !== undefined) return undefined;
-  const { args = [] } = statement.tree as NodeBody<'DoStmt'>;
-  const code = args.map((arg) => asNode(arg, 'DefElem')).find((arg) => arg?.defname === 'as')?.arg;
-  const block = (asNode(code, 'String')?.sval ?? '').replace(/--[^\n]*$/gm, '');
-  const [, body] = UNLESS_THERE.exec(block) ?? [];
-  if (body !== undefined) return onlyDdl(body) === 1 ? { body } : undefined;
-  const [, condition = '', guarded = ''] = IF_EXISTS.exec(block) ?? [];
-  const isReadable = parseQuery(`SELECT ${condition}`).statements.length === 1;
-  return condition !== '' && isReadable && onlyDdl(guarded) > 0 ? { condition, body: guarded } : undefined;
+/** Why a part of a block is not to be done; nothing where it is to be done. */
+export async function reasonToSkip({ guard, body }: GuardedDdl, asking: Asking): Promise<string | undefined> {
+  switch (guard.kind) {
+    case 'always':
+      return undefined;
+    case 'if':
+      return (await holds(guard.condition, asking)) ? undefined : `${guard.condition} does not hold.`;
+    case 'unless there':
+      return (await isThere(body, asking)) ? 'It is there already.' : undefined;
+    case 'if there':
+      return (await isThere(body, asking)) ? undefined : 'It is not there.';
+  }
 }
 
-/** How many statements there are, if all of them change the schema. */
-function onlyDdl(body: string): number {
-  const { statements } = parseQuery(body);
-  return statements.every(({ kind }) => kind === 'ddl') ? statements.length : 0;
+async function holds(condition: string, { read }: Asking): Promise<boolean> {
+  const [row] = (await read(`SELECT ${condition} AS holds`)) as readonly { holds?: boolean }[];
+  return row?.holds === true;
 }
 
-/** Whether what a statement adds is there already. */
-export async function isThere(body: string, readTables: ReadTables): Promise<boolean> {
+/** Whether what a statement adds, renames or drops is there. */
+async function isThere(body: string, asking: Asking): Promise<boolean> {
   const [statement] = parseQuery(body).statements;
-  const { relation, cmds, idxname } = (statement?.tree ?? {}) as Adding;
+  if (statement === undefined) return false;
+  if (statement.node === 'DropStmt') return isDroppable(statement.tree as NodeBody<'DropStmt'>, asking);
+  const { relation, cmds, idxname, subname } = statement.tree as Changing;
   if (relation?.relname === undefined) return false;
-  const [table] = await readTables(isOneOf([tableNameOf(relation)]));
+  const [table] = await asking.readTables(isOneOf([tableNameOf(relation)]));
   if (table === undefined) return false;
-  if (statement?.node === 'CreateStmt') return true;
-  if (statement?.node === 'IndexStmt') return table.indexes.some(({ name }) => name === idxname);
-  return (cmds ?? []).some(({ AlterTableCmd: { def } }) => isPart(table, def));
+  if (statement.node === 'IndexStmt') return table.indexes.some(({ name }) => name === idxname);
+  if (statement.node === 'RenameStmt') return subname === undefined || hasPart(table, [subname]);
+  const parts = (cmds ?? []).flatMap(({ AlterTableCmd: { name, def } }) => [
+    ...(name === undefined ? [] : [name]),
+    ...(def?.ColumnDef?.colname === undefined ? [] : [def.ColumnDef.colname]),
+    ...(def?.Constraint?.conname === undefined ? [] : [def.Constraint.conname]),
+  ]);
+  return statement.node === 'CreateStmt' || hasPart(table, parts);
 }
 
-function isPart({ columns, constraints }: CatalogTable, def: Added | undefined): boolean {
-  const column = def?.ColumnDef?.colname;
-  const constraint = def?.Constraint?.conname;
-  return columns.some(({ name }) => name === column) || constraints.some(({ name }) => name === constraint);
+function hasPart({ columns, constraints }: CatalogTable, names: readonly string[]): boolean {
+  return [...columns, ...constraints].some(({ name }) => names.includes(name));
 }
 
-interface Adding {
+async function isDroppable({ objects = [] }: NodeBody<'DropStmt'>, asking: Asking): Promise<boolean> {
+  for (const object of objects) {
+    const [name = '', schema] = [...strings(asNode(object, 'List')?.items)].reverse();
+    const named: TableName = { ...(schema !== undefined && { schema }), name };
+    if (!(await holds(`to_regclass(${literal(quotedTable(named))}) IS NOT NULL`, asking))) return false;
+  }
+  return true;
+}
+
+interface Changing {
   readonly relation?: RangeVar;
   readonly idxname?: string;
-  readonly cmds?: readonly { readonly AlterTableCmd: { readonly def?: Added } }[];
+  readonly subname?: string;
+  readonly cmds?: readonly { readonly AlterTableCmd: { readonly name?: string; readonly def?: Added } }[];
 }
 
 interface Added {

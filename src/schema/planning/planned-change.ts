@@ -4,6 +4,7 @@ import {
   asNode,
   createdEnum,
   factsOf,
+  guardedDdl,
   loadParser,
   parseQuery,
   summarizeText,
@@ -14,6 +15,7 @@ import {
   type CatalogTable,
   type DsqlStatement,
   type EnumFacts,
+  type GuardedDdl,
   type NodeBody,
   type Statement,
   type TableName,
@@ -23,7 +25,7 @@ import { isOneOf } from '../catalogue/read-tables';
 import { isAboutIndex, planAbsentIndex } from './absent-index';
 import { retypeEmpty } from './empty-table';
 import type { ResolvedMapping } from '../orm-options';
-import { guardedDdl, isThere, type GuardedDdl } from './guarded-ddl';
+import { reasonToSkip } from './guarded-ddl';
 import type { PlannedChange, Planning } from './planning';
 import { truncateOfAll } from './emptied-tables';
 import { exceededIndexLimits } from './index-limit';
@@ -197,18 +199,21 @@ async function planType(
 
 /** Asks the database what a DO block would have asked it. */
 async function planGuarded(
-  { condition, body }: GuardedDdl,
+  parts: readonly GuardedDdl[],
   planning: Planning,
 ): Promise<'refused' | PlannedChange> {
-  const nothing = (why: string) => ({ statements: [], notes: [why] });
-  if (condition === undefined) {
-    if (await isThere(body, planning.readTables)) return nothing('It is there already.');
-  } else {
-    const [row] = (await planning.read(`SELECT ${condition} AS holds`)) as readonly { holds?: boolean }[];
-    if (row?.holds !== true) return nothing(`${condition} does not hold.`);
+  const changes: PlannedChange[] = [];
+  for (const part of parts) {
+    const reason = await reasonToSkip(part, planning);
+    if (reason !== undefined) {
+      changes.push({ statements: [], notes: [reason] });
+      continue;
+    }
+    const planned = await planChange(part.body, { ...planning, author: 'ORM' });
+    if (typeof planned === 'string') return 'refused';
+    changes.push(planned);
   }
-  const planned = await planChange(body, { ...planning, author: 'ORM' });
-  return typeof planned === 'string' ? 'refused' : planned;
+  return together(changes);
 }
 
 function commandsOf({ tree }: Statement): readonly AlterTableCmd[] {

@@ -14,3 +14,4 @@ export type {
 export { formattedType } from './columns/type-names';
 export { arrayColumnsIn, isArrayType, isOfNumbers } from './text/arrays';
 export { createdEnum } from './text/enums';
+export { guardedDdl, type GuardedDdl } from './text/guarded-ddl';

@@ -1,5 +1,5 @@
 import type { ObjectLiteral, QueryRunner } from 'typeorm';
-import { isNotSentError, type DsqlClient } from '../../connection';
+import { isNotSentError, ofLastStatement, type DsqlClient } from '../../connection';
 import {
   canBeMarked,
   findInChain,
@@ -131,19 +131,24 @@ export class AutocommitStatements {
     const own = runner.isReleased
       ? (dataSourceOf(runner).createQueryRunner(runner.getReplicationMode()) as AutocommitRunner)
       : runner;
-    const end = async (verb: 'COMMIT' | 'ROLLBACK') => {
-      try {
-        await own.sendOnce([verb]);
-      } finally {
-        if (own !== runner) await own.release();
-      }
+    const release = async () => {
+      if (own !== runner) await own.release();
     };
     await own.sendOnce(['START TRANSACTION']);
     return {
       send: () => own.sendOnce(statement, keys),
-      run: (text, values) => own.sendOnce([text, [...values]]),
-      commit: () => end('COMMIT'),
-      rollback: () => end('ROLLBACK'),
+      // Where that fails, it is rolled back.
+      commitWith: async (text, values) => {
+        await own.sendOnce([text, ofLastStatement(values)]);
+        await release();
+      },
+      rollback: async () => {
+        try {
+          await own.sendOnce(['ROLLBACK']);
+        } finally {
+          await release();
+        }
+      },
     };
   }
 

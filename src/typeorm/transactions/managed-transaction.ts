@@ -153,6 +153,7 @@ export class ManagedTransaction<T> {
     const { entities } = this.#unit;
     // What a query runner of another kind sends cannot be seen.
     const isWatched = queryRunner instanceof DsqlQueryRunner;
+    const endsWithMarker = marker !== undefined && isWatched && !queryRunner.broadcaster.tellsOfTransactions;
     return new TransactionScope({
       nested: this.#options.nested,
       states: this.#states,
@@ -160,14 +161,15 @@ export class ManagedTransaction<T> {
       reads: this.#reads,
       admit: this.#source.held === undefined && isWatched ? attempt.admit : undefined,
       isWatched,
-      beforeCommit: async ({ writesRows }) => {
-        if (marker !== undefined && writesRows) {
-          await this.#transactions.markers.write(marker, (text, values) =>
-            queryRunner.query(text, [...values]),
-          );
-          this.#markerOf.set(attempt.number, marker);
-        }
+      endsWithMarker,
+      beforeCommit: async (scope) => {
         if (entities !== undefined) attempt.returned = { value: entities.value };
+        if (marker === undefined || !scope.writesRows) return;
+        this.#markerOf.set(attempt.number, marker);
+        if (endsWithMarker) scope.endsWhen(() => true);
+        await this.#transactions.markers.write(marker, (text, values) =>
+          queryRunner.query(text, [...values]),
+        );
       },
     });
   }

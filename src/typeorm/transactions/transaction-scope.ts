@@ -17,7 +17,9 @@ export interface ScopeOptions {
   readonly reads?: RecordedReads | undefined;
   /** Called before the first statement is sent, where the number of transactions in flight is limited. */
   readonly admit?: Admit | undefined;
-  /** Runs as the last thing before COMMIT. */
+  /** Whether the last thing before COMMIT is the row of a commit marker, which COMMIT travels with. */
+  readonly endsWithMarker?: boolean;
+  /** Runs once, as the last thing before COMMIT. */
   readonly beforeCommit?: ((scope: TransactionScope) => Promise<unknown>) | undefined;
   /** Whether what is sent in it goes through {@link TransactionScope.enter}; otherwise it counts as one that writes. */
   readonly isWatched?: boolean;
@@ -39,8 +41,9 @@ export class TransactionScope {
   readonly nested: NestedMode;
   readonly states: EntityStates | undefined;
   readonly keys: ReusedIdentityKeys | undefined;
+  readonly endsWithMarker: boolean;
   readonly #admit: Admit | undefined;
-  readonly #beforeCommit: ScopeOptions['beforeCommit'];
+  #beforeCommit: ScopeOptions['beforeCommit'];
   /** What was read before the transaction began; nothing from then on. */
   #reads: RecordedReads | undefined;
   /** The wait for admission, once it has begun. */
@@ -54,8 +57,11 @@ export class TransactionScope {
   #refused = 0;
   #firstError: unknown;
   #rollbackOnly: { readonly cause: unknown } | undefined;
+  #isAtLastStatement: (() => boolean) | undefined;
 
-  constructor({ nested, states, keys, reads, admit, beforeCommit, isWatched = true }: ScopeOptions) {
+  constructor(options: ScopeOptions) {
+    const { nested, states, keys, reads, admit, beforeCommit, isWatched = true } = options;
+    this.endsWithMarker = options.endsWithMarker === true;
     this.nested = nested;
     this.states = states;
     this.keys = keys;
@@ -100,6 +106,21 @@ export class TransactionScope {
     }
     this.#hasWritten ||= !onlyReads;
     this.#hasChangedSchema ||= changesSchema;
+  }
+
+  /**
+   * COMMIT is to travel with the last statement.
+   *
+   * @param isAtLastStatement - asked once for each statement, when it is about to be sent
+   */
+  endsWhen(isAtLastStatement: () => boolean): void {
+    this.#isAtLastStatement = isAtLastStatement;
+  }
+
+  /** Whether COMMIT travels with the statement that is about to be sent; it is asked once for each. */
+  endsWithNext(): boolean {
+    const isLast = this.#isAtLastStatement?.() === true;
+    return isLast && this.#unfinished <= 1 && this.#rollbackOnly === undefined;
   }
 
   /** Runs a writing operation, which COMMIT must not overtake. */
@@ -172,9 +193,11 @@ export class TransactionScope {
     if (this.#rollbackOnly !== undefined) throw new TransactionRolledBackError('joined', this.#rollbackOnly);
   }
 
-  /** Runs what comes last before COMMIT. */
+  /** Runs what comes last before COMMIT, unless it was run before. */
   async prepareCommit(): Promise<void> {
-    await this.#beforeCommit?.(this);
+    const beforeCommit = this.#beforeCommit;
+    this.#beforeCommit = undefined;
+    await beforeCommit?.(this);
   }
 }
 

@@ -5,7 +5,7 @@ export const up = async ({ context }) => {
     vehicleId: { type: DataTypes.UUID, references: { model: 'vehicles', key: 'id' } }, // expect: foreign-key-without-index
     bits: { type: 'BIT(8)' }, // expect: column-type
   });
-  await context.sequelize.query(`alter table trips add column distance real default 0`);
+  await context.sequelize.query(`alter table trips add column distance real default 0`); // expect: add-column-with-constraint
 };
 
 export const down = ({ context }) => context.dropTable('trips');

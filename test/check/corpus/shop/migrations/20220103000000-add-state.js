@@ -4,7 +4,7 @@ module.exports = {
   async up(queryInterface, DataTypes) {
     await queryInterface.addColumn('Orders', 'state', { type: DataTypes.STRING(10), allowNull: false, defaultValue: 'cart' });
     await queryInterface.sequelize.query(
-      `ALTER TABLE "Orders" ADD COLUMN "sentAt" TIMESTAMP NOT NULL DEFAULT NOW()`,
+      `ALTER TABLE "Orders" ADD COLUMN "sentAt" TIMESTAMP NOT NULL DEFAULT NOW()`, // expect: add-column-with-constraint
     );
     await queryInterface.sequelize.query('UPDATE "Orders" SET "state" = :state WHERE "total" > 0', { // expect: ddl-with-dml
       replacements: { state: 'paid' },

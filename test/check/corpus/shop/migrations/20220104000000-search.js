@@ -2,9 +2,9 @@
 
 const statements = [
   'CREATE EXTENSION IF NOT EXISTS unaccent', // expect: statement-createextension
-  'CREATE EXTENSION IF NOT EXISTS pg_trgm',
-  'CREATE INDEX orders_state ON "Orders" USING gin (state gin_trgm_ops)',
-  'CREATE INDEX orders_sent ON "Orders" ("sentAt")',
+  'CREATE EXTENSION IF NOT EXISTS pg_trgm', // expect: statement-createextension
+  'CREATE INDEX orders_state ON "Orders" USING gin (state gin_trgm_ops)', // expect: index-access-method
+  'CREATE INDEX orders_sent ON "Orders" ("sentAt")', // expect: index-without-async
 ];
 
 module.exports = {

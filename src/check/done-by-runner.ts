@@ -1,0 +1,63 @@
+import type { AlterEnumStmt } from 'libpg-query';
+import { asNode, createdEnum, guardedDdl, parseQuery, strings, translate } from '../sql';
+import type { NodeBody, Statement, TranslateOptions } from '../sql';
+import type { Catalog } from './catalogue/catalog';
+import type { Problem } from './finding';
+import { typeChangeByOrm } from './type-changes';
+
+/** What a runner of migrations knows when it plans a statement. */
+export interface RunnerFacts {
+  /** As it is before the statement. */
+  readonly catalog: Catalog;
+  readonly options: TranslateOptions;
+}
+
+/**
+ * What there is to say of a statement of a migration that `translate` alone refuses: the runner of this package looks into
+ * the database, and carries out changes of enum types, blocks that only guard DDL, and changes of types on empty tables.
+ */
+export function doneByRunner(problem: Problem, statement: Statement, facts: RunnerFacts): Problem[] {
+  if (problem.severity !== 'error' || problem.replacement !== undefined) return [problem];
+  switch (statement.node) {
+    case 'AlterTableStmt':
+      return typeChangeByOrm(problem, statement, facts.catalog);
+    case 'DoStmt':
+      return isPlanned(statement, facts)
+        ? [asNote(problem, 'The runner asks what the block asks, and sends what it guards.')]
+        : [problem];
+    case 'AlterEnumStmt':
+    case 'RenameStmt':
+      return isOfKnownEnum(statement, facts.catalog)
+        ? [asNote(problem, 'The runner changes the CHECK constraints of the columns.')]
+        : [problem];
+    default:
+      return [problem];
+  }
+}
+
+function asNote(problem: Problem, instead: string): Problem {
+  return { ...problem, severity: 'note', instead };
+}
+
+/** Whether all that a block guards can be translated. */
+function isPlanned(statement: Statement, { catalog, options }: RunnerFacts): boolean {
+  const parts = guardedDdl(statement);
+  return (
+    parts?.every(({ body }) => {
+      const parsed = parseQuery(body);
+      const { enums = [], ...facts } = catalog.factsFor(body, parsed);
+      const created = parsed.statements.flatMap((each) => createdEnum(each) ?? []);
+      const known = { ...facts, enums: [...enums, ...created] };
+      return translate(body, { ...options, catalog: known }).refusals.length === 0;
+    }) === true
+  );
+}
+
+function isOfKnownEnum({ node, tree }: Statement, catalog: Catalog): boolean {
+  const path =
+    node === 'AlterEnumStmt'
+      ? strings((tree as AlterEnumStmt).typeName)
+      : strings(asNode((tree as NodeBody<'RenameStmt'>).object, 'List')?.items);
+  const [name = '', schema] = [...path].reverse();
+  return catalog.enum({ ...(schema !== undefined && { schema }), name }) !== undefined;
+}
