@@ -2,14 +2,19 @@
 import { refuseOldNode } from '../node';
 import { checkCommand } from './check-command';
 import { ArgumentError, type Command } from './command';
+import { doctorCommand } from './doctor/doctor-command';
+import { messageOf } from './error-message';
 import { localCommand } from './local/local-command';
 import { migrateCommand } from './migrate-command';
 import { ownVersion } from './own-version';
+import { tokenCommand } from './token-command';
 
 const commands: Readonly<Record<string, Command>> = {
   check: checkCommand,
+  doctor: doctorCommand,
   local: localCommand,
   migrate: migrateCommand,
+  token: tokenCommand,
 };
 
 async function main(args: readonly string[]): Promise<number> {
@@ -59,10 +64,19 @@ function isHelpAsked(args: readonly string[]): boolean {
 }
 
 function failed(command: string, error: unknown, failureStatus: number): number {
-  process.stderr.write(`${command}: ${error instanceof Error ? error.message : String(error)}\n`);
-  if (!(error instanceof ArgumentError || error instanceof RangeError)) return failureStatus;
+  process.stderr.write(`${command}: ${messageOf(error)}\n`);
+  if (!isArgumentError(error)) return failureStatus;
   process.stderr.write(`${command} --help says more.\n`);
   return 2;
+}
+
+/** An option of a connection, too, comes from an argument, or is missing among them. Its class would load the driver. */
+function isArgumentError(error: unknown): boolean {
+  return (
+    error instanceof ArgumentError ||
+    error instanceof RangeError ||
+    (error instanceof Error && error.name === 'ConfigurationError')
+  );
 }
 
 void main(process.argv.slice(2)).then((status) => {

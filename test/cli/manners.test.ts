@@ -19,7 +19,7 @@ describe('aurora-dsql-orm', () => {
   it.each([['--help'], ['-h'], ['help']])('names its commands with %s', async (option) => {
     const { status, stdout } = await run([option]);
     expect(status).toBe(0);
-    for (const command of ['check', 'local', 'migrate']) {
+    for (const command of ['check', 'doctor', 'local', 'migrate', 'token']) {
       expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
     }
   });
@@ -33,10 +33,12 @@ describe('aurora-dsql-orm', () => {
     [['check', '--help']],
     [['local', '-h']],
     [['migrate', 'status', '--help']],
+    [['token', '--help']],
+    [['doctor', '--help']],
     [['help', 'check']],
     [['local', '--port', '--help', '--', 'npm']],
   ])('explains a command and its exit statuses: %j', async (args) => {
-    const name = args.find((arg) => /^(check|local|migrate)$/.test(arg));
+    const name = args.find((arg) => /^(check|doctor|local|migrate|token)$/.test(arg));
     const { status, stdout, stderr } = await run(args);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toContain(`Usage: aurora-dsql-orm ${String(name)}`);

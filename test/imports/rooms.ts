@@ -12,7 +12,7 @@ export interface Room {
 export const rooms: Readonly<Record<string, Room>> = {
   node: { imports: [] },
   sql: { imports: [] },
-  connection: { imports: ['sql', 'node'] },
+  connection: { imports: ['sql', 'node'], entries: ['index', 'without-driver'] },
   occ: { imports: ['connection', 'sql'], entries: ['index', 'public-errors'] },
   schema: { imports: ['occ', 'connection', 'sql'], entries: ['index', 'shared-exports', 'for-check'] },
   migrate: { imports: ['schema', 'occ', 'connection', 'sql'], entries: ['index', 'for-orms'] },
@@ -20,7 +20,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   sequelize: { imports: ['migrate', 'schema', 'occ', 'connection', 'sql'] },
   check: { imports: ['typeorm', 'sequelize', 'schema', 'sql'], computed: ['sources/load-module'] },
   local: { imports: ['sql', 'node'] },
-  cli: { imports: ['check', 'migrate', 'local', 'connection', 'sql', 'node'] },
+  cli: { imports: ['check', 'migrate', 'schema', 'local', 'connection', 'sql', 'node'] },
 };
 
 /** What a file beside the rooms may import: `src/index.ts` is the entry point that belongs to no room. */

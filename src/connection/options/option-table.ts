@@ -80,7 +80,7 @@ export function resolveOptions<Table extends OptionTable>(
     const { kind, defaultValue } = descriptor;
     let value: unknown = given[name] ?? undefined;
     if (value === undefined) {
-      const said = texts[name] ?? fromEnvironment(descriptor);
+      const said = saidElsewhere(descriptor, texts[name]);
       value = said === undefined ? defaultValue : kind.parse?.(said.text, said.source);
     }
     const problem = value === undefined ? undefined : kind.problemOf(value);
@@ -90,8 +90,17 @@ export function resolveOptions<Table extends OptionTable>(
   return Object.fromEntries(resolved) as ResolvedOptionsOf<Table>;
 }
 
-/** An empty environment variable says nothing. */
-function fromEnvironment({ environment = [] }: OptionDescriptor): OptionTexts[string] | undefined {
+/**
+ * What says an option that was not given: the connection string, or else the environment, where an empty variable says
+ * nothing.
+ *
+ * @param inString - what the connection string says
+ */
+export function saidElsewhere(
+  { environment = [] }: OptionDescriptor,
+  inString: OptionTexts[string] | undefined,
+): OptionTexts[string] | undefined {
+  if (inString !== undefined) return inString;
   const source = environment.find((variable) => (process.env[variable] ?? '') !== '');
   return source === undefined ? undefined : { text: process.env[source] ?? '', source };
 }

@@ -1,0 +1,109 @@
+import type { DsqlClient } from '../../connection';
+import type { Refusal, ResolvedConnection } from '../../connection/without-driver';
+import { quoted } from '../../sql';
+import { failure, ok, warning, type Finding } from './finding';
+import { messageOf } from '../error-message';
+
+/** A login that took longer waited for a cluster that was asleep, or for its turn. */
+const SLOW_LOGIN_MS = 2_000;
+
+/** SigV4 takes a token that is dated up to five minutes wrong (AWS IAM user guide, 2026-09-15). */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+const CLOCK_WARNING_MS = 30_000;
+
+/** A connection, and what was found out while it was opened; no connection where it failed. */
+export interface Login {
+  readonly finding: Finding;
+  readonly client?: DsqlClient;
+}
+
+/** Opens a connection, as an application does. */
+export async function logIn(connection: ResolvedConnection): Promise<Login> {
+  const { openClient, refusalIn } = await import('../../connection');
+  const { user } = connection;
+  const startedMs = performance.now();
+  try {
+    const client = await openClient({}, connection);
+    client.on('error', () => undefined); // the next statement tells of it
+    const tookMs = Math.round(performance.now() - startedMs);
+    if (tookMs <= SLOW_LOGIN_MS) return { client, finding: ok('login', `role ${user}, after ${tookMs} ms`) };
+    const message = `role ${user}, after ${tookMs} ms: the cluster was asleep, or busy`;
+    const advice =
+      'Keep connectionTimeoutMillis at 30 s or more; the first connection after a pause takes longer.';
+    return { client, finding: warning('login', message, advice) };
+  } catch (error) {
+    const hint = error instanceof Error && 'hint' in error ? String(error.hint) : '';
+    const said = hint === '' || hint === 'undefined' ? messageOf(error) : `${messageOf(error)}: ${hint}`;
+    return {
+      finding: failure('login', `role ${user} is refused: ${said}`, adviceOn(refusalIn(error), user)),
+    };
+  }
+}
+
+function adviceOn(refusal: Refusal | undefined, user: string): string {
+  switch (refusal) {
+    case 'stale token':
+      return 'Set the clock of this machine: the token was dated wrong.';
+    case 'busy':
+      return 'A cluster takes 100 new connections a second and 10,000 in all: use a pool, and a smaller one.';
+    case 'asleep':
+      return 'The cluster is waking up: try again in a minute.';
+    default:
+      return user === 'admin'
+        ? 'The identity needs the permission dsql:DbConnectAdmin on this cluster, and its keys must be those of this account.'
+        : `The identity needs dsql:DbConnect on this cluster, and the role must know it. As admin: CREATE ROLE ${quoted(user)} WITH LOGIN; AWS IAM GRANT ${quoted(user)} TO 'arn:aws:iam::<account>:role/<role>'; aws sts get-caller-identity shows the ARN.`;
+  }
+}
+
+/** The time of this machine against the server's. */
+export async function examineClock(client: DsqlClient): Promise<Finding> {
+  const sentMs = Date.now();
+  const { rows } = await client.query<{ now: number }>(
+    'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now',
+  );
+  const offsetMs = Math.round((rows[0]?.now ?? 0) - (sentMs + Date.now()) / 2);
+  const offset = Math.abs(offsetMs);
+  const said = `this machine is ${(offset / 1000).toFixed(1)} s ${offsetMs > 0 ? 'behind' : 'before'} the server`;
+  const advice =
+    'Switch on time synchronisation (NTP, chrony); a token that is dated 5 minutes wrong is refused.';
+  if (offset >= CLOCK_TOLERANCE_MS) return failure('clock', said, advice);
+  return offset >= CLOCK_WARNING_MS ? warning('clock', said, advice) : ok('clock', said);
+}
+
+/** What answers. */
+export async function examineVersion(client: DsqlClient): Promise<Finding> {
+  const { rows } = await client.query<{ version: string; server: string }>(
+    "SELECT version() AS version, current_setting('server_version') AS server",
+  );
+  return ok('version', `${rows[0]?.version ?? '?'}, server_version ${rows[0]?.server ?? '?'}`);
+}
+
+interface Rights {
+  readonly role: string;
+  readonly schema: string | null;
+  readonly path: string;
+  readonly usage: boolean | null;
+  readonly create: boolean | null;
+}
+
+/** Which role it is, and what it may do in the schema that its tables go to. */
+export async function examineRights(client: DsqlClient): Promise<Finding> {
+  const { rows } = await client.query<Rights>(
+    "SELECT current_user AS role, current_schema() AS schema, current_setting('search_path') AS path, has_schema_privilege(current_schema(), 'USAGE') AS usage, has_schema_privilege(current_schema(), 'CREATE') AS create",
+  );
+  const { role = '?', schema = null, path = '', usage = null, create = null } = rows[0] ?? {};
+  if (schema === null) {
+    return failure(
+      'rights',
+      `role ${role}: no schema of its search_path (${path}) is there, or may be used`,
+      `Only admin may use the schema public. As admin: CREATE SCHEMA app; GRANT USAGE, CREATE ON SCHEMA app TO ${quoted(role)}; then set the option schema, or here --schema app.`,
+    );
+  }
+  const said = `role ${role}, schema ${schema}`;
+  if (create === true) return ok('rights', `${said}: it may create tables`);
+  return warning(
+    'rights',
+    `${said}: it may ${usage === true ? 'use what is there, and create nothing' : 'use nothing'}`,
+    `Fine for an application, not for migrations. As admin: GRANT USAGE, CREATE ON SCHEMA ${quoted(schema)} TO ${quoted(role)};`,
+  );
+}
