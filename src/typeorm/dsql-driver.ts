@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, ReplicationMode } from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { openClient, type ResolvedConnection } from '../connection';
+import { openClient, type DsqlClient, type ResolvedConnection } from '../connection';
 import { CatalogueReader, NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
 import { isStored } from './schema/column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
@@ -9,6 +9,9 @@ import { DsqlSchemaBuilder } from './schema/dsql-schema-builder';
 import { entitiesOf, hasIdentityValues, isNumber, isNumberOfView } from './writes/identity-keys';
 import type { ResolvedDriverOptions } from './options';
 import { dataSourceOf, Transactions } from './transactions/transactions';
+
+/** What `version()` says of every cluster (recorded from clusters, 2026-09). */
+const SERVER_VERSION = '16';
 
 /** TypeORM's PostgreSQL driver, on Aurora DSQL. */
 export class DsqlDriver extends PostgresDriver {
@@ -52,6 +55,33 @@ export class DsqlDriver extends PostgresDriver {
   /** How TypeORM's idea of PostgreSQL is mapped to what Aurora DSQL has. */
   get mapping(): ResolvedMapping {
     return this.#resolved.mapping;
+  }
+
+  /**
+   * Opens the pools, and no more: what the host asks every database first is known here, or asked by {@link knowSchema}
+   * when it matters.
+   */
+  override async connect(): Promise<void> {
+    const { options } = this;
+    const { replication } = options;
+    this.version ??= SERVER_VERSION;
+    if (replication) {
+      this.slaves = await Promise.all(replication.slaves.map((slave) => this.createPool(options, slave)));
+    }
+    this.master = await this.createPool(options, replication?.master ?? options);
+  }
+
+  /**
+   * Finds out the schema that names without one lead to, unless it is known: what changes the schema has to tell it.
+   *
+   * @param client - the connection at hand
+   */
+  async knowSchema(client: DsqlClient | undefined): Promise<void> {
+    if (this.searchSchema !== undefined) return;
+    const { rows } = await this.catalogue.read('SELECT current_schema() AS schema', client);
+    const [{ schema }] = rows as [{ readonly schema: string }];
+    this.searchSchema = schema;
+    this.schema ??= schema;
   }
 
   override createSchemaBuilder(): DsqlSchemaBuilder {
@@ -115,8 +145,8 @@ function asNumber(value: unknown): unknown {
 }
 
 /** What an entity says of a column; without one, identity columns are keys. */
-function isKeyOf(dataSource: DataSource, { schema, tableName, name, isIdentity }: BigintColumn): boolean {
-  const columns = entitiesOf(dataSource, { schema, tableName }).flatMap(
+function isKeyOf(dataSource: DataSource, { name, isIdentity, ...table }: BigintColumn): boolean {
+  const columns = entitiesOf(dataSource, table).flatMap(
     (metadata) => metadata.findColumnWithDatabaseName(name) ?? [],
   );
   return columns.length === 0 ? isIdentity : columns.some(isNumber);

@@ -25,9 +25,10 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
     const { driver, queryResultCache } = this.#dataSource;
     const queryRunner = this.#dataSource.createQueryRunner();
     this.queryRunner = queryRunner;
-    // They are the host's own, and left out by its types.
-    Object.assign(this, { currentDatabase: driver.database, currentSchema: driver.schema });
     try {
+      await this.#runner.knowSchema();
+      // They are the host's own, and left out by its types.
+      Object.assign(this, { currentDatabase: driver.database, currentSchema: driver.schema });
       await queryRunner.beforeMigration();
       // What a generated column is made of is read from the host's own table.
       if (await this.#hasGeneratedColumnsAlready()) await this.createMetadataTableIfNecessary(queryRunner);

@@ -5,6 +5,7 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
 import { UnsupportedFeatureError } from '../../occ';
+import type { DsqlClient } from '../../connection';
 import {
   EnumTypes,
   exceededIndexLimits,
@@ -13,7 +14,6 @@ import {
   SchemaRunner,
   unsupportedChanges,
   type PlannedChange,
-  type ResolvedMapping,
   type SchemaProgress,
   type UnsupportedChange,
 } from '../../schema';
@@ -26,6 +26,7 @@ import {
   type EnumFacts,
   type TableFacts,
 } from '../../sql';
+import type { DsqlDriverParts } from '../dsql-driver-parts';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
 import { SchemaQuery, translateDownQueries, translateQueries } from './schema-query';
 import { schemaSession } from './schema-session';
@@ -43,9 +44,6 @@ import { dataSourceOf } from '../transactions/transactions';
 /** What names a table to TypeORM. */
 export type TableTarget = Parameters<PostgresDriver['parseTableName']>[0];
 
-/** A driver that says how PostgreSQL is mapped to what Aurora DSQL has. */
-export type MappedDriver = PostgresDriver & { readonly mapping: ResolvedMapping };
-
 /** A change of the schema that is being put together. */
 interface Plan {
   readonly queryRunner: SchemaQueryRunner;
@@ -61,7 +59,7 @@ const plans = new AsyncLocalStorage<Plan>();
  * one place, whether it is sent or written into a migration, and tables are read back as PostgreSQL would show them.
  */
 export abstract class SchemaQueryRunner extends PostgresQueryRunner {
-  declare driver: MappedDriver;
+  declare driver: DsqlDriverParts;
   /** Whether its statements are those of a migration, which is journalled. */
   abstract readonly isMigrating: boolean;
   /** What the catalogue says of tables, by {@link pathKey}, until the schema is changed. */
@@ -79,12 +77,18 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       await work();
       return;
     }
+    await this.knowSchema();
     const plan: Plan = { queryRunner: this, queries: [], unsupported: [] };
     await plans.run(plan, work);
     const statements = plan.queries.map(({ statement }) => statement);
     plan.unsupported.push(...exceededIndexLimits(statements, [...this.#known.values()]));
     if (plan.unsupported.length > 0) throw unsupportedChanges(plan.unsupported);
     await this.#carryOut(plan.queries);
+  }
+
+  /** Finds out the schema that names without one lead to, unless it is known. */
+  async knowSchema(): Promise<void> {
+    await this.driver.knowSchema((await this.connect()) as DsqlClient);
   }
 
   get #plan(): Plan | undefined {
@@ -150,6 +154,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
 
   /** Reads tables as PostgreSQL would show them. */
   protected override async loadTables(tableNames?: string[]): Promise<Table[]> {
+    await this.knowSchema();
     const tables = await super.loadTables(tableNames);
     if (tables.length === 0) return tables;
     const read = await readTables(
