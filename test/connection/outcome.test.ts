@@ -35,7 +35,7 @@ describe('the outcome of COMMIT is unknown', () => {
   });
 
   it.each(['after commit', 'statement'] as const)(
-    'when a writing statement that stands alone is cut off (%s)',
+    'when an autocommit write is cut off (%s)',
     async (at) => {
       await emptied();
       const client = new DsqlClient(cluster.connection);
