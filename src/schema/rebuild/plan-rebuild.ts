@@ -26,7 +26,7 @@ import {
 } from './new-table';
 import { besides, rebuiltNames } from './rebuilt-names';
 import type { TableChange } from './table-change';
-import { keepRecord, repeatedStep, step } from './unfinished';
+import { dropTable, keepRecord, repeatedStep, step } from './unfinished';
 
 /** What a plan of a rebuild needs. */
 export interface RebuildPlanning {
@@ -259,8 +259,8 @@ function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[]
   const during = duringCopy(rebuild, context);
   const after = afterCopy(rebuild, context);
   return [
-    step(`DROP TABLE IF EXISTS ${quotedTable({ schema, name: copy })}`),
-    step(`DROP TABLE IF EXISTS ${quotedTable({ schema, name: copied })}`),
+    step(dropTable({ schema, name: copy })),
+    step(dropTable({ schema, name: copied })),
     ...context.created,
     step(keepRecord({ change: context.written, names, during, after })),
     step(copyNothing(rebuild, context.casts), 'dml'),
@@ -362,9 +362,9 @@ function afterCopy(rebuild: Rebuild, { dropOld }: StepContext): readonly DsqlSta
   const dropped = foreignKeys.map(({ name }) => `DROP CONSTRAINT IF EXISTS ${quoted(name)}`);
   const leave = foreignKeys.length === 0 ? [] : [step(`ALTER TABLE ${written(old)} ${dropped.join(', ')}`)];
   return [
-    ...(dropOld ? [step(`DROP TABLE IF EXISTS ${written(old)}`)] : [...leave, ...renamesOfOld(rebuild)]),
+    ...(dropOld ? [step(dropTable({ schema, name: old }))] : [...leave, ...renamesOfOld(rebuild)]),
     ...renamesOfNew(rebuild),
-    step(`DROP TABLE IF EXISTS ${written(copied)}`),
+    step(dropTable({ schema, name: copied })),
     ...(details.isOwn ? [] : [step(`ALTER TABLE ${written(names.table)} OWNER TO ${quoted(details.owner)}`)]),
     step(
       `COMMENT ON TABLE ${written(names.table)} IS ${details.comment === null ? 'NULL' : literal(details.comment)}`,

@@ -40,6 +40,11 @@ export function step(sql: string, kind: DsqlStatementKind = 'ddl'): DsqlStatemen
   return { sql, kind, notes: [], start: 0, end: sql.length };
 }
 
+/** What drops a table, if it is there. */
+export function dropTable(table: { readonly schema: string; readonly name: string }): string {
+  return `DROP TABLE IF EXISTS ${quotedTable(table)}`;
+}
+
 /** A statement of a rebuild that is run until it touches no row. */
 export function repeatedStep(sql: string, name: string): DsqlStatement {
   return { ...step(sql, 'dml'), repeat: { maxRows: 3000, table: { name }, key: ['*'] } };
@@ -87,8 +92,12 @@ async function resumed(
     const isPastRename = named.some(({ name }) => name === old);
     return { ...record, isPastRename, left: isPastRename ? [...during, ...after] : [] };
   }
+  const isDropped = after.some(({ sql }) => sql === dropTable({ schema, name: old }));
   const taken = new Set(
-    named.flatMap(({ constraints, indexes }) => [...constraints, ...indexes].map(({ name }) => name)),
+    named
+      // Its names are free when it is dropped, which comes first.
+      .filter(({ name }) => name === table || !isDropped)
+      .flatMap(({ constraints, indexes }) => [...constraints, ...indexes].map(({ name }) => name)),
   );
   return { ...record, isPastRename: true, left: after.filter(({ sql }) => isPending(sql, taken)) };
 }
