@@ -95,8 +95,9 @@ export class DsqlDriver extends PostgresDriver {
 
   // The host's types say `any` of values.
   override prepareHydratedValue(value: unknown, column: ColumnMetadata): unknown {
-    const isKey = isNumber(column) || isNumberOfView(column);
-    return super.prepareHydratedValue(isKey ? asNumber(value) : value, column) as unknown;
+    const number = asNumber(value);
+    const isKey = number !== value && (isNumber(column) || isNumberOfView(column));
+    return super.prepareHydratedValue(isKey ? number : value, column) as unknown;
   }
 
   override createGeneratedMap(
@@ -104,11 +105,15 @@ export class DsqlDriver extends PostgresDriver {
     insertResult: ObjectLiteral | undefined,
   ): ObjectLiteral | undefined {
     if (insertResult === undefined) return undefined;
-    const values = Object.entries(insertResult).map(([name, value]): [string, unknown] => {
+    let result = insertResult;
+    for (const [name, value] of Object.entries<unknown>(insertResult)) {
+      const number = asNumber(value);
+      // Few values are texts of digits; what their columns are is not asked of the others.
+      if (number === value) continue;
       const column = metadata.findColumnWithDatabaseName(name);
-      return [name, column !== undefined && isNumber(column) ? asNumber(value) : value];
-    });
-    return super.createGeneratedMap(metadata, Object.fromEntries(values));
+      if (column !== undefined && isNumber(column)) result = { ...result, [name]: number };
+    }
+    return super.createGeneratedMap(metadata, result);
   }
 
   /** Aurora DSQL has it built in, and has no extensions (AWS samples). */

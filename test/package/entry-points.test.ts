@@ -41,7 +41,7 @@ describe('the packed package', () => {
         `require('aurora-dsql-orm${entryPoint}'); console.log(Object.keys(require.cache).join('\\n'))`,
         'commonjs',
       );
-    expect(loaded('/typeorm')).not.toMatch(/node_modules\/sequelize\/|libpg-query|\/dist\/local\//);
+    expect(loaded('/typeorm')).not.toMatch(/node_modules\/sequelize\/|libpg-query|\/dist\/(local|migrate)\//);
     expect(loaded('/sequelize')).not.toMatch(/node_modules\/typeorm\/|libpg-query|\/dist\/local\//);
     expect(loaded('')).not.toMatch(/node_modules\/(sequelize|typeorm)\/|credential-provider|\/dist\/local\//);
   });
