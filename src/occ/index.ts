@@ -4,6 +4,7 @@ export { ArrayInserts, FEWEST_ROWS_FOR_ARRAYS } from './array-insert';
 export { classifyError, type ErrorClass, type ErrorKind } from './classify-error';
 export { COMMIT_MARKER_TABLE, CommitMarkers, type RunStatement } from './transactions/commit-markers';
 export { findInChain, isOccConflict, isSchemaConflict, sqlStateOf } from './conflict';
+export type { ConflictKey, ConflictLine, ConflictReport } from './conflict-report';
 export { transactionChannels, type TransactionMessage } from './diagnostics';
 export {
   isNestedTransactionError,

@@ -12,7 +12,9 @@ import {
 } from '../connection';
 import { Admission } from './admission/admission';
 import { AdmittedTransaction, type Admit } from './admission/admitted-transaction';
+import type { FirstStatement } from './admission/admission-key';
 import { findInChain, isOccConflict } from './conflict';
+import { ConflictLog, type EndedAttempt } from './conflict-report';
 import { isNotCommitted, NotCommitted, RetryExhaustedError } from './errors';
 import { retry, retryOptions } from './retry';
 
@@ -86,6 +88,8 @@ export class TransactionRunner {
   readonly counters: TransactionCounters = { attempts: 0, commits: 0, conflicts: 0, retries: 0, unknown: 0 };
   readonly #defaults: ResolvedOptionsOf<typeof runOptions>;
   readonly #admission = new Admission();
+  /** Which of its transactions have met conflicts. */
+  readonly conflicts = new ConflictLog();
 
   /** @param defaults - what holds for every transaction that does not say otherwise */
   constructor(defaults: RunOptions = {}) {
@@ -101,20 +105,48 @@ export class TransactionRunner {
    */
   async run<T>(transaction: RunnableTransaction<T>, options: RunOptions = {}): Promise<T> {
     const resolved = { ...this.#defaults, ...resolveGiven(runOptions, options) };
-    const { admission, retry: isRetried } = resolved;
+    const { admission, retry: isRetried, label } = resolved;
     if (!isRetried) {
       const startedAt = elapsedMs();
       const once = new AdmittedTransaction().attempt((admit) =>
-        this.#attempt(transaction, { number: 1, admit }),
+        this.#noted(transaction, { number: 1, admit }, label),
       );
       return once.catch((error: unknown) => unwrapNotCommitted(error, elapsedMs() - startedAt));
     }
     const admitted = new AdmittedTransaction(admission ? this.#admission : undefined, resolved);
     return retry(
-      (number) => admitted.attempt((admit) => this.#attempt(transaction, { number, admit })),
+      (number) => admitted.attempt((admit) => this.#noted(transaction, { number, admit }, label)),
       resolved,
       mayRunAgain,
     );
+  }
+
+  /** Makes an attempt, and notes for the report on conflicts how it ended. */
+  async #noted<T>(
+    transaction: RunnableTransaction<T>,
+    { number, admit }: Attempt<T>,
+    label: string | undefined,
+  ): Promise<T> {
+    const startedAt = elapsedMs();
+    let first: FirstStatement | undefined;
+    const attempt: Attempt<T> = {
+      number,
+      admit: (statement, giveBack) => {
+        first ??= statement;
+        return admit(statement, giveBack);
+      },
+    };
+    const note = (outcome: EndedAttempt['outcome']) => {
+      this.conflicts.note({ label, first, outcome, ms: elapsedMs() - startedAt });
+    };
+    try {
+      const value = await this.#attempt(transaction, attempt);
+      note('committed');
+      return value;
+    } catch (error) {
+      note(isOccConflict(error) ? 'conflict' : 'failed');
+      throw error;
+    }
   }
 
   async #attempt<T>({ attempt: runOnce, settle }: RunnableTransaction<T>, attempt: Attempt<T>): Promise<T> {

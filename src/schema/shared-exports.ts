@@ -1,5 +1,13 @@
 /** What the entry point of every ORM exports. */
 export * from '../occ/public-errors';
-export type { NestedMode, TransactionCounters, TransactionDefaults, TransactionOptions } from '../occ';
+export type {
+  ConflictKey,
+  ConflictLine,
+  ConflictReport,
+  NestedMode,
+  TransactionCounters,
+  TransactionDefaults,
+  TransactionOptions,
+} from '../occ';
 export { isSchemaJobError, SchemaJobError, type SchemaJob } from './schema-job-error';
 export type { SchemaProgress } from './schema-runner';

@@ -8,7 +8,7 @@ export { MigrationStorage, type MigrationStorageOptions } from './migrations/mig
 export type { DsqlSequelizeOptions } from './options/options';
 export { runInTransaction } from './transactions/run-in-transaction';
 export { isStaleInstanceError, StaleInstanceError } from './transactions/stale-instance-error';
-export { transactionCounters } from './transactions/transaction-counters';
+export { conflictReport, transactionCounters } from './transactions/transaction-counters';
 export type { SequelizeTransactionOptions } from './transactions/transaction-options';
 export * from '../schema/shared-exports';
 export type { ConnectionOptions, DsqlOptions } from '../connection';

@@ -4,7 +4,7 @@ export { inBatches, type TypeOrmBatchesOptions } from './writes/in-batches';
 export type { DsqlDataSourceOptions, DsqlReplicationEndpoint } from './options';
 export { runInTransaction } from './transactions/run-in-transaction';
 export { isStaleEntityError, StaleEntityError } from './transactions/stale-entity-error';
-export { transactionCounters } from './transactions/transactions';
+export { conflictReport, transactionCounters } from './transactions/transactions';
 export * from '../schema/shared-exports';
 export type { DsqlOptions } from '../connection';
 export {

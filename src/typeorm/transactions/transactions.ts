@@ -3,6 +3,7 @@ import {
   CommitMarkers,
   resolveTransactionOptions,
   TransactionRunner,
+  type ConflictReport,
   type ResolvedTransactionDefaults,
   type RunStatement,
   type TransactionCounters,
@@ -78,6 +79,17 @@ export function transactionsOf(dataSource: DataSource): Transactions {
  */
 export function transactionCounters(dataSource: DataSource): Readonly<TransactionCounters> {
   return transactionsOf(dataSource).runner.counters;
+}
+
+/**
+ * Which transactions, and autocommit statements, have met conflicts, the worst first: how often, on which tables and keys,
+ * and how much time it cost. What has met no conflict is not in it.
+ *
+ * @param dataSource - one of ours, or one that `runInTransaction` was used with
+ * @returns a copy, as it is now
+ */
+export function conflictReport(dataSource: DataSource): ConflictReport {
+  return transactionsOf(dataSource).runner.conflicts.report;
 }
 
 /** The 0.3 line of TypeORM calls it `connection`. */
