@@ -6,6 +6,8 @@ import {
   enumCheckOf,
   isNotNull,
   primaryKeyOf,
+  quoted,
+  quotedTable,
   type CatalogColumn,
   type CatalogConstraint,
   type CatalogTable,
@@ -222,4 +224,15 @@ function isConstant(expression: string): boolean {
   return /^\(?(?:E?'(?:[^']|'')*'|[-+]?[\d.]+(?:e[-+]?\d+)?|true|false|null)\)?(?:::[\w ()",]+)*$/i.test(
     expression.trim(),
   );
+}
+
+/** Another type for a column: uuids are made anew where numbers counted up. */
+export function withoutIdentity(
+  table: CatalogTable,
+  { name, identity }: CatalogColumn,
+  ofType: string,
+): string {
+  if (!identity || !/ TYPE UUID;$/i.test(ofType)) return ofType;
+  const alter = `ALTER TABLE ${quotedTable(table)} ALTER COLUMN ${quoted(name)}`;
+  return `${alter} DROP IDENTITY, ALTER COLUMN ${quoted(name)} TYPE UUID USING gen_random_uuid();`;
 }

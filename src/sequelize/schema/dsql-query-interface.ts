@@ -8,17 +8,10 @@ import {
   type Sequelize,
 } from 'sequelize';
 import { emptyingOrder, requireOwnRowsOnly, type ResolvedMapping } from '../../schema';
-import {
-  enumCheckOf,
-  quoted,
-  quotedTable,
-  type CatalogColumn,
-  type CatalogTable,
-  type TableName,
-} from '../../sql';
+import { enumCheckOf, type CatalogTable, type TableName } from '../../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
-import { ColumnChange } from './column-change';
+import { ColumnChange, withoutIdentity } from './column-change';
 import { enumValues, isWholeNumber, modelOf, withoutConversion, type ColumnAttribute } from './column-types';
 import { describeTable, type DescribedColumn } from './describe-table';
 import type { DsqlQueryGenerator } from '../dsql-query-generator';
@@ -426,13 +419,6 @@ export class DsqlQueryInterface extends BulkQueryInterface {
       ...Object.fromEntries(widened.map(({ key, attribute }) => [key, { ...attribute, type: bigint }])),
     };
   }
-}
-
-/** Another type for a column: uuids are made anew where numbers counted up. */
-function withoutIdentity(table: CatalogTable, { name, identity }: CatalogColumn, ofType: string): string {
-  if (!identity || !/ TYPE UUID;$/i.test(ofType)) return ofType;
-  const alter = `ALTER TABLE ${quotedTable(table)} ALTER COLUMN ${quoted(name)}`;
-  return `${alter} DROP IDENTITY, ALTER COLUMN ${quoted(name)} TYPE UUID USING gen_random_uuid();`;
 }
 
 /** The other methods that send what Sequelize itself writes. */

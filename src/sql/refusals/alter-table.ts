@@ -125,7 +125,9 @@ export const alterTable: readonly StatementRule[] = [
     what: 'ALTER TABLE … ALTER COLUMN … TYPE',
     message: 'unsupported ALTER TABLE {action} statement',
     ...RECORDED,
-    instead: 'Add a column of the new type, copy in batches, drop the old one and rename.',
+    instead:
+      'Add a column of the new type, copy in batches, drop the old one and rename; ' +
+      'or rebuildTable() and dsql: { rebuild: true }, which copy the table.',
     when: ({ subtype }) => subtype === 'AT_AlterColumnType' && refusedAction(subtype),
   }),
   rule('set-not-null', 'AlterTableCmd', {

@@ -4,15 +4,10 @@ import { Query } from 'typeorm/driver/Query.js';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
-import { UnsupportedFeatureError } from '../../occ';
 import type { DsqlClient } from '../../connection';
 import {
-  EnumTypes,
   exceededIndexLimits,
-  planChange,
-  readTablesWhere,
   SchemaRunner,
-  unfinishedRebuilds,
   unsupportedChanges,
   type PlannedChange,
   type SchemaProgress,
@@ -28,6 +23,7 @@ import {
   type TableFacts,
 } from '../../sql';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
+import { planByCopy, unfinishedCopies } from './copied-tables';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
 import { CopyQuery, SchemaQuery, translateDownQueries, translateQueries } from './schema-query';
 import { schemaSession } from './schema-session';
@@ -89,7 +85,10 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     // Before anything is sent; what comes behind other changes is planned when they are made.
     const [first] = plan.queries;
     const isFirst = first instanceof CopyQuery && !this.isMigrating;
-    await this.#carryOut(plan.queries, isFirst ? await this.#planByCopy(first.query) : undefined);
+    await this.#carryOut(
+      plan.queries,
+      isFirst ? await planByCopy(this, this.driver.mapping, first.query) : undefined,
+    );
   }
 
   /** Finds out the schema that names without one lead to, unless it is known. */
@@ -253,40 +252,14 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       await this.query(sql);
       return;
     }
-    const planned = await this.#planByCopy(sql);
+    const planned = await planByCopy(this, this.driver.mapping, sql);
     this.#known.clear();
     await this.#withRunner((runner) => runner.run(planned.statements));
   }
 
   /** Finishes what a rebuild has left undone that was interrupted: until then its table is not there, or not whole. */
   async finishRebuilds(): Promise<void> {
-    const read = async (text: string) => (await schemaSession(this).query(text)).rows;
-    for (const { left } of await unfinishedRebuilds(read, (where) => readTablesWhere(where, read))) {
-      await this.#withRunner((runner) => runner.run(left));
-    }
-  }
-
-  async #planByCopy(sql: string): Promise<PlannedChange> {
-    if (this.isTransactionActive) {
-      throw new UnsupportedFeatureError(
-        'the rebuild of a table in a transaction',
-        'It is carried out in many transactions. Call it with a query runner that has begun none.',
-      );
-    }
-    const read = async (text: string) => (await schemaSession(this).query(text)).rows;
-    const planned = await planChange(sql, {
-      author: 'ORM',
-      mapping: this.driver.mapping,
-      enums: new EnumTypes(),
-      readTables: (where) => readTablesWhere(where, read),
-      read,
-    });
-    if (typeof planned !== 'string') {
-      dataSourceOf(this).logger.logSchemaBuild(planned.notes.join(' '), this);
-      return planned;
-    }
-    // The server says what is wrong with it.
-    return { statements: [{ sql, kind: 'ddl', notes: [], start: 0, end: sql.length }], notes: [] };
+    for (const { left } of await unfinishedCopies(this)) await this.#withRunner((runner) => runner.run(left));
   }
 
   /** Gives a column another type in a copy of its table, and changes the rest of it in place. */
@@ -372,7 +345,9 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
         if (change instanceof CopyQuery) {
           await runner.settle();
           const isPlanned = planned !== undefined && change === queries[0];
-          await runner.run((isPlanned ? planned : await this.#planByCopy(query)).statements);
+          await runner.run(
+            (isPlanned ? planned : await planByCopy(this, this.driver.mapping, query)).statements,
+          );
         } else if (change instanceof SchemaQuery && parameters.length === 0)
           await runner.run([change.statement]);
         else await this.query(query, parameters);

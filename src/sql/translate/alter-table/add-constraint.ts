@@ -36,7 +36,8 @@ export function addConstraint(action: Action): readonly Step[] {
 /** Why a primary key cannot be added, and what to do. */
 export const NO_LATER_KEY = {
   why: 'A table of DSQL is stored by its primary key, so the key cannot be added or changed later.',
-  instead: 'Put PRIMARY KEY into CREATE TABLE; for a table with rows, create another one and copy.',
+  instead:
+    'Put PRIMARY KEY into CREATE TABLE; for a table with rows, rebuildTable() or dsql: { rebuild: true } copies it.',
 };
 
 function addUnique(action: Action): readonly Step[] {
