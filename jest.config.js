@@ -15,6 +15,7 @@ const needLocalDsql = [
   '/test/histories/',
   '/test/neighbours/',
   '/test/examples/sequelize',
+  '/test/package/bundles',
   '/test/migrate/',
 ];
 const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
@@ -29,7 +30,7 @@ const inBothForms = [
 ];
 
 /** Files that only `npm run test:long` runs. */
-const longOnly = ['/test/local/crowds\\.test', '/test/package/entry-points\\.test'];
+const longOnly = ['/test/local/crowds\\.test', '/test/package/(bundles|entry-points)\\.test'];
 
 /** What differs most between the lines of TypeORM; `npm run test:long` runs more on 0.3. */
 const shortOn03 = ['data-source', 'connections', 'round-trips', 'transactions'].map(

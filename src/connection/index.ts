@@ -38,6 +38,7 @@ export {
 } from './options/option-kinds';
 export {
   checkOptionNames,
+  resolveGiven,
   resolveOptions,
   type OptionDescriptor,
   type OptionKind,

@@ -17,6 +17,7 @@ export {
 } from './errors';
 export type { MigrationRunOptions } from './migrations';
 export { repairSchema, type RepairOptions, type RepairedObject } from './repair';
+export { rebuildTable, type RebuildOptions, type RebuiltTable } from './rebuild-table';
 export {
   migrationStatus,
   resolveMigration,

@@ -40,6 +40,7 @@ export {
   fitInTransaction,
   isTooLargeToSend,
   isTooMuchAtOnce,
+  partsOf,
   type OneWrite,
 } from './write-size';
 export { checkRetryOption } from './retry-option';

@@ -4,6 +4,7 @@ import {
   flag,
   isObject,
   oneOf,
+  resolveGiven,
   resolveOptions,
   valueThat,
   type OptionDescriptor,
@@ -141,7 +142,7 @@ export function resolveTransactionOptions<Host>(
   defaults: ResolvedTransactionDefaults = resolveTransactionDefaults({}),
 ): ResolvedTransactionOptions<Host> {
   checkOptionNames(options, transactionOptions);
-  resolveOptions(transactionOptions, options);
+  resolveGiven(transactionOptions, options);
   const { nested, commitMarkers, verifyCommitted, ...run } = options;
   return {
     run: { ...defaults.run, ...withoutUndefined(run) },

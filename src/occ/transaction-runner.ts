@@ -4,9 +4,11 @@ import {
   isCommitOutcomeUnknownError,
   isNotSentError,
   refusalIn,
+  resolveGiven,
   resolveOptions,
   type OptionDescriptor,
   type OptionsOf,
+  type ResolvedOptionsOf,
 } from '../connection';
 import { Admission } from './admission/admission';
 import { AdmittedTransaction, type Admit } from './admission/admitted-transaction';
@@ -82,13 +84,12 @@ export interface TransactionCounters {
 /** Runs the transactions of one data source or one Sequelize instance. */
 export class TransactionRunner {
   readonly counters: TransactionCounters = { attempts: 0, commits: 0, conflicts: 0, retries: 0, unknown: 0 };
-  readonly #defaults: RunOptions;
+  readonly #defaults: ResolvedOptionsOf<typeof runOptions>;
   readonly #admission = new Admission();
 
   /** @param defaults - what holds for every transaction that does not say otherwise */
   constructor(defaults: RunOptions = {}) {
-    this.#defaults = defaults;
-    resolveOptions(runOptions, defaults);
+    this.#defaults = resolveOptions(runOptions, defaults);
   }
 
   /**
@@ -99,7 +100,7 @@ export class TransactionRunner {
    * @throws whatever ended an attempt otherwise, unchanged
    */
   async run<T>(transaction: RunnableTransaction<T>, options: RunOptions = {}): Promise<T> {
-    const resolved = resolveOptions(runOptions, { ...this.#defaults, ...options });
+    const resolved = { ...this.#defaults, ...resolveGiven(runOptions, options) };
     const { admission, retry: isRetried } = resolved;
     if (!isRetried) {
       const startedAt = elapsedMs();

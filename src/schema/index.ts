@@ -14,14 +14,11 @@ export {
   type ResolvedMigrationOptions,
 } from './orm-options';
 export { EnumTypes, type ReadTables } from './planning/enum-types';
-export {
-  isTransaction,
-  isWrittenForPostgres,
-  onlyStatement,
-  planChange,
-  translateChange,
-} from './planning/planned-change';
+export { isTransaction, isWrittenForPostgres, onlyStatement, planChange } from './planning/planned-change';
 export { mayChangeSchema } from './planning/may-change-schema';
+export { translateChange } from './planning/translate-change';
+export { isMarkedByCopy, markedByCopy, type RebuildSettings } from './rebuild/rebuild-mark';
+export { unfinishedRebuilds, type UnfinishedRebuild } from './rebuild/unfinished';
 export { exceededIndexLimits, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';
 export { sentInstead, type PlannedChange, type Planning } from './planning/planning';
 export { withRowLocks, type RowLockOptions } from './row-locks';

@@ -11,6 +11,8 @@ export interface BigintColumn {
   readonly tableID: number;
   readonly columnID: number;
   readonly schema: string;
+  /** Whether names without a schema lead to its schema. */
+  readonly isInCurrentSchema: boolean;
   readonly tableName: string;
   readonly name: string;
   readonly isIdentity: boolean;
@@ -20,7 +22,8 @@ export interface BigintColumn {
 
 const INT8: number = types.builtins.INT8;
 
-const BIGINT_COLUMNS = `SELECT a.attrelid AS "tableID", a.attnum AS "columnID", n.nspname AS schema, c.relname AS "tableName",
+const BIGINT_COLUMNS = `SELECT a.attrelid AS "tableID", a.attnum AS "columnID", n.nspname AS schema,
+    n.nspname = current_schema() AS "isInCurrentSchema", c.relname AS "tableName",
     a.attname AS name, a.attidentity <> '' AS "isIdentity",
     EXISTS (SELECT FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_attribute t ON t.attrelid = f.confrelid
       WHERE f.conrelid = a.attrelid AND f.contype = 'f' AND a.attnum = ANY (f.conkey)

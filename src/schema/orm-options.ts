@@ -101,6 +101,11 @@ export interface MigrationOptions {
 /** {@link MigrationOptions}, checked and completed. */
 export type ResolvedMigrationOptions = ResolvedOptionsOf<typeof ofMigrations>;
 
+function isRebuild(value: unknown): boolean {
+  if (typeof value === 'boolean') return true;
+  return isObject(value) && typeof (value as { readonly dropOld?: unknown }).dropOld === 'boolean';
+}
+
 /** The options of the mapping; {@link MappingOptions} has the types that follow from them. */
 export const mappingOptions = {
   /**
@@ -129,6 +134,20 @@ export const mappingOptions = {
   destructive: {
     kind: flag(),
     meaning: 'a column may be dropped with its values, to create it with another type',
+    defaultValue: false,
+  },
+  /**
+   * Whether a change of the schema that Aurora DSQL cannot make may be made by a copy of the table: another type or length
+   * of a column, another primary key, a generated column. While its rows are copied the table can be read and not written.
+   * The old table stays beside the new one, as `<table>__old`, unless `dropOld` is true.
+   * @defaultValue `false`: refused before anything is sent
+   */
+  rebuild: {
+    kind: valueThat<boolean | { readonly dropOld: boolean }>(
+      isRebuild,
+      '`true`, `false` or `{ dropOld: true }`',
+    ),
+    meaning: 'a table may be copied to give a column another type, or the table another primary key',
     defaultValue: false,
   },
   /**

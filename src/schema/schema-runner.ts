@@ -1,5 +1,6 @@
 import type { RangeVar } from 'libpg-query';
 import { sleep } from '../connection';
+import { isTooMuchAtOnce, partsOf } from '../occ';
 import {
   literal,
   parseQuery,
@@ -139,9 +140,18 @@ export class SchemaRunner {
 
   async #repeat(sql: string): Promise<void> {
     let totalRows = 0;
+    let sent = sql;
     for (;;) {
       this.#signal?.throwIfAborted();
-      const { rowCount: rows } = await this.#session.query(sql);
+      let rows: number;
+      try {
+        rows = (await this.#session.query(sent)).rowCount;
+      } catch (error) {
+        const smaller = isTooMuchAtOnce(error) ? withFewerRows(sent, partsOf(error)) : undefined;
+        if (smaller === undefined) throw error;
+        sent = smaller;
+        continue;
+      }
       if (rows === 0) return;
       totalRows += rows;
       this.#tell({ step: 'batch', sql, rows, totalRows });
@@ -260,11 +270,25 @@ interface AlterTableCommand {
   readonly def?: { readonly Constraint?: { readonly conname?: string } };
 }
 
+/** A repeated write that takes fewer rows at once; nothing where it takes one, or says no number. */
+function withFewerRows(sql: string, parts: number): string | undefined {
+  const limits = [...sql.matchAll(/(?<=\bLIMIT )[1-9]\d*(?= *\))/g)];
+  const [largest] = limits.sort((one, other) => Number(other[0]) - Number(one[0]));
+  if (largest === undefined || Number(largest[0]) < 2) return undefined;
+  const rows = Math.max(1, Math.floor(Number(largest[0]) / parts));
+  return sql.slice(0, largest.index) + String(rows) + sql.slice(largest.index + largest[0].length);
+}
+
 const treeOf = (sql: string) => parseQuery(sql).statements[0]?.tree as WithRelation | undefined;
 
 /** The table that a statement changes; nothing for one that names several or none. */
 function tableOf(sql: string): TableName | undefined {
-  const relation = treeOf(sql)?.relation;
+  const {
+    statements: [statement],
+  } = parseQuery(sql);
+  // What has another name is to be found complete.
+  if (statement?.node === 'RenameStmt') return undefined;
+  const relation = (statement?.tree as WithRelation | undefined)?.relation;
   return relation?.relname === undefined ? undefined : tableNameOf(relation);
 }
 

@@ -14,6 +14,7 @@ export { isExecuted } from './syntax/classify';
 export { capabilities } from './facts/capabilities';
 export type { Capability, CapabilityOverrides } from './facts/capabilities';
 export { capabilityPage } from './facts/capability-page';
+export { refusalMessages } from './facts/refusal-messages';
 export { explainRefusal } from './facts/explain-refusal';
 export type { RefusalExplanation, ReportedError } from './facts/explain-refusal';
 export { leftLateralReferences } from './syntax/left-lateral-references';

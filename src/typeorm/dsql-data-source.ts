@@ -12,12 +12,7 @@ import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
 import { DsqlQueryRunner } from './dsql-query-runner';
-import {
-  runPendingMigrations,
-  undoLastMigration,
-  type DsqlRunOptions,
-  type ExecutorOptions,
-} from './schema/migrations';
+import type { DsqlRunOptions, ExecutorOptions } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
 import { withArrayInserts } from './writes/array-insert';
 import { manageTransactionsOf } from './writes/builder-transactions';
@@ -107,12 +102,17 @@ class DsqlDataSource extends DataSource {
    * @throws what a migration throws; {@link MigrationRun} says what becomes of its transaction
    */
   override async runMigrations(options: MigrationOptions = {}): Promise<Migration[]> {
-    return runPendingMigrations(this, this.#executorOptions(options));
+    const executorOptions = this.#executorOptions(options);
+    const { runPendingMigrations } = await import('./schema/migrations');
+    return runPendingMigrations(this, executorOptions);
   }
 
   /** The host's default, `all`, is not that of `runMigrations`. */
   override async undoLastMigration(options: MigrationOptions = {}): Promise<void> {
-    return undoLastMigration(this, this.#executorOptions(options));
+    const executorOptions = this.#executorOptions(options);
+    // Loaded by those who need it: most data sources only query.
+    const { undoLastMigration } = await import('./schema/migrations');
+    return undoLastMigration(this, executorOptions);
   }
 
   #executorOptions({ transaction, fake = false, dsql }: MigrationOptions): ExecutorOptions {

@@ -1,3 +1,4 @@
+import type { DsqlClient } from '../connection';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { CatalogueReader, NumberKeys, ResolvedMapping } from '../schema';
 
@@ -9,4 +10,10 @@ export interface DsqlDriverParts extends PostgresDriver {
   readonly catalogue: CatalogueReader;
   /** How TypeORM's idea of PostgreSQL is mapped to what Aurora DSQL has. */
   readonly mapping: ResolvedMapping;
+  /**
+   * Finds out the schema that names without one lead to, unless it is known.
+   *
+   * @param client - the connection at hand
+   */
+  knowSchema(client: DsqlClient | undefined): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, ReplicationMode } from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { openClient, type ResolvedConnection } from '../connection';
+import { openClient, type DsqlClient, type ResolvedConnection } from '../connection';
 import { CatalogueReader, NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
 import { isStored } from './schema/column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
@@ -9,6 +9,9 @@ import { DsqlSchemaBuilder } from './schema/dsql-schema-builder';
 import { entitiesOf, hasIdentityValues, isNumber, isNumberOfView } from './writes/identity-keys';
 import type { ResolvedDriverOptions } from './options';
 import { dataSourceOf, Transactions } from './transactions/transactions';
+
+/** What `version()` says of every cluster (recorded from clusters, 2026-09). */
+const SERVER_VERSION = '16';
 
 /** TypeORM's PostgreSQL driver, on Aurora DSQL. */
 export class DsqlDriver extends PostgresDriver {
@@ -54,6 +57,33 @@ export class DsqlDriver extends PostgresDriver {
     return this.#resolved.mapping;
   }
 
+  /**
+   * Opens the pools, and no more: what the host asks every database first is known here, or asked by {@link knowSchema}
+   * when it matters.
+   */
+  override async connect(): Promise<void> {
+    const { options } = this;
+    const { replication } = options;
+    this.version ??= SERVER_VERSION;
+    if (replication) {
+      this.slaves = await Promise.all(replication.slaves.map((slave) => this.createPool(options, slave)));
+    }
+    this.master = await this.createPool(options, replication?.master ?? options);
+  }
+
+  /**
+   * Finds out the schema that names without one lead to, unless it is known: what changes the schema has to tell it.
+   *
+   * @param client - the connection at hand
+   */
+  async knowSchema(client: DsqlClient | undefined): Promise<void> {
+    if (this.searchSchema !== undefined) return;
+    const { rows } = await this.catalogue.read('SELECT current_schema() AS schema', client);
+    const [{ schema }] = rows as [{ readonly schema: string }];
+    this.searchSchema = schema;
+    this.schema ??= schema;
+  }
+
   override createSchemaBuilder(): DsqlSchemaBuilder {
     return new DsqlSchemaBuilder(dataSourceOf(this));
   }
@@ -65,8 +95,9 @@ export class DsqlDriver extends PostgresDriver {
 
   // The host's types say `any` of values.
   override prepareHydratedValue(value: unknown, column: ColumnMetadata): unknown {
-    const isKey = isNumber(column) || isNumberOfView(column);
-    return super.prepareHydratedValue(isKey ? asNumber(value) : value, column) as unknown;
+    const number = asNumber(value);
+    const isKey = number !== value && (isNumber(column) || isNumberOfView(column));
+    return super.prepareHydratedValue(isKey ? number : value, column) as unknown;
   }
 
   override createGeneratedMap(
@@ -74,11 +105,15 @@ export class DsqlDriver extends PostgresDriver {
     insertResult: ObjectLiteral | undefined,
   ): ObjectLiteral | undefined {
     if (insertResult === undefined) return undefined;
-    const values = Object.entries(insertResult).map(([name, value]): [string, unknown] => {
+    let result = insertResult;
+    for (const [name, value] of Object.entries<unknown>(insertResult)) {
+      const number = asNumber(value);
+      // Few values are texts of digits; what their columns are is not asked of the others.
+      if (number === value) continue;
       const column = metadata.findColumnWithDatabaseName(name);
-      return [name, column !== undefined && isNumber(column) ? asNumber(value) : value];
-    });
-    return super.createGeneratedMap(metadata, Object.fromEntries(values));
+      if (column !== undefined && isNumber(column)) result = { ...result, [name]: number };
+    }
+    return super.createGeneratedMap(metadata, result);
   }
 
   /** Aurora DSQL has it built in, and has no extensions (AWS samples). */
@@ -115,8 +150,8 @@ function asNumber(value: unknown): unknown {
 }
 
 /** What an entity says of a column; without one, identity columns are keys. */
-function isKeyOf(dataSource: DataSource, { schema, tableName, name, isIdentity }: BigintColumn): boolean {
-  const columns = entitiesOf(dataSource, { schema, tableName }).flatMap(
+function isKeyOf(dataSource: DataSource, { name, isIdentity, ...table }: BigintColumn): boolean {
+  const columns = entitiesOf(dataSource, table).flatMap(
     (metadata) => metadata.findColumnWithDatabaseName(name) ?? [],
   );
   return columns.length === 0 ? isIdentity : columns.some(isNumber);

@@ -169,7 +169,7 @@ describe.each(timeouts)('a time-out %s', (_, ofPool, ofQuery) => {
     },
   );
 
-  it('at COMMIT is reported as an unknown outcome, and whoever asks again is told the same', async () => {
+  it('at COMMIT is reported as an unknown outcome, and so is it when asked again', async () => {
     const client = await single.connect();
     const run = runOn(client);
     await run('BEGIN');

@@ -34,21 +34,18 @@ describe('the outcome of COMMIT is unknown', () => {
     expect(await count()).toBe(committed ? 1 : 0);
   });
 
-  it.each(['after commit', 'statement'] as const)(
-    'when a writing statement that stands alone is cut off (%s)',
-    async (at) => {
-      await emptied();
-      const client = new DsqlClient(cluster.connection);
-      client.on('error', () => undefined);
-      await client.connect();
-      cluster.local.faults.cutConnection({ at });
-      const error: unknown = await client
-        .query('INSERT INTO entry VALUES (1)')
-        .catch((caught: unknown) => caught);
-      expect(error).toMatchObject({ name: 'CommitOutcomeUnknownError', subject: 'statement' });
-      expect(await count()).toBe(at === 'statement' ? 0 : 1);
-    },
-  );
+  it.each(['after commit', 'statement'] as const)('when an autocommit write is cut off (%s)', async (at) => {
+    await emptied();
+    const client = new DsqlClient(cluster.connection);
+    client.on('error', () => undefined);
+    await client.connect();
+    cluster.local.faults.cutConnection({ at });
+    const error: unknown = await client
+      .query('INSERT INTO entry VALUES (1)')
+      .catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ name: 'CommitOutcomeUnknownError', subject: 'statement' });
+    expect(await count()).toBe(at === 'statement' ? 0 : 1);
+  });
 
   it.each(['53300', '53400', '28000'])(
     'when a connection ends with %s that has served queries: it is refused no more',

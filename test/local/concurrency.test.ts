@@ -72,7 +72,7 @@ describe('concurrent transactions of the local DSQL', () => {
       return result;
     };
 
-    it('let the first COMMIT win, whoever wrote first', async () => {
+    it('let the first COMMIT win, whichever wrote first', async () => {
       await all(one, 'BEGIN', 'UPDATE accounts SET balance = 1 WHERE id = 1');
       await all(two, 'BEGIN', 'UPDATE accounts SET balance = 2 WHERE id = 1');
       await run(two, 'COMMIT');

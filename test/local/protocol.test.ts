@@ -355,7 +355,7 @@ describe('the protocol of the local DSQL', () => {
     await raw.close();
   });
 
-  it('cancels the statement that runs with `cancelRequests`, for whoever knows the key', async () => {
+  it('cancels the statement that runs with `cancelRequests`, for a client that knows the key', async () => {
     await using lenient = await startLocalDsql({ cancelRequests: true });
     const raw = await RawClient.open(lenient);
     const key = (await raw.until('Z')).find(({ type }) => type === 'K')?.body ?? Buffer.alloc(8);

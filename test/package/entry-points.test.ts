@@ -1,25 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { installPackage } from './installed-package';
 
 const root = resolve(__dirname, '../..');
 const entryPoints = ['', '/typeorm', '/sequelize', '/migrate', '/local'];
 let consumer = '';
 
-/** A project that has installed the packed tarball, and beside it what the package's own dependencies need. */
 beforeAll(() => {
-  consumer = mkdtempSync(join(tmpdir(), 'aurora-dsql-orm-consumer-'));
-  const modules = join(consumer, 'node_modules');
-  mkdirSync(modules);
-  for (const name of readdirSync(join(root, 'node_modules'))) {
-    if (!name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name));
-  }
-  const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', consumer], root)) as {
-    filename: string;
-  }[];
-  run('tar', ['-xzf', packed[0]?.filename ?? '', '-C', modules], consumer);
-  run('mv', [join(modules, 'package'), join(modules, 'aurora-dsql-orm')], consumer);
+  consumer = installPackage();
 });
 
 afterAll(() => {
@@ -52,7 +41,7 @@ describe('the packed package', () => {
         `require('aurora-dsql-orm${entryPoint}'); console.log(Object.keys(require.cache).join('\\n'))`,
         'commonjs',
       );
-    expect(loaded('/typeorm')).not.toMatch(/node_modules\/sequelize\/|libpg-query|\/dist\/local\//);
+    expect(loaded('/typeorm')).not.toMatch(/node_modules\/sequelize\/|libpg-query|\/dist\/(local|migrate)\//);
     expect(loaded('/sequelize')).not.toMatch(/node_modules\/typeorm\/|libpg-query|\/dist\/local\//);
     expect(loaded('')).not.toMatch(/node_modules\/(sequelize|typeorm)\/|credential-provider|\/dist\/local\//);
   });

@@ -54,18 +54,18 @@ const rowsOf = (table: OptionTable) =>
   ]);
 
 it.each<[string, string, string, OptionTable]>([
-  ['of a connection', 'README.md', '## Connecting', connectionOptions],
+  ['of a connection', 'docs/connecting.md', '## Options', connectionOptions],
   ['of a transaction', 'docs/transactions.md', '## Options', transactionOptions],
   ['of the mapping', 'docs/sequelize.md', '## Four ways in', mappingOptions],
 ])('%s the documents list as the table does', (_, file, heading, table) => {
   expect(tableUnder(file, heading)).toStrictEqual(rowsOf(table));
 });
 
-it('names the parameters of a connection string in the README', () => {
+it('names the parameters of a connection string', () => {
   const parameters = Object.values<OptionDescriptor>(connectionOptions).flatMap(
     ({ parameter }) => parameter ?? [],
   );
-  const [, sentence = ''] = /A connection string \(.*?\) may carry (.*?)\.\n/s.exec(read('README.md')) ?? [];
+  const [, sentence = ''] = /A connection string \(.*?\) may carry (.*?)\.\n/s.exec(read('docs/connecting.md')) ?? [];
   expect([...sentence.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toStrictEqual(parameters);
 });
 

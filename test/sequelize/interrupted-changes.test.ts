@@ -122,7 +122,7 @@ describe('A column that was not added to its end', () => {
     await queryInterface.dropSchema(table.schema);
   });
 
-  it('is finished when the rows that were in the way are mended', async () => {
+  it('is finished when the rows that were in the way are corrected', async () => {
     const { add, sequelize, select } = await tableWithRows();
     const check = { type: DataTypes.STRING, allowNull: false };
     await expect(add(check)).rejects.toThrow(/Correct the rows and run it again/);

@@ -20,7 +20,7 @@ beforeAll(async () => {
   Account = defineAccounts(sequelize);
 });
 
-/** Two conflicts, of data or of the schema, where a statement that stands alone is committed. */
+/** Two conflicts, of data or of the schema, where an autocommit statement is committed. */
 function conflicts(error: 'OC000' | 'OC001' = 'OC000') {
   return cluster.local.faults.failCommit({
     error,

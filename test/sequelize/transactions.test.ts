@@ -562,7 +562,7 @@ describe('with CLS', () => {
     expect(await balances(cluster, ids)).toStrictEqual([1]);
   });
 
-  it('a statement behind the transaction stands alone', async () => {
+  it('a statement behind the transaction is an autocommit statement', async () => {
     const id = await sequelize
       .transaction(async (transaction) => {
         const account = await Account.create({ balance: 1 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { capabilities, capabilityPage, loadParser, refusals, translate } from '../../src/sql';
+import { capabilities, capabilityPage, loadParser, refusalMessages, refusals, translate } from '../../src/sql';
 
 beforeAll(loadParser);
 
@@ -25,6 +25,11 @@ describe('the table of capabilities', () => {
     const page = readFileSync(path.join(__dirname, '../../docs/dsql-support.md'), 'utf8');
     // To write it anew: node -r ./test/typescript-register.cjs -e "process.stdout.write(require('./src/sql').capabilityPage())"
     expect(page).toBe(capabilityPage());
+  });
+
+  it('is what docs/troubleshooting.md says of the messages', () => {
+    const page = readFileSync(path.join(__dirname, '../../docs/troubleshooting.md'), 'utf8');
+    expect(page).toContain(`<!-- prettier-ignore-start -->\n${refusalMessages()}<!-- prettier-ignore-end -->`);
   });
 
   it('is on the page with every row once, in lines that fit a window', () => {

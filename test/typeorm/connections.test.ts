@@ -60,7 +60,7 @@ describe('when the server says late how an error has left the session', () => {
     expect(await ids()).toStrictEqual([1]);
   });
 
-  it('what follows a COMMIT that failed stands alone, and is sent again after a conflict', async () => {
+  it('what follows a COMMIT that failed is an autocommit statement, and is sent again after a conflict', async () => {
     const queryRunner = dataSource.createQueryRunner();
     await delayReadiness(queryRunner);
     await queryRunner.query('BEGIN');

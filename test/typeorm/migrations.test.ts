@@ -222,7 +222,7 @@ describe.each(['none', 'each', 'all'] as const)('in transaction mode %s', (migra
     );
     expect(await recorded(dataSource)).toStrictEqual([]);
     expect(await tables(dataSource)).toStrictEqual(['shelf']);
-    // Nothing holds on to a connection, and it can be mended and run again.
+    // Nothing holds on to a connection, and it can be corrected and run again.
     expect(await dataSource.query('SELECT 1 AS one')).toStrictEqual([{ one: 1 }]);
   });
 

@@ -183,7 +183,7 @@ it.each([
   await expect(dataSource.manager.find(Line)).resolves.toEqual([{ id, text: 'd' }]);
 });
 
-describe.each([false, true])('an INSERT that stands alone, with commitMarkers: %s', (commitMarkers) => {
+describe.each([false, true])('an autocommit INSERT, with commitMarkers: %s', (commitMarkers) => {
   let alone: DataSource;
 
   beforeEach(async () => {

@@ -267,6 +267,28 @@ describe('the round trips of', () => {
   });
 });
 
+it('a data source does no more than log in before its first query', async () => {
+  const recording = cluster.local.trace.start();
+  const cold = await open();
+  await cold.manager.findBy(Author, { name: 'x' });
+  const { connectionsOpened, statements } = recording.stop();
+  expect(connectionsOpened).toBe(1);
+  expect(statements.map(({ text }) => text)).toStrictEqual([
+    expect.stringMatching(/^SELECT .* FROM "author"/),
+  ]);
+});
+
+it('a data source asks which schema it is in when it changes the schema, once', async () => {
+  const cold = await open();
+  const recording = cluster.local.trace.start();
+  await cold.synchronize();
+  await cold.synchronize();
+  const asked = recording
+    .stop()
+    .statements.filter(({ text }) => text === 'SELECT current_schema() AS schema');
+  expect(asked).toHaveLength(1);
+});
+
 describe('when it fails, a save whose COMMIT travels', () => {
   const withPages = () => book('a', { pages: tenPages() });
 

@@ -128,7 +128,7 @@ afterEach(() => {
   cluster.local.faults.clear();
 });
 
-describe('a statement that stands alone', () => {
+describe('an autocommit statement', () => {
   it.each<[string, () => Promise<unknown>]>([
     ['insert', () => ours.manager.insert(Account, { owner: 'new' })],
     ['upsert', () => ours.manager.upsert(Account, { owner: 'Ada', balance: 1 }, ['owner'])],

@@ -91,6 +91,28 @@ export function resolveOptions<Table extends OptionTable>(
 }
 
 /**
+ * Checks the options of a call whose defaults are checked already: only what is given is looked at. What is not in the
+ * table is left out.
+ *
+ * @param given - left untouched; `null` and `undefined` count as not given
+ * @throws {@link ConfigurationError} naming the first option that has a wrong value
+ */
+export function resolveGiven<Table extends OptionTable>(
+  table: Table,
+  given: { readonly [Name in keyof Table]?: unknown },
+): Partial<ResolvedOptionsOf<Table>> {
+  const resolved: Record<string, unknown> = {};
+  for (const name of Object.keys(given)) {
+    const value: unknown = given[name];
+    if (value === undefined || value === null || !Object.hasOwn(table, name)) continue;
+    const problem = table[name]?.kind.problemOf(value);
+    if (problem !== undefined) throw new ConfigurationError(name, problem);
+    resolved[name] = value;
+  }
+  return resolved as Partial<ResolvedOptionsOf<Table>>;
+}
+
+/**
  * What says an option that was not given: the connection string, or else the environment, where an empty variable says
  * nothing.
  *

@@ -12,8 +12,9 @@ const rowsByError = new WeakMap<object, readonly Row[]>();
 
 /** Remembers what the server has said of the columns of a result. */
 export function rememberFields(result: QueryResult | QueryResult[] | undefined): void {
-  for (const each of [result ?? []].flat()) {
-    if (each.rows.length > 0) fieldsByRows.set(each.rows, each.fields);
+  if (result === undefined) return;
+  for (const { rows, fields } of Array.isArray(result) ? result : [result]) {
+    if (rows.length > 0) fieldsByRows.set(rows, fields);
   }
 }
 

@@ -18,6 +18,9 @@ export interface WireConnection {
   emit(event: 'commandComplete' | 'readyForQuery', message: object): void;
 }
 
+/** Up to here one write of a copy costs less than several. */
+const LARGEST_COPY_BYTES = 16 * 1024;
+
 /**
  * Collects the messages of one query, so that either all of them are written or none: a query that node-postgres refuses
  * half-way has sent nothing.
@@ -59,6 +62,11 @@ export class Outbox {
   /** Writes everything at once. */
   send(): void {
     const { stream } = this.#target;
+    const bytes = this.#messages.reduce((sum, { length }) => sum + length, 0);
+    if (bytes <= LARGEST_COPY_BYTES) {
+      stream.write(Buffer.concat(this.#messages, bytes));
+      return;
+    }
     stream.cork();
     try {
       for (const message of this.#messages) stream.write(message);

@@ -74,6 +74,7 @@ export class TransactionQuery extends BaseQuery {
   /** How many statements of its text the server has completed. */
   #completed = 0;
   #wasRolledBack = false;
+  #summaryOfText: TextSummary | undefined;
   readonly #wire: WireConnection;
 
   constructor(
@@ -90,7 +91,11 @@ export class TransactionQuery extends BaseQuery {
 
   /** What its text does. */
   get summary(): TextSummary {
-    return summarizeText(this.#fullText ?? '');
+    if (this.#summaryOfText !== undefined) return this.#summaryOfText;
+    const summary = summarizeText(this.#fullText ?? '');
+    // What a name alone stands for may be told later.
+    if (typeof this.text === 'string') this.#summaryOfText = summary;
+    return summary;
   }
 
   /** Whether it is the last of its transaction. */

@@ -91,7 +91,10 @@ const createIndex: OfKind<'IndexStmt'> = ({ idxname, relation, unique = false, i
 };
 
 const alterTable: OfKind<'AlterTableStmt'> = ({ relation, cmds = [] }) => {
-  const expected = cmds.map((command) => alteration(asNode(command, 'AlterTableCmd') ?? {}));
+  const commands = cmds.map((command) => asNode(command, 'AlterTableCmd') ?? {});
+  const expected = commands.map((command) =>
+    isReplaced(command, commands) ? 'repeatable' : alteration(command),
+  );
   if (expected.includes('unknown')) return 'unknown';
   const telling = expected.filter((judge) => typeof judge === 'function');
   if (telling.length === 0) return 'repeatable';
@@ -104,6 +107,17 @@ const alterTable: OfKind<'AlterTableStmt'> = ({ relation, cmds = [] }) => {
     return { differs: `A part of it is true of the table "${table.name}".` };
   });
 };
+
+/** Whether a constraint is added in the place of one of the same name: that can be done again. */
+function isReplaced({ subtype, def }: AlterTableCmd, commands: readonly AlterTableCmd[]): boolean {
+  const added = subtype === 'AT_AddConstraint' ? asNode(def, 'Constraint')?.conname : undefined;
+  return (
+    added !== undefined &&
+    commands.some(
+      (other) => other.subtype === 'AT_DropConstraint' && other.missing_ok === true && other.name === added,
+    )
+  );
+}
 
 type JudgeTable = (table: CatalogTable) => Verdict;
 

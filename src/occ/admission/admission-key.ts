@@ -23,8 +23,19 @@ const VALUE = /'(?:[^']|'')*'|\$\d+|\b\d[\w.]*/g;
  */
 const LOOKED_AT = 4096;
 
-/** What is longer than its hash is kept as that. */
-const HASH_LENGTH = 27;
+/** What is longer is kept as its hash; a uuid is not. */
+const LONGEST_KEPT = 64;
+
+/** What a text tells, whatever its values are. */
+interface TextKey {
+  readonly kind: string;
+  /** What the statement looks for: values that are in the text, and the numbers of parameters. */
+  readonly lookedFor: readonly (string | number)[];
+}
+
+const CACHED_TEXTS = 500;
+/** Least recently read first: a Map iterates in the order of insertion. */
+const textKeys = new Map<string, TextKey>();
 
 /**
  * Tells what is done, and to what, from a statement.
@@ -32,15 +43,35 @@ const HASH_LENGTH = 27;
  * Where there is a WHERE, only the values behind it say which rows are touched: what an UPDATE sets changes each time.
  */
 export function statementKey({ text, values = [] }: FirstStatement): StatementKey {
-  const read = text.slice(0, LOOKED_AT);
-  const where = read.search(/\bWHERE\b/i);
-  const found: string[] = [];
-  const kind = read.replace(VALUE, (value, at: number) => {
+  const { kind, lookedFor } = textKeyOf(text);
+  const found = lookedFor.map((each) => (typeof each === 'string' ? each : written(values[each - 1])));
+  return { kind, key: shortened(found.join('\0')) };
+}
+
+/** A text is read once; one that is longer than what is looked at is not the same twice. */
+function textKeyOf(text: string): TextKey {
+  if (text.length > LOOKED_AT) return readText(text.slice(0, LOOKED_AT));
+  const known = textKeys.get(text);
+  if (known !== undefined) {
+    textKeys.delete(text);
+    textKeys.set(text, known);
+    return known;
+  }
+  if (textKeys.size >= CACHED_TEXTS) textKeys.delete(textKeys.keys().next().value ?? '');
+  const key = readText(text);
+  textKeys.set(text, key);
+  return key;
+}
+
+function readText(text: string): TextKey {
+  const where = text.search(/\bWHERE\b/i);
+  const lookedFor: (string | number)[] = [];
+  const kind = text.replace(VALUE, (value, at: number) => {
     const parameter = value.startsWith('$') ? Number(value.slice(1)) : undefined;
-    if (at > where) found.push(parameter === undefined ? value : written(values[parameter - 1]));
+    if (at > where) lookedFor.push(parameter ?? value);
     return parameter === undefined ? '?' : value;
   });
-  return { kind: shortened(kind), key: shortened(found.join('\0')) };
+  return { kind: shortened(kind), lookedFor };
 }
 
 function written(value: unknown): string {
@@ -60,5 +91,5 @@ function written(value: unknown): string {
 }
 
 function shortened(text: string): string {
-  return text.length <= HASH_LENGTH ? text : createHash('sha1').update(text).digest('base64url');
+  return text.length <= LONGEST_KEPT ? text : createHash('sha1').update(text).digest('base64url');
 }

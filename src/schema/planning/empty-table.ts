@@ -6,12 +6,12 @@ import {
   primaryKeyOf,
   quoted,
   quotedTable,
-  tokensOf,
   type CatalogColumn,
   type CatalogTable,
   type DsqlStatement,
   type Translation,
 } from '../../sql';
+import { typeIn } from '../rebuild/table-change';
 import type { ReadTables } from './enum-types';
 
 /** What a change of a type on an empty table needs. */
@@ -37,7 +37,7 @@ export async function retypeEmpty(
   action: string,
   { readTables, read, translate }: EmptyTablePlanning,
 ): Promise<readonly DsqlStatement[] | undefined> {
-  const type = typeIn(action);
+  const { type } = typeIn(action);
   if (type === '' || column.identity || primaryKeyOf(table).includes(column.name)) return undefined;
   const written = quotedTable(table);
   const referring = await readTables(
@@ -102,14 +102,4 @@ function addingText(table: CatalogTable, column: CatalogColumn, type: string): s
       ? []
       : [`COMMENT ON COLUMN ${quotedTable(table)}.${name} IS ${literal(column.comment)}`]),
   ].join(';\n');
-}
-
-/** The type in an ALTER COLUMN … TYPE, as it is written. */
-function typeIn(action: string): string {
-  const tokens = [...tokensOf(action)];
-  const at = tokens.findIndex(({ value, kind }) => kind === 'word' && value === 'TYPE');
-  const end = tokens.findIndex(({ value }, index) => index > at && (value === 'USING' || value === ';'));
-  const start = tokens[at + 1]?.start;
-  if (at < 0 || start === undefined) return '';
-  return action.slice(start, end < 0 ? action.length : tokens[end]?.start).trim();
 }

@@ -3,32 +3,30 @@ import { UnsupportedFeatureError } from '../../occ';
 import {
   asNode,
   createdEnum,
-  factsOf,
   guardedDdl,
   loadParser,
   parseQuery,
   summarizeText,
   tableNameOf,
-  tokensOf,
-  translate,
-  type ArrayColumn,
   type CatalogTable,
   type DsqlStatement,
-  type EnumFacts,
   type GuardedDdl,
   type NodeBody,
   type Statement,
   type TableName,
-  type Translation,
 } from '../../sql';
 import { isOneOf } from '../catalogue/read-tables';
+import { withoutMark } from '../rebuild/rebuild-mark';
+import type { Alteration } from '../rebuild/table-change';
 import { isAboutIndex, planAbsentIndex } from './absent-index';
+import { actionsOf, commandsOf, textOf } from './alter-actions';
+import { mayNeedCopy, planByCopy, planUnfinished } from './altered-by-copy';
 import { retypeEmpty } from './empty-table';
-import type { ResolvedMapping } from '../orm-options';
 import { reasonToSkip } from './guarded-ddl';
 import type { PlannedChange, Planning } from './planning';
 import { truncateOfAll } from './emptied-tables';
 import { exceededIndexLimits } from './index-limit';
+import { translateChange } from './translate-change';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 
 /**
@@ -56,13 +54,16 @@ export async function planChange(
 ): Promise<'as it is' | 'refused' | PlannedChange> {
   await loadParser();
   const { statements } = parseQuery(text);
-  if (!statements.some(isPlannedApart)) return planText(text, planning);
+  if (!statements.some((statement) => isPlannedApart(statement, text, planning)))
+    return planText(text, planning);
   const changes: PlannedChange[] = [];
+  const copied = new Set<string>();
   for (const statement of statements) {
     const { kind } = statement;
     // What takes the place of such a statement is a transaction of its own.
     if (statements.length > 1 && (kind === 'begin' || kind === 'commit')) continue;
     const change = await planApart(text, statement, planning);
+    if (change !== undefined && change !== 'refused') expectOneCopy(change, copied);
     const planned = change ?? (await planText(textOf(text, statement), planning));
     if (planned === 'refused') return 'refused';
     if (planned === 'as it is') {
@@ -71,6 +72,19 @@ export async function planChange(
     } else changes.push(planned);
   }
   return together(changes);
+}
+
+/** The second plan would be made of the table as it is before the first one. */
+function expectOneCopy({ copied: table }: PlannedChange, copied: Set<string>): void {
+  if (table === undefined) return;
+  const key = JSON.stringify([table.schema, table.name]);
+  if (copied.has(key)) {
+    throw new UnsupportedFeatureError(
+      `two statements in one text that copy the table ${table.name}`,
+      'Put their actions into one ALTER TABLE, or send each in a query of its own. Nothing was sent.',
+    );
+  }
+  copied.add(key);
 }
 
 function together(changes: readonly PlannedChange[]): PlannedChange {
@@ -119,8 +133,8 @@ export function isTransaction({ kind, repeat }: DsqlStatement): boolean {
 // --- enum types, DO ------------------------------------------------------------------------------------------------
 
 /** Whether a statement is about a type or an index, or a DO block that only guards DDL. */
-function isPlannedApart(statement: Statement): boolean {
-  if (isAboutIndex(statement)) return true;
+function isPlannedApart(statement: Statement, text: string, planning: Planning): boolean {
+  if (isAboutIndex(statement) || mayNeedCopy(statement, text, planning)) return true;
   switch (statement.node) {
     case 'AlterEnumStmt':
       return true;
@@ -150,33 +164,64 @@ async function planApart(
     return typeof planned === 'string' ? 'refused' : planned;
   }
   if (statement.node !== 'AlterTableStmt') return planning.enums.plan(statement, planning.readTables);
+  return planAlterTable(textOf(text, statement), statement, planning);
+}
+
+/** Plans an ALTER TABLE of which each action may be done in a way of its own; nothing where none is. */
+async function planAlterTable(
+  text: string,
+  statement: Statement,
+  planning: Planning,
+): Promise<'refused' | PlannedChange | undefined> {
+  const isByCopy = mayNeedCopy(statement, text, planning);
+  const unfinished = isByCopy ? await planUnfinished(text, statement, planning) : undefined;
+  if (unfinished !== undefined) return unfinished;
   const name = tableNameOf((statement.tree as NodeBody<'AlterTableStmt'>).relation);
   const [table] = await planning.readTables(isOneOf([name]));
-  const actions = actionsOf(textOf(text, statement));
+  if (table === undefined) return undefined;
+  const actions = actionsOf(isByCopy ? withoutMark(text) : text);
   const changes: (PlannedChange | undefined)[] = [];
+  const others: Alteration[] = [];
   for (const [at, command] of commandsOf(statement).entries()) {
+    const action = actions[at] ?? '';
     const change =
-      table !== undefined && command.subtype === 'AT_AlterColumnType'
-        ? await planType(table, command, actions[at] ?? '', planning)
+      command.subtype === 'AT_AlterColumnType'
+        ? await planType(table, command, action, planning, isByCopy)
         : undefined;
     changes.push(change);
+    if (change === undefined) others.push({ command, text: action });
+  }
+  const planAction = (action: string) => planText(action, { ...planning, author: 'ORM' });
+  const byCopy = isByCopy
+    ? await planByCopy(text, table, others, planning, (other) => planAction(other.text))
+    : undefined;
+  if (byCopy !== undefined) {
+    if (byCopy === 'refused') return byCopy;
+    const planned = together([...changes.flatMap((change) => change ?? []), byCopy]);
+    return { ...planned, copied: { schema: table.schema, name: table.name } };
   }
   if (changes.every((change) => change === undefined)) return undefined;
   const all: PlannedChange[] = [];
   for (const [at, change] of changes.entries()) {
-    const planned = change ?? (await planText(actions[at] ?? '', { ...planning, author: 'ORM' }));
+    const planned = change ?? (await planAction(actions[at] ?? ''));
     if (typeof planned === 'string') return 'refused';
     all.push(planned);
   }
   return together(all);
 }
 
-/** Plans ALTER COLUMN … TYPE where it is about an enum type, or where the table is empty; nothing for every other one. */
+/**
+ * Plans ALTER COLUMN … TYPE where it is about an enum type, or where the table is empty.
+ *
+ * @param isByCopy - whether the table may be copied: that is better than a column that comes last
+ * @returns nothing for every other one
+ */
 async function planType(
   table: CatalogTable,
   command: AlterTableCmd,
   action: string,
   planning: Planning,
+  isByCopy: boolean,
 ): Promise<PlannedChange | undefined> {
   const column = table.columns.find(({ name }) => name === command.name);
   if (column === undefined) return undefined;
@@ -189,6 +234,7 @@ async function planType(
   }
   const translateText = (sql: string, tables: readonly CatalogTable[]) =>
     translateChange(sql, tables, mapping);
+  if (isByCopy) return undefined;
   // It has that type already.
   if ((await translateText(action, [table])).refusals.length === 0) return undefined;
   const statements = await retypeEmpty(table, column, action, { readTables, read, translate: translateText });
@@ -216,38 +262,6 @@ async function planGuarded(
   return together(changes);
 }
 
-function commandsOf({ tree }: Statement): readonly AlterTableCmd[] {
-  const { cmds = [] } = tree as NodeBody<'AlterTableStmt'>;
-  return cmds.flatMap((command) => asNode(command, 'AlterTableCmd') ?? []);
-}
-
-/** The actions of an ALTER TABLE, each as a statement of its own. */
-function actionsOf(text: string): readonly string[] {
-  const tokens = [...tokensOf(text)];
-  let at = tokens.findIndex(({ value }) => value === 'TABLE') + 1;
-  while (/^(?:IF|EXISTS|ONLY)$/.test(tokens[at]?.value ?? '')) at++;
-  while (tokens[at + 1]?.value === '.') at += 2;
-  at++;
-  if (tokens[at]?.value === '*') at++;
-  const start = tokens[at]?.start ?? 0;
-  const ends: number[] = [];
-  let depth = 0;
-  for (const { value, start: comma } of tokens.slice(at)) {
-    if (value === '(' || value === '[') depth++;
-    if (value === ')' || value === ']') depth--;
-    if (value === ',' && depth === 0) ends.push(comma);
-  }
-  const prefix = text.slice(0, start);
-  const starts = [start, ...ends.map((end) => end + 1)];
-  return starts.map((from, index) => prefix + text.slice(from, ends[index] ?? text.length).trim());
-}
-
-/** A statement as it is written, without its separator. */
-function textOf(text: string, { start, text: read, insertions }: Statement): string {
-  const inserted = insertions.reduce((sum, { length }) => sum + length, 0);
-  return text.slice(start, start + read.length - inserted).trim();
-}
-
 function asStatement(sql: string, { kind, node, async }: Statement): DsqlStatement {
   const kinds = {
     ddl: node === 'IndexStmt' ? 'job' : async ? 'validate' : 'ddl',
@@ -260,25 +274,6 @@ function asStatement(sql: string, { kind, node, async }: Statement): DsqlStateme
     start: 0,
     end: 0,
   };
-}
-
-// --- translation ------------------------------------------------------------------------------------------------
-
-/**
- * Translates a text that changes the schema.
- *
- * @param tables - what is known of the tables that it changes
- * @param types - what is known of the enum types that it names, and of columns that were declared as arrays
- */
-export async function translateChange(
-  text: string,
-  tables: readonly CatalogTable[],
-  { simplify, capabilities, identityCache, arrays }: ResolvedMapping,
-  types: { readonly enums?: readonly EnumFacts[]; readonly arrays?: readonly ArrayColumn[] } = {},
-): Promise<Translation> {
-  await loadParser();
-  const catalog = { tables: tables.map(factsOf), ...types };
-  return translate(text, { catalog, simplify, identityCache, arrays, ...(capabilities && { capabilities }) });
 }
 
 /**

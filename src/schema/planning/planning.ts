@@ -1,4 +1,4 @@
-import type { DsqlStatement } from '../../sql';
+import type { DsqlStatement, TableName } from '../../sql';
 import type { ResolvedMapping } from '../orm-options';
 import type { EnumTypes, ReadTables } from './enum-types';
 
@@ -19,6 +19,8 @@ export interface PlannedChange {
   readonly statements: readonly DsqlStatement[];
   /** What a person should know of it. */
   readonly notes: readonly string[];
+  /** The table that is copied. */
+  readonly copied?: TableName;
 }
 
 /** What is sent in the place of a text, and what a person should know of it, for the log. */

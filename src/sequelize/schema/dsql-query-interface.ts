@@ -8,7 +8,14 @@ import {
   type Sequelize,
 } from 'sequelize';
 import { emptyingOrder, requireOwnRowsOnly, type ResolvedMapping } from '../../schema';
-import { enumCheckOf, type CatalogTable, type TableName } from '../../sql';
+import {
+  enumCheckOf,
+  quoted,
+  quotedTable,
+  type CatalogColumn,
+  type CatalogTable,
+  type TableName,
+} from '../../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
 import { ColumnChange } from './column-change';
@@ -164,6 +171,16 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     given: unknown,
     options: CallOptions = {},
   ): Promise<void> {
+    await this.#changeColumn(table, name, given, options, this.#mapping.rebuild !== false);
+  }
+
+  async #changeColumn(
+    table: TableIdentifier,
+    name: string,
+    given: unknown,
+    options: CallOptions,
+    mayCopy: boolean,
+  ): Promise<void> {
     const known = await this.#table(table, options);
     const column = known.columns.find((each) => each.name === name);
     if (column === undefined) {
@@ -180,6 +197,11 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     const ofType = change.ofType;
     const { statements, refusals } =
       ofType === undefined ? NO_CHANGE : await this.changes.plan(ofType, [known]);
+    if (refusals.length > 0 && mayCopy && ofType !== undefined) {
+      await this.#query(withoutIdentity(known, column, ofType), options);
+      // What else is different is changed in place.
+      return this.#changeColumn(table, name, given, options, false);
+    }
     if (refusals.length > 0) {
       const recreated = new RecreatedColumn(this.changes, this.queryGenerator, known, column, attribute);
       await recreated.recreate(refusals, this.#mapping.destructive, options, () =>
@@ -196,6 +218,15 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     };
     const texts = [...statements.map(({ sql }) => `${sql};`), ...(await change.statements(isSame))];
     if (texts.length > 0) await this.#query(texts.join(' '), options);
+  }
+
+  /**
+   * Carries out an ALTER TABLE, by a copy of the table where it needs one: see `rebuildTable` of `aurora-dsql-orm/migrate`.
+   *
+   * @throws UnsupportedFeatureError when something is in the way
+   */
+  async alterByCopy(sql: string): Promise<void> {
+    await this.#query(sql, {});
   }
 
   /** As on PostgreSQL, and whether the column counts by itself; NOT NULL also where a validated CHECK says so. */
@@ -395,6 +426,13 @@ export class DsqlQueryInterface extends BulkQueryInterface {
       ...Object.fromEntries(widened.map(({ key, attribute }) => [key, { ...attribute, type: bigint }])),
     };
   }
+}
+
+/** Another type for a column: uuids are made anew where numbers counted up. */
+function withoutIdentity(table: CatalogTable, { name, identity }: CatalogColumn, ofType: string): string {
+  if (!identity || !/ TYPE UUID;$/i.test(ofType)) return ofType;
+  const alter = `ALTER TABLE ${quotedTable(table)} ALTER COLUMN ${quoted(name)}`;
+  return `${alter} DROP IDENTITY, ALTER COLUMN ${quoted(name)} TYPE UUID USING gen_random_uuid();`;
 }
 
 /** The other methods that send what Sequelize itself writes. */

@@ -20,6 +20,7 @@ import {
   SchemaRunner,
   sentInstead,
   translateChange,
+  unfinishedRebuilds,
   type JobViolation,
   type ResolvedMapping,
   type SchemaJobError,
@@ -184,8 +185,8 @@ export class SchemaChanges {
       read: (sql) => this.select(sql, options),
     });
     if (typeof planned === 'string') return planned;
-    // What Sequelize has written is told where nothing of it is sent.
-    if (author === 'user' || planned.statements.length === 0)
+    // What Sequelize has written is told where nothing of it is sent, or a table is copied.
+    if (author === 'user' || planned.statements.length === 0 || planned.copied !== undefined)
       log(this.#sequelize, `Instead of ${text.trim()}: ${sentInstead(planned)}`, options);
     return added === undefined ? planned.statements : added.finishable(planned.statements);
   }
@@ -203,6 +204,20 @@ export class SchemaChanges {
     const result = await work({ ...given, schemaRunner });
     await reportJobs(() => schemaRunner.settle(), hostError);
     return result;
+  }
+
+  /** Finishes what a rebuild has left undone that was interrupted: until then its table is not there, or not whole. */
+  async finishRebuilds(options: object = {}): Promise<void> {
+    const quiet = { ...options, logging: false };
+    const unfinished = await unfinishedRebuilds(
+      (sql) => this.select(sql, quiet),
+      (where) => this.readTablesWhere(where, quiet),
+    );
+    for (const { left } of unfinished) {
+      const runner = this.#runner(options);
+      await runner.run(left);
+      await runner.settle();
+    }
   }
 
   /** Whether a call is one of those that {@link SchemaChanges.together} carries out. */

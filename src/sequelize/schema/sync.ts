@@ -35,6 +35,7 @@ export async function syncAll(
     readonly modelManager: { readonly models: HostModel[] };
   };
   modelManager.models.forEach(check);
+  await schemaChangesOf(sequelize).finishRebuilds(options);
   return schemaChangesOf(sequelize).together(options, sync);
 }
 
@@ -47,7 +48,9 @@ export function replaceSync(model: ModelStatic<Model>): void {
     writable: true,
     async value(this: HostModel, options?: object): Promise<unknown> {
       check(this);
-      return schemaChangesOf(this.sequelize).together(options, (own) => inherited.call(this, own));
+      const changes = schemaChangesOf(this.sequelize);
+      if (!changes.isTogether(options)) await changes.finishRebuilds(options);
+      return changes.together(options, (own) => inherited.call(this, own));
     },
   });
 }

@@ -1,7 +1,7 @@
 import { byPattern, GUIDE, RECORDED, SKILL, VERIFIED } from './rule';
 import type { Evidence, RefusalRule } from './rule';
 
-/** A row that takes more than the statement to decide: whoever runs statements answers it. */
+/** A row that takes more than the statement to decide: what runs statements answers it. */
 function stateful(
   decidedBy: 'transaction' | 'catalogue',
   id: string,

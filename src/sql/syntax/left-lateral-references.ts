@@ -19,7 +19,7 @@ export interface LateralReference {
  * A cluster was recorded (2026-09) to answer 42804 `attribute 1 of type b has wrong type` where `a.x` is the first
  * column of `a` and has another type than the first column of `b`, even when the select list casts it; CROSS and
  * INNER joins work. Both recordings read as if the column's number were looked up in the wrong table. That is an
- * inference: whoever answers `left-join-lateral` needs the catalogue for both types.
+ * inference: what answers `left-join-lateral` needs the catalogue for both types.
  */
 export function leftLateralReferences({ node, tree }: Statement): readonly LateralReference[] {
   const found: LateralReference[] = [];

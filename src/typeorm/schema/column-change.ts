@@ -80,6 +80,6 @@ export function refusedChange(
   return {
     what: `a change of the column ${table}.${column} from ${was} to ${is}`,
     why: 'There is no ALTER COLUMN … TYPE; the column would have to be dropped with all its values, and added anew.',
-    instead: `To keep the values: add a column of the new type, copy them in batches with UPDATE, drop the old column and rename the new one. To lose them: dsql: { destructive: true }.`,
+    instead: `To keep the values: add a column of the new type, copy them in batches with UPDATE, drop the old column and rename the new one; or let dsql: { rebuild: true } do it by a copy of the table. To lose them: dsql: { destructive: true }.`,
   };
 }

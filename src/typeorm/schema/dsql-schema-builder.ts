@@ -25,10 +25,12 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
     const { driver, queryResultCache } = this.#dataSource;
     const queryRunner = this.#dataSource.createQueryRunner();
     this.queryRunner = queryRunner;
-    // They are the host's own, and left out by its types.
-    Object.assign(this, { currentDatabase: driver.database, currentSchema: driver.schema });
     try {
+      await this.#runner.knowSchema();
+      // They are the host's own, and left out by its types.
+      Object.assign(this, { currentDatabase: driver.database, currentSchema: driver.schema });
       await queryRunner.beforeMigration();
+      await this.#runner.finishRebuilds();
       // What a generated column is made of is read from the host's own table.
       if (await this.#hasGeneratedColumnsAlready()) await this.createMetadataTableIfNecessary(queryRunner);
       this.tables = await queryRunner.getTables(this.entityToSyncMetadatas.map((each) => this.#pathOf(each)));
@@ -157,7 +159,10 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
       new TableColumn(TableUtils.createTableColumnOptions(wanted, driver)),
       this.#runner.enumTypeOf(table, columnName),
     );
-    return newForms(before, after) !== undefined;
+    if (newForms(before, after) === undefined) return false;
+    // A copy of the table keeps all of it; a generated column is made anew all the same.
+    const isGenerated = (before.generatedType ?? after.generatedType) !== undefined;
+    return isGenerated || this.#runner.driver.mapping.rebuild === false;
   }
 
   /** Checks the rows for which that failed, or was given up, the last time. */

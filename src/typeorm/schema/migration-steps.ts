@@ -1,6 +1,13 @@
 import type { Answer, MigrationRun, MigrationStatement } from '../../migrate/for-orms';
 import { isUnsupportedFeatureError } from '../../occ';
-import { callPlace, planChange, readTablesWhere, type EnumTypes, type ResolvedMapping } from '../../schema';
+import {
+  callPlace,
+  isMarkedByCopy,
+  planChange,
+  readTablesWhere,
+  type EnumTypes,
+  type ResolvedMapping,
+} from '../../schema';
 import { QueryResult } from 'typeorm/query-runner/QueryResult.js';
 import { appendToMessage } from '../refusal-explanation';
 import type { Statement } from '../statement';
@@ -54,7 +61,7 @@ export class MigrationSteps {
     read: Parameters<MigrationStatement<unknown>['plan']>[0],
   ): ReturnType<typeof planChange> {
     const { mapping, enums } = this.#translation;
-    if (!mapping.migrations.translate) return 'as it is';
+    if (!mapping.migrations.translate && !isMarkedByCopy(sql)) return 'as it is';
     const readTables = (where: string) => readTablesWhere(where, read);
     try {
       return await planChange(sql, { author: 'migration', mapping, enums, readTables, read });

@@ -4,11 +4,17 @@ import { Query } from 'typeorm/driver/Query.js';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
+import { UnsupportedFeatureError } from '../../occ';
+import type { DsqlClient } from '../../connection';
 import {
+  EnumTypes,
   exceededIndexLimits,
+  planChange,
+  readTablesWhere,
   SchemaRunner,
+  unfinishedRebuilds,
   unsupportedChanges,
-  type ResolvedMapping,
+  type PlannedChange,
   type SchemaProgress,
   type UnsupportedChange,
 } from '../../schema';
@@ -21,8 +27,9 @@ import {
   type EnumFacts,
   type TableFacts,
 } from '../../sql';
+import type { DsqlDriverParts } from '../dsql-driver-parts';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
-import { SchemaQuery, translateDownQueries, translateQueries } from './schema-query';
+import { CopyQuery, SchemaQuery, translateDownQueries, translateQueries } from './schema-query';
 import { schemaSession } from './schema-session';
 import {
   absentTable,
@@ -38,13 +45,12 @@ import { dataSourceOf } from '../transactions/transactions';
 /** What names a table to TypeORM. */
 export type TableTarget = Parameters<PostgresDriver['parseTableName']>[0];
 
-/** A driver that says how PostgreSQL is mapped to what Aurora DSQL has. */
-export type MappedDriver = PostgresDriver & { readonly mapping: ResolvedMapping };
-
 /** A change of the schema that is being put together. */
 interface Plan {
   readonly queryRunner: SchemaQueryRunner;
-  readonly queries: SchemaQuery[];
+  readonly queries: Query[];
+  /** What is done by copies of tables, each of which is among the queries. */
+  readonly copies: Map<string, CopyQuery>;
   readonly unsupported: UnsupportedChange[];
 }
 
@@ -56,7 +62,7 @@ const plans = new AsyncLocalStorage<Plan>();
  * one place, whether it is sent or written into a migration, and tables are read back as PostgreSQL would show them.
  */
 export abstract class SchemaQueryRunner extends PostgresQueryRunner {
-  declare driver: MappedDriver;
+  declare driver: DsqlDriverParts;
   /** Whether its statements are those of a migration, which is journalled. */
   abstract readonly isMigrating: boolean;
   /** What the catalogue says of tables, by {@link pathKey}, until the schema is changed. */
@@ -74,12 +80,21 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       await work();
       return;
     }
-    const plan: Plan = { queryRunner: this, queries: [], unsupported: [] };
+    await this.knowSchema();
+    const plan: Plan = { queryRunner: this, queries: [], copies: new Map(), unsupported: [] };
     await plans.run(plan, work);
-    const statements = plan.queries.map(({ statement }) => statement);
+    const statements = plan.queries.flatMap((query) => (query instanceof SchemaQuery ? query.statement : []));
     plan.unsupported.push(...exceededIndexLimits(statements, [...this.#known.values()]));
     if (plan.unsupported.length > 0) throw unsupportedChanges(plan.unsupported);
-    await this.#carryOut(plan.queries);
+    // Before anything is sent; what comes behind other changes is planned when they are made.
+    const [first] = plan.queries;
+    const isFirst = first instanceof CopyQuery && !this.isMigrating;
+    await this.#carryOut(plan.queries, isFirst ? await this.#planByCopy(first.query) : undefined);
+  }
+
+  /** Finds out the schema that names without one lead to, unless it is known. */
+  async knowSchema(): Promise<void> {
+    await this.driver.knowSchema((await this.connect()) as DsqlClient);
   }
 
   get #plan(): Plan | undefined {
@@ -130,21 +145,40 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     if (upQueries.length === 0) return;
     await this.asOneChange(async () => {
       const options = await this.#translationOf([...upQueries, ...downQueries]);
-      const { queries, unsupported, omitted } = await translateQueries(upQueries, options);
+      const mayCopy = this.driver.mapping.rebuild !== false;
+      const { queries, copies, unsupported, omitted } = await translateQueries(upQueries, options, mayCopy);
       const enums = this.loadedTables.flatMap((table) => this.#enumsOf(table));
       const catalog = { ...options.catalog, enums };
       this.sqlInMemory.upQueries.push(...queries);
+      // What undoes a copy is written for PostgreSQL, like the copy itself: a migration plans both when it is run.
       this.sqlInMemory.downQueries.push(
-        ...(await translateDownQueries(downQueries, { ...options, catalog })),
+        ...(copies.length > 0
+          ? downQueries
+          : await translateDownQueries(downQueries, { ...options, catalog })),
       );
       this.#plan?.unsupported.push(...unsupported);
       for (const why of omitted) dataSourceOf(this).logger.log('warn', why, this);
       if (!this.sqlMemoryMode) this.#plan?.queries.push(...queries);
+      for (const copy of copies) this.#planCopy(copy);
     });
+  }
+
+  /** A table is copied once, when all that is to be done to it by a copy is known. */
+  #planCopy(query: CopyQuery): void {
+    const plan = this.#plan;
+    const before = plan?.copies.get(query.table);
+    const copy = before?.and(query) ?? query;
+    plan?.copies.set(query.table, copy);
+    for (const queries of [this.sqlInMemory.upQueries, ...(plan === undefined ? [] : [plan.queries])]) {
+      const at = before === undefined ? -1 : queries.indexOf(before);
+      if (at >= 0) queries.splice(at, 1);
+      if (queries === this.sqlInMemory.upQueries || !this.sqlMemoryMode) queries.push(copy);
+    }
   }
 
   /** Reads tables as PostgreSQL would show them. */
   protected override async loadTables(tableNames?: string[]): Promise<Table[]> {
+    await this.knowSchema();
     const tables = await super.loadTables(tableNames);
     if (tables.length === 0) return tables;
     const read = await readTables(
@@ -188,6 +222,11 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       const { before, after } = storedForms(oldColumn, newColumn, await this.#storedType(table, oldColumn));
       const forms = newForms(before, after);
       if (forms !== undefined) {
+        if (this.driver.mapping.rebuild !== false && !after.isArray && !before.isArray) {
+          await this.#changeByCopy(table, before, after);
+          oldColumn.name = before.name;
+          return;
+        }
         if (!this.driver.mapping.destructive) {
           this.#plan?.unsupported.push(refusedChange(table.name, oldColumn.name, forms));
           return;
@@ -201,6 +240,78 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       await super.changeColumn(table, before, after);
       oldColumn.name = before.name;
     });
+  }
+
+  /**
+   * Carries out an ALTER TABLE, by a copy of the table where it needs one: see `rebuildTable` of `aurora-dsql-orm/migrate`.
+   *
+   * @throws UnsupportedFeatureError in a transaction that is not a migration's, or when something is in the way
+   */
+  async alterByCopy(sql: string): Promise<void> {
+    // A migration plans its statements itself.
+    if (this.isMigrating) {
+      await this.query(sql);
+      return;
+    }
+    const planned = await this.#planByCopy(sql);
+    this.#known.clear();
+    await this.#withRunner((runner) => runner.run(planned.statements));
+  }
+
+  /** Finishes what a rebuild has left undone that was interrupted: until then its table is not there, or not whole. */
+  async finishRebuilds(): Promise<void> {
+    const read = async (text: string) => (await schemaSession(this).query(text)).rows;
+    for (const { left } of await unfinishedRebuilds(read, (where) => readTablesWhere(where, read))) {
+      await this.#withRunner((runner) => runner.run(left));
+    }
+  }
+
+  async #planByCopy(sql: string): Promise<PlannedChange> {
+    if (this.isTransactionActive) {
+      throw new UnsupportedFeatureError(
+        'the rebuild of a table in a transaction',
+        'It is carried out in many transactions. Call it with a query runner that has begun none.',
+      );
+    }
+    const read = async (text: string) => (await schemaSession(this).query(text)).rows;
+    const planned = await planChange(sql, {
+      author: 'ORM',
+      mapping: this.driver.mapping,
+      enums: new EnumTypes(),
+      readTables: (where) => readTablesWhere(where, read),
+      read,
+    });
+    if (typeof planned !== 'string') {
+      dataSourceOf(this).logger.logSchemaBuild(planned.notes.join(' '), this);
+      return planned;
+    }
+    // The server says what is wrong with it.
+    return { statements: [{ sql, kind: 'ddl', notes: [], start: 0, end: sql.length }], notes: [] };
+  }
+
+  /** Gives a column another type in a copy of its table, and changes the rest of it in place. */
+  async #changeByCopy(table: Table, before: TableColumn, after: TableColumn): Promise<void> {
+    const isGenerated = after.generatedType === 'STORED';
+    if (isGenerated || before.generatedType === 'STORED') {
+      // The values of a generated column are made anew; those of one that is no more have to be dropped with it.
+      await this.dropColumn(table, before);
+      await this.addColumn(table, after);
+      return;
+    }
+    const alter = `ALTER TABLE ${this.escapePath(table)} ALTER COLUMN "${before.name}"`;
+    const becomesUuid = isIdentity(before) && after.type === 'uuid';
+    const retype = (to: TableColumn, using = '') =>
+      new Query(`${alter} TYPE ${this.driver.createFullType(to)}${using}`);
+    const up = becomesUuid
+      ? [new Query(`${alter} DROP IDENTITY`), retype(after, ' USING gen_random_uuid()')]
+      : retype(after);
+    await this.executeQueries(up, retype(before));
+    const { type, length, precision, scale, collation } = after;
+    Object.assign(before, { type, length, precision, scale, collation });
+    if (becomesUuid) before.isGenerated = false;
+    await this.#changeEnum(table, before, after);
+    await this.#changeIdentity(table, before, after);
+    await super.changeColumn(table, before, after);
   }
 
   /** Renames a table; there are no enum types to rename with it. */
@@ -245,25 +356,39 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     return enumTypeOf(await readTable(schemaSession(this), this.#pathOf(table)), column.name);
   }
 
-  async #carryOut(queries: readonly Query[]): Promise<void> {
+  /** @param planned - what the first one is carried out by, where that is known */
+  async #carryOut(queries: readonly Query[], planned?: PlannedChange): Promise<void> {
     if (queries.length === 0) return;
     this.#known.clear();
     // In a transaction nothing can be waited for: it sees sys.jobs as it was when it began. A migration waits itself.
-    if (this.isTransactionActive || this.isMigrating) {
+    const isByCopy = queries.some((query) => query instanceof CopyQuery);
+    if (this.isMigrating || (this.isTransactionActive && !isByCopy)) {
       for (const { query, parameters } of queries) await this.query(query, parameters);
       return;
     }
+    await this.#withRunner(async (runner) => {
+      for (const change of queries) {
+        const { query, parameters = [] } = change;
+        if (change instanceof CopyQuery) {
+          await runner.settle();
+          const isPlanned = planned !== undefined && change === queries[0];
+          await runner.run((isPlanned ? planned : await this.#planByCopy(query)).statements);
+        } else if (change instanceof SchemaQuery && parameters.length === 0)
+          await runner.run([change.statement]);
+        else await this.query(query, parameters);
+      }
+    });
+  }
+
+  /** All jobs that are begun meanwhile have ended when this is done. */
+  async #withRunner(work: (runner: SchemaRunner) => Promise<void>): Promise<void> {
     const runner = new SchemaRunner(schemaSession(this), {
       onProgress: (progress) => {
         this.#tell(progress);
       },
     });
     try {
-      for (const change of queries) {
-        const { query, parameters = [] } = change;
-        if (change instanceof SchemaQuery && parameters.length === 0) await runner.run([change.statement]);
-        else await this.query(query, parameters);
-      }
+      await work(runner);
     } catch (error) {
       await runner.settle().catch(() => undefined);
       throw error;

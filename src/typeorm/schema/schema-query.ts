@@ -19,12 +19,39 @@ export class SchemaQuery extends Query {
   }
 }
 
+/** What only a copy of the table can do: see `rebuildTable` of `aurora-dsql-orm/migrate`. */
+const BY_COPY: ReadonlySet<string> = new Set([
+  'alter-column-type',
+  'add-constraint',
+  'drop-primary-key',
+  'drop-primary-key-column',
+  'add-column-with-constraint',
+]);
+
+/** An ALTER TABLE that is carried out by a copy of its table. Actions for one table make one of them. */
+export class CopyQuery extends Query {
+  /** `ALTER TABLE` and the table. */
+  readonly table: string;
+
+  constructor(sql: string) {
+    super(sql);
+    this.table = /^ALTER TABLE (?:"(?:[^"]|"")+"\.)*"(?:[^"]|"")+" /.exec(sql)?.[0] ?? '';
+  }
+
+  /** The actions of this one, and those of another one for the same table. */
+  and({ query, table }: CopyQuery): CopyQuery {
+    return new CopyQuery(`${this.query}, ${query.slice(table.length)}`);
+  }
+}
+
 /** How TypeORM's SQL is translated: the catalogue as it is before, and what the options say. */
 export type QueryTranslation = Omit<TranslateOptions, 'catalog'> & { readonly catalog: CatalogFacts };
 
 /** The translation of TypeORM's statements, in order. */
 export interface TranslatedQueries {
   readonly queries: readonly SchemaQuery[];
+  /** What is done by a copy of a table. */
+  readonly copies: readonly CopyQuery[];
   readonly unsupported: readonly UnsupportedChange[];
   /** Why statements were left out. */
   readonly omitted: readonly string[];
@@ -34,21 +61,27 @@ export interface TranslatedQueries {
  * Translates the statements of one change, taken as one text: a type is known to the table that uses it.
  *
  * @param queries - PostgreSQL's SQL, in the order in which it is run
+ * @param mayCopy - whether tables may be copied
  */
 export async function translateQueries(
   queries: readonly Query[],
   options: QueryTranslation,
+  mayCopy: boolean,
 ): Promise<TranslatedQueries> {
   await loadParser();
   const text = joined(queries);
   const { statements, refusals, omitted } = translate(text.sql, options);
+  const isByCopy = ({ rule }: TranslationRefusal) => mayCopy && BY_COPY.has(rule);
+  const refused = refusals.filter(isByCopy).flatMap(({ start }) => text.queryAt(start) ?? []);
+  const copied = [...new Set(refused)];
   return {
-    queries: statements.map(
-      (statement) => new SchemaQuery(statement, text.queryAt(statement.start)?.parameters),
-    ),
-    unsupported: refusals.map((refusal) =>
-      refusedStatement(text.queryAt(refusal.start)?.query ?? '', refusal),
-    ),
+    queries: statements
+      .filter(({ start }) => copied.every((query) => query !== text.queryAt(start)))
+      .map((statement) => new SchemaQuery(statement, text.queryAt(statement.start)?.parameters)),
+    copies: copied.map(({ query }) => new CopyQuery(query)),
+    unsupported: refusals
+      .filter((refusal) => !isByCopy(refusal))
+      .map((refusal) => refusedStatement(text.queryAt(refusal.start)?.query ?? '', refusal)),
     omitted: omitted.map(({ why }) => why),
   };
 }

@@ -47,19 +47,26 @@ export function isNumber(column: AskedColumn): boolean {
   return NUMBERS.has(targetOf(column).type);
 }
 
-/**
- * The entities that are stored in a table: several where they inherit from each other.
- *
- * @param schema - nothing for the one that names without a schema lead to
- */
+/** A table, as a statement or the catalogue names it. */
+interface NamedTable {
+  /** Nothing for the one that names without a schema lead to. */
+  readonly schema?: string | undefined;
+  readonly tableName: string;
+  /** Whether names without a schema lead to its schema; without it they are taken to lead to `public`. */
+  readonly isInCurrentSchema?: boolean;
+}
+
+/** The entities that are stored in a table: several where they inherit from each other. */
 export function entitiesOf(
   { driver, entityMetadatas }: DataSource,
-  { schema, tableName }: { readonly schema?: string | undefined; readonly tableName: string },
+  { schema, tableName, isInCurrentSchema }: NamedTable,
 ): EntityMetadata[] {
-  const { schema: current = 'public' } = driver;
+  const current = driver.schema ?? (isInCurrentSchema === undefined ? 'public' : undefined);
   return entityMetadatas.filter((metadata) => {
     const parsed = driver.parseTableName(metadata);
-    return parsed.tableName === tableName && (parsed.schema ?? current) === (schema ?? current);
+    if (parsed.tableName !== tableName) return false;
+    const schemaOfEntity = parsed.schema ?? current;
+    return schemaOfEntity === undefined ? isInCurrentSchema === true : schemaOfEntity === (schema ?? current);
   });
 }
 

@@ -79,7 +79,7 @@ describe.each(losses)('the answer to COMMIT is lost (%s)', (_, isCommitted, lose
     ['a transaction on a stock data source', () => runInTransaction(stock, insertEntry)],
     ['a save', () => ours.manager.save(entry())],
     ['a transaction that the user began', manually],
-    ['a statement that stands alone', () => ours.manager.insert(Entry, { note: 'x' })],
+    ['an autocommit statement', () => ours.manager.insert(Entry, { note: 'x' })],
   ])('is reported as unknown, and nothing is run again: %s', async (__, run) => {
     lose();
     await expect(run()).rejects.toMatchObject({ name: 'CommitOutcomeUnknownError' });

@@ -1,0 +1,138 @@
+import { UnsupportedFeatureError } from '../../occ';
+import { tableNameOf, type CatalogTable, type DsqlStatement, type NodeBody, type Statement } from '../../sql';
+import { planRebuild } from '../rebuild/plan-rebuild';
+import { rebuildSettings, withoutMark } from '../rebuild/rebuild-mark';
+import {
+  changeOf,
+  isChanged,
+  isGenerated,
+  needsCopy,
+  typeIn,
+  type Alteration,
+} from '../rebuild/table-change';
+import { unfinishedRebuilds } from '../rebuild/unfinished';
+import { commandsOf } from './alter-actions';
+import type { PlannedChange, Planning } from './planning';
+import { translateChange } from './translate-change';
+
+/** Actions for which a copy of the table may be needed. */
+const MAY_NEED_COPY: ReadonlySet<string | undefined> = new Set([
+  'AT_AlterColumnType',
+  'AT_AddConstraint',
+  'AT_DropConstraint',
+  'AT_DropColumn',
+  'AT_AddIdentity',
+]);
+
+/** Plans one action alone. */
+type PlanOther = (alteration: Alteration) => Promise<PlannedChange | 'as it is' | 'refused'>;
+
+/** Whether a statement may have to be carried out by a copy of its table, and may be. */
+export function mayNeedCopy(statement: Statement, text: string, { mapping }: Planning): boolean {
+  if (statement.node !== 'AlterTableStmt' || statement.async) return false;
+  if (rebuildSettings(text, mapping) === undefined) return false;
+  return commandsOf(statement).some((command) => MAY_NEED_COPY.has(command.subtype) || isGenerated(command));
+}
+
+/**
+ * What is left of the rebuild that a statement has begun in an earlier run.
+ *
+ * @throws UnsupportedFeatureError when another statement has begun one of its table
+ */
+export async function planUnfinished(
+  text: string,
+  statement: Statement,
+  { read, readTables }: Planning,
+): Promise<PlannedChange | undefined> {
+  const { relation } = statement.tree as NodeBody<'AlterTableStmt'>;
+  const { schema, name } = tableNameOf(relation);
+  const found = (await unfinishedRebuilds(read, readTables)).find(
+    ({ names, isPastRename }) =>
+      isPastRename && names.table === name && (schema === undefined || names.schema === schema),
+  );
+  if (found === undefined) return undefined;
+  if (found.change === withoutMark(text)) {
+    return { statements: found.left, notes: [`The rebuild of ${name}, which was interrupted, goes on.`] };
+  }
+  throw new UnsupportedFeatureError(
+    `another change of the table ${name} while it is being rebuilt`,
+    `Its rebuild was interrupted. Run the change again that began it: ${found.change}`,
+  );
+}
+
+/**
+ * Plans an ALTER TABLE of which an action can only be done by a copy of the table.
+ *
+ * @param alterations - its actions, but for those that are planned otherwise
+ * @param planOther - plans an action that is to be done to the new table
+ * @returns nothing where none needs a copy
+ * @throws UnsupportedFeatureError when something is in the way of it
+ */
+export async function planByCopy(
+  text: string,
+  table: CatalogTable,
+  alterations: readonly Alteration[],
+  planning: Planning,
+  planOther: PlanOther,
+): Promise<PlannedChange | 'refused' | undefined> {
+  const settings = rebuildSettings(text, planning.mapping);
+  if (settings === undefined) return undefined;
+  const { mapping, read, readTables } = planning;
+  const isRefused = async (sql: string) => (await translateChange(sql, [table], mapping)).refusals.length > 0;
+  const needing: Alteration[] = [];
+  for (const alteration of alterations) {
+    if (needsCopy(table, alteration) && (await isRefused(alteration.text))) needing.push(alteration);
+  }
+  if (needing.length === 0) return undefined;
+  const { change, rest } = changeOf(table, alterations);
+  if (isChanged(table, change) && !(await retypes(needing, isRefused))) {
+    // The values were made when the column got its type.
+    const defaults = alterations.filter(({ command }) => command.subtype === 'AT_ColumnDefault');
+    return planAll([...defaults, ...rest], planOther, [], [`${table.name} is so already.`]);
+  }
+  const translate = (sql: string) => translateChange(sql, [], mapping);
+  const { statements, old } = await planRebuild(table, change, withoutMark(text), {
+    readTables,
+    read,
+    translate,
+    dropOld: settings.dropOld,
+  });
+  const remains = settings.dropOld ? 'dropped in the end' : `kept as ${old}`;
+  return planAll(rest, planOther, statements, [
+    `${table.name} is copied, and cannot be written meanwhile; the old table is ${remains}.`,
+  ]);
+}
+
+/** Plans actions that are done behind other statements. */
+async function planAll(
+  alterations: readonly Alteration[],
+  planOther: PlanOther,
+  statements: readonly DsqlStatement[],
+  notes: readonly string[],
+): Promise<PlannedChange | 'refused'> {
+  const others: PlannedChange[] = [];
+  for (const alteration of alterations) {
+    const planned = await planOther(alteration);
+    if (typeof planned === 'string') return 'refused';
+    others.push(planned);
+  }
+  return {
+    statements: [...statements, ...others.flatMap((other) => other.statements)],
+    notes: [...notes, ...others.flatMap((other) => other.notes)],
+  };
+}
+
+/** Whether one of the actions gives a column another type than it has. */
+async function retypes(
+  needing: readonly Alteration[],
+  isRefused: (sql: string) => Promise<boolean>,
+): Promise<boolean> {
+  for (const { command, text } of needing) {
+    if (command.subtype !== 'AT_AlterColumnType') continue;
+    const { using } = typeIn(text);
+    const alone =
+      using === undefined ? text : text.slice(0, text.lastIndexOf(using)).replace(/\s+USING\s*$/i, '');
+    if (await isRefused(alone)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,407 @@
+import {
+  literal,
+  quoted,
+  quotedTable,
+  type CatalogConstraint,
+  type CatalogTable,
+  type DsqlStatement,
+  type Translation,
+} from '../../sql';
+import { tableDetailsQuery, type TableDetails } from '../catalogue/table-details';
+import type { ReadTables } from '../planning/enum-types';
+import { refusedStatement, unsupportedChanges, type UnsupportedChange } from '../planning/unsupported-change';
+import { copyBatch, copyNothing, createCopied, orderOf, rowsInTheWay } from './copied-rows';
+import { grants, readGrants } from './grants';
+import {
+  carriedConstraints,
+  carriedIndexes,
+  columnComments,
+  constraintText,
+  createTable,
+  isAddedLater,
+  newKey,
+  newName,
+  withTarget,
+  type Rebuild,
+} from './new-table';
+import { besides, rebuiltNames } from './rebuilt-names';
+import type { TableChange } from './table-change';
+import { dropTable, keepRecord, repeatedStep, step } from './unfinished';
+
+/** What a plan of a rebuild needs. */
+export interface RebuildPlanning {
+  readonly readTables: ReadTables;
+  readonly read: (sql: string) => Promise<readonly unknown[]>;
+  /** Translates what is written for PostgreSQL. */
+  readonly translate: (text: string) => Promise<Translation>;
+  /** Whether the old table is dropped in the end. */
+  readonly dropOld: boolean;
+}
+
+/**
+ * Plans the rebuild of a table: a new one takes its place that has its rows, and is what Aurora DSQL cannot make of the old
+ * one.
+ *
+ * The new table is made beside the old one, with its indexes, while work goes on. Then the old table gets another name, a
+ * CHECK that no row can keep to, and a view in its place that cannot be written: from here on reads go on and writes fail.
+ * The rows are copied in the order of the key, foreign keys of other tables are moved, the view is dropped and the new
+ * table takes its name. Until then the comment of the new table keeps what is to be done.
+ *
+ * @param written - the ALTER TABLE that asks for it
+ * @returns what is to be done, and what the old table is called then
+ * @throws UnsupportedFeatureError when something is in the way, before anything is changed
+ */
+export async function planRebuild(
+  table: CatalogTable,
+  change: TableChange,
+  written: string,
+  planning: RebuildPlanning,
+): Promise<{ readonly statements: readonly DsqlStatement[]; readonly old: string }> {
+  const { schema, name } = table;
+  const { readTables, read } = planning;
+  const [details] = (await read(tableDetailsQuery(table))) as readonly [TableDetails];
+  const sameSchema = await readTables(
+    `n.nspname = ${literal(schema)} AND c.relname LIKE ${literal(`${likeText(name.slice(0, 40))}%`)}`,
+  );
+  const taken = new Set(sameSchema.map((each) => each.name));
+  const rebuild: Rebuild = {
+    table,
+    details,
+    change,
+    names: rebuiltNames(table, (other) => taken.has(other)),
+  };
+  const referring = await readTables(
+    `EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.oid AND o.contype = 'f' AND o.confrelid = ${literal(quotedTable(table))}::regclass)`,
+  );
+  const references = referring
+    .filter((each) => each.schema !== schema || each.name !== name)
+    .flatMap((owner) => referencesOf(owner, rebuild));
+  const inTheWay = [...obstacles(rebuild, references), ...(await leftovers(rebuild, taken, read))];
+  if (inTheWay.length > 0) throw unsupportedChanges(inTheWay);
+  const created = await planning.translate(createTable(rebuild));
+  if (created.refusals.length > 0) {
+    throw unsupportedChanges(created.refusals.map((refusal) => refusedStatement(written, refusal)));
+  }
+  const casts = await neededCasts(rebuild, read);
+  const rows = await rowsInTheWay(rebuild, casts, planning);
+  if (rows !== undefined) {
+    throw unsupportedChanges([
+      {
+        what: `the rebuild of the table ${name} with its rows`,
+        why: rows,
+        instead: 'Correct the rows first.',
+      },
+    ]);
+  }
+  const { dropOld } = planning;
+  const context = { written, created: created.statements, references, casts, dropOld };
+  return { statements: steps(rebuild, context), old: rebuild.names.old };
+}
+
+const likeText = (text: string) => text.replace(/[\\%_]/g, '\\$&');
+
+/** A foreign key of another table. */
+interface Reference {
+  readonly owner: CatalogTable;
+  readonly constraint: CatalogConstraint;
+}
+
+function referencesOf(owner: CatalogTable, { table }: Rebuild): readonly Reference[] {
+  return owner.constraints
+    .filter(({ target }) => target?.schema === table.schema && target.name === table.name)
+    .map((constraint) => ({ owner, constraint }));
+}
+
+/** What makes a rebuild impossible. */
+function obstacles(rebuild: Rebuild, references: readonly Reference[]): readonly UnsupportedChange[] {
+  const { table, details, change } = rebuild;
+  const what = `the rebuild of the table ${table.name}`;
+  const views = details.views.map((view) => ({
+    what,
+    why: `The view ${view} reads it, and would go on reading the old table.`,
+    instead: 'Drop the view, and create it again afterwards.',
+  }));
+  const unknown = [...change.columns.keys(), ...change.dropped]
+    .filter((name) => table.columns.every((column) => column.name !== name))
+    .map((name) => ({ what, why: `It has no column ${name}.` }));
+  const present = [...change.added.keys()]
+    .filter((name) => !change.dropped.has(name) && table.columns.some((column) => column.name === name))
+    .map((name) => ({ what, why: `It has a column ${name} already.` }));
+  const ordered =
+    orderOf(rebuild).length > 0
+      ? []
+      : [
+          {
+            what,
+            why: 'It has no primary key, and is to have none of its columns: its rows have no order to copy them in.',
+          },
+        ];
+  const sequences = details.ownedSequences.map(({ name, column }) => ({
+    what,
+    why: `The sequence ${name} belongs to its column ${column}, and would be dropped with the old table.`,
+    instead: `First run ALTER SEQUENCE ${name} OWNED BY NONE.`,
+  }));
+  const own = table.constraints
+    .filter(({ target }) => target?.schema === table.schema && target.name === table.name)
+    .map((constraint) => ({ owner: table, constraint }));
+  return [
+    ...unknown,
+    ...present,
+    ...views,
+    ...ordered,
+    ...sequences,
+    ...[...references, ...own].flatMap((each) => brokenReference(rebuild, each)),
+  ];
+}
+
+/** Why a foreign key could not refer to the new table. */
+function brokenReference(rebuild: Rebuild, { owner, constraint }: Reference): readonly UnsupportedChange[] {
+  const { table, change } = rebuild;
+  if (change.droppedConstraints.has(constraint.name) && owner === table) return [];
+  const referred = constraint.target?.columns ?? [];
+  const name = `The foreign key ${constraint.name} of ${owner.name}`;
+  const what = `the rebuild of the table ${table.name}`;
+  const key = newKey(rebuild)?.columns ?? [];
+  const uniques = carriedConstraints(rebuild).filter(({ type }) => type === 'u');
+  const isSame = (columns: readonly string[]) =>
+    [...columns].sort().join('\0') === [...referred].sort().join('\0');
+  if (![key, ...uniques.map(({ columns }) => columns)].some(isSame)) {
+    return [
+      {
+        what,
+        why: `${name} refers to ${referred.join(', ')}, which would be no key any more.`,
+        instead: 'Make them UNIQUE first, or drop the foreign key.',
+      },
+    ];
+  }
+  return referred.flatMap((column, at) => {
+    const type = change.columns.get(column)?.type;
+    const from = owner.columns.find((each) => each.name === constraint.columns[at]);
+    if (type === undefined || from === undefined) return [];
+    const fromType = owner === table ? (change.columns.get(from.name)?.type ?? from.baseType) : from.baseType;
+    if (isComparable(fromType, type)) return [];
+    return [
+      {
+        what,
+        why: `${name} refers to ${column}, and its own column ${from.name} stays ${from.type}.`,
+        instead: 'Drop the foreign key, rebuild both tables, and add it again.',
+      },
+    ];
+  });
+}
+
+const KINDS: readonly RegExp[] = [
+  /^(?:smallint|integer|bigint|int[248]?|serial|bigserial)$/i,
+  /^(?:text|character varying|varchar|character|char|bpchar)$/i,
+  /^(?:numeric|decimal)$/i,
+];
+
+/** Whether a foreign key may be between columns of two types: those of one kind may. */
+function isComparable(one: string, other: string): boolean {
+  const plain = (type: string) =>
+    type
+      .replace(/\(.*\)/s, '')
+      .trim()
+      .replace(/\s+/g, ' ')
+      .toLowerCase();
+  const [a, b] = [plain(one), plain(other)];
+  return a === b || KINDS.some((kind) => kind.test(a) && kind.test(b));
+}
+
+/** A table with the name of the new one that is not known to be ours. */
+async function leftovers(
+  { names }: Rebuild,
+  taken: ReadonlySet<string>,
+  read: RebuildPlanning['read'],
+): Promise<readonly UnsupportedChange[]> {
+  const found: UnsupportedChange[] = [];
+  for (const name of [names.copy, names.copied]) {
+    if (!taken.has(name)) continue;
+    const rows = await read(`SELECT 1 FROM ${quotedTable({ schema: names.schema, name })} LIMIT 1`);
+    if (rows.length === 0) continue;
+    found.push({
+      what: `the rebuild of the table ${names.table}`,
+      why: `There is a table ${name} with rows, and a rebuild needs that name.`,
+      instead: 'Rename or drop it.',
+    });
+  }
+  return found;
+}
+
+/** The columns whose new values PostgreSQL would not make of the old ones by itself where they are assigned. */
+async function neededCasts(
+  { table, change }: Rebuild,
+  read: RebuildPlanning['read'],
+): Promise<ReadonlySet<string>> {
+  const casts = new Set<string>();
+  for (const [name, { type, using }] of change.columns) {
+    const column = table.columns.find((each) => each.name === name);
+    if (type === undefined || using !== undefined || column === undefined) continue;
+    const [row] = (await read(
+      `SELECT s.oid = t.oid OR t.typcategory = 'S' OR EXISTS (SELECT FROM pg_catalog.pg_cast k WHERE k.castsource = s.oid AND k.casttarget = t.oid AND k.castcontext IN ('a', 'i')) AS assignable FROM pg_catalog.pg_type s, pg_catalog.pg_type t WHERE s.oid = ${literal(column.baseType)}::regtype AND t.oid = ${literal(type)}::regtype`,
+    )) as readonly { readonly assignable?: boolean }[];
+    if (row?.assignable !== true) casts.add(name);
+  }
+  return casts;
+}
+
+interface StepContext {
+  readonly written: string;
+  readonly created: readonly DsqlStatement[];
+  readonly references: readonly Reference[];
+  readonly casts: ReadonlySet<string>;
+  readonly dropOld: boolean;
+}
+
+function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[] {
+  const { names } = rebuild;
+  const { schema, table, copy, old, copied } = names;
+  const during = duringCopy(rebuild, context);
+  const after = afterCopy(rebuild, context);
+  return [
+    step(dropTable({ schema, name: copy })),
+    step(dropTable({ schema, name: copied })),
+    ...context.created,
+    step(keepRecord({ change: context.written, names, during, after })),
+    step(copyNothing(rebuild, context.casts), 'dml'),
+    ...carriedIndexes(rebuild).map(({ name, definition, isUnique }) =>
+      step(
+        `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX ASYNC IF NOT EXISTS ${quoted(newName(name))} ON ${quotedTable({ schema, name: copy })} ${definition}`,
+        'job',
+      ),
+    ),
+    ...tryLater(rebuild),
+    ...columnComments(rebuild).map((sql) => step(sql)),
+    ...grants(rebuild).map((sql) => step(sql)),
+    step(createCopied(rebuild)),
+    step(`ALTER TABLE ${quotedTable({ schema, name: table })} RENAME TO ${quoted(old)}`),
+    ...during,
+    ...after,
+  ];
+}
+
+/** Finds out before writers are kept out whether the constraints can be added that are added later. */
+function tryLater(rebuild: Rebuild): readonly DsqlStatement[] {
+  const { schema, copy } = rebuild.names;
+  const table = quotedTable({ schema, name: copy });
+  return carriedConstraints(rebuild)
+    .filter((constraint) => isAddedLater(rebuild, constraint))
+    .flatMap((constraint) => [
+      step(
+        `ALTER TABLE ${table} ADD CONSTRAINT ${quoted(constraint.name)} ${constraintText(rebuild, constraint)} NOT VALID`,
+      ),
+      step(`ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${quoted(constraint.name)}`),
+    ]);
+}
+
+/** Each of these can be done again. */
+function duringCopy(rebuild: Rebuild, { references, casts }: StepContext): readonly DsqlStatement[] {
+  const { schema, table, copy, old } = rebuild.names;
+  const written = (name: string) => quotedTable({ schema, name });
+  const readOnly = quoted(besides(table, '_is_read_only'));
+  const columns = rebuild.table.columns.map(({ name }) => quoted(name)).join(', ');
+  const later = carriedConstraints(rebuild).filter((constraint) => isAddedLater(rebuild, constraint));
+  return [
+    step(
+      `ALTER TABLE ${written(old)} DROP CONSTRAINT IF EXISTS ${readOnly}, ADD CONSTRAINT ${readOnly} CHECK (false) NOT VALID`,
+    ),
+    // A view of a UNION cannot be written.
+    step(
+      `CREATE OR REPLACE VIEW ${written(table)} AS SELECT ${columns} FROM ${written(old)} UNION ALL SELECT ${columns} FROM ${written(old)} WHERE false`,
+    ),
+    ...readGrants(rebuild).map((sql) => step(sql)),
+    repeatedStep(copyBatch(rebuild, casts), copy),
+    ...newSequences(rebuild).map((sql) => step(sql, 'dml')),
+    ...later.flatMap((constraint) =>
+      replaceConstraint(written(copy), constraint, constraintText(rebuild, constraint)),
+    ),
+    ...references.flatMap(({ owner, constraint }) =>
+      replaceConstraint(
+        quotedTable(owner),
+        constraint,
+        withTarget(constraint.definition.replace(/ NOT VALID$/, ''), { schema, name: copy }),
+      ),
+    ),
+    step(`DROP VIEW IF EXISTS ${written(table)}`),
+    step(`ALTER TABLE ${written(copy)} RENAME TO ${quoted(table)}`),
+  ];
+}
+
+function replaceConstraint(
+  table: string,
+  { name, validated }: CatalogConstraint,
+  definition: string,
+): readonly DsqlStatement[] {
+  const constraint = quoted(name);
+  return [
+    step(
+      `ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${constraint}, ADD CONSTRAINT ${constraint} ${definition} NOT VALID`,
+    ),
+    ...(validated ? [step(`ALTER TABLE ASYNC ${table} VALIDATE CONSTRAINT ${constraint}`, 'validate')] : []),
+  ];
+}
+
+/** Lets identities go on where those of the old table were. */
+function newSequences(rebuild: Rebuild): readonly string[] {
+  const { schema, copy } = rebuild.names;
+  return rebuild.table.columns.flatMap(({ name, sequence }) => {
+    const change = rebuild.change.columns.get(name);
+    if (sequence === null || rebuild.change.dropped.has(name) || change?.identity === null) return [];
+    return [
+      `SELECT setval(pg_get_serial_sequence(${literal(quotedTable({ schema, name: copy }))}, ${literal(name)}), coalesce(q.last_value, q.start_value), q.last_value IS NOT NULL) FROM pg_catalog.pg_sequences q JOIN pg_catalog.pg_class c ON c.relname = q.sequencename JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = q.schemaname WHERE c.oid = ${literal(sequence)}::regclass`,
+    ];
+  });
+}
+
+/** But for the names of keys and indexes each of these can be done again. */
+function afterCopy(rebuild: Rebuild, { dropOld }: StepContext): readonly DsqlStatement[] {
+  const { table, details, names } = rebuild;
+  const { schema, old, copied } = names;
+  const written = (name: string) => quotedTable({ schema, name });
+  const foreignKeys = table.constraints.filter(({ type }) => type === 'f');
+  const dropped = foreignKeys.map(({ name }) => `DROP CONSTRAINT IF EXISTS ${quoted(name)}`);
+  const leave = foreignKeys.length === 0 ? [] : [step(`ALTER TABLE ${written(old)} ${dropped.join(', ')}`)];
+  return [
+    ...(dropOld ? [step(dropTable({ schema, name: old }))] : [...leave, ...renamesOfOld(rebuild)]),
+    ...renamesOfNew(rebuild),
+    step(dropTable({ schema, name: copied })),
+    ...(details.isOwn ? [] : [step(`ALTER TABLE ${written(names.table)} OWNER TO ${quoted(details.owner)}`)]),
+    step(
+      `COMMENT ON TABLE ${written(names.table)} IS ${details.comment === null ? 'NULL' : literal(details.comment)}`,
+    ),
+  ];
+}
+
+function renamesOfOld({ table, names }: Rebuild): readonly DsqlStatement[] {
+  const { schema, old } = names;
+  const suffix = old.slice(old.lastIndexOf('__old'));
+  const constraints = new Set(table.constraints.map(({ name }) => name));
+  const keys = table.constraints.filter(({ type }) => type === 'p' || type === 'u');
+  return [
+    ...keys.map(({ name }) => renameConstraint({ schema, name: old }, name, besides(name, suffix))),
+    ...table.indexes
+      .filter(({ name, primary }) => !primary && !constraints.has(name))
+      .map(({ name }) => renameIndex(schema, name, besides(name, suffix))),
+  ];
+}
+
+function renamesOfNew(rebuild: Rebuild): readonly DsqlStatement[] {
+  const { schema, table } = rebuild.names;
+  const key = newKey(rebuild);
+  const uniques = carriedConstraints(rebuild).filter(({ type }) => type === 'u');
+  return [
+    ...[...(key === undefined ? [] : [key]), ...uniques].map(({ name }) =>
+      renameConstraint({ schema, name: table }, newName(name), name),
+    ),
+    ...carriedIndexes(rebuild).map(({ name }) => renameIndex(schema, newName(name), name)),
+  ];
+}
+
+const renameConstraint = (
+  table: { readonly schema: string; readonly name: string },
+  from: string,
+  to: string,
+) => step(`ALTER TABLE ${quotedTable(table)} RENAME CONSTRAINT ${quoted(from)} TO ${quoted(to)}`);
+
+const renameIndex = (schema: string, from: string, to: string) =>
+  step(`ALTER INDEX ${quotedTable({ schema, name: from })} RENAME TO ${quoted(to)}`);

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+
+const MAX_NAME_BYTES = 63;
+
+/** The names of what takes part in the rebuild of a table. */
+export interface RebuiltNames {
+  readonly schema: string;
+  readonly table: string;
+  /** Of the new table, until it takes the name of the old one. */
+  readonly copy: string;
+  /** Of the old table, once writers are kept out. */
+  readonly old: string;
+  /** Of the table with the key of the last row that was copied. */
+  readonly copied: string;
+}
+
+/** The name of something that stands beside what a name names; one that would be too long is shortened. */
+export function besides(name: string, suffix: string): string {
+  if (Buffer.byteLength(name + suffix) <= MAX_NAME_BYTES) return name + suffix;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);
+  const bytes = MAX_NAME_BYTES - suffix.length - hash.length - 1;
+  // Whole characters only.
+  const start = Buffer.from(name)
+    .subarray(0, bytes)
+    .toString()
+    .replace(/\uFFFD+$/, '');
+  return `${start}_${hash}${suffix}`;
+}
+
+/**
+ * The names for the rebuild of a table.
+ *
+ * @param isTaken - whether there is a table of that name
+ */
+export function rebuiltNames(
+  { schema, name }: { readonly schema: string; readonly name: string },
+  isTaken: (name: string) => boolean,
+): RebuiltNames {
+  let number = 1;
+  const old = () => besides(name, `__old${number === 1 ? '' : String(number)}`);
+  while (isTaken(old())) number++;
+  return {
+    schema,
+    table: name,
+    copy: besides(name, '__new'),
+    old: old(),
+    copied: besides(name, '__copied'),
+  };
+}

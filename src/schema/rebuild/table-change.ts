@@ -1,0 +1,197 @@
+import type { AlterTableCmd } from 'libpg-query';
+import {
+  asNode,
+  columnConstraints,
+  isNotNull,
+  primaryKeyOf,
+  strings,
+  tokensOf,
+  type CatalogTable,
+} from '../../sql';
+
+/** What is changed of a column. */
+export interface ColumnChange {
+  /** As it is written. */
+  readonly type?: string;
+  /** What makes the new value of the old row, as it is written. */
+  readonly using?: string;
+  /** `null` for none. */
+  readonly default?: string | null;
+  readonly notNull?: boolean;
+  /** `GENERATED … AS IDENTITY`, as it is written; `null` for none. */
+  readonly identity?: string | null;
+  /** It is generated no more: its values stay. */
+  readonly isPlain?: boolean;
+}
+
+/** What an ALTER TABLE makes of a table, as far as a copy of the table can be made so. */
+export interface TableChange {
+  readonly columns: ReadonlyMap<string, ColumnChange>;
+  /** Their definitions, as they are written. */
+  readonly added: ReadonlyMap<string, string>;
+  readonly dropped: ReadonlySet<string>;
+  readonly droppedConstraints: ReadonlySet<string>;
+  /** `null` for none; nothing where it stays. */
+  readonly primaryKey?: { readonly name?: string; readonly columns: readonly string[] } | null;
+}
+
+/** One action of an ALTER TABLE. */
+export interface Alteration {
+  readonly command: AlterTableCmd;
+  /** It alone, as an ALTER TABLE. */
+  readonly text: string;
+}
+
+/**
+ * Whether Aurora DSQL can do an action only by a copy of the table: it alters neither the type of a column nor a primary
+ * key, and adds no generated column (recorded from a cluster, 2026-09).
+ */
+export function needsCopy(table: CatalogTable, { command }: Alteration): boolean {
+  const { subtype, name = '', def } = command;
+  switch (subtype) {
+    case 'AT_AlterColumnType':
+      return true;
+    case 'AT_AddConstraint':
+      return asNode(def, 'Constraint')?.contype === 'CONSTR_PRIMARY';
+    case 'AT_DropConstraint':
+      return table.constraints.some((each) => each.type === 'p' && each.name === name);
+    case 'AT_DropColumn':
+      return primaryKeyOf(table).includes(name);
+    case 'AT_AddColumn':
+      return isGenerated(command);
+    case 'AT_AddIdentity': {
+      const column = table.columns.find((each) => each.name === name);
+      return column !== undefined && (column.type !== 'bigint' || !column.notNull);
+    }
+    default:
+      return false;
+  }
+}
+
+/** Whether an action adds a column of which the values are generated. */
+export function isGenerated({ subtype, def }: AlterTableCmd): boolean {
+  const column = subtype === 'AT_AddColumn' ? asNode(def, 'ColumnDef') : undefined;
+  return (
+    column !== undefined && columnConstraints(column).some(({ contype }) => contype === 'CONSTR_GENERATED')
+  );
+}
+
+/**
+ * Adds up actions that a copy of the table can have done to it.
+ *
+ * @returns what they make of the table, and those that are to be done to the copy
+ */
+export function changeOf(
+  table: CatalogTable,
+  alterations: readonly Alteration[],
+): { readonly change: TableChange; readonly rest: readonly Alteration[] } {
+  const columns = new Map<string, ColumnChange>();
+  const added = new Map<string, string>();
+  const dropped = new Set<string>();
+  const droppedConstraints = new Set<string>();
+  const rest: Alteration[] = [];
+  let primaryKey: TableChange['primaryKey'];
+  const alter = (name: string, change: ColumnChange) =>
+    columns.set(name, { ...columns.get(name), ...change });
+  for (const alteration of alterations) {
+    const { command, text } = alteration;
+    const { subtype, name = '', def } = command;
+    switch (subtype) {
+      case 'AT_AlterColumnType':
+        alter(name, typeIn(text));
+        break;
+      case 'AT_ColumnDefault':
+        alter(name, { default: def === undefined ? null : after(text, 'DEFAULT') });
+        break;
+      case 'AT_SetNotNull':
+      case 'AT_DropNotNull':
+        alter(name, { notNull: subtype === 'AT_SetNotNull' });
+        break;
+      case 'AT_AddIdentity':
+        alter(name, { identity: after(text, 'ADD') });
+        break;
+      case 'AT_DropIdentity':
+        alter(name, { identity: null });
+        break;
+      case 'AT_DropExpression':
+        alter(name, { isPlain: true });
+        break;
+      case 'AT_AddColumn':
+        added.set(asNode(def, 'ColumnDef')?.colname ?? '', addedColumnIn(text));
+        break;
+      case 'AT_DropColumn':
+        dropped.add(name);
+        if (primaryKeyOf(table).includes(name)) primaryKey ??= null;
+        break;
+      case 'AT_DropConstraint':
+        droppedConstraints.add(name);
+        if (table.constraints.some((each) => each.type === 'p' && each.name === name)) primaryKey ??= null;
+        break;
+      case 'AT_AddConstraint': {
+        const { contype, conname, keys } = asNode(def, 'Constraint') ?? {};
+        if (contype === 'CONSTR_PRIMARY') {
+          primaryKey = { ...(conname !== undefined && { name: conname }), columns: strings(keys) };
+        } else rest.push(alteration);
+        break;
+      }
+      default:
+        rest.push(alteration);
+    }
+  }
+  const change = { columns, added, dropped, droppedConstraints };
+  return { change: primaryKey === undefined ? change : { ...change, primaryKey }, rest };
+}
+
+/** Whether a table is as a change wants it already, as far as its columns and its key tell. */
+export function isChanged(
+  table: CatalogTable,
+  { columns, added, dropped, primaryKey }: TableChange,
+): boolean {
+  const names = new Set(table.columns.map(({ name }) => name));
+  const key = primaryKeyOf(table);
+  return (
+    [...added.keys()].every((name) => names.has(name)) &&
+    [...dropped].every((name) => !names.has(name)) &&
+    (primaryKey === undefined || (primaryKey?.columns ?? []).join('\0') === key.join('\0')) &&
+    [...columns].every(([name, { identity, notNull }]) => {
+      const column = table.columns.find((each) => each.name === name);
+      if (column === undefined) return false;
+      const isIdentity = identity === undefined || column.identity === (identity !== null);
+      return isIdentity && (notNull === undefined || notNull === isNotNull(table, column));
+    })
+  );
+}
+
+/** The type in an ALTER COLUMN … TYPE, as it is written, and what makes its values. */
+export function typeIn(text: string): { readonly type: string; readonly using?: string } {
+  const tokens = [...tokensOf(text)].filter(({ value }) => value !== ';');
+  // A column may be called so, too.
+  const at = tokens.findIndex(
+    ({ value, kind }, index) =>
+      kind === 'word' && value === 'TYPE' && !/^(?:COLUMN|ALTER)$/.test(tokens[index - 1]?.value ?? ''),
+  );
+  const end = tokens.findIndex(
+    ({ value, kind }, index) => index > at && kind === 'word' && value === 'USING',
+  );
+  const start = tokens[at + 1]?.start;
+  if (at < 0 || start === undefined) return { type: '' };
+  const last = tokens.at(-1)?.end;
+  const using = end < 0 ? undefined : text.slice(tokens[end + 1]?.start, last);
+  const type = text.slice(start, end < 0 ? last : tokens[end]?.start).trim();
+  return { type, ...(using !== undefined && { using }) };
+}
+
+/** What comes behind the first such word, without what ends the statement. */
+function after(text: string, word: string): string {
+  const tokens = [...tokensOf(text)].filter(({ value }) => value !== ';');
+  const at = tokens.findIndex(({ value, kind }) => kind === 'word' && value === word);
+  return text.slice(tokens[at + 1]?.start, tokens.at(-1)?.end);
+}
+
+/** The definition behind `ADD [COLUMN] [IF NOT EXISTS] name`. */
+function addedColumnIn(text: string): string {
+  const tokens = [...tokensOf(text)].filter(({ value }) => value !== ';');
+  let at = tokens.findIndex(({ value, kind }) => kind === 'word' && value === 'ADD') + 1;
+  while (/^(?:COLUMN|IF|NOT|EXISTS)$/.test(tokens[at]?.value ?? '')) at++;
+  return text.slice(tokens[at + 1]?.start, tokens.at(-1)?.end);
+}

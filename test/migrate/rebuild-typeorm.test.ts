@@ -1,0 +1,135 @@
+import { emptyDatabase } from 'aurora-dsql-orm/local';
+import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
+import { EntitySchema, EntitySchemaOptions, type DataSource, type EntitySchemaColumnOptions } from 'typeorm';
+import { useWorkshop } from './rebuilds';
+
+const { client, cluster, rows } = useWorkshop();
+
+beforeEach(() => emptyDatabase(client()));
+
+type Columns = Readonly<Record<string, EntitySchemaColumnOptions>>;
+
+const thing = (columns: Columns) =>
+  new EntitySchema(Object.assign(new EntitySchemaOptions(), { name: 'thing', columns }));
+const key = { type: 'int', primary: true } as const;
+
+async function withEntities<T>(
+  entities: readonly EntitySchema[],
+  work: (dataSource: DataSource) => Promise<T>,
+): Promise<T> {
+  const { dsql, ...orm } = cluster.orm;
+  const dataSource = createDsqlDataSource({
+    ...orm,
+    entities: [...entities],
+    dsql: { ...dsql, rebuild: true },
+    logging: process.env.LOGQ ? ['query'] : [],
+  });
+  await dataSource.initialize();
+  try {
+    return await work(dataSource);
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+const synchronize = (...entities: readonly EntitySchema[]) =>
+  withEntities(entities, (dataSource) => dataSource.synchronize());
+
+const columns = () =>
+  rows(
+    "SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attname) AS columns FROM pg_attribute WHERE attrelid = 'thing'::regclass AND attnum > 0 AND NOT attisdropped",
+  );
+const tables = () =>
+  rows(
+    "SELECT string_agg(tablename, ' ' ORDER BY tablename) AS names FROM pg_tables WHERE schemaname = 'public'",
+  );
+
+it('synchronize gives columns other types, lengths and precisions in one copy, and their values stay', async () => {
+  const before = {
+    id: key,
+    a: { type: 'varchar', length: 10, unique: true },
+    b: { type: 'text', default: '7' },
+    c: { type: 'numeric', precision: 5, scale: 1 },
+  } as const;
+  await synchronize(thing(before));
+  await rows("INSERT INTO thing VALUES (1, 'x', '1', 1.5)");
+  const after = thing({
+    id: key,
+    a: { type: 'varchar', length: 20, unique: true },
+    b: { type: 'int', default: 7 },
+    c: { type: 'numeric', precision: 9, scale: 3 },
+    d: { type: 'int', nullable: true },
+  });
+  await synchronize(after);
+  expect(await columns()).toStrictEqual([
+    { columns: 'a character varying(20), b integer, c numeric(9,3), d integer, id integer' },
+  ]);
+  expect(await rows('SELECT a, b, c::text FROM thing')).toStrictEqual([{ a: 'x', b: 1, c: '1.500' }]);
+  expect(await tables()).toStrictEqual([{ names: 'thing thing__old' }]);
+  const left = await withEntities([after], async (dataSource) =>
+    dataSource.driver.createSchemaBuilder().log(),
+  );
+  expect(left.upQueries).toStrictEqual([]);
+});
+
+it('synchronize changes the primary key, and gives uuids in the place of an identity', async () => {
+  await synchronize(
+    thing({ id: { type: 'bigint', primary: true, generated: 'increment' }, tenant: { type: 'int' } }),
+  );
+  await rows('INSERT INTO thing (tenant) VALUES (1), (2)');
+  await synchronize(
+    thing({ id: { type: 'bigint', primary: true, generated: 'increment' }, tenant: { ...key } }),
+  );
+  expect(
+    await rows(
+      "SELECT pg_get_constraintdef(oid) AS key FROM pg_constraint WHERE conrelid = 'thing'::regclass AND contype = 'p'",
+    ),
+  ).toStrictEqual([{ key: 'PRIMARY KEY (id, tenant)' }]);
+  await synchronize(thing({ id: { type: 'uuid', primary: true, generated: 'uuid' }, tenant: { ...key } }));
+  expect(await columns()).toStrictEqual([{ columns: 'id uuid, tenant integer' }]);
+  await rows('INSERT INTO thing (tenant) VALUES (3)');
+  expect(await rows('SELECT tenant FROM thing ORDER BY 1')).toStrictEqual([
+    { tenant: 1 },
+    { tenant: 2 },
+    { tenant: 3 },
+  ]);
+});
+
+it('synchronize adds and changes generated columns', async () => {
+  const generated = (asExpression: string) =>
+    ({ type: 'text', generatedType: 'STORED', asExpression }) as const;
+  await synchronize(thing({ id: key, a: { type: 'text' } }));
+  await rows("INSERT INTO thing VALUES (1, 'Ab')");
+  await synchronize(thing({ id: key, a: { type: 'text' }, b: generated('upper("a")') }));
+  expect(await rows('SELECT b FROM thing')).toStrictEqual([{ b: 'AB' }]);
+  await synchronize(thing({ id: key, a: { type: 'text' }, b: generated('lower("a")') }));
+  expect(await rows('SELECT b FROM thing')).toStrictEqual([{ b: 'ab' }]);
+});
+
+it('synchronize first finishes a rebuild that was interrupted', async () => {
+  const wide = thing({ id: key, a: { type: 'varchar', length: 20 } });
+  await synchronize(thing({ id: key, a: { type: 'varchar', length: 10 } }));
+  await rows("INSERT INTO thing VALUES (1, 'x')");
+  const fault = cluster.local.faults.cutConnection({ at: 'statement', text: /^DROP VIEW/ });
+  await expect(synchronize(wide)).rejects.toThrow(/./);
+  fault.remove();
+  await expect(rows("INSERT INTO thing VALUES (2, 'y')")).rejects.toMatchObject({ code: '55000' });
+  await synchronize(wide);
+  expect(await columns()).toStrictEqual([{ columns: 'a character varying(20), id integer' }]);
+  expect(await rows('SELECT * FROM thing')).toStrictEqual([{ id: 1, a: 'x' }]);
+});
+
+it('what migration:generate writes is one ALTER TABLE, which a migration carries out by a copy', async () => {
+  await synchronize(thing({ id: key, a: { type: 'int' }, b: { type: 'int' } }));
+  const after = thing({ id: key, a: { type: 'bigint' }, b: { type: 'text' } });
+  const { upQueries, downQueries } = await withEntities([after], (dataSource) =>
+    dataSource.driver.createSchemaBuilder().log(),
+  );
+  expect(upQueries.map(({ query }) => query)).toStrictEqual([
+    'ALTER TABLE "thing" ALTER COLUMN "a" TYPE bigint, ALTER COLUMN "b" TYPE text',
+  ]);
+  expect(downQueries.map(({ query }) => query)).toStrictEqual([
+    'ALTER TABLE "thing" ALTER COLUMN "a" TYPE integer',
+    'ALTER TABLE "thing" ALTER COLUMN "b" TYPE integer',
+  ]);
+});
