@@ -5,7 +5,7 @@ import { ArgumentError, type Command } from './command';
 import { doctorCommand } from './doctor/doctor-command';
 import { messageOf } from './error-message';
 import { localCommand } from './local/local-command';
-import { migrateCommand } from './migrate-command';
+import { migrateCommand } from './migrate/migrate-command';
 import { ownVersion } from './own-version';
 import { tokenCommand } from './token-command';
 

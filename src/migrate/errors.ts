@@ -44,6 +44,44 @@ export function isLeaseLostError(error: unknown): error is LeaseLostError {
   return error instanceof LeaseLostError;
 }
 
+/** A person or a program has stopped the migrations: nothing was sent after the statement that was on its way. */
+export class MigrationsStoppedError extends DsqlError {
+  override readonly name = 'MigrationsStoppedError';
+
+  constructor() {
+    super(
+      'The migrations were stopped between two statements. What was done is in the journal: run them again, and they continue from there.',
+    );
+  }
+}
+
+/** Whether `error` is a {@link MigrationsStoppedError}. */
+export function isMigrationsStoppedError(error: unknown): error is MigrationsStoppedError {
+  return error instanceof MigrationsStoppedError;
+}
+
+/** Migrations are not what they were when they were run, and `whenChanged: 'fail'` says not to go on. */
+export class MigrationDriftError extends DsqlError {
+  override readonly name = 'MigrationDriftError';
+
+  /** @param migrations - their names */
+  constructor(readonly migrations: readonly string[]) {
+    super(
+      `Nothing was done: ${changedSince(migrations)} Restore ${migrations.length === 1 ? 'it' : 'them'}, and write a new migration for what is to change.`,
+    );
+  }
+}
+
+/** Whether `error` is a {@link MigrationDriftError}. */
+export function isMigrationDriftError(error: unknown): error is MigrationDriftError {
+  return error instanceof MigrationDriftError;
+}
+
+/** Says that migrations have changed since they were run. */
+export function changedSince(migrations: readonly string[]): string {
+  return `the code of ${migrations.join(', ')} has changed since ${migrations.length === 1 ? 'it was' : 'they were'} run, so the schema may differ from what the code says.`;
+}
+
 /** The code of a half-done migration is not what it was when it was begun. */
 export class MigrationChangedError extends DsqlError {
   override readonly name = 'MigrationChangedError';

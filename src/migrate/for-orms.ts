@@ -2,5 +2,10 @@ export { codeChecksum } from './journal/statement-hash';
 export type { Direction, RunInTransaction } from './journal/journal';
 export type { MigrationRun } from './migration-run';
 export type { Answer, MigrationSession, MigrationStatement } from './migration-session';
-export { Migrations, type MigrationsContext, type MigrationToRun } from './migrations';
+export {
+  Migrations,
+  type MigrationRunOptions,
+  type MigrationsContext,
+  type MigrationToRun,
+} from './migrations';
 export type { TransactionEntries } from './journal/transaction-entries';

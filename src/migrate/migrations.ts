@@ -1,6 +1,6 @@
 import { findInChain } from '../occ';
 import type { OpenConnection, ResolvedMigrationOptions } from '../schema';
-import type { LeaseHolder } from './errors';
+import { changedSince, MigrationDriftError, type LeaseHolder } from './errors';
 import { Journal, type Direction, type JournalledRun, type RunInTransaction } from './journal/journal';
 import { JournalConnection } from './journal/journal-connection';
 import { TransactionEntries } from './journal/transaction-entries';
@@ -10,8 +10,19 @@ import type { MigrationSession } from './migration-session';
 import { isPassing, patiently } from './patience';
 import { migrationTables } from './tables';
 
+/** What one call may say of how it runs migrations. */
+export interface MigrationRunOptions {
+  /** Stops between two statements: the call fails with a MigrationsStoppedError, and the next one continues. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * What to do while another process changes the schema.
+   * @defaultValue that of `dsql.migrations`
+   */
+  readonly whileHeld?: ResolvedMigrationOptions['whileHeld'] | undefined;
+}
+
 /** Where and how migrations are run. */
-export interface MigrationsContext {
+export interface MigrationsContext extends MigrationRunOptions {
   /** Opens the connection for the lease and the journal. */
   readonly open: OpenConnection;
   /** That of the ORM's own table of migrations, where it is not the first of the search_path. */
@@ -42,13 +53,15 @@ export class Migrations {
   readonly entries: TransactionEntries;
   readonly #journal: Journal;
   readonly #patienceMs: number;
+  readonly #context: Pick<MigrationsContext, 'options' | 'log'>;
   #runs = new Map<string, JournalledRun>();
   /** Errors that migrations have thrown for reasons of their own. */
   readonly #foreign = new WeakSet<object>();
 
-  private constructor(journal: Journal, patienceMs: number) {
+  private constructor(journal: Journal, context: Pick<MigrationsContext, 'options' | 'log'>) {
     this.#journal = journal;
-    this.#patienceMs = patienceMs;
+    this.#context = context;
+    this.#patienceMs = context.options.patienceMs;
     this.entries = new TransactionEntries(journal);
   }
 
@@ -58,25 +71,26 @@ export class Migrations {
    * @param work - runs them, anew after what may be over in a moment
    * @returns nothing where another process runs some, and `whileHeld` says `skip`
    * @throws LeaseHeldError where another process runs some, and `whileHeld` says `fail`
+   * @throws MigrationsStoppedError when `signal` says so
    */
   static async run<T>(
-    { open, schema, history, options, log }: MigrationsContext,
+    { open, schema, history, options, log, signal, whileHeld = options.whileHeld }: MigrationsContext,
     work: (migrations: Migrations) => Promise<T>,
   ): Promise<{ readonly value: T } | undefined> {
-    const { whileHeld, leaseMs, patienceMs } = options;
+    const { leaseMs, patienceMs } = options;
     const connection = new JournalConnection(open, migrationTables(schema), patienceMs);
     try {
       const onWait = (holder: LeaseHolder) => {
         log(waitingFor(holder));
       };
-      const lease = await Lease.take(connection, { leaseMs, whileHeld, onWait });
+      const lease = await Lease.take(connection, { leaseMs, whileHeld, signal, onWait });
       if (lease === undefined) {
         log('Another process is changing the schema, so nothing was done.');
         return undefined;
       }
       try {
         const journal = new Journal(connection, lease, history);
-        const migrations = new Migrations(journal, patienceMs);
+        const migrations = new Migrations(journal, { options, log });
         const once = () => {
           migrations.#runs = new Map();
           migrations.entries.forget();
@@ -145,6 +159,23 @@ export class Migrations {
    */
   expectOnly(mayBeOpen: (run: Pick<JournalledRun, 'migration' | 'direction'>) => boolean): Promise<void> {
     return this.#journal.expectOnly(mayBeOpen);
+  }
+
+  /**
+   * Looks whether migrations are what they were when they were run.
+   *
+   * @param known - the checksums of their code, by their names
+   * @throws MigrationDriftError where one is not, and `whenChanged` says `fail`; otherwise it is logged
+   */
+  async expectUnchanged(known: ReadonlyMap<string, string | undefined>): Promise<void> {
+    const then = await this.#journal.checksums();
+    const changed = [...then].flatMap(([name, checksum]) => {
+      const now = known.get(name);
+      return now === undefined || now === checksum ? [] : [name];
+    });
+    if (changed.length === 0) return;
+    if (this.#context.options.whenChanged === 'fail') throw new MigrationDriftError(changed);
+    this.#context.log(`Warning: ${changedSince(changed)}`);
   }
 
   /** Gives up what is half-done, because the ORM's own table of migrations is not there any more. */

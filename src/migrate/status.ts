@@ -48,10 +48,10 @@ export interface MigrationStatus {
 }
 
 /** How long a statement is tried here, in milliseconds: a person waits. */
-const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 30_000;
 
 /** How long the lease is taken for, in milliseconds. */
-const LEASE_MS = 30_000;
+export const LEASE_MS = 30_000;
 
 /** Reads who changes the schema, and which migrations are half-done. */
 export async function migrationStatus({ open, schema }: StatusOptions): Promise<MigrationStatus> {

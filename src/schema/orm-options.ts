@@ -48,6 +48,11 @@ const ofMigrations = {
     meaning: 'what to do while another process changes the schema',
     defaultValue: 'wait',
   },
+  whenChanged: {
+    kind: oneOf(['warn', 'fail']),
+    meaning: 'what to do when the code of a migration has changed since it was run',
+    defaultValue: 'warn',
+  },
   leaseMs: {
     kind: wholeNumber(1_000, 3_600_000, ' of milliseconds'),
     meaning: 'how long a process may change the schema after it was last heard of',
@@ -75,6 +80,11 @@ export interface MigrationOptions {
    * @defaultValue `'wait'`
    */
   readonly whileHeld?: 'wait' | 'skip' | 'fail' | undefined;
+  /**
+   * What to do when the code of a migration has changed since it was run: say so in the log, or fail.
+   * @defaultValue `'warn'`
+   */
+  readonly whenChanged?: 'warn' | 'fail' | undefined;
   /**
    * How long a process may change the schema after it was last heard of, in milliseconds. It is heard of three times as
    * often; after that another process takes its place.

@@ -12,12 +12,14 @@ import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
 import { DsqlQueryRunner } from './dsql-query-runner';
-import type { ExecutorOptions } from './schema/migrations';
+import type { DsqlRunOptions, ExecutorOptions } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
 import { withArrayInserts } from './writes/array-insert';
 import { manageTransactionsOf } from './writes/builder-transactions';
 
-type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]>;
+type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]> & {
+  readonly dsql?: DsqlRunOptions;
+};
 
 /** TypeORM's `DataSource`, on Aurora DSQL. */
 class DsqlDataSource extends DataSource {
@@ -113,9 +115,9 @@ class DsqlDataSource extends DataSource {
     return undoLastMigration(this, executorOptions);
   }
 
-  #executorOptions({ transaction, fake = false }: MigrationOptions): ExecutorOptions {
+  #executorOptions({ transaction, fake = false, dsql }: MigrationOptions): ExecutorOptions {
     if (!this.isInitialized) throw new CannotExecuteNotConnectedError();
-    return { transaction: transaction ?? this.options.migrationsTransactionMode ?? 'none', fake };
+    return { transaction: transaction ?? this.options.migrationsTransactionMode ?? 'none', fake, ...dsql };
   }
 }
 

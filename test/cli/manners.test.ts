@@ -61,7 +61,7 @@ describe('aurora-dsql-orm', () => {
   it.each([
     [['check', '--fxi'], 'there is no option "--fxi"; the options are --format,'],
     [['check', '--format', 'xml'], '--format: expected text, json, sarif, got "xml"'],
-    [['migrate', '--sttaus'], 'there is no option "--sttaus"; the options are --host,'],
+    [['migrate', '--sttaus'], 'there is no option "--sttaus"; the options are --data-source,'],
   ])('answers %j in two lines', async (args, message) => {
     const { status, stdout, stderr } = await run(args);
     expect({ status, stdout, lines: stderr.trim().split('\n') }).toEqual({

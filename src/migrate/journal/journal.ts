@@ -109,6 +109,15 @@ export class Journal {
     }
   }
 
+  /** The checksums of the migrations that were run up to their end, and not down again, by their names. */
+  async checksums(): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.#connection.run({
+      text: `SELECT migration, checksum FROM ${this.#connection.tables.migration} AS m WHERE history = $1 AND state = 'done' AND direction = 'up' AND checksum IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${this.#connection.tables.migration} AS l WHERE l.history = m.history AND l.migration = m.migration AND l.run > m.run) ORDER BY migration`,
+      values: [this.history],
+    });
+    return new Map(rows.map(({ migration, checksum }) => [String(migration), String(checksum)]));
+  }
+
   /** Notes what becomes of statements, at once. */
   async note(run: JournalledRun, statements: readonly RecordedStatement[]): Promise<void> {
     for (const part of parts(statements)) {
@@ -137,8 +146,7 @@ export class Journal {
         if (rows.length < part.length) await this.#refuse();
       }
       if (!entry.isEnd) continue;
-      const { migration, run: number } = entry.run;
-      const { text, values } = this.#end(migration, number, 'done');
+      const { text, values } = this.#end(entry.run, 'done');
       if ((await run(text, values)).length === 0) await this.#refuse();
     }
   }
@@ -155,10 +163,10 @@ export class Journal {
    * @throws LeaseLostError when another process has the lease
    */
   async resolveWith(
-    { migration, run }: Pick<JournalledRun, 'migration' | 'run'>,
+    run: Pick<JournalledRun, 'migration' | 'run'>,
     runStatement: RunInTransaction,
   ): Promise<void> {
-    const { text, values } = this.#end(migration, run, 'resolved');
+    const { text, values } = this.#end({ ...run, checksum: null }, 'resolved');
     if ((await runStatement(text, values)).length === 0) await this.#refuse();
   }
 
@@ -185,11 +193,15 @@ export class Journal {
     };
   }
 
-  #end(migration: string, run: number, state: RunState): JournalStatement {
+  /** A half-done migration may have been corrected since it was begun: its checksum is that of its end. */
+  #end(
+    { migration, run, checksum }: Pick<JournalledRun, 'migration' | 'run' | 'checksum'>,
+    state: RunState,
+  ): JournalStatement {
     const { tables } = this.#connection;
     return {
-      text: `${whileHeld(tables, 1)} UPDATE ${tables.migration} AS m SET state = $3, ended_at = now(), fence = held.fence FROM held WHERE m.history = $4 AND m.migration = $5 AND m.run = $6::int AND m.state = 'running' RETURNING 1`,
-      values: [...this.#held, state, this.history, migration, String(run)],
+      text: `${whileHeld(tables, 1)} UPDATE ${tables.migration} AS m SET state = $3, ended_at = now(), fence = held.fence, checksum = coalesce($7, m.checksum) FROM held WHERE m.history = $4 AND m.migration = $5 AND m.run = $6::int AND m.state = 'running' RETURNING 1`,
+      values: [...this.#held, state, this.history, migration, String(run), checksum],
     };
   }
 

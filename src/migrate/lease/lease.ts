@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { elapsedMs, sleep, systemTimeMs } from '../../connection';
 import { sqlStateOf } from '../../occ';
-import { LeaseHeldError, LeaseLostError, type LeaseHolder } from '../errors';
+import { LeaseHeldError, LeaseLostError, MigrationsStoppedError, type LeaseHolder } from '../errors';
 import type { JournalConnection } from '../journal/journal-connection';
 import { leaseRowOf, readHolder, release, renew, take, takeFirst, type Taker } from './lease-statements';
 
@@ -16,6 +16,8 @@ export interface LeaseOptions {
   readonly whileHeld: WhileHeld;
   /** Takes it from a holder whose lease has not ended. */
   readonly steal?: boolean | undefined;
+  /** Ends the waiting, and lets nothing more be sent. */
+  readonly signal?: AbortSignal | undefined;
   /** Told once of each holder that is waited for. */
   readonly onWait?: ((holder: LeaseHolder) => void) | undefined;
 }
@@ -35,14 +37,22 @@ export class Lease {
   readonly #connection: JournalConnection;
   readonly #taker: Taker;
   readonly #stop = new AbortController();
+  readonly #signal: AbortSignal | undefined;
   #isLost = false;
   #renewedAt: Moment;
 
-  private constructor(connection: JournalConnection, taker: Taker, fence: string, takenAt: Moment) {
+  private constructor(
+    connection: JournalConnection,
+    taker: Taker,
+    fence: string,
+    takenAt: Moment,
+    signal: AbortSignal | undefined,
+  ) {
     this.#connection = connection;
     this.#taker = taker;
     this.fence = fence;
     this.#renewedAt = takenAt;
+    this.#signal = signal;
     void this.#renewInBackground();
   }
 
@@ -51,20 +61,22 @@ export class Lease {
    *
    * @returns nothing where another process has it and that says `skip`
    * @throws LeaseHeldError where another process has it and that says `fail`
+   * @throws MigrationsStoppedError when the signal ends the waiting
    */
   static async take(
     connection: JournalConnection,
-    { leaseMs, whileHeld, steal = false, onWait }: LeaseOptions,
+    { leaseMs, whileHeld, steal = false, signal, onWait }: LeaseOptions,
   ): Promise<Lease | undefined> {
     const taker = { id: randomUUID(), host: hostname(), process: String(process.pid), leaseMs };
     const { tables } = connection;
     let stolenFence: string | undefined;
     let told: string | undefined;
     for (;;) {
+      if (signal?.aborted === true) throw new MigrationsStoppedError();
       const takenAt = moment();
       const [taken] = await connection.run(take(tables, taker, stolenFence));
       const [own = await takeNew(connection, taker)] = [taken];
-      if (own !== undefined) return new Lease(connection, taker, String(own.fence), takenAt);
+      if (own !== undefined) return new Lease(connection, taker, String(own.fence), takenAt, signal);
       const [row] = await connection.run(readHolder(tables));
       if (row === undefined) continue;
       const holder = leaseRowOf(row);
@@ -79,7 +91,8 @@ export class Lease {
       told = holder.fence;
       const delayMs =
         Math.min(MAX_WAIT_MS, Math.max(50, holder.remainingMs + 10)) * (0.5 + Math.random() / 2);
-      await sleep(delayMs);
+      // The signal is looked at above.
+      await sleep(delayMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -88,8 +101,10 @@ export class Lease {
    * was frozen.
    *
    * @throws LeaseLostError when another process has it
+   * @throws MigrationsStoppedError when a person or a program has stopped the migrations
    */
   async hold(): Promise<void> {
+    if (this.#signal?.aborted === true) throw new MigrationsStoppedError();
     if (!this.#isLost && this.#remainingMs < this.#taker.leaseMs / 2) await this.#renew();
     if (this.#isLost || this.#remainingMs <= 0) throw new LeaseLostError();
   }

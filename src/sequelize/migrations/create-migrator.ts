@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { QueryInterface, Sequelize } from 'sequelize';
 import {
   Umzug,
@@ -7,7 +8,13 @@ import {
   type UmzugOptions,
 } from 'umzug';
 import { ConfigurationError } from '../../connection';
-import { codeChecksum, Migrations, type Direction, type MigrationToRun } from '../../migrate/for-orms';
+import {
+  codeChecksum,
+  Migrations,
+  type Direction,
+  type MigrationRunOptions,
+  type MigrationToRun,
+} from '../../migrate/for-orms';
 import { reportJobs } from '../../schema';
 import { dialectOf, isDsqlSequelize } from '../dsql-dialect';
 import { log } from '../log';
@@ -56,6 +63,11 @@ export function createMigrator(sequelize: Sequelize, options: MigratorOptions): 
   return new DsqlMigrator(sequelize, options);
 }
 
+/** What `up` and `down` take in `dsql`, beside umzug's own options. */
+interface WithRunOptions {
+  readonly dsql?: MigrationRunOptions;
+}
+
 class DsqlMigrator extends Umzug<Context> {
   readonly #sequelize: Sequelize;
   readonly #history: MigrationStorage;
@@ -85,7 +97,7 @@ class DsqlMigrator extends Umzug<Context> {
     Object.assign(this, { migrations: watched });
   }
 
-  override async up(options: MigrateUpOptions = {}): Promise<Meta[]> {
+  override async up({ dsql, ...options }: MigrateUpOptions & WithRunOptions = {}): Promise<Meta[]> {
     const names = named(await this.pending(), options);
     if (names.length === 0) return super.up(options);
     return this.#durably(
@@ -97,10 +109,11 @@ class DsqlMigrator extends Umzug<Context> {
       },
       'up',
       (migrations) => super.up({ migrations, rerun: 'ALLOW' }),
+      dsql,
     );
   }
 
-  override async down(options: MigrateDownOptions = {}): Promise<Meta[]> {
+  override async down({ dsql, ...options }: MigrateDownOptions & WithRunOptions = {}): Promise<Meta[]> {
     const executed = (await this.executed()).reverse();
     const names = named(
       executed,
@@ -115,6 +128,7 @@ class DsqlMigrator extends Umzug<Context> {
       },
       'down',
       (migrations) => super.down({ migrations }),
+      dsql,
     );
   }
 
@@ -124,6 +138,7 @@ class DsqlMigrator extends Umzug<Context> {
     left: () => Promise<string[]>,
     direction: Direction,
     run: (names: string[]) => Promise<unknown>,
+    { signal, whileHeld }: MigrationRunOptions = {},
   ): Promise<Meta[]> {
     const { mapping, catalogue } = dialectOf(this.#sequelize);
     const done = new Map<string, Meta>();
@@ -132,6 +147,8 @@ class DsqlMigrator extends Umzug<Context> {
       schema: this.#schema,
       history: this.#tableName,
       options: mapping.migrations,
+      signal,
+      whileHeld,
       log: (message: string) => {
         log(this.#sequelize, message);
       },
@@ -143,6 +160,8 @@ class DsqlMigrator extends Umzug<Context> {
         known,
         (run) => run.direction === direction && names.includes(run.migration),
       );
+      const checksums = known.map((each) => [each.name, toBeRun(each, 'up').checksum] as const);
+      if (direction === 'up') await migrations.expectUnchanged(new Map(checksums));
       this.#current = migrations;
       try {
         const rest = await left();
@@ -219,8 +238,18 @@ class DsqlMigrator extends Umzug<Context> {
   }
 }
 
-function toBeRun({ name, up }: Runnable, direction: Direction): MigrationToRun {
-  return { name, direction, checksum: codeChecksum(String(up)) };
+function toBeRun({ name, path }: Runnable, direction: Direction): MigrationToRun {
+  // What umzug makes of a file is the same for all; a migration without a file has no text that says all of it.
+  const code = path === undefined ? undefined : textOf(path);
+  return { name, direction, ...(code !== undefined && { checksum: codeChecksum(code) }) };
+}
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 /** The names of those that umzug would run, in its order. */

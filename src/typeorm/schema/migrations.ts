@@ -1,5 +1,11 @@
 import { MigrationExecutor, type DataSource, type Migration, type QueryRunner } from 'typeorm';
-import { Migrations, codeChecksum, type Direction, type MigrationToRun } from '../../migrate/for-orms';
+import {
+  Migrations,
+  codeChecksum,
+  type Direction,
+  type MigrationRunOptions,
+  type MigrationToRun,
+} from '../../migrate/for-orms';
 import type { CatalogueReader, ResolvedMapping } from '../../schema';
 import { DsqlQueryRunner } from '../dsql-query-runner';
 
@@ -10,8 +16,14 @@ interface MigratingDriver {
   readonly catalogue: CatalogueReader;
 }
 
-/** How migrations are run: TypeORM's own options. */
-export interface ExecutorOptions {
+/** What `runMigrations` and `undoLastMigration` take in `dsql`, beside TypeORM's own options. */
+export interface DsqlRunOptions extends MigrationRunOptions {
+  /** The name of the last migration to run; those behind it stay pending. */
+  readonly to?: string | undefined;
+}
+
+/** How migrations are run: TypeORM's own options, and ours. */
+export interface ExecutorOptions extends DsqlRunOptions {
   readonly transaction: MigrationExecutor['transaction'];
   readonly fake: boolean;
 }
@@ -24,18 +36,22 @@ class DsqlMigrationExecutor extends MigrationExecutor {
   /** Those that were recorded, by their names. */
   readonly #recorded: Map<string, Migration>;
   readonly #migrations: Migrations | undefined;
+  readonly #to: string | undefined;
 
   /**
+   * @param to - the last of those that there are
    * @param migrations - what journals them
    * @param recorded - filled with those that are recorded
    */
   constructor(
     dataSource: DataSource,
     queryRunner: QueryRunner,
+    to?: string,
     migrations?: Migrations,
     recorded = new Map<string, Migration>(),
   ) {
     super(dataSource, queryRunner);
+    this.#to = to;
     this.#migrations = migrations;
     this.#recorded = recorded;
   }
@@ -55,7 +71,7 @@ class DsqlMigrationExecutor extends MigrationExecutor {
   }
 
   protected override getMigrations(): Migration[] {
-    const all = super.getMigrations();
+    const all = upTo(super.getMigrations(), this.#to);
     const migrations = this.#migrations;
     if (migrations === undefined) return all;
     for (const migration of all) {
@@ -119,6 +135,14 @@ class DsqlMigrationExecutor extends MigrationExecutor {
   }
 }
 
+/** @throws RangeError where there is none of that name */
+function upTo(all: Migration[], name: string | undefined): Migration[] {
+  if (name === undefined) return all;
+  const last = all.findIndex((migration) => migration.name === name);
+  if (last < 0) throw new RangeError(`There is no migration ${JSON.stringify(name)}.`);
+  return all.slice(0, last + 1);
+}
+
 function toBeRun({ name, instance }: Migration, direction: Direction): MigrationToRun {
   // Written by a compiler or by hand, it is the text of the class.
   const code = instance === undefined ? undefined : String(instance.constructor);
@@ -142,9 +166,10 @@ export async function runPendingMigrations(
   });
   if (!isPending) return [];
   const recorded = new Map<string, Migration>();
-  const ran = await whileNobodyElseDoes(dataSource, async (migrations) => {
+  const ran = await whileNobodyElseDoes(dataSource, options, async (migrations) => {
     const find = async (executor: DsqlMigrationExecutor) => {
       await expectWhole(migrations, executor, ({ direction }) => direction === 'up');
+      await migrations.expectUnchanged(checksumsOf(executor.written));
       await executor.executePendingMigrations();
       return executor.written;
     };
@@ -161,7 +186,7 @@ export async function undoLastMigration(dataSource: DataSource, options: Executo
     return;
   }
   const last = executed[0]?.name;
-  await whileNobodyElseDoes(dataSource, (migrations) =>
+  await whileNobodyElseDoes(dataSource, options, (migrations) =>
     withExecutor(
       dataSource,
       options,
@@ -189,7 +214,15 @@ async function expectWhole(
   await migrations.expectOnly((run) => isToBeRun(run) || !names.has(run.migration));
 }
 
-function whileNobodyElseDoes<T>(dataSource: DataSource, work: (migrations: Migrations) => Promise<T>) {
+function checksumsOf(written: readonly Migration[]): ReadonlyMap<string, string | undefined> {
+  return new Map(written.map((migration) => [migration.name, toBeRun(migration, 'up').checksum]));
+}
+
+function whileNobodyElseDoes<T>(
+  dataSource: DataSource,
+  { signal, whileHeld }: MigrationRunOptions,
+  work: (migrations: Migrations) => Promise<T>,
+) {
   const driver = dataSource.driver as unknown as MigratingDriver;
   const { migrationsTableName = 'migrations' } = dataSource.options;
   const { schema } = driver.options;
@@ -199,6 +232,8 @@ function whileNobodyElseDoes<T>(dataSource: DataSource, work: (migrations: Migra
       schema,
       history: migrationsTableName,
       options: driver.mapping.migrations,
+      signal,
+      whileHeld,
       log: (message) => {
         dataSource.logger.logSchemaBuild(message);
       },
@@ -209,7 +244,7 @@ function whileNobodyElseDoes<T>(dataSource: DataSource, work: (migrations: Migra
 
 async function withExecutor<T>(
   dataSource: DataSource,
-  { transaction, fake }: ExecutorOptions,
+  { transaction, fake, to }: ExecutorOptions,
   work: (executor: DsqlMigrationExecutor) => Promise<T>,
   migrations?: Migrations,
   recorded?: Map<string, Migration>,
@@ -217,7 +252,7 @@ async function withExecutor<T>(
   const queryRunner = dataSource.createQueryRunner();
   if (queryRunner instanceof DsqlQueryRunner) queryRunner.migrations = migrations;
   try {
-    const executor = new DsqlMigrationExecutor(dataSource, queryRunner, migrations, recorded);
+    const executor = new DsqlMigrationExecutor(dataSource, queryRunner, to, migrations, recorded);
     return await work(Object.assign(executor, { transaction, fake }));
   } finally {
     await queryRunner.release();

@@ -1,0 +1,145 @@
+import type { Sequelize } from 'sequelize';
+import type { DataSource } from 'typeorm';
+import type { Umzug } from 'umzug';
+import { loadParser, type DsqlStatementKind, type TranslateOptions } from '../sql';
+import { Catalog } from './catalogue/catalog';
+import { mappingOf } from './recording/entities';
+import { TypeOrmMigrations } from './recording/migrations';
+import { Recording, type RecordedText } from './recording/recording';
+import { recordingSequelize, sequelizeOf } from './recording/sequelize-recorder';
+import { SourceFile } from './sources/source-file';
+
+/** A statement as it will be sent. */
+export interface PlannedStatement {
+  readonly sql: string;
+  /** `job` starts an index build, `validate` the validation of a constraint. */
+  readonly kind: DsqlStatementKind;
+  /** Whether it is sent until it touches no row, each time in a transaction of its own. */
+  readonly isRepeated: boolean;
+  readonly notes: readonly string[];
+}
+
+/** What will be refused, before anything of its statement is sent. */
+export interface PlannedRefusal {
+  readonly message: string;
+  readonly instead: string | undefined;
+}
+
+/** A migration as it will be run. */
+export interface PlannedMigration {
+  readonly name: string;
+  readonly statements: readonly PlannedStatement[];
+  readonly refusals: readonly PlannedRefusal[];
+  /** Why its code could not be followed to its end. */
+  readonly failure: string | undefined;
+}
+
+/** A migration whose code can be followed. */
+interface Followed {
+  readonly name: string;
+  readonly run: (recording: Recording) => Promise<unknown>;
+}
+
+/**
+ * Says what migrations of a data source will send, without sending anything: their code runs as in a check, on the schema
+ * that those before them make.
+ *
+ * @param file - of the data source
+ * @param pending - the names of those to plan
+ */
+export async function planTypeOrmMigrations(
+  dataSource: DataSource,
+  file: string,
+  pending: readonly string[],
+): Promise<readonly PlannedMigration[]> {
+  const { migrations, options } = dataSource;
+  const runner = new TypeOrmMigrations(options.entities);
+  const followed = migrations.map((migration): Followed & { at: number } => {
+    const name = migration.name ?? migration.constructor.name;
+    const Class = migration.constructor as Parameters<TypeOrmMigrations['run']>[1];
+    return {
+      name,
+      at: Number(name.slice(-13)),
+      run: (recording) => runner.run(file, Class, 'up', recording),
+    };
+  });
+  followed.sort((one, other) => one.at - other.at);
+  return plan(followed, file, pending, mappingOf(dataSource));
+}
+
+/**
+ * As {@link planTypeOrmMigrations}, for those of umzug.
+ *
+ * @param file - of the migrator
+ */
+export async function planUmzugMigrations(
+  umzug: Umzug,
+  file: string,
+  pending: readonly string[],
+): Promise<readonly PlannedMigration[]> {
+  const project = sequelizeOf(file);
+  if (!project) throw new Error(`Sequelize is not installed where ${file} is.`);
+  const { context: own } = umzug.options as { readonly context?: { readonly sequelize?: Sequelize } };
+  const mapping = own?.sequelize === undefined ? {} : mappingOfSequelize(own.sequelize);
+  const known = await umzug.migrations(own ?? {});
+  const followed = known.map(({ name }) => ({
+    name,
+    run: async (recording: Recording) => {
+      const { context } = recordingSequelize(project, recording);
+      const migration = (await umzug.migrations(context)).find((each) => each.name === name);
+      const { path } = migration ?? {};
+      await migration?.up({ name, context, ...(path !== undefined && { path }) });
+    },
+  }));
+  return plan(followed, file, pending, mapping);
+}
+
+function mappingOfSequelize(sequelize: Sequelize): TranslateOptions {
+  return mappingOf({
+    driver: (sequelize as unknown as { dialect: object }).dialect,
+  } as unknown as DataSource);
+}
+
+async function plan(
+  migrations: readonly Followed[],
+  file: string,
+  pending: readonly string[],
+  options: TranslateOptions,
+): Promise<readonly PlannedMigration[]> {
+  await loadParser();
+  const catalog = new Catalog();
+  const sources = { get: sourceOf };
+  const planned: PlannedMigration[] = [];
+  for (const { name, run } of migrations) {
+    const recording = new Recording(file, catalog, sources, options);
+    let failure: string | undefined;
+    try {
+      await run(recording);
+    } catch (error) {
+      failure = error instanceof Error ? error.message : String(error);
+    }
+    if (pending.includes(name)) planned.push({ name, failure, ...whatIsSent(recording.texts) });
+  }
+  return planned;
+}
+
+function whatIsSent(texts: readonly RecordedText[]): Pick<PlannedMigration, 'statements' | 'refusals'> {
+  const translations = texts.map(({ judgement }) => judgement.translation);
+  const statements = translations.flatMap((translation) =>
+    translation.statements
+      .filter(({ kind }) => kind !== 'transaction')
+      .map(({ sql, kind, repeat, notes }) => ({ sql, kind, isRepeated: repeat !== undefined, notes })),
+  );
+  const refusals = translations.flatMap((translation) =>
+    translation.refusals.map(({ message, instead }) => ({ message, instead })),
+  );
+  return { statements, refusals };
+}
+
+function sourceOf(file: string): SourceFile | undefined {
+  try {
+    return new SourceFile(file);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,67 @@
+import { planText } from './reports';
+import type { MigrationProject, RunOptions } from './project';
+
+/** What the arguments say of an action on a project. */
+export interface ProjectOptions extends RunOptions {
+  readonly json: boolean;
+  readonly dryRun: boolean;
+}
+
+type Action = (project: MigrationProject, options: ProjectOptions) => Promise<number>;
+
+/** `migrate up`. */
+export const up: Action = async (project, options) => {
+  if (options.dryRun) return plan(project, options);
+  return report('up', await project.up(runOptions(options)), options);
+};
+
+/** `migrate down`. */
+export const down: Action = async (project, options) =>
+  report('down', await project.down(runOptions(options)), options);
+
+/** `migrate baseline`. */
+export const baseline: Action = async (project, options) =>
+  report('baseline', await project.baseline(runOptions(options)), options);
+
+/** `migrate plan`. */
+export const plan: Action = async (project, { to, json }) => {
+  const pending = await project.pending();
+  const last = to === undefined ? pending.length : pending.indexOf(to) + 1;
+  const planned = await project.plan(pending.slice(0, last));
+  print(json ? asJson({ migrations: planned }) : planText(planned));
+  return planned.some(({ refusals, failure }) => refusals.length > 0 || failure !== undefined) ? 1 : 0;
+};
+
+/** `migrate verify`. */
+export const verify: Action = async (project, { json }) => {
+  const differences = await project.differences();
+  if (json) print(asJson({ differences }));
+  else if (differences.length === 0) print('The schema is what the code says.\n');
+  else
+    print(
+      `The schema differs from what the code says:\n${differences.map((each) => `  ${each}\n`).join('')}`,
+    );
+  return differences.length === 0 ? 0 : 1;
+};
+
+/** Another process that holds the lease is an error here, also where it is skipped: the exit status tells the two apart. */
+function runOptions({ to, signal, whileHeld }: ProjectOptions): RunOptions {
+  return { to, signal, whileHeld: whileHeld === 'skip' ? 'fail' : whileHeld };
+}
+
+const VERBS = { up: 'run', down: 'reverted', baseline: 'recorded' } as const;
+
+function report(action: keyof typeof VERBS, migrations: readonly string[], { json }: ProjectOptions): number {
+  if (json) print(asJson({ action, migrations }));
+  else if (migrations.length === 0) print('Nothing was to be done.\n');
+  else print(migrations.map((name) => `${name} was ${VERBS[action]}.\n`).join(''));
+  return 0;
+}
+
+function asJson(report: object): string {
+  return `${JSON.stringify({ version: 1, ...report }, undefined, 2)}\n`;
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
