@@ -24,13 +24,17 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 const inBothForms = [
   '/test/check/fuzz\\.test',
   '/test/local/(concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
-  '/test/migrate/interrupted-(sequelize|typeorm)\\.test',
-  '/test/no-lost-writes/(bank-\\w+|client-faults|sequelize-programs)\\.test',
+  '/test/migrate/(interrupted-\\w+|rebuild-interrupted)\\.test',
+  '/test/no-lost-writes/(bank-\\w+|sequelize-programs)\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
 ];
 
-/** Files that only `npm run test:long` runs. */
-const longOnly = ['/test/local/crowds\\.test', '/test/package/(bundles|entry-points)\\.test'];
+/** Files that only `npm run test:long` runs; `.ci/run` runs those of the client's faults. */
+const longOnly = [
+  '/test/no-lost-writes/client-faults\\.test',
+  '/test/local/crowds\\.test',
+  '/test/package/(bundles|entry-points)\\.test',
+];
 
 /** What differs most between the lines of TypeORM; `npm run test:long` runs more on 0.3. */
 const shortOn03 = ['data-source', 'connections', 'round-trips', 'transactions'].map(
