@@ -41,6 +41,20 @@ const signingHints: Record<TokenSigningReason, string> = {
   unknown: 'Check the AWS credentials, the profile and the clock of this machine; the cause says more.',
 };
 
+/** What a token was to be signed for, and with. */
+interface SigningSubject {
+  readonly user: string;
+  readonly host: string;
+  /** The profile that was to give the credentials, by an option or by AWS_PROFILE. */
+  readonly profile?: string | undefined;
+}
+
+function signingHint(reason: TokenSigningReason, profile: string | undefined): string {
+  return reason === 'no-credentials' && profile !== undefined
+    ? `The profile gave no AWS credentials. Check its name (\`aws configure list-profiles\`); if it uses SSO, sign in (\`aws sso login --profile ${profile}\`).`
+    : signingHints[reason];
+}
+
 /** No authentication token could be made for a new connection, so nothing was sent to the cluster. */
 export class TokenSigningError extends DsqlError {
   override readonly name = 'TokenSigningError';
@@ -49,14 +63,13 @@ export class TokenSigningError extends DsqlError {
 
   constructor(
     readonly reason: TokenSigningReason,
-    subject: { readonly user: string; readonly host: string },
+    { user, host, profile }: SigningSubject,
     options?: ErrorOptions,
   ) {
-    super(
-      `No authentication token could be signed for user "${subject.user}" of ${subject.host}. ${signingHints[reason]}`,
-      options,
-    );
-    this.hint = signingHints[reason];
+    const hint = signingHint(reason, profile);
+    const using = profile === undefined ? '' : ` with the profile "${profile}"`;
+    super(`No authentication token could be signed for user "${user}" of ${host}${using}. ${hint}`, options);
+    this.hint = hint;
   }
 }
 

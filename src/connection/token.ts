@@ -48,6 +48,7 @@ export function createTokenSigner({
   credentials,
 }: TokenSignerOptions): TokenSigner {
   const provide = credentialProvider(credentials, profile);
+  const subject = () => ({ user, host, profile: credentials ? undefined : (profile ?? namedProfile()) });
   let presigner: ReturnType<typeof createPresigner> | undefined;
 
   return async () => {
@@ -55,7 +56,7 @@ export function createTokenSigner({
       presigner ??= createPresigner({ host, region, credentials: provide, tokenDurationSecs });
       const { expiration } = await provide();
       if (expiration !== undefined && expiration.getTime() <= systemTimeMs()) {
-        throw new TokenSigningError('expired-credentials', { user, host });
+        throw new TokenSigningError('expired-credentials', subject());
       }
       const presign = await presigner;
       const token = await presign(user === 'admin' ? 'DbConnectAdmin' : 'DbConnect');
@@ -63,7 +64,7 @@ export function createTokenSigner({
       return token;
     } catch (error) {
       if (error instanceof TokenSigningError) throw error;
-      throw new TokenSigningError(reasonOf(error), { user, host }, { cause: error });
+      throw new TokenSigningError(reasonOf(error), subject(), { cause: error });
     }
   };
 }
@@ -103,6 +104,12 @@ function isAboutToExpire({ expiration }: Identity): boolean {
 async function defaultCredentials(profile: string | undefined): Promise<Credentials> {
   const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
   return defaultProvider(profile === undefined ? {} : { profile });
+}
+
+/** The profile that the default chain reads. */
+function namedProfile(): string | undefined {
+  const { AWS_PROFILE: profile = '' } = process.env;
+  return profile === '' ? undefined : profile;
 }
 
 function reasonOf(error: unknown): TokenSigningReason {

@@ -73,6 +73,17 @@ describe('aurora-dsql-orm token', () => {
     );
   });
 
+  it('names the profile that gave no credentials, and how to look for it', async () => {
+    const { status, stderr } = await withEnv(['--profile', 'no-such'], {
+      AWS_ACCESS_KEY_ID: '',
+      AWS_SECRET_ACCESS_KEY: '',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    });
+    expect(stderr).toContain('with the profile "no-such". The profile gave no AWS credentials.');
+    expect(stderr).toContain('aws configure list-profiles');
+    expect(status).toBe(1);
+  });
+
   it.each([
     [['--admin', '--user', 'app'], '--admin cannot be combined with --user'],
     [['--expires-in-seconds', 'day'], '--expires-in-seconds: expected a number, got "day"'],
