@@ -1,6 +1,6 @@
 export type { FirstStatement } from './admission/admission-key';
 export type { Admit } from './admission/admitted-transaction';
-export { ArrayInserts, FEWEST_ROWS_FOR_ARRAYS } from './array-insert';
+export { ArrayInserts, FEWEST_ROWS_FOR_ARRAYS } from './writes/array-insert';
 export { classifyError, type ErrorClass, type ErrorKind } from './classify-error';
 export { COMMIT_MARKER_TABLE, CommitMarkers, type RunStatement } from './transactions/commit-markers';
 export { findInChain, isOccConflict, isSchemaConflict, sqlStateOf } from './conflict';
@@ -26,7 +26,7 @@ export {
   type BatchesOptions,
   type BatchesProgress,
   type RowRange,
-} from './in-batches';
+} from './writes/in-batches';
 export { InstanceMemory, staleInstanceMessage, type TouchedInstances } from './transactions/instance-memory';
 export { ManagedTransactions } from './transactions/managed-transactions';
 export type {
@@ -43,7 +43,7 @@ export {
   isTooMuchAtOnce,
   partsOf,
   type OneWrite,
-} from './write-size';
+} from './writes/write-size';
 export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';

@@ -1,7 +1,7 @@
 import type { Options, Sequelize } from 'sequelize';
 import { ConfigurationError } from '../connection';
 import type { DsqlOrmOptions } from '../schema';
-import { DsqlDialect, isDsqlSequelize } from './dsql-dialect';
+import { DsqlDialect, isDsqlSequelize } from './dialect/dsql-dialect';
 import { DsqlInstance, superviseModels, type DsqlTransactions, type HostModelManager } from './dsql-instance';
 import { resolveSequelizeOptions } from './options/options';
 import { syncAll } from './schema/sync';

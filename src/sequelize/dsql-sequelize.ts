@@ -1,6 +1,6 @@
 import type { Options, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import { readArguments, type ConstructorArguments } from './options/constructor-arguments';
-import { dialectOf, DsqlDialect } from './dsql-dialect';
+import { dialectOf, DsqlDialect } from './dialect/dsql-dialect';
 import { DsqlInstance, superviseModels, type DsqlTransactions, type HostModelManager } from './dsql-instance';
 import {
   resolveSequelizeOptions,

@@ -65,7 +65,8 @@ it('names the parameters of a connection string', () => {
   const parameters = Object.values<OptionDescriptor>(connectionOptions).flatMap(
     ({ parameter }) => parameter ?? [],
   );
-  const [, sentence = ''] = /A connection string \(.*?\) may carry (.*?)\.\n/s.exec(read('docs/connecting.md')) ?? [];
+  const [, sentence = ''] =
+    /A connection string \(.*?\) may carry (.*?)\.\n/s.exec(read('docs/connecting.md')) ?? [];
   expect([...sentence.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toStrictEqual(parameters);
 });
 
@@ -102,7 +103,7 @@ describe.each<[string, string, string, OptionTable]>([
   ['retryOptions', 'src/occ/retry.ts', 'retryOptions', transactionOptions],
   ['runOptions', 'src/occ/transaction-runner.ts', 'runOptions', transactionOptions],
   ['the rules', 'src/occ/transaction-options.ts', 'rules', transactionDefaults],
-  ['batchesOptions', 'src/occ/in-batches.ts', 'batchesOptions', batchesOptions],
+  ['batchesOptions', 'src/occ/writes/in-batches.ts', 'batchesOptions', batchesOptions],
   ['mappingOptions', 'src/schema/orm-options.ts', 'mappingOptions', mappingOptions],
 ])('the TSDoc in %s', (_, file, name, table) => {
   const comments = commentsIn(file, name);

@@ -16,7 +16,7 @@ import {
   type MigrationToRun,
 } from '../../migrate/for-orms';
 import { reportJobs } from '../../schema';
-import { dialectOf, isDsqlSequelize } from '../dsql-dialect';
+import { dialectOf, isDsqlSequelize } from '../dialect/dsql-dialect';
 import { log } from '../log';
 import { hostError } from '../schema/schema-changes';
 import { DsqlTransaction } from '../transactions/dsql-transaction';

@@ -14,7 +14,7 @@ import { BulkQueryInterface } from '../writes/bulk-query-interface';
 import { ColumnChange, withoutIdentity } from './column-change';
 import { enumValues, isWholeNumber, modelOf, withoutConversion, type ColumnAttribute } from './column-types';
 import { describeTable, type DescribedColumn } from './describe-table';
-import type { DsqlQueryGenerator } from '../dsql-query-generator';
+import type { DsqlQueryGenerator } from '../dialect/dsql-query-generator';
 import { nameOf, type NewTable, type TableIdentifier } from './dsql-schema-generator';
 import { arrayText, enumCheckName, withNewValues } from './enum-checks';
 import { RecreatedColumn } from './recreated-column';

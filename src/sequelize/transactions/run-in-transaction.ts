@@ -1,7 +1,7 @@
 import type { Sequelize, Transaction } from 'sequelize';
 import { NestedTransactionError } from '../../occ';
 import { checkOptionNames, splitOptions, type SequelizeTransactionOptions } from './transaction-options';
-import { isDsqlSequelize } from '../dsql-dialect';
+import { isDsqlSequelize } from '../dialect/dsql-dialect';
 import { transactionsOf } from './transactions';
 
 /**

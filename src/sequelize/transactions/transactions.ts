@@ -1,5 +1,5 @@
 import type { Sequelize } from 'sequelize';
-import { dialectOf, isDsqlSequelize } from '../dsql-dialect';
+import { dialectOf, isDsqlSequelize } from '../dialect/dsql-dialect';
 import type { SequelizeTransactions } from './managed-transactions';
 import { managePlain } from './plain-transactions';
 

@@ -10,10 +10,10 @@ import {
   type Sequelize,
 } from 'sequelize';
 import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
-import { DsqlClient, lifetimeSecs, oneConnectionPerWaiter, openClient, systemTimeMs } from '../connection';
-import { timeZoneStatement } from '../schema';
-import { builtInTypes } from './schema/built-in-types';
-import type { ResolvedSequelizeOptions } from './options/options';
+import { DsqlClient, lifetimeSecs, oneConnectionPerWaiter, openClient, systemTimeMs } from '../../connection';
+import { timeZoneStatement } from '../../schema';
+import { builtInTypes } from '../schema/built-in-types';
+import type { ResolvedSequelizeOptions } from '../options/options';
 
 /** As they were when this was loaded: the fake clock of an application's test must not end connections, nor keep them. */
 const { setTimeout, clearTimeout } = timers;

@@ -1,7 +1,7 @@
 import type { Sequelize } from 'sequelize';
-import { withRowLocks, type ResolvedMapping, type RowLockOptions } from '../schema';
-import { DsqlSchemaGenerator } from './schema/dsql-schema-generator';
-import { noTransaction } from './transactions/no-transaction';
+import { withRowLocks, type ResolvedMapping, type RowLockOptions } from '../../schema';
+import { DsqlSchemaGenerator } from '../schema/dsql-schema-generator';
+import { noTransaction } from '../transactions/no-transaction';
 
 interface QueryOptions extends RowLockOptions {
   readonly exception?: unknown;

@@ -1,4 +1,4 @@
-import { sqlStateOf } from './conflict';
+import { sqlStateOf } from '../conflict';
 
 /** From so many rows on, arrays are faster than VALUES. */
 export const FEWEST_ROWS_FOR_ARRAYS = 20;

@@ -8,9 +8,9 @@ import {
   wholeNumber,
   type OptionDescriptor,
   type OptionsOf,
-} from '../connection';
-import { findInChain } from './conflict';
-import { MAX_TRANSACTION_ROWS } from '../sql';
+} from '../../connection';
+import { findInChain } from '../conflict';
+import { MAX_TRANSACTION_ROWS } from '../../sql';
 import { isTooMuchAtOnce, partsOf, WriteSize } from './write-size';
 
 /** A part of a list of rows. */

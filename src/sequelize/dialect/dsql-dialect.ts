@@ -1,17 +1,17 @@
 import type { Sequelize } from 'sequelize';
 import { PostgresDialect } from 'sequelize/lib/dialects/postgres/index';
-import { openClient } from '../connection';
-import { CatalogueReader, NumberKeys, type ResolvedMapping } from '../schema';
-import { isOfType } from './schema/column-types';
+import { openClient } from '../../connection';
+import { CatalogueReader, NumberKeys, type ResolvedMapping } from '../../schema';
+import { isOfType } from '../schema/column-types';
 import { DsqlConnectionManager } from './dsql-connection-manager';
 import { DsqlQuery } from './dsql-query';
 import { DsqlQueryGenerator } from './dsql-query-generator';
-import type { DsqlInstance, DsqlTransactions } from './dsql-instance';
-import { DsqlQueryInterface } from './schema/dsql-query-interface';
-import { SchemaChanges } from './schema/schema-changes';
-import { jsonbArray } from './writes/jsonb-array';
-import type { ResolvedSequelizeOptions } from './options/options';
-import { isNumberKey } from './writes/whole-numbers';
+import type { DsqlInstance, DsqlTransactions } from '../dsql-instance';
+import { DsqlQueryInterface } from '../schema/dsql-query-interface';
+import { SchemaChanges } from '../schema/schema-changes';
+import { jsonbArray } from '../writes/jsonb-array';
+import type { ResolvedSequelizeOptions } from '../options/options';
+import { isNumberKey } from '../writes/whole-numbers';
 
 /** What a column cannot have. */
 const UNSUPPORTED_TYPES = {

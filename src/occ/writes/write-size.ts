@@ -1,8 +1,8 @@
-import { isMessageTooLargeError, isTooManyParametersError } from '../connection';
-import { MAX_TRANSACTION_ROWS, MAX_TRANSACTION_BYTES, ROW_COST_BYTES } from '../sql';
-import { classifyError } from './classify-error';
-import { findInChain } from './conflict';
-import { UnsupportedFeatureError } from './errors';
+import { isMessageTooLargeError, isTooManyParametersError } from '../../connection';
+import { MAX_TRANSACTION_ROWS, MAX_TRANSACTION_BYTES, ROW_COST_BYTES } from '../../sql';
+import { classifyError } from '../classify-error';
+import { findInChain } from '../conflict';
+import { UnsupportedFeatureError } from '../errors';
 
 /** What a value takes in a statement besides itself: its quotes, a comma, its number. */
 const VALUE_COST_BYTES = 8;

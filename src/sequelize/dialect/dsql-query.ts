@@ -1,16 +1,16 @@
 import { EmptyResultError, QueryTypes, UniqueConstraintError, type Model, type Transaction } from 'sequelize';
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
-import { fieldsOf, type DsqlClient } from '../connection';
-import type { CommitProgress } from './transactions/commit-transaction';
-import { journalledConnection, type JournalledAnswer } from './migrations/journalled-answer';
-import { DsqlTransaction } from './transactions/dsql-transaction';
-import type { CatalogueReader, NumberKeys, ReadCatalogue } from '../schema';
-import { summarizeText } from '../sql';
-import type { StatementOptions } from './statement';
-import { findDuplicateKey } from './writes/duplicate-key';
-import { insertedRows } from './writes/inserted-keys';
-import { addExplanation } from './refusal-explanation';
-import { readWholeNumbers, type ReadModel } from './writes/whole-numbers';
+import { fieldsOf, type DsqlClient } from '../../connection';
+import type { CommitProgress } from '../transactions/commit-transaction';
+import { journalledConnection, type JournalledAnswer } from '../migrations/journalled-answer';
+import { DsqlTransaction } from '../transactions/dsql-transaction';
+import type { CatalogueReader, NumberKeys, ReadCatalogue } from '../../schema';
+import { summarizeText } from '../../sql';
+import type { StatementOptions } from '../statement';
+import { findDuplicateKey } from '../writes/duplicate-key';
+import { insertedRows } from '../writes/inserted-keys';
+import { addExplanation } from '../refusal-explanation';
+import { readWholeNumbers, type ReadModel } from '../writes/whole-numbers';
 
 /** The parts of the dialect that a query uses. */
 interface KeyReader {
