@@ -500,6 +500,31 @@ describe('raw SQL that is written for PostgreSQL', () => {
     await expect(dataSource.query('INSERT INTO shelf (id, label) VALUES (2, NULL)')).rejects.toThrow();
   });
 
+  it.each([
+    ['a view', 'CREATE VIEW labels AS SELECT label FROM shelf'],
+    [
+      'a generated column',
+      'CREATE TABLE shelf (id integer PRIMARY KEY, label varchar(5), n integer GENERATED ALWAYS AS (length(label)) STORED)',
+    ],
+  ])('leaves an empty table as it is where %s depends on the column', async (_, dependent) => {
+    const dataSource = await dataSourceOf([
+      migration(
+        'Types',
+        sql(
+          ...(dependent.startsWith('CREATE VIEW')
+            ? ['CREATE TABLE shelf (id integer PRIMARY KEY, label varchar(5))']
+            : []),
+          dependent,
+          'ALTER TABLE shelf ALTER COLUMN label TYPE text',
+        ),
+      ),
+    ]);
+    await expect(dataSource.runMigrations()).rejects.toThrow(/ALTER COLUMN/);
+    // What lets nobody write while a column is made anew would still be there.
+    await dataSource.query('INSERT INTO shelf (id) VALUES (1)');
+    await dataSource.query('DROP VIEW IF EXISTS labels');
+  });
+
   it('is sent as it is written where that is asked for, and refused by Aurora DSQL', async () => {
     const { dsql, ...orm } = cluster.orm;
     const dataSource = await dataSourceOf([migration('Ported', ported)], {

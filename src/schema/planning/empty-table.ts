@@ -47,6 +47,7 @@ export async function retypeEmpty(
     constraints.some(({ target }) => target?.name === table.name && target.columns.includes(column.name)),
   );
   if (isReferred || (await read(`SELECT 1 FROM ${written} LIMIT 1`)).length > 0) return undefined;
+  if ((await read(dependentsQuery(written, column.name))).length > 0) return undefined;
   const isOther = ({ columns }: { readonly columns: readonly string[] }) => !columns.includes(column.name);
   const rest: CatalogTable = {
     ...table,
@@ -67,6 +68,14 @@ export async function retypeEmpty(
     ...statements,
     ddl(`DROP CONSTRAINT ${guard}`),
   ];
+}
+
+/**
+ * Asks for what DROP COLUMN would fail for: views, generated columns. That a cluster shows them in `pg_depend` as PostgreSQL
+ * does is assumed.
+ */
+function dependentsQuery(written: string, column: string): string {
+  return `SELECT 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ${literal(written)}::regclass AND a.attname = ${literal(column)} AND d.deptype = 'n' AND d.classid IN ('pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_attrdef'::regclass) LIMIT 1`;
 }
 
 /** What adds the column with its new type, and what it was a part of, as PostgreSQL writes it. */
