@@ -124,7 +124,7 @@ export async function runBank(
   let left = transfers;
   const work = async () => {
     while (left-- > 0 && !signal.aborted) {
-      if (isSlow && left % 25 === 0) slowDown(faults);
+      if (isSlow && left % 8 === 0) slowDown(faults);
       const from = 1 + Math.floor(Math.random() * accounts);
       const to = 1 + ((from + Math.floor(Math.random() * (accounts - 1))) % accounts);
       const line = { id: randomUUID(), from, to, amount: 1 + Math.floor(Math.random() * 100) };

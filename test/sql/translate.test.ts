@@ -491,6 +491,19 @@ describe('refusals', () => {
     },
   );
 
+  it('tells tables of one name in several schemas apart', () => {
+    const columns = [{ name: 'a', type: 'integer' }];
+    const tables = [
+      { schema: 'public', name: 't', columns, constraints: [] },
+      { schema: 's', name: 't', columns: [], constraints: [] },
+    ];
+    const add = (table: string) => `ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS a int UNIQUE`;
+    expect(sqlOf(add('t'), { catalog: { tables } })).toEqual([]);
+    expect(sqlOf(add('public.t'), { catalog: { tables } })).toEqual([]);
+    expect(sqlOf(add('s.t'), { catalog: { tables } })).not.toEqual([]);
+    expect(sqlOf(add('t'), { catalog: { tables: tables.slice(1) } })).not.toEqual([]);
+  });
+
   it('names only rules of the table', () => {
     const known = new Set(refusals.map(({ id }) => id));
     const named = [...observed, ...derived].flatMap(([sql]) => rulesOf(sql));

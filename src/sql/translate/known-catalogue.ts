@@ -10,8 +10,14 @@ export class KnownCatalogue {
     this.#tables = [...tables];
   }
 
+  /** Where a name without a schema may be several tables, it is the one in `public`, which a search_path usually begins with. */
   table(name: TableName): TableFacts | undefined {
-    return this.#tables.findLast((table) => isSameName(table, name));
+    const same = this.#tables.filter((table) => isSameName(table, name));
+    return (
+      same.findLast(({ schema }) => schema === name.schema) ??
+      same.findLast(({ schema = 'public' }) => schema === (name.schema ?? 'public')) ??
+      same.at(-1)
+    );
   }
 
   column(table: TableName, column: string): ColumnFacts | undefined {
@@ -30,10 +36,8 @@ export class KnownCatalogue {
 
   /** Notes that the text has dropped a table, or done with it what is not followed here. */
   forget(name: TableName): void {
-    for (let at = this.#tables.length - 1; at >= 0; at--) {
-      const table = this.#tables[at];
-      if (table && isSameName(table, name)) this.#tables.splice(at, 1);
-    }
+    const known = this.table(name);
+    if (known) this.#tables.splice(this.#tables.indexOf(known), 1);
   }
 
   /** Notes a column that the text has added or changed; without `facts` it has dropped it. */
