@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import { DataSource, type MigrationInterface } from 'typeorm';
+import { byForm } from '../form';
 import { clinic } from './typeorm-clinic';
 import { forum } from './typeorm-forum';
 import * as library from './typeorm-library';
@@ -39,7 +40,7 @@ async function withDataSources(
 
 describe.each<[string, History, ('none' | 'each')[]]>([
   ['library', Object.values(library), ['none', 'each']],
-  ['clinic', clinic, ['none', 'each']],
+  ['clinic', clinic, byForm({ short: ['each'], long: ['none', 'each'], soak: ['none', 'each'] })],
   ['forum', forum, ['each']],
   ['warehouse', warehouse, ['none']],
 ])('the history of a %s', (_, history, modes) => {
