@@ -98,13 +98,12 @@ it('the examples in the documents use exports and options that are there', () =>
     },
   };
   const program = ts.createProgram({ rootNames: names, options: relaxed, host });
-  const broken = names.flatMap((name, index) =>
+  const broken = inTypeScript.flatMap(({ page, line, text }, index) =>
     program
-      .getSemanticDiagnostics(program.getSourceFile(name))
-      // An example may use what it does not define, and need not use what it defines.
+      .getSemanticDiagnostics(program.getSourceFile(names[index] ?? ''))
+      // An example may use what it does not define.
       .filter(({ code }) => !IGNORED_CODES.has(code))
       .map(({ messageText, code, start = 0 }) => {
-        const { page, line, text } = inTypeScript[index]!;
         const at = line + text.slice(0, start).split('\n').length;
         return `${page}:${String(at)} TS${String(code)} ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
       }),
