@@ -29,14 +29,17 @@ it.each<[string, RegExp]>([
   ['TypeORM', /^The balance is 10\.\n$/],
   ['Sequelize', /^The balance is 10\.\n$/],
   ['Without an ORM', /^Connected as admin\.\n$/],
-])('the program of the README under "%s" runs on the local DSQL, and ends by itself', async (name, output) => {
-  const file = path.join(folder, 'main.ts');
-  writeFileSync(file, new Map(programs).get(name) ?? '');
-  const register = path.join(root, 'test/typescript-register.cjs');
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-r', register, file], {
-    cwd: folder,
-    env: { ...process.env, ...(await cluster.local.env()) },
-  });
-  expect(stderr).toBe('');
-  expect(stdout).toMatch(output);
-});
+])(
+  'the program of the README under "%s" runs on the local DSQL, and ends by itself',
+  async (name, output) => {
+    const file = path.join(folder, 'main.ts');
+    writeFileSync(file, new Map(programs).get(name) ?? '');
+    const register = path.join(root, 'test/typescript-register.cjs');
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-r', register, file], {
+      cwd: folder,
+      env: { ...process.env, ...(await cluster.local.env()) },
+    });
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(output);
+  },
+);

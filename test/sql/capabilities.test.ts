@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { capabilities, capabilityPage, loadParser, refusalMessages, refusals, translate } from '../../src/sql';
+import {
+  capabilities,
+  capabilityPage,
+  loadParser,
+  refusalMessages,
+  refusals,
+  translate,
+} from '../../src/sql';
 
 beforeAll(loadParser);
 
@@ -29,7 +36,9 @@ describe('the table of capabilities', () => {
 
   it('is what docs/troubleshooting.md says of the messages', () => {
     const page = readFileSync(path.join(__dirname, '../../docs/troubleshooting.md'), 'utf8');
-    expect(page).toContain(`<!-- prettier-ignore-start -->\n${refusalMessages()}<!-- prettier-ignore-end -->`);
+    expect(page).toContain(
+      `<!-- prettier-ignore-start -->\n${refusalMessages()}<!-- prettier-ignore-end -->`,
+    );
   });
 
   it('is on the page with every row once, in lines that fit a window', () => {
