@@ -53,10 +53,11 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   migrations: Migrations | undefined;
   #ownsScope = false;
   #isCommitted = false;
+  /** It was committed, and `commitTransaction` has failed all the same. */
+  #hasFailedAfterCommit = false;
   /** COMMIT has travelled with the last statement. */
   #hasCommitTravelled = false;
-  /** It was, and `commitTransaction` has failed all the same. */
-  #hasFailedAfterCommit = false;
+  /** COMMIT or ROLLBACK is on its way. */
   #isEnding = false;
   /** COMMIT or ROLLBACK is the host's own, and not one that a callback sends as text. */
   #endsTransaction = false;
@@ -466,6 +467,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   /** Sends the last statement of a transaction, and COMMIT with it. */
   async #sendLast([text, parameters, ...rest]: Statement, scope: TransactionScope): Promise<unknown> {
     await scope.prepareCommit();
+    this.#isEnding = true;
     try {
       const result = await this.sendOnce(
         [text, ofLastStatement(parameters as unknown[]), ...rest],

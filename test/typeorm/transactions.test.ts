@@ -422,6 +422,29 @@ describe('a transaction', () => {
     expect(await ours.manager.count(Account)).toBe(0);
   });
 
+  it.each([false, true])(
+    'takes no statement while it is being committed, with commitMarkers: %s',
+    async (commitMarkers) => {
+      const booked = (owner: string) => Object.assign(new Account(), { owner });
+      let late: Promise<unknown> | undefined;
+      await runInTransaction(
+        ours,
+        async (manager) => {
+          await manager.save(booked('in time'));
+          const latency = cluster.local.faults.addLatency(300);
+          setTimeout(() => {
+            latency.remove();
+            late = manager.insert(Account, { owner: 'late' });
+            late.catch(() => undefined);
+          }, 100);
+        },
+        { commitMarkers },
+      );
+      await expect(late).rejects.toThrow(/its transaction was being committed/);
+      expect((await ours.manager.find(Account)).map(({ owner }) => owner)).toEqual(['in time']);
+    },
+  );
+
   it('that was committed is not run again when a subscriber fails behind it', async () => {
     const conflict = Object.assign(new Error('of something else'), { code: '40001', severity: 'ERROR' });
     const account = Object.assign(new Account(), { owner: 'Ada' });
