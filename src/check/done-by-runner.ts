@@ -1,5 +1,5 @@
 import type { AlterEnumStmt } from 'libpg-query';
-import { asNode, createdEnum, guardedDdl, parseQuery, strings, translate } from '../sql';
+import { asNode, createdEnum, guardedDdl, nameOfParts, parseQuery, strings, translate } from '../sql';
 import type { NodeBody, Statement, TranslateOptions } from '../sql';
 import type { Catalog } from './catalogue/catalog';
 import type { Problem } from './finding';
@@ -58,6 +58,5 @@ function isOfKnownEnum({ node, tree }: Statement, catalog: Catalog): boolean {
     node === 'AlterEnumStmt'
       ? strings((tree as AlterEnumStmt).typeName)
       : strings(asNode((tree as NodeBody<'RenameStmt'>).object, 'List')?.items);
-  const [name = '', schema] = [...path].reverse();
-  return catalog.enum({ ...(schema !== undefined && { schema }), name }) !== undefined;
+  return catalog.enum(nameOfParts(path)) !== undefined;
 }

@@ -39,6 +39,11 @@ export interface Finding extends Location, Omit<Problem, 'place'> {
   readonly notFixable?: string;
 }
 
+/** How many findings are of a severity. */
+export function countOf(findings: readonly Finding[], severity: Severity): number {
+  return findings.filter((finding) => finding.severity === severity).length;
+}
+
 /** A rule that is this check's own, beside what DSQL refuses by the table of capabilities. */
 export interface OwnRule {
   readonly id: string;

@@ -166,7 +166,7 @@ class StatementJudge {
           ({ rule, start: at }) =>
             rule === problem.rule && (at === problem.place.offset || !isColumnRule(rule)),
         );
-        if (!isKnown) problems.push({ ...problem, ...(replacement && this.#replacedBy(replacement)) });
+        if (!isKnown) problems.push({ ...problem, ...replacedBy(text, replacement) });
       }
       // The clauses of an index are one decision; DSQL names the first that it meets.
       if (statement.node === 'IndexStmt') problems.splice(Math.max(1, refused.length));
@@ -175,14 +175,11 @@ class StatementJudge {
     return problems;
   }
 
-  #replacedBy(replacement: readonly string[]): Pick<Problem, 'replacement'> & Partial<Problem> {
-    return { replacement, ...(this.text.isTranslated && { severity: 'note' }) };
-  }
-
   /** What an index of an ORM asks for and does not get, because it changes no result. */
   #simplified(statement: Statement): Problem[] {
+    if (statement.node !== 'IndexStmt') return [];
     const asked = this.#asSent(statement).find(({ rule }) => SIMPLIFIED.has(rule));
-    if (!asked || statement.node !== 'IndexStmt') return [];
+    if (!asked) return [];
     const sent = this.translation.statements.find(({ start }) => start === statement.start);
     const omitted = this.translation.omitted.find(({ start }) => start === statement.start);
     const instead = [...(sent?.notes ?? []), omitted?.why ?? ''].join(' ').trim();
@@ -321,6 +318,11 @@ class StatementJudge {
   }
 }
 
+/** A problem for which there is a replacement is none where the entry point sends that. */
+function replacedBy(text: SqlText, replacement: readonly string[] | undefined): Partial<Problem> {
+  return replacement === undefined ? {} : { replacement, ...(text.isTranslated && { severity: 'note' }) };
+}
+
 /** What indexes ask for that only makes queries faster. */
 const SIMPLIFIED: ReadonlySet<string> = new Set([
   'index-access-method',
@@ -390,8 +392,7 @@ function watchTransaction(
       why: `DSQL refuses ${row?.what ?? 'it'}.`,
       ...(row && { since: `${row.source}, ${row.date}` }),
       ...(refusal.hint !== undefined && { instead: refusal.hint }),
-      ...(replacement && { replacement }),
-      ...(replacement && text.isTranslated && { severity: 'note' }),
+      ...replacedBy(text, replacement),
     });
   });
   if (isWhole) transaction.end();

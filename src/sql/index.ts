@@ -1,4 +1,4 @@
-export { tableNameOf } from './catalogue/catalog-facts';
+export { nameOfParts, tableNameOf } from './catalogue/catalog-facts';
 export type {
   ArrayColumn,
   CatalogFacts,

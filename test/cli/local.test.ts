@@ -10,8 +10,10 @@ import { isAlive, nodeArgs, outcomeOf, printed, run, start } from './run-cli';
 const runScript = (script: string, env?: NodeJS.ProcessEnv) =>
   run(['local', '--', process.execPath, '-e', script], { env });
 
+// The package needs no psql, and a bare machine has none.
 const describeWithPsql = spawnSync('psql', ['--version']).status === 0 ? describe : describe.skip;
 
+// Without util-linux (macOS, Windows) nothing here can pretend to be a terminal.
 const describeWithTerminal =
   spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0 ? describe : describe.skip;
 

@@ -99,6 +99,7 @@ describe('aurora-dsql-orm token', () => {
   });
 });
 
+// The package needs no psql, and a bare machine has none.
 const describeWithPsql = spawnSync('psql', ['--version']).status === 0 ? describe : describe.skip;
 
 describeWithPsql('psql', () => {

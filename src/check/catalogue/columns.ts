@@ -1,5 +1,13 @@
 import type { ColumnDef, Node } from 'libpg-query';
-import { asNode, columnConstraints, formattedType, serialType, stringConstant, strings } from '../../sql';
+import {
+  asNode,
+  columnConstraints,
+  formattedType,
+  serialType,
+  stringConstant,
+  strings,
+  nameOfParts,
+} from '../../sql';
 import type { Place } from '../sources/sql-text';
 import type { Catalog } from './catalog';
 import type { Column, ColumnSequence } from './table';
@@ -12,9 +20,7 @@ export function columnOf(column: ColumnDef, catalog: Catalog, place: Place): Col
   const sequence = sequenceOf(column, catalog);
   const isCounted = sequence !== undefined && sequence.kind !== 'named';
   const type = sequence?.kind === 'serial' ? integerOf(serialType(typeName)) : formattedType(typeName);
-  const [typed = '', schema] = [...strings(typeName?.names)].reverse();
-  const enumFacts =
-    type === undefined ? catalog.enum({ ...(schema !== undefined && { schema }), name: typed }) : undefined;
+  const enumFacts = type === undefined ? catalog.enum(nameOfParts(strings(typeName?.names))) : undefined;
   const defaultFunction = functionIn(defaultOf(column));
   return {
     name,

@@ -4,6 +4,7 @@ import {
   createdEnum,
   defaultName,
   guardedDdl,
+  nameOfParts,
   parseQuery,
   strings,
   tableNameOf,
@@ -151,13 +152,13 @@ class StatementEffects {
   #drop({ removeType, objects }: NodeBody<'DropStmt'>): void {
     for (const object of objects ?? []) {
       const parts = strings(asNode(object, 'List')?.items ?? asNode(object, 'TypeName')?.names ?? [object]);
-      const [name = '', schema] = [...parts].reverse();
-      const named = { ...(schema !== undefined && { schema }), name };
+      const named = nameOfParts(parts);
       if (removeType === 'OBJECT_INDEX') this.catalog.dropIndex(named);
       else if (removeType === 'OBJECT_TYPE') this.catalog.dropEnum(named);
       else if (removeType === 'OBJECT_TABLE' || removeType === 'OBJECT_VIEW') this.catalog.dropTable(named);
       else if (removeType === 'OBJECT_SCHEMA') {
-        for (const table of this.catalog.tables()) if (table.schema === name) this.catalog.dropTable(table);
+        for (const table of this.catalog.tables())
+          if (table.schema === named.name) this.catalog.dropTable(table);
       }
     }
   }
@@ -192,8 +193,7 @@ class StatementEffects {
         }));
         return;
       case 'OBJECT_TYPE': {
-        const [name = '', schema] = [...strings(asNode(object, 'List')?.items)].reverse();
-        const known = this.catalog.enum({ ...(schema !== undefined && { schema }), name });
+        const known = this.catalog.enum(nameOfParts(strings(asNode(object, 'List')?.items)));
         if (!known) return;
         this.catalog.dropEnum(known);
         this.catalog.setEnum({ ...known, name: newname });
@@ -203,8 +203,7 @@ class StatementEffects {
   }
 
   #alterEnum({ typeName, newVal, oldVal }: NodeBody<'AlterEnumStmt'>): void {
-    const [name = '', schema] = [...strings(typeName)].reverse();
-    const known = this.catalog.enum({ ...(schema !== undefined && { schema }), name });
+    const known = this.catalog.enum(nameOfParts(strings(typeName)));
     if (!known || newVal === undefined) return;
     const labels =
       oldVal === undefined

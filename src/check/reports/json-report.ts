@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { CheckReport } from '../check';
-import type { Severity } from '../finding';
+import { countOf } from '../finding';
 
 /**
  * The report as JSON; `docs/check.md` describes it. Fields may be added; none changes its meaning while `version` is 1.
@@ -9,13 +9,12 @@ import type { Severity } from '../finding';
  */
 export function jsonReport({ findings, failures, files, fixed }: CheckReport, folder: string): string {
   const relative = (file: string) => path.relative(folder, file).split(path.sep).join('/');
-  const countOf = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
   const report = {
     version: 1,
     files,
-    errors: countOf('error'),
-    warnings: countOf('warning'),
-    notes: countOf('note'),
+    errors: countOf(findings, 'error'),
+    warnings: countOf(findings, 'warning'),
+    notes: countOf(findings, 'note'),
     findings: findings.map((finding) => ({
       file: relative(finding.file),
       line: finding.line,

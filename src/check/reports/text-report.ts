@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { CheckReport } from '../check';
-import type { Finding, Severity } from '../finding';
+import { countOf } from '../finding';
+import type { Finding } from '../finding';
 
 /** What a person reads: one paragraph for each finding, and a line of sums. */
 export function textReport(report: CheckReport, folder: string): string {
@@ -14,13 +15,12 @@ export function textReport(report: CheckReport, folder: string): string {
     lines.push(`${relative(file)}: ${plural(count, 'finding')} fixed`);
   }
   if (fixed.length > 0) lines.push('');
-  const countOf = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
-  const notes = countOf('note');
+  const notes = countOf(findings, 'note');
   const fixable = findings.filter((finding) => finding.fixable).length;
   const sums = [
     plural(files, 'file'),
-    plural(countOf('error'), 'error'),
-    plural(countOf('warning'), 'warning'),
+    plural(countOf(findings, 'error'), 'error'),
+    plural(countOf(findings, 'warning'), 'warning'),
     ...(notes > 0 ? [plural(notes, 'note')] : []),
     ...(failures.length > 0 ? [`${String(failures.length)} could not be checked`] : []),
     ...(fixable > 0 ? [`--fix can write ${String(fixable)}`] : []),

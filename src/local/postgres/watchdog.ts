@@ -39,8 +39,7 @@ export interface Command {
 export const watchdogProgram = String.raw`
 'use strict';
 const { spawn } = require('node:child_process');
-const fs = require('node:fs');
-const { closeSync, existsSync, openSync, readFileSync, rmSync } = fs;
+const { chownSync, closeSync, cpSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync } = require('node:fs');
 const path = require('node:path');
 
 let orders;
@@ -100,12 +99,12 @@ function run({ file, args, input }, onExit) {
 }
 
 function copyTemplate() {
-  fs.cpSync(orders.template, 'data', { recursive: true });
+  cpSync(orders.template, 'data', { recursive: true });
   const { account } = orders;
   if (account) {
-    fs.chownSync('data', account.uid, account.gid);
-    for (const name of fs.readdirSync('data', { recursive: true })) {
-      fs.chownSync(path.join('data', name), account.uid, account.gid);
+    chownSync('data', account.uid, account.gid);
+    for (const name of readdirSync('data', { recursive: true })) {
+      chownSync(path.join('data', name), account.uid, account.gid);
     }
   }
   begin(orders.prepare.length);
@@ -115,8 +114,8 @@ function copyTemplate() {
 function keepTemplate() {
   const copy = orders.template + '-' + process.pid;
   try {
-    fs.cpSync('data', copy, { recursive: true });
-    fs.renameSync(copy, orders.template);
+    cpSync('data', copy, { recursive: true });
+    renameSync(copy, orders.template);
   } catch {
     // Another server was first, or there is no room.
     try { rmSync(copy, { recursive: true, force: true }); } catch {}

@@ -9,6 +9,7 @@ import {
   type NodeBody,
   type Statement,
   type TableName,
+  nameOfParts,
 } from '../../sql';
 
 /** Whether a statement has taken effect, by what the catalogue shows; `differs` says that it shows something else. */
@@ -206,8 +207,8 @@ const drop: OfKind<'DropStmt'> = ({ removeType, objects = [], missing_ok: missin
   const [object, ...others] = objects;
   if (others.length > 0) return 'unknown';
   const names = strings(asNode(object, 'List')?.items ?? (object === undefined ? [] : [object]));
-  const [name = '', schema] = [...names].reverse();
-  const relation = { ...(schema !== undefined && { schema }), name };
+  const relation = nameOfParts(names);
+  const { name } = relation;
   switch (removeType) {
     case 'OBJECT_TABLE':
       return { exists: relationExists(relation, 'r'), isDone: gone };

@@ -1,5 +1,5 @@
 import type { Node } from 'libpg-query';
-import { asNode, literal, quotedTable, strings, type NodeBody, type Statement } from '../../sql';
+import { asNode, literal, quotedTable, strings, type NodeBody, type Statement, nameOfParts } from '../../sql';
 import type { PlannedChange, Planning } from './planning';
 
 /** The index that a statement drops, or renames, and that has to be there for it. */
@@ -10,8 +10,7 @@ function neededIndex({
   if (node === 'DropStmt') {
     const { removeType, missing_ok: mayBeMissing, objects = [] } = tree as NodeBody<'DropStmt'>;
     if (removeType !== 'OBJECT_INDEX' || mayBeMissing === true || objects.length !== 1) return undefined;
-    const [name = '', schema] = [...namesOf(objects[0])].reverse();
-    return { name, ...(schema !== undefined && { schema }) };
+    return nameOfParts(namesOf(objects[0]));
   }
   if (node !== 'RenameStmt') return undefined;
   const { renameType, missing_ok: mayBeMissing, relation } = tree as NodeBody<'RenameStmt'>;

@@ -1,5 +1,5 @@
 import { UnsupportedFeatureError } from '../../occ';
-import { tableNameOf, type CatalogTable, type DsqlStatement, type NodeBody, type Statement } from '../../sql';
+import { tableNameOf, type CatalogTable, type NodeBody, type Statement } from '../../sql';
 import { planRebuild } from '../rebuild/plan-rebuild';
 import { rebuildSettings, withoutMark } from '../rebuild/rebuild-mark';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../rebuild/table-change';
 import { unfinishedRebuilds } from '../rebuild/unfinished';
 import { commandsOf } from './alter-actions';
-import type { PlannedChange, Planning } from './planning';
+import { together, type PlannedChange, type Planning } from './planning';
 import { translateChange } from './translate-change';
 
 /** Actions for which a copy of the table may be needed. */
@@ -88,7 +88,8 @@ export async function planByCopy(
   if (isChanged(table, change) && !(await retypes(needing, isRefused))) {
     // The values were made when the column got its type.
     const defaults = alterations.filter(({ command }) => command.subtype === 'AT_ColumnDefault');
-    return planAll([...defaults, ...rest], planOther, [], [`${table.name} is so already.`]);
+    const isSo = { statements: [], notes: [`${table.name} is so already.`] };
+    return planBehind(isSo, [...defaults, ...rest], planOther);
   }
   const translate = (sql: string) => translateChange(sql, [], mapping);
   const { statements, old } = await planRebuild(table, change, withoutMark(text), {
@@ -98,28 +99,23 @@ export async function planByCopy(
     dropOld: settings.dropOld,
   });
   const remains = settings.dropOld ? 'dropped in the end' : `kept as ${old}`;
-  return planAll(rest, planOther, statements, [
-    `${table.name} is copied, and cannot be written meanwhile; the old table is ${remains}.`,
-  ]);
+  const note = `${table.name} is copied, and cannot be written meanwhile; the old table is ${remains}.`;
+  return planBehind({ statements, notes: [note] }, rest, planOther);
 }
 
-/** Plans actions that are done behind other statements. */
-async function planAll(
+/** Plans actions that are done behind another change. */
+async function planBehind(
+  first: PlannedChange,
   alterations: readonly Alteration[],
   planOther: PlanOther,
-  statements: readonly DsqlStatement[],
-  notes: readonly string[],
 ): Promise<PlannedChange | 'refused'> {
-  const others: PlannedChange[] = [];
+  const changes = [first];
   for (const alteration of alterations) {
     const planned = await planOther(alteration);
     if (typeof planned === 'string') return 'refused';
-    others.push(planned);
+    changes.push(planned);
   }
-  return {
-    statements: [...statements, ...others.flatMap((other) => other.statements)],
-    notes: [...notes, ...others.flatMap((other) => other.notes)],
-  };
+  return together(changes);
 }
 
 /** Whether one of the actions gives a column another type than it has. */

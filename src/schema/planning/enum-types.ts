@@ -21,6 +21,7 @@ import {
   type NodeBody,
   type Statement,
   type TableName,
+  nameOfParts,
 } from '../../sql';
 import { ArrayColumns } from './array-columns';
 import { unsupportedChanges } from './unsupported-change';
@@ -63,7 +64,7 @@ export class EnumTypes {
         const type = body as NodeBody<'TypeName'>;
         if (name === 'TypeName' && type.names !== undefined && !isBuiltinType(type)) {
           const path = strings(type.names);
-          named.set(JSON.stringify(path), typeOf(path));
+          named.set(JSON.stringify(path), nameOfParts(path));
         }
         return true;
       });
@@ -96,7 +97,7 @@ export class EnumTypes {
       case 'RenameStmt': {
         const { renameType, object, newname = '' } = statement.tree as NodeBody<'RenameStmt'>;
         if (renameType !== 'OBJECT_TYPE') return undefined;
-        return this.#rename(typeOf(strings(asNode(object, 'List')?.items)), newname, read);
+        return this.#rename(nameOfParts(strings(asNode(object, 'List')?.items)), newname, read);
       }
       case 'DropStmt':
         return this.#drop(statement.tree as NodeBody<'DropStmt'>, read);
@@ -130,7 +131,7 @@ export class EnumTypes {
       if (!stays || check === undefined || !wasEnum) return undefined;
       return { ...NOTHING, statements: [ddl(alterTable(table, `DROP CONSTRAINT ${quoted(check.name)}`))] };
     }
-    const type = await this.#factsOf(typeOf(strings(typeName.names)), read);
+    const type = await this.#factsOf(nameOfParts(strings(typeName.names)), read);
     if (type === undefined) return undefined;
     if (check !== undefined && isEnumCheckOf(type.name, table.name, columnName, check.name)) {
       if (isSameList(check.values, type.labels)) return NOTHING;
@@ -169,7 +170,7 @@ export class EnumTypes {
     { typeName, newVal: label = '', newValNeighbor: neighbour, newValIsAfter: isAfter }: AlterEnumStmt,
     read: ReadTables,
   ): Promise<TypeChange> {
-    const type = await this.#expect(typeOf(strings(typeName)), read);
+    const type = await this.#expect(nameOfParts(strings(typeName)), read);
     const add = (labels: readonly string[]) => {
       if (labels.includes(label)) return labels;
       const at = neighbour === undefined ? -1 : labels.indexOf(neighbour);
@@ -189,7 +190,7 @@ export class EnumTypes {
     { typeName, oldVal: from = '', newVal: to = '' }: AlterEnumStmt,
     read: ReadTables,
   ): Promise<TypeChange> {
-    const type = await this.#expect(typeOf(strings(typeName)), read);
+    const type = await this.#expect(nameOfParts(strings(typeName)), read);
     const rename = (labels: readonly string[]) => labels.map((label) => (label === from ? to : label));
     this.#remember({ ...type, labels: rename(type.labels) });
     const columns = await columnsOf(type, read);
@@ -224,7 +225,7 @@ export class EnumTypes {
   ): Promise<TypeChange | undefined> {
     if (removeType !== 'OBJECT_TYPE') return undefined;
     for (const object of objects) {
-      const type = typeOf(strings(asNode(object, 'TypeName')?.names));
+      const type = nameOfParts(strings(asNode(object, 'TypeName')?.names));
       const [used] = behavior === 'DROP_CASCADE' ? await columnsOf(type, read) : [];
       if (used !== undefined) {
         throw unsupportedChanges([
@@ -343,12 +344,6 @@ function alterTable(table: CatalogTable, action: string): string {
 
 function ddl(sql: string): DsqlStatement {
   return { sql, kind: 'ddl', notes: [], start: 0, end: sql.length };
-}
-
-/** A type by the names of its path. */
-function typeOf(path: readonly string[]): TableName {
-  const [name = '', schema] = [...path].reverse();
-  return { ...(schema !== undefined && { schema }), name };
 }
 
 function isSameType(one: TableName, other: TableName): boolean {

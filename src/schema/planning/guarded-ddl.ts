@@ -2,6 +2,7 @@ import type { RangeVar } from 'libpg-query';
 import {
   asNode,
   literal,
+  nameOfParts,
   parseQuery,
   quotedTable,
   strings,
@@ -9,7 +10,6 @@ import {
   type CatalogTable,
   type GuardedDdl,
   type NodeBody,
-  type TableName,
 } from '../../sql';
 import { isOneOf } from '../catalogue/read-tables';
 import type { ReadTables } from './enum-types';
@@ -64,9 +64,8 @@ function hasPart({ columns, constraints }: CatalogTable, names: readonly string[
 
 async function isDroppable({ objects = [] }: NodeBody<'DropStmt'>, asking: Asking): Promise<boolean> {
   for (const object of objects) {
-    const [name = '', schema] = [...strings(asNode(object, 'List')?.items)].reverse();
-    const named: TableName = { ...(schema !== undefined && { schema }), name };
-    if (!(await holds(`to_regclass(${literal(quotedTable(named))}) IS NOT NULL`, asking))) return false;
+    const name = quotedTable(nameOfParts(strings(asNode(object, 'List')?.items)));
+    if (!(await holds(`to_regclass(${literal(name)}) IS NOT NULL`, asking))) return false;
   }
   return true;
 }

@@ -23,7 +23,7 @@ import { actionsOf, commandsOf, textOf } from './alter-actions';
 import { mayNeedCopy, planByCopy, planUnfinished } from './altered-by-copy';
 import { retypeEmpty } from './empty-table';
 import { reasonToSkip } from './guarded-ddl';
-import type { PlannedChange, Planning } from './planning';
+import { together, type PlannedChange, type Planning } from './planning';
 import { truncateOfAll } from './emptied-tables';
 import { exceededIndexLimits } from './index-limit';
 import { translateChange } from './translate-change';
@@ -85,13 +85,6 @@ function expectOneCopy({ copied: table }: PlannedChange, copied: Set<string>): v
     );
   }
   copied.add(key);
-}
-
-function together(changes: readonly PlannedChange[]): PlannedChange {
-  return {
-    statements: changes.flatMap(({ statements }) => statements),
-    notes: changes.flatMap(({ notes }) => notes),
-  };
 }
 
 /** Plans a text as a whole. */

@@ -23,6 +23,14 @@ export interface PlannedChange {
   readonly copied?: TableName;
 }
 
+/** Changes that are done one after the other, as one. */
+export function together(changes: readonly PlannedChange[]): PlannedChange {
+  return {
+    statements: changes.flatMap(({ statements }) => statements),
+    notes: changes.flatMap(({ notes }) => notes),
+  };
+}
+
 /** What is sent in the place of a text, and what a person should know of it, for the log. */
 export function sentInstead({ statements, notes }: PlannedChange): string {
   const sent = statements.length === 0 ? 'nothing' : statements.map(({ sql }) => sql).join('; ');

@@ -14,7 +14,7 @@ export interface RebuiltNames {
   readonly copied: string;
 }
 
-/** The name of something that stands beside what a name names; one that would be too long is shortened. */
+/** A name with a suffix. PostgreSQL cuts names after 63 bytes; a longer one is shortened here, and stays unique by a hash. */
 export function besides(name: string, suffix: string): string {
   if (Buffer.byteLength(name + suffix) <= MAX_NAME_BYTES) return name + suffix;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);

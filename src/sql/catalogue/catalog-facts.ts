@@ -58,6 +58,12 @@ export function isSameName(one: TableName, other: TableName): boolean {
   return one.schema === undefined || other.schema === undefined || one.schema === other.schema;
 }
 
+/** What the parts of a name say, as a parse tree has them: with or without a schema before it. */
+export function nameOfParts(parts: readonly string[]): TableName {
+  const [name = '', schema] = [...parts].reverse();
+  return { ...(schema !== undefined && { schema }), name };
+}
+
 /** The name of a table in a parse tree. */
 export function tableNameOf(relation: RangeVar | undefined): TableName {
   const { schemaname, relname = '' } = relation ?? {};

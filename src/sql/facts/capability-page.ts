@@ -122,7 +122,7 @@ function cells(values: readonly string[]): string {
 }
 
 /** An item of a list, in lines that go on below its text. */
-function wrapped(item: string): string[] {
+export function wrapped(item: string): string[] {
   const indent = ' '.repeat(item.search(/[^- ]/));
   const lines: string[] = [];
   let line = item;

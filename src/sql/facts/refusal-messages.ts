@@ -1,5 +1,6 @@
 import { refusals } from '../refusals';
 import type { RefusalRule } from '../refusals';
+import { wrapped } from './capability-page';
 
 /**
  * What Aurora DSQL answers to what it refuses, message by message in the order of the alphabet, as Markdown: a part of
@@ -22,9 +23,9 @@ function paragraph(rules: readonly RefusalRule[]): string[] {
   return [
     `**\`${message}\`** (${sqlstate})`,
     '',
-    ...rules.map(({ what, instead, id }) => {
+    ...rules.flatMap(({ what, instead, id }) => {
       const advice = instead === undefined ? '' : ` Instead: ${instead}`;
-      return `- ${what} (\`${id}\`).${advice}`;
+      return wrapped(`- ${what} (\`${id}\`).${advice}`);
     }),
     '',
   ];

@@ -1,3 +1,4 @@
+import { nameOfParts } from '../../catalogue/catalog-facts';
 import { asNode, strings } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import type { Outcome } from '../draft';
@@ -14,9 +15,7 @@ export function drop(rewrite: Rewrite<'DropStmt'>): Outcome {
   }
   if (removeType === 'OBJECT_TABLE') {
     for (const object of objects ?? []) {
-      const names = strings(asNode(object, 'List')?.items);
-      const [name = '', schema] = [...names].reverse();
-      rewrite.catalogue.forget({ ...(schema !== undefined && { schema }), name });
+      rewrite.catalogue.forget(nameOfParts(strings(asNode(object, 'List')?.items)));
     }
   }
   if (!isNeedless(rewrite.tree) || !rewrite.isRefused('drop-object')) return rewrite.unchanged();

@@ -1,10 +1,10 @@
 import type { ColumnDef, CreateEnumStmt, TypeName } from 'libpg-query';
 import { parseQuery } from '../../syntax/parse';
-import { asNode, strings, walk } from '../../syntax/parse-tree';
+import { asNode, optionNamed, strings, walk } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import type { Statement } from '../../syntax/statement';
 import { literal, quoted } from '../../text/quoting';
-import { isSameName, tableNameOf } from '../../catalogue/catalog-facts';
+import { isSameName, nameOfParts, tableNameOf } from '../../catalogue/catalog-facts';
 import type { EnumFacts } from '../../catalogue/catalog-facts';
 import { defaultName, enumCheckName } from '../columns/default-names';
 import { afterType } from '../columns/type-names';
@@ -16,22 +16,24 @@ import type { StatementText } from './statement-text';
 export function createdEnum(statement: Statement): EnumFacts | undefined {
   if (statement.node === 'CreateEnumStmt') return enumFacts(statement.tree as CreateEnumStmt);
   if (statement.node !== 'DoStmt') return undefined;
-  const { args } = statement.tree as NodeBody<'DoStmt'>;
-  const body = (args ?? []).map((arg) => asNode(arg, 'DefElem')).find((arg) => arg?.defname === 'as')?.arg;
-  const block = asNode(body, 'String')?.sval ?? '';
-  const create = CREATE_UNLESS_THERE.exec(block)?.[1];
+  const create = CREATE_UNLESS_THERE.exec(blockOf(statement))?.[1];
   const [inner, ...others] = create === undefined ? [] : parseQuery(create).statements;
   return inner?.node === 'CreateEnumStmt' && others.length === 0
     ? enumFacts(inner.tree as CreateEnumStmt)
     : undefined;
 }
 
+/** The text of the block of a DO statement. */
+export function blockOf({ tree }: Statement): string {
+  const { args } = tree as NodeBody<'DoStmt'>;
+  return asNode(optionNamed(args, 'as')?.arg, 'String')?.sval ?? '';
+}
+
 const CREATE_UNLESS_THERE =
   /^\s*BEGIN\s+(CREATE\s+TYPE\s[^;]*);\s*EXCEPTION\s+WHEN\s+duplicate_object\s+THEN\s+null;\s*END;?\s*$/i;
 
 function enumFacts({ typeName, vals }: CreateEnumStmt): EnumFacts {
-  const [name = '', schema] = [...strings(typeName)].reverse();
-  return { ...(schema !== undefined && { schema }), name, labels: strings(vals) };
+  return { ...nameOfParts(strings(typeName)), labels: strings(vals) };
 }
 
 /** The enum types that a text creates. */
@@ -42,8 +44,8 @@ export function createdEnums({ sql, parsed }: ParsedText): readonly EnumFacts[] 
 
 /** The enum type among the known ones that a type's name means. */
 export function enumNamed(type: TypeName, enums: readonly EnumFacts[]): EnumFacts | undefined {
-  const [name = '', schema] = [...strings(type.names)].reverse();
-  return enums.find((known) => isSameName(known, { ...(schema !== undefined && { schema }), name }));
+  const named = nameOfParts(strings(type.names));
+  return enums.find((known) => isSameName(known, named));
 }
 
 /** Statements that name a type itself, not the type of a value. */

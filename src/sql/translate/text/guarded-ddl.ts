@@ -1,10 +1,8 @@
 import { parseQuery } from '../../syntax/parse';
-import { asNode } from '../../syntax/parse-tree';
-import type { NodeBody } from '../../syntax/parse-tree';
 import type { Statement } from '../../syntax/statement';
 import { tokensOf } from '../../text/scan';
 import type { Token } from '../../text/scan';
-import { createdEnum } from './enums';
+import { blockOf, createdEnum } from './enums';
 
 /** A part of a DO block that only guards DDL; Aurora DSQL has no DO. */
 export interface GuardedDdl {
@@ -28,9 +26,7 @@ export interface GuardedDdl {
  */
 export function guardedDdl(statement: Statement): readonly GuardedDdl[] | undefined {
   if (statement.node !== 'DoStmt' || createdEnum(statement) !== undefined) return undefined;
-  const { args = [] } = statement.tree as NodeBody<'DoStmt'>;
-  const code = args.map((arg) => asNode(arg, 'DefElem')).find((arg) => arg?.defname === 'as')?.arg;
-  const parts = new BlockReader(asNode(code, 'String')?.sval ?? '').read();
+  const parts = new BlockReader(blockOf(statement)).read();
   return parts === undefined || parts.length === 0 || asksForItsOwn(parts) ? undefined : parts;
 }
 
@@ -100,7 +96,7 @@ class BlockReader {
     const body = this.#until(';');
     if (body === undefined) return undefined;
     this.#at++;
-    return isSaid ? [] : changesOf(body, { kind: 'always' });
+    return isSaid ? [] : changeOf(body);
   }
 
   /** What is between IF and END IF. */
@@ -132,13 +128,8 @@ class BlockReader {
       this.#at++;
       names.push(...caught.toLowerCase().split(/\s+or\s+/));
     }
-    const areAll = (kind: string) =>
-      names.length > 0 && names.every((name) => MISSED.get(name.trim()) === kind);
-    return areAll('unless there')
-      ? { kind: 'unless there' }
-      : areAll('if there')
-        ? { kind: 'if there' }
-        : undefined;
+    const [kind, ...others] = new Set(names.map((name) => MISSED.get(name.trim())));
+    return kind === undefined || others.length > 0 ? undefined : { kind };
   }
 
   #isNext(...values: readonly string[]): boolean {
@@ -165,7 +156,7 @@ class BlockReader {
 }
 
 /** What the errors say that a block lets pass. */
-const MISSED: ReadonlyMap<string, string> = new Map([
+const MISSED: ReadonlyMap<string, 'unless there' | 'if there'> = new Map([
   ['duplicate_object', 'unless there'],
   ['duplicate_table', 'unless there'],
   ['duplicate_column', 'unless there'],
@@ -175,7 +166,7 @@ const MISSED: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** A statement of a block, if it changes the schema. */
-function changesOf(body: string, guard: GuardedDdl['guard']): readonly GuardedDdl[] | undefined {
-  const { statements } = parseQuery(body);
-  return statements.length === 1 && statements[0]?.kind === 'ddl' ? [{ guard, body }] : undefined;
+function changeOf(body: string): readonly GuardedDdl[] | undefined {
+  const [statement, ...others] = parseQuery(body).statements;
+  return statement?.kind === 'ddl' && others.length === 0 ? [{ guard: { kind: 'always' }, body }] : undefined;
 }
