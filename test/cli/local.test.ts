@@ -177,7 +177,8 @@ describe('aurora-dsql-orm local', () => {
 
 describeWithTerminal('on a terminal', () => {
   it('says that it is up, how to use it, and how to stop it', async () => {
-    const command = [process.execPath, ...nodeArgs, 'local'].join(' ');
+    // Ctrl-C reaches the shell as well, and dash would then exit with 130, whatever its child did.
+    const command = ['exec', process.execPath, ...nodeArgs, 'local'].join(' ');
     const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
     const outcome = outcomeOf(terminal);
     await printed(terminal, 'Ctrl-C');
