@@ -1,6 +1,12 @@
 import { emptyDatabase } from 'aurora-dsql-orm/local';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
-import { EntitySchema, EntitySchemaOptions, type DataSource, type EntitySchemaColumnOptions } from 'typeorm';
+import {
+  EntitySchema,
+  EntitySchemaOptions,
+  type DataSource,
+  type EntitySchemaColumnOptions,
+  type TableColumn,
+} from 'typeorm';
 import { useWorkshop } from './rebuilds';
 
 const { client, cluster, rows } = useWorkshop();
@@ -22,7 +28,7 @@ async function withEntities<T>(
     ...orm,
     entities: [...entities],
     dsql: { ...dsql, rebuild: true },
-    logging: process.env.LOGQ ? ['query'] : [],
+    logging: [],
   });
   await dataSource.initialize();
   try {
@@ -129,7 +135,47 @@ it('what migration:generate writes is one ALTER TABLE, which a migration carries
     'ALTER TABLE "thing" ALTER COLUMN "a" TYPE bigint, ALTER COLUMN "b" TYPE text',
   ]);
   expect(downQueries.map(({ query }) => query)).toStrictEqual([
-    'ALTER TABLE "thing" ALTER COLUMN "a" TYPE integer',
-    'ALTER TABLE "thing" ALTER COLUMN "b" TYPE integer',
+    'ALTER TABLE "thing" ALTER COLUMN "b" TYPE integer, ALTER COLUMN "a" TYPE integer',
   ]);
+});
+
+it('executeMemoryDownSql undoes what a copy did, and what it takes a copy to undo', async () => {
+  const generated = { type: 'text', generatedType: 'STORED', asExpression: 'upper("a")' } as const;
+  const post = thing({ id: key, a: { type: 'text' }, b: generated });
+  await withEntities([post], async (dataSource) => {
+    await dataSource.synchronize();
+    await dataSource.query("INSERT INTO thing (id, a) VALUES (1, 'Ab')");
+    const queryRunner = dataSource.createQueryRunner();
+    try {
+      await queryRunner.dropColumn('thing', 'b');
+      await queryRunner.executeMemoryDownSql();
+      queryRunner.clearSqlMemory();
+      expect(await rows('SELECT * FROM thing')).toStrictEqual([{ id: 1, a: 'Ab', b: 'AB' }]);
+      const table = await queryRunner.getTable('thing');
+      const [a] = (table?.columns ?? []).filter(({ name }) => name === 'a');
+      const wider = Object.assign(a?.clone() ?? {}, { type: 'varchar', length: '9', isNullable: false });
+      await queryRunner.changeColumn('thing', 'a', wider as TableColumn);
+      await queryRunner.executeMemoryDownSql();
+      expect(await columns()).toStrictEqual([{ columns: 'a text, b text, id integer' }]);
+    } finally {
+      await queryRunner.release();
+    }
+  });
+});
+
+it('executeMemoryDownSql gives a table its primary key back', async () => {
+  await withEntities([thing({ id: key, a: { type: 'text' } })], async (dataSource) => {
+    await dataSource.synchronize();
+    await dataSource.query("INSERT INTO thing VALUES (1, 'x'), (2, 'y')");
+    const queryRunner = dataSource.createQueryRunner();
+    try {
+      await queryRunner.dropPrimaryKey('thing');
+      expect((await queryRunner.getTable('thing'))?.primaryColumns).toStrictEqual([]);
+      await queryRunner.executeMemoryDownSql();
+      expect((await queryRunner.getTable('thing'))?.primaryColumns).toMatchObject([{ name: 'id' }]);
+      expect(await rows('SELECT * FROM thing ORDER BY id')).toHaveLength(2);
+    } finally {
+      await queryRunner.release();
+    }
+  });
 });

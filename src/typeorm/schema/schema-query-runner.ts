@@ -11,7 +11,6 @@ import {
   unsupportedChanges,
   type PlannedChange,
   type SchemaProgress,
-  type UnsupportedChange,
 } from '../../schema';
 import {
   defaultName,
@@ -25,7 +24,8 @@ import {
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import { planByCopy, unfinishedCopies } from './copied-tables';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
-import { CopyQuery, SchemaQuery, translateDownQueries, translateQueries } from './schema-query';
+import { SchemaPlan } from './schema-plan';
+import { CopyQuery, SchemaQuery, translateDownQueries, translateQueries, undoneByCopy } from './schema-query';
 import { schemaSession } from './schema-session';
 import {
   absentTable,
@@ -41,17 +41,8 @@ import { dataSourceOf } from '../transactions/transactions';
 /** What names a table to TypeORM. */
 export type TableTarget = Parameters<PostgresDriver['parseTableName']>[0];
 
-/** A change of the schema that is being put together. */
-interface Plan {
-  readonly queryRunner: SchemaQueryRunner;
-  readonly queries: Query[];
-  /** What is done by copies of tables, each of which is among the queries. */
-  readonly copies: Map<string, CopyQuery>;
-  readonly unsupported: UnsupportedChange[];
-}
-
 /** The change that some work belongs to: others may be put together at the same time, also for one query runner. */
-const plans = new AsyncLocalStorage<Plan>();
+const plans = new AsyncLocalStorage<SchemaPlan>();
 
 /**
  * The part of TypeORM's PostgreSQL query runner that is about the schema, on Aurora DSQL: its DDL goes through the translation in
@@ -77,7 +68,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       return;
     }
     await this.knowSchema();
-    const plan: Plan = { queryRunner: this, queries: [], copies: new Map(), unsupported: [] };
+    const plan = new SchemaPlan(this);
     await plans.run(plan, work);
     const statements = plan.queries.flatMap((query) => (query instanceof SchemaQuery ? query.statement : []));
     plan.unsupported.push(...exceededIndexLimits(statements, [...this.#known.values()]));
@@ -96,7 +87,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     await this.driver.knowSchema((await this.connect()) as DsqlClient);
   }
 
-  get #plan(): Plan | undefined {
+  get #plan(): SchemaPlan | undefined {
     const plan = plans.getStore();
     return plan?.queryRunner === this ? plan : undefined;
   }
@@ -149,30 +140,19 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       const enums = this.loadedTables.flatMap((table) => this.#enumsOf(table));
       const catalog = { ...options.catalog, enums };
       this.sqlInMemory.upQueries.push(...queries);
-      // What undoes a copy is written for PostgreSQL, like the copy itself: a migration plans both when it is run.
-      this.sqlInMemory.downQueries.push(
-        ...(copies.length > 0
-          ? downQueries
-          : await translateDownQueries(downQueries, { ...options, catalog })),
-      );
+      const undoing =
+        copies.length > 0
+          ? undoneByCopy(downQueries)
+          : await translateDownQueries(downQueries, { ...options, catalog }, mayCopy);
+      for (const query of undoing) {
+        if (query instanceof CopyQuery) this.#plan?.addUndoingCopy(query, this.sqlInMemory.downQueries);
+        else this.sqlInMemory.downQueries.push(query);
+      }
       this.#plan?.unsupported.push(...unsupported);
       for (const why of omitted) dataSourceOf(this).logger.log('warn', why, this);
       if (!this.sqlMemoryMode) this.#plan?.queries.push(...queries);
-      for (const copy of copies) this.#planCopy(copy);
+      for (const copy of copies) this.#plan?.addCopy(copy, this.sqlInMemory.upQueries, this.sqlMemoryMode);
     });
-  }
-
-  /** A table is copied once, when all that is to be done to it by a copy is known. */
-  #planCopy(query: CopyQuery): void {
-    const plan = this.#plan;
-    const before = plan?.copies.get(query.table);
-    const copy = before?.and(query) ?? query;
-    plan?.copies.set(query.table, copy);
-    for (const queries of [this.sqlInMemory.upQueries, ...(plan === undefined ? [] : [plan.queries])]) {
-      const at = before === undefined ? -1 : queries.indexOf(before);
-      if (at >= 0) queries.splice(at, 1);
-      if (queries === this.sqlInMemory.upQueries || !this.sqlMemoryMode) queries.push(copy);
-    }
   }
 
   /** Reads tables as PostgreSQL would show them. */

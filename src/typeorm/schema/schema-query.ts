@@ -91,11 +91,13 @@ export async function translateQueries(
  * undoing fails there and not now.
  *
  * @param queries - PostgreSQL's SQL, the last to be run first, as TypeORM keeps it
+ * @param mayCopy - whether tables may be copied
  * @returns in the same order
  */
 export async function translateDownQueries(
   queries: readonly Query[],
   options: QueryTranslation,
+  mayCopy: boolean,
 ): Promise<readonly Query[]> {
   await loadParser();
   const inOrder = [...queries].reverse();
@@ -115,9 +117,25 @@ export async function translateDownQueries(
   return inOrder
     .flatMap((query) => {
       const refusal = refused.get(query);
-      return refusal === undefined ? (placed.get(query) ?? []) : [withReason(query, refusal)];
+      if (refusal === undefined) return placed.get(query) ?? [];
+      return mayCopy && BY_COPY.has(refusal.rule)
+        ? [new CopyQuery(query.query)]
+        : [withReason(query, refusal)];
     })
     .reverse();
+}
+
+/**
+ * What undoes a copy, in TypeORM's order. It stays as it is written for PostgreSQL, and is planned when it is run: before the
+ * copy the table is already as it will be then.
+ */
+export function undoneByCopy(queries: readonly Query[]): readonly Query[] {
+  return queries.map((query) => {
+    const copy = new CopyQuery(query.query);
+    // A RENAME cannot be one of several actions.
+    const isAction = copy.table !== '' && /^(?:ADD|ALTER|DROP) /.test(copy.query.slice(copy.table.length));
+    return isAction ? copy : query;
+  });
 }
 
 function withReason({ query, parameters }: Query, { why, instead }: TranslationRefusal): Query {
