@@ -17,6 +17,7 @@ export { EnumTypes, type ReadTables } from './planning/enum-types';
 export { isTransaction, isWrittenForPostgres, onlyStatement, planChange } from './planning/planned-change';
 export { mayChangeSchema } from './planning/may-change-schema';
 export { translateChange } from './planning/translate-change';
+export { isComparable } from './rebuild/comparable-types';
 export { isMarkedByCopy, markedByCopy, type RebuildSettings } from './rebuild/rebuild-mark';
 export { unfinishedRebuilds, type UnfinishedRebuild } from './rebuild/unfinished';
 export { exceededIndexLimits, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';

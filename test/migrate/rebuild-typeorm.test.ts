@@ -5,7 +5,7 @@ import {
   EntitySchemaOptions,
   type DataSource,
   type EntitySchemaColumnOptions,
-  type TableColumn,
+  TableColumn,
 } from 'typeorm';
 import { useWorkshop } from './rebuilds';
 
@@ -15,8 +15,9 @@ beforeEach(() => emptyDatabase(client()));
 
 type Columns = Readonly<Record<string, EntitySchemaColumnOptions>>;
 
-const thing = (columns: Columns) =>
-  new EntitySchema(Object.assign(new EntitySchemaOptions(), { name: 'thing', columns }));
+const entity = (options: Pick<EntitySchemaOptions<unknown>, 'name' | 'columns' | 'relations'>) =>
+  new EntitySchema(Object.assign(new EntitySchemaOptions(), options));
+const thing = (columns: Columns) => entity({ name: 'thing', columns });
 const key = { type: 'int', primary: true } as const;
 
 async function withEntities<T>(
@@ -151,10 +152,8 @@ it('executeMemoryDownSql undoes what a copy did, and what it takes a copy to und
       await queryRunner.executeMemoryDownSql();
       queryRunner.clearSqlMemory();
       expect(await rows('SELECT * FROM thing')).toStrictEqual([{ id: 1, a: 'Ab', b: 'AB' }]);
-      const table = await queryRunner.getTable('thing');
-      const [a] = (table?.columns ?? []).filter(({ name }) => name === 'a');
-      const wider = Object.assign(a?.clone() ?? {}, { type: 'varchar', length: '9', isNullable: false });
-      await queryRunner.changeColumn('thing', 'a', wider as TableColumn);
+      const shorter = new TableColumn({ name: 'a', type: 'varchar', length: '9' });
+      await queryRunner.changeColumn('thing', 'a', shorter);
       await queryRunner.executeMemoryDownSql();
       expect(await columns()).toStrictEqual([{ columns: 'a text, b text, id integer' }]);
     } finally {
@@ -178,4 +177,35 @@ it('executeMemoryDownSql gives a table its primary key back', async () => {
       await queryRunner.release();
     }
   });
+});
+
+it('synchronize changes the type of a referenced column and of the columns that refer to it', async () => {
+  const post = (type: 'varchar' | 'int') =>
+    entity({
+      name: 'post',
+      columns: { id: key, version: { type, unique: true }, text: { type: 'text' } },
+    });
+  const note = entity({
+    name: 'note',
+    columns: { id: key },
+    relations: {
+      post: {
+        type: 'many-to-one',
+        target: 'post',
+        joinColumn: { name: 'postVersion', referencedColumnName: 'version' },
+      },
+    },
+  });
+  await synchronize(post('varchar'), note);
+  await rows("INSERT INTO post VALUES (1, '5', 'a')");
+  await rows("INSERT INTO note VALUES (1, '5')");
+  await synchronize(post('int'), note);
+  expect(
+    await rows('SELECT "postVersion", version FROM note JOIN post ON "postVersion" = version'),
+  ).toStrictEqual([{ postVersion: 5, version: 5 }]);
+  expect(
+    await rows(
+      "SELECT count(*)::int AS keys FROM pg_constraint WHERE contype = 'f' AND convalidated AND conrelid = 'note'::regclass",
+    ),
+  ).toStrictEqual([{ keys: 1 }]);
 });

@@ -1,3 +1,4 @@
+import { isComparable } from './comparable-types';
 import {
   literal,
   quoted,
@@ -188,24 +189,6 @@ function brokenReference(rebuild: Rebuild, { owner, constraint }: Reference): re
       },
     ];
   });
-}
-
-const KINDS: readonly RegExp[] = [
-  /^(?:smallint|integer|bigint|int[248]?|serial|bigserial)$/i,
-  /^(?:text|character varying|varchar|character|char|bpchar)$/i,
-  /^(?:numeric|decimal)$/i,
-];
-
-/** Whether a foreign key may be between columns of two types: those of one kind may. */
-function isComparable(one: string, other: string): boolean {
-  const plain = (type: string) =>
-    type
-      .replace(/\(.*\)/s, '')
-      .trim()
-      .replace(/\s+/g, ' ')
-      .toLowerCase();
-  const [a, b] = [plain(one), plain(other)];
-  return a === b || KINDS.some((kind) => kind.test(a) && kind.test(b));
 }
 
 /** A table with the name of the new one that is not known to be ours. */

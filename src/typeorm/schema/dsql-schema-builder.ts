@@ -1,6 +1,7 @@
 import { Table, TableColumn, TableForeignKey, type DataSource, type EntityMetadata } from 'typeorm';
 import { RdbmsSchemaBuilder } from 'typeorm/schema-builder/RdbmsSchemaBuilder.js';
 import { TableUtils } from 'typeorm/schema-builder/util/TableUtils.js';
+import { isComparable } from '../../schema';
 import { newForms, storedForms } from './column-change';
 import { SchemaQueryRunner, type TableTarget } from './schema-query-runner';
 
@@ -77,7 +78,9 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
   // on Aurora DSQL, and only a column that is dropped itself needs it.
 
   protected override async dropColumnReferencedForeignKeys(path: string, column: string): Promise<void> {
-    if (this.#isRecreated(path, column)) await super.dropColumnReferencedForeignKeys(path, column);
+    if (this.#isRecreated(path, column) || this.#outgrowsReferences(path, column)) {
+      await super.dropColumnReferencedForeignKeys(path, column);
+    }
   }
 
   protected override async dropColumnCompositeIndices(path: string, column: string): Promise<void> {
@@ -148,21 +151,33 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
   }
 
   #isRecreated(path: string, columnName: string): boolean {
+    const forms = this.#newFormsOf(path, columnName);
+    if (forms === undefined) return false;
+    // A copy of the table keeps all of it; a generated column is made anew all the same.
+    const isGenerated = (forms.before.generatedType ?? forms.after.generatedType) !== undefined;
+    return isGenerated || this.#runner.driver.mapping.rebuild === false;
+  }
+
+  /** Whether no foreign key can be between a column as it was and as it is after a copy of its table. */
+  #outgrowsReferences(path: string, columnName: string): boolean {
+    const forms = this.#newFormsOf(path, columnName);
+    return forms !== undefined && !isComparable(forms.before.type, forms.after.type);
+  }
+
+  /** A column before and after, if it becomes what no ALTER TABLE of Aurora DSQL makes of it. */
+  #newFormsOf(path: string, columnName: string): ReturnType<typeof storedForms> | undefined {
     const { driver } = this.#dataSource;
     const metadata = this.entityToSyncMetadatas.find((each) => this.#isSame(each, path));
     const wanted = metadata?.findColumnWithDatabaseName(columnName);
     const table = this.#tableOf(path);
     const column = table?.findColumnByName(columnName);
-    if (table === undefined || wanted === undefined || column === undefined) return false;
-    const { before, after } = storedForms(
+    if (table === undefined || wanted === undefined || column === undefined) return undefined;
+    const forms = storedForms(
       column,
       new TableColumn(TableUtils.createTableColumnOptions(wanted, driver)),
       this.#runner.enumTypeOf(table, columnName),
     );
-    if (newForms(before, after) === undefined) return false;
-    // A copy of the table keeps all of it; a generated column is made anew all the same.
-    const isGenerated = (before.generatedType ?? after.generatedType) !== undefined;
-    return isGenerated || this.#runner.driver.mapping.rebuild === false;
+    return newForms(forms.before, forms.after) === undefined ? undefined : forms;
   }
 
   /** Checks the rows for which that failed, or was given up, the last time. */
