@@ -75,6 +75,34 @@ it.each(ORMS)('%s gives a column of 5,000 rows another type, and all else stays 
   await dropShop();
 });
 
+it('a table without rows takes a type to which nothing can be cast, and one with rows does not', async () => {
+  await run('CREATE TABLE thing (id int PRIMARY KEY, a bigint)', 'INSERT INTO thing VALUES (1, 5)');
+  const change = { table: 'thing', change: 'ALTER COLUMN a TYPE uuid' };
+  await expect(rebuild('TypeORM', change)).rejects.toThrow(
+    'There is no cast from bigint to uuid for its column a.',
+  );
+  await run('DELETE FROM thing');
+  await rebuild('TypeORM', change);
+  expect(
+    await rows('SELECT pg_typeof(a)::text AS type FROM thing RIGHT JOIN (SELECT 1) one ON true'),
+  ).toStrictEqual([{ type: 'uuid' }]);
+});
+
+it.each([true, false])('a sequence of a column stays with it, dropOld: %s', async (dropOld) => {
+  await run(
+    'CREATE SEQUENCE "Numbers" CACHE 1',
+    `CREATE TABLE thing (id int PRIMARY KEY, n bigint DEFAULT nextval('"Numbers"'), a text)`,
+    'ALTER SEQUENCE "Numbers" OWNED BY thing.n',
+    "INSERT INTO thing (id, a) VALUES (1, '5')",
+  );
+  await rebuild('TypeORM', { table: 'thing', change: 'ALTER COLUMN a TYPE int USING a::int', dropOld });
+  await run('INSERT INTO thing (id, a) VALUES (2, 6)');
+  expect(await rows('SELECT n FROM thing ORDER BY id')).toStrictEqual([{ n: '1' }, { n: '2' }]);
+  expect(await rows("SELECT pg_get_serial_sequence('thing', 'n') AS owned")).toStrictEqual([
+    { owned: 'public."Numbers"' },
+  ]);
+});
+
 it('without dropOld the old table stays, and keeps nobody from anything', async () => {
   await makeShop(5);
   await rebuild('TypeORM', { table: 'item', change: ['ALTER COLUMN code TYPE varchar(30)'] });

@@ -11,6 +11,7 @@ import {
 import { tableDetailsQuery, type TableDetails } from '../catalogue/table-details';
 import type { ReadTables } from '../planning/enum-types';
 import { refusedStatement, unsupportedChanges, type UnsupportedChange } from '../planning/unsupported-change';
+import { conversions, valuesInTheWay, throughText } from './conversions';
 import { copyBatch, copyNothing, createCopied, orderOf, rowsInTheWay } from './copied-rows';
 import { grants, readGrants } from './grants';
 import {
@@ -65,10 +66,11 @@ export async function planRebuild(
     `n.nspname = ${literal(schema)} AND c.relname LIKE ${literal(`${likeText(name.slice(0, 40))}%`)}`,
   );
   const taken = new Set(sameSchema.map((each) => each.name));
+  const { casts, impossible } = await conversions(table, change, read);
   const rebuild: Rebuild = {
     table,
     details,
-    change,
+    change: impossible.length === 0 ? change : throughText(change, impossible),
     names: rebuiltNames(table, (other) => taken.has(other)),
   };
   const referring = await readTables(
@@ -77,13 +79,16 @@ export async function planRebuild(
   const references = referring
     .filter((each) => each.schema !== schema || each.name !== name)
     .flatMap((owner) => referencesOf(owner, rebuild));
-  const inTheWay = [...obstacles(rebuild, references), ...(await leftovers(rebuild, taken, read))];
+  const inTheWay = [
+    ...obstacles(rebuild, references),
+    ...(await leftovers(rebuild, taken, read)),
+    ...(await valuesInTheWay(table, impossible, read)),
+  ];
   if (inTheWay.length > 0) throw unsupportedChanges(inTheWay);
   const created = await planning.translate(createTable(rebuild));
   if (created.refusals.length > 0) {
     throw unsupportedChanges(created.refusals.map((refusal) => refusedStatement(written, refusal)));
   }
-  const casts = await neededCasts(rebuild, read);
   const rows = await rowsInTheWay(rebuild, casts, planning);
   if (rows !== undefined) {
     throw unsupportedChanges([
@@ -137,11 +142,6 @@ function obstacles(rebuild: Rebuild, references: readonly Reference[]): readonly
             why: 'It has no primary key, and is to have none of its columns: its rows have no order to copy them in.',
           },
         ];
-  const sequences = details.ownedSequences.map(({ name, column }) => ({
-    what,
-    why: `The sequence ${name} belongs to its column ${column}, and would be dropped with the old table.`,
-    instead: `First run ALTER SEQUENCE ${name} OWNED BY NONE.`,
-  }));
   const own = table.constraints
     .filter(({ target }) => target?.schema === table.schema && target.name === table.name)
     .map((constraint) => ({ owner: table, constraint }));
@@ -150,7 +150,6 @@ function obstacles(rebuild: Rebuild, references: readonly Reference[]): readonly
     ...present,
     ...views,
     ...ordered,
-    ...sequences,
     ...[...references, ...own].flatMap((each) => brokenReference(rebuild, each)),
   ];
 }
@@ -209,23 +208,6 @@ async function leftovers(
     });
   }
   return found;
-}
-
-/** The columns whose new values PostgreSQL would not make of the old ones by itself where they are assigned. */
-async function neededCasts(
-  { table, change }: Rebuild,
-  read: RebuildPlanning['read'],
-): Promise<ReadonlySet<string>> {
-  const casts = new Set<string>();
-  for (const [name, { type, using }] of change.columns) {
-    const column = table.columns.find((each) => each.name === name);
-    if (type === undefined || using !== undefined || column === undefined) continue;
-    const [row] = (await read(
-      `SELECT s.oid = t.oid OR t.typcategory = 'S' OR EXISTS (SELECT FROM pg_catalog.pg_cast k WHERE k.castsource = s.oid AND k.casttarget = t.oid AND k.castcontext IN ('a', 'i')) AS assignable FROM pg_catalog.pg_type s, pg_catalog.pg_type t WHERE s.oid = ${literal(column.baseType)}::regtype AND t.oid = ${literal(type)}::regtype`,
-    )) as readonly { readonly assignable?: boolean }[];
-    if (row?.assignable !== true) casts.add(name);
-  }
-  return casts;
 }
 
 interface StepContext {
@@ -344,11 +326,18 @@ function afterCopy(rebuild: Rebuild, { dropOld }: StepContext): readonly DsqlSta
   const foreignKeys = table.constraints.filter(({ type }) => type === 'f');
   const dropped = foreignKeys.map(({ name }) => `DROP CONSTRAINT IF EXISTS ${quoted(name)}`);
   const leave = foreignKeys.length === 0 ? [] : [step(`ALTER TABLE ${written(old)} ${dropped.join(', ')}`)];
+  const isKept = (column: string) => !rebuild.change.dropped.has(column);
   return [
+    ...details.ownedSequences.map(({ name }) => step(`ALTER SEQUENCE ${name} OWNED BY NONE`)),
     ...(dropOld ? [step(dropTable({ schema, name: old }))] : [...leave, ...renamesOfOld(rebuild)]),
     ...renamesOfNew(rebuild),
     step(dropTable({ schema, name: copied })),
     ...(details.isOwn ? [] : [step(`ALTER TABLE ${written(names.table)} OWNER TO ${quoted(details.owner)}`)]),
+    ...details.ownedSequences
+      .filter(({ column }) => isKept(column))
+      .map(({ name, column }) =>
+        step(`ALTER SEQUENCE ${name} OWNED BY ${written(names.table)}.${quoted(column)}`),
+      ),
     step(
       `COMMENT ON TABLE ${written(names.table)} IS ${details.comment === null ? 'NULL' : literal(details.comment)}`,
     ),
