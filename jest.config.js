@@ -23,6 +23,7 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 /** Files that choose their size by `test/form.ts`: `npm test` runs them short, `npm run test:long` long. */
 const inBothForms = [
   '/test/check/fuzz\\.test',
+  '/test/cli/migrate\\.test',
   '/test/histories/typeorm\\.test',
   '/test/local/(concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/(interrupted-\\w+|rebuild-interrupted)\\.test',

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { useCluster } from '../cluster';
+import { byForm } from '../form';
 import { empty, withClient } from '../migrate/database-state';
 import { MigratingProcess } from '../migrate/processes';
 import { outcomeOf, printed, run, start } from './run-cli';
@@ -92,29 +93,42 @@ function writeUmzugProject(): void {
   );
 }
 
-describe.each([
-  [
-    'TypeORM',
-    writeTypeOrmProject,
-    ['--data-source', 'data-source.ts'],
-    ['Shelf1770000000001', 'Name1770000000002'],
-    'migrations',
-  ],
-  ['Sequelize', writeUmzugProject, ['--migrator', 'migrator.ts'], ['1.ts', '2.ts'], 'SequelizeMeta'],
-] as const)('aurora-dsql-orm migrate with %s', (orm, writeProject, project, [first, second], history) => {
-  /** A migration whose code is given the text of a statement by `send`. */
-  const writeMigration = (file: string, name: string, up: (send: string) => string) => {
-    write(
-      file,
-      orm === 'TypeORM'
-        ? typeOrmMigration(name, up('queryRunner.query'), '')
-        : migrationFile(up('context.sequelize.query'), ''),
-    );
-  };
+const HOSTS = [
+  {
+    orm: 'TypeORM',
+    writeProject: writeTypeOrmProject,
+    project: ['--data-source', 'data-source.ts'],
+    first: 'Shelf1770000000001',
+    second: 'Name1770000000002',
+    history: 'migrations',
+  },
+  {
+    orm: 'Sequelize',
+    writeProject: writeUmzugProject,
+    project: ['--migrator', 'migrator.ts'],
+    first: '1.ts',
+    second: '2.ts',
+    history: 'SequelizeMeta',
+  },
+] as const;
 
-  const recorded = async () =>
-    (await query(`SELECT name FROM "${history}" ORDER BY name DESC`)).map(({ name }) => name);
+type Host = (typeof HOSTS)[number];
 
+/** A migration whose code is given the text of a statement by `send`. */
+function writeMigration({ orm }: Host, file: string, name: string, up: (send: string) => string): void {
+  write(
+    file,
+    orm === 'TypeORM'
+      ? typeOrmMigration(name, up('queryRunner.query'), '')
+      : migrationFile(up('context.sequelize.query'), ''),
+  );
+}
+
+const recorded = async ({ history }: Host) =>
+  (await query(`SELECT name FROM "${history}" ORDER BY name DESC`)).map(({ name }) => name);
+
+describe.each(HOSTS)('aurora-dsql-orm migrate with $orm', (host) => {
+  const { writeProject, project, first, second, history } = host;
   beforeEach(writeProject);
 
   it('plans each statement as it will be sent, and sends nothing', async () => {
@@ -153,48 +167,13 @@ describe.each([
     expect((await migrate('down', '--to', first, ...project)).stdout).toBe(
       `${second} was reverted.\n${first} was reverted.\n`,
     );
-    expect(await recorded()).toEqual([]);
-  });
-
-  it('records a baseline without running it', async () => {
-    expect((await migrate('baseline', '--to', first, ...project)).stdout).toBe(`${first} was recorded.\n`);
-    expect(await recorded()).toEqual([first]);
-    expect(await query("SELECT 1 FROM pg_class WHERE relname = 'shelf'")).toEqual([]);
-  });
-
-  it('says of a migration that was run that its code has changed', async () => {
-    await migrate('up', ...project);
-    writeMigration('migrations/1.ts', 'Shelf1770000000001', (send) => `await ${send}("SELECT 2");`);
-    writeMigration('migrations/3.ts', 'Third1770000000003', (send) => `await ${send}("SELECT 3");`);
-    const source = project[1];
-    const whenChanged = `dsql: { migrations: { whenChanged: 'fail' } }, `;
-    const text = readFileSync(path.join(folder, source), 'utf8');
-    write(source, text.replace(/(createDsql(?:DataSource|Sequelize)\(\{ )/, `$1${whenChanged}`));
-    const { status, stderr } = await migrate('up', ...project);
-    expect(status).toBe(1);
-    expect(stderr).toContain(`Nothing was done: the code of ${first} has changed since it was run`);
-  });
-
-  it('exits with 3 or 4 while another process changes the schema', async () => {
-    const other = await MigratingProcess.start(cluster.local, 'halting', '30000');
-    await other.says('half-way');
-    const failing = await migrate('up', '--while-held', 'fail', ...project);
-    expect(failing).toMatchObject({
-      status: 3,
-      stderr: expect.stringContaining('Nothing was done: process') as string,
-    });
-    const skipping = await migrate('up', '--while-held', 'skip', ...project);
-    expect(skipping).toMatchObject({
-      status: 4,
-      stderr: expect.stringContaining('left to process') as string,
-    });
-    other.child.stdin?.end('\n');
-    await other.end();
+    expect(await recorded(host)).toEqual([]);
   });
 
   it('stops between two statements at Ctrl-C, and continues', async () => {
     const pause = 'process.stdout.write("half-way\\n"); await new Promise((done) => setTimeout(done, 2000));';
     writeMigration(
+      host,
       'migrations/2.ts',
       'Name1770000000002',
       (send) =>
@@ -216,6 +195,52 @@ describe.each([
     expect(await migrate('up', ...project)).toMatchObject({ status: 0, stdout: `${second} was run.\n` });
   });
 });
+
+// What the hosts have no part in.
+describe.each(byForm<readonly Host[]>({ short: [HOSTS[0]], long: HOSTS, soak: HOSTS }))(
+  'aurora-dsql-orm migrate, with $orm',
+  (host) => {
+    const { writeProject, project, first } = host;
+
+    beforeEach(writeProject);
+
+    it('records a baseline without running it', async () => {
+      expect((await migrate('baseline', '--to', first, ...project)).stdout).toBe(`${first} was recorded.\n`);
+      expect(await recorded(host)).toEqual([first]);
+      expect(await query("SELECT 1 FROM pg_class WHERE relname = 'shelf'")).toEqual([]);
+    });
+
+    it('says of a migration that was run that its code has changed', async () => {
+      await migrate('up', ...project);
+      writeMigration(host, 'migrations/1.ts', 'Shelf1770000000001', (send) => `await ${send}("SELECT 2");`);
+      writeMigration(host, 'migrations/3.ts', 'Third1770000000003', (send) => `await ${send}("SELECT 3");`);
+      const source = project[1];
+      const whenChanged = `dsql: { migrations: { whenChanged: 'fail' } }, `;
+      const text = readFileSync(path.join(folder, source), 'utf8');
+      write(source, text.replace(/(createDsql(?:DataSource|Sequelize)\(\{ )/, `$1${whenChanged}`));
+      const { status, stderr } = await migrate('up', ...project);
+      expect(status).toBe(1);
+      expect(stderr).toContain(`Nothing was done: the code of ${first} has changed since it was run`);
+    });
+
+    it('exits with 3 or 4 while another process changes the schema', async () => {
+      const other = await MigratingProcess.start(cluster.local, 'halting', '30000');
+      await other.says('half-way');
+      const failing = await migrate('up', '--while-held', 'fail', ...project);
+      expect(failing).toMatchObject({
+        status: 3,
+        stderr: expect.stringContaining('Nothing was done: process') as string,
+      });
+      const skipping = await migrate('up', '--while-held', 'skip', ...project);
+      expect(skipping).toMatchObject({
+        status: 4,
+        stderr: expect.stringContaining('left to process') as string,
+      });
+      other.child.stdin?.end('\n');
+      await other.end();
+    });
+  },
+);
 
 describe('aurora-dsql-orm migrate repair', () => {
   it('builds an index again whose build failed, and validates a constraint', async () => {
