@@ -24,10 +24,11 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 const inBothForms = [
   '/test/check/fuzz\\.test',
   '/test/cli/migrate\\.test',
-  '/test/histories/typeorm\\.test',
-  '/test/local/(concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
-  '/test/migrate/(interrupted-\\w+|rebuild-interrupted)\\.test',
+  '/test/histories/\\w+\\.test',
+  '/test/local/(lock-pairs|concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
+  '/test/migrate/(interrupted-\\w+|one-at-a-time|rebuild-interrupted)\\.test',
   '/test/no-lost-writes/(bank-\\w+|sequelize-programs)\\.test',
+  '/test/typeorm/nested-transactions\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
 ];
 

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client } from 'pg';
-import { connect, signToken, withClient } from './local-client';
+import { connect, refusal, signToken, withClient, withLocalDsql } from './local-client';
 import { RawClient } from './raw-client';
 import { cstring, message } from '../../src/local/wire/server-messages';
 
+const SECOND = 1000;
 const TEN_MEBIBYTES = 10 * 2 ** 20;
 
 describe('the local DSQL under load', () => {
@@ -92,6 +93,48 @@ describe('the local DSQL under load', () => {
   it('goes on after all of that', async () => {
     await withClient(local, async (client) => {
       expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    });
+  });
+});
+
+describe('limits of the local DSQL that it takes many to reach', () => {
+  it('take 1,000 connections at once, and then 100 a second', async () => {
+    const start = Date.now();
+    let now = start;
+    await withLocalDsql({ clock: () => new Date(now) }, async (busy) => {
+      const token = await signToken(busy, { expiresIn: 3600 });
+      // A wrong token costs the server no session, and counts all the same.
+      const attempts = async (count: number) => {
+        const codes = await Promise.all(
+          Array.from({ length: count }, () => refusal(connect(busy, { token: 'nonsense' }))),
+        );
+        return codes.filter(({ code }) => code === '53400').length;
+      };
+      let tooMany = 0;
+      for (let batch = 0; batch < 20; batch++) tooMany += await attempts(50);
+      expect(tooMany).toBe(0);
+      expect(await refusal(connect(busy, { token }))).toEqual({
+        code: '53400',
+        message: 'Unable to accept connection, rate exceeded.',
+      });
+      now = start + SECOND;
+      expect(await attempts(103)).toBe(3);
+      now += 10 * SECOND;
+      await withClient(busy, (client) => client.query('SELECT 1'), { token });
+    });
+  });
+
+  it('take 1,000 tables', async () => {
+    await withLocalDsql({}, async (full) => {
+      const crowd = await connect(full);
+      for (let n = 0; n < 1000; n++) await crowd.query(`CREATE TABLE t${n} (id int)`);
+      expect(await refusal(crowd.query('CREATE TABLE t1000 (id int)'))).toEqual({
+        code: '54000',
+        message: 'creating more than 1000 tables not allowed',
+      });
+      await crowd.query('DROP TABLE t0');
+      await crowd.query('CREATE TABLE t1000 (id int)');
+      await crowd.end();
     });
   });
 });

@@ -1,6 +1,7 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client } from 'pg';
+import { byForm } from '../form';
 import { connect, refusal, withClient } from './local-client';
 import { RawClient } from './raw-client';
 
@@ -158,6 +159,10 @@ const SET_UP = [
   'CREATE ROLE reader WITH LOGIN',
 ];
 
+/** In the short form one in three of the first statements meets all others. */
+const chosen = (statements: readonly string[]) =>
+  statements.filter((_, at) => byForm({ short: at % 3 === 0, long: true, soak: true }));
+
 /** What says something of the pair, and not of the local DSQL. */
 const ANSWERS = /^(?:ok|40001|42P0[167]|42710|42704|42883|42723|3F000|23505|23503|2BP01)$/;
 
@@ -222,13 +227,13 @@ describe('an idle transaction of the local DSQL', () => {
   }
 
   describe.each(Object.entries(LOCKS))('makes nobody wait for %s', (_, { holders, waiters }) => {
-    it.each(holders)('after %s', async (holder) => {
+    it.each(chosen(holders))('after %s', async (holder) => {
       expect(await meet(holder, [...waiters, ...holders])).toEqual([]);
     });
-    it.each(waiters)('after %s', async (holder) => {
+    it.each(chosen(waiters))('after %s', async (holder) => {
       expect(await meet(holder, holders)).toEqual([]);
     });
-    it.each(holders)('when it failed after %s', async (holder) => {
+    it.each(chosen(holders))('when it failed after %s', async (holder) => {
       expect(await meet(holder, waiters, true)).toEqual([]);
     });
   });

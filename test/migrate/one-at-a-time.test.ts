@@ -3,6 +3,7 @@ import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import type { MigrationOptions } from '../../src/schema/orm-options';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { useCluster } from '../cluster';
+import { byForm } from '../form';
 import { empty, stateOf, withClient } from './database-state';
 import { Halting1770000000009 } from './migrating-process';
 import { MigratingProcess } from './processes';
@@ -42,7 +43,7 @@ const recorded = () =>
     return rows.map(({ name }) => name);
   });
 
-it.each<Mode>(['none', 'each', 'all'])(
+it.each<Mode>(byForm({ short: ['each'], long: ['none', 'each', 'all'], soak: ['none', 'each', 'all'] }))(
   'of eight pods that start together, each migration is run and recorded by one: mode %s',
   async (mode) => {
     const names = typeormHistory.map(({ name }) => name);

@@ -35,7 +35,7 @@ export interface BankStatement {
 }
 
 /** How late an answer is when the database is slow. */
-const SLOW_MS = 240;
+const SLOW_MS = 1_000;
 /** What clients wait for an answer who do not want to wait for that one. */
 export const BANK_QUERY_TIMEOUT_MS = SLOW_MS / 2;
 
@@ -96,7 +96,7 @@ function slowDown(faults: Faults): void {
   const latency = faults.addLatency(SLOW_MS);
   setTimeout(() => {
     latency.remove();
-  }, SLOW_MS / 4);
+  }, SLOW_MS / 2);
 }
 
 /**
