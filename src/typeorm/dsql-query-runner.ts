@@ -345,9 +345,10 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
 
   /** A process that lost the lease on the schema sends nothing more, but ends what it had begun. */
   async #expectLease(text: string): Promise<void> {
-    if (this.migrations === undefined || summarizeText(text).verb === 'rollback') return;
+    const lease = this.lease ?? this.migrations;
+    if (lease === undefined || summarizeText(text).verb === 'rollback') return;
     await this.connect();
-    await this.migrations.hold();
+    await lease.hold();
   }
 
   /** Gives the connection back to the pool; see {@link AutocommitRunner}. */
