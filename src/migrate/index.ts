@@ -1,3 +1,6 @@
+export { inBatches, type InBatchesOptions } from './batches/in-batches';
+export type { RowBatch } from './batches/table-batches';
+export type { NamedTable } from './context';
 export {
   HalfDoneMigrationError,
   isHalfDoneMigrationError,
@@ -17,7 +20,7 @@ export {
 } from './errors';
 export type { MigrationRunOptions } from './migrations';
 export { repairSchema, type RepairOptions, type RepairedObject } from './repair';
-export { rebuildTable, type RebuildOptions, type RebuiltTable } from './rebuild-table';
+export { rebuildTable, type RebuildOptions } from './rebuild-table';
 export {
   migrationStatus,
   resolveMigration,

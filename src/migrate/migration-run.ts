@@ -1,6 +1,8 @@
 import { classifyError, COMMIT_MARKER_TABLE, findInChain } from '../occ';
 import { isTransaction, isUntilDone, sentInstead, type PlannedChange } from '../schema';
 import { loadParser, parseQuery, summarizeText, type DsqlStatement } from '../sql';
+import { BatchSteps } from './batches/batch-steps';
+import type { TableBatches } from './batches/table-batches';
 import type { Journal, JournalledRun, RunInTransaction } from './journal/journal';
 import { labelOf, MAX_TEXT_LENGTH, type RecordedStatement } from './journal/recorded-statement';
 import { Replay, type RecordedCall } from './journal/replay';
@@ -77,16 +79,32 @@ export class MigrationRun {
     if (verb === 'begin') this.#positionAtBegin = this.#position;
     if (verb === 'rollback' && session.isRunAgain) this.#position = this.#positionAtBegin;
     const position = isCounted ? ++this.#position : 0;
+    return this.#inTurn(async () => {
+      if (isCounted) return this.#call(position, statement, session);
+      if (verb === 'begin') await this.settle();
+      const isTranslated = verb === undefined && !isOurs;
+      const result = await (isTranslated
+        ? this.#sendTranslated(statement, session)
+        : statement.send(statement.text));
+      if (verb === 'commit' || verb === 'rollback') await this.#schema.transactionEnded(verb === 'commit');
+      return result;
+    });
+  }
+
+  /**
+   * Changes rows in batches, in turn. It is one call of the migration; what its batches send is not.
+   *
+   * @throws as {@link statement}, and as {@link TableBatches.run}
+   */
+  batches(batches: TableBatches, session: MigrationSession = this.#session): Promise<void> {
+    const position = ++this.#position;
+    return this.#inTurn(() => this.#carryOutBatches(position, batches, session));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(async () => {
       try {
-        if (isCounted) return await this.#call(position, statement, session);
-        if (verb === 'begin') await this.settle();
-        const isTranslated = verb === undefined && !isOurs;
-        const result = await (isTranslated
-          ? this.#sendTranslated(statement, session)
-          : statement.send(statement.text));
-        if (verb === 'commit' || verb === 'rollback') await this.#schema.transactionEnded(verb === 'commit');
-        return result;
+        return await work();
       } catch (error) {
         this.noteFailure(error);
         throw error;
@@ -334,6 +352,29 @@ export class MigrationRun {
     this.#journal.noteCommit();
     this.#committed++;
     return result;
+  }
+
+  async #carryOutBatches(position: number, batches: TableBatches, session: MigrationSession): Promise<void> {
+    await this.#journal.lease.hold();
+    const { text } = batches;
+    const { isInTransaction } = session;
+    const call = { position, hash: statementHash(text, undefined) };
+    const recorded = this.#replay.take({ ...call, text, onlyReads: false, isInTransaction });
+    if (recorded?.statements[0]?.state === 'done') return;
+    const context = {
+      run: this.#run,
+      journal: this.#journal,
+      session,
+      patienceMs: this.#patienceMs,
+      committed: () => {
+        this.#committed++;
+      },
+    };
+    const steps = new BatchSteps(context, { ...noted(call, text, 'batches'), state: 'started' });
+    await this.#alone(session, async () => {
+      await this.settle();
+      await steps.carryOut(batches, recorded?.statements ?? [], this.#takeReads());
+    });
   }
 
   /** Does something that is a transaction of its own. */

@@ -21,11 +21,15 @@ export interface MigrationSession {
   readonly outsideTransaction: <T>(work: () => Promise<T>) => Promise<T>;
   /** Does something in a transaction of its own, where none is open. */
   readonly inTransaction: <T>(work: (run: RunInTransaction) => Promise<T>) => Promise<T>;
+  /** The same, and what the code of the migration sends meanwhile goes into it, and is not a statement of the migration. */
+  readonly inBatch: <T>(work: (run: RunInTransaction) => Promise<T>) => Promise<T>;
   /** Reads the catalogue beside the transaction that is open, if one is. */
   readonly read: (sql: string) => Promise<readonly unknown[]>;
   readonly warn: (message: string) => void;
   /** Tells what is sent in the place of a statement. */
   readonly log: (message: string) => void;
+  /** Tells how far batches have come. */
+  readonly tell: (message: string) => void;
   readonly onProgress?: ((progress: SchemaProgress) => void) | undefined;
 }
 

@@ -1,10 +1,9 @@
 import { findInChain } from '../occ';
-import type { OpenConnection, ResolvedMigrationOptions } from '../schema';
-import { changedSince, MigrationDriftError, type LeaseHolder } from './errors';
+import type { ResolvedMigrationOptions } from '../schema';
+import { changedSince, MigrationDriftError } from './errors';
 import { Journal, type Direction, type JournalledRun, type RunInTransaction } from './journal/journal';
-import { JournalConnection } from './journal/journal-connection';
 import { TransactionEntries } from './journal/transaction-entries';
-import { Lease } from './lease/lease';
+import { SchemaLease, type LeaseContext } from './lease/schema-lease';
 import { MigrationRun } from './migration-run';
 import type { MigrationSession } from './migration-session';
 import { isPassing, patiently } from './patience';
@@ -22,16 +21,9 @@ export interface MigrationRunOptions {
 }
 
 /** Where and how migrations are run. */
-export interface MigrationsContext extends MigrationRunOptions {
-  /** Opens the connection for the lease and the journal. */
-  readonly open: OpenConnection;
-  /** That of the ORM's own table of migrations, where it is not the first of the search_path. */
-  readonly schema?: string | undefined;
-  /** The name of that table: it tells the migrations of several applications in one schema apart. */
+export interface MigrationsContext extends LeaseContext {
+  /** The name of the ORM's own table of migrations: it tells those of several applications in one schema apart. */
   readonly history: string;
-  readonly options: ResolvedMigrationOptions;
-  /** Told of what a person who waits should know. */
-  readonly log: (message: string) => void;
 }
 
 /** A migration that is to be carried out. */
@@ -74,42 +66,31 @@ export class Migrations {
    * @throws MigrationsStoppedError when `signal` says so
    */
   static async run<T>(
-    { open, schema, history, options, log, signal, whileHeld = options.whileHeld }: MigrationsContext,
+    context: MigrationsContext,
     work: (migrations: Migrations) => Promise<T>,
   ): Promise<{ readonly value: T } | undefined> {
-    const { leaseMs, patienceMs } = options;
-    const connection = new JournalConnection(open, migrationTables(schema), patienceMs);
+    const { schema, history, options, log } = context;
+    const held = await SchemaLease.take(context, migrationTables(schema));
+    if (held === undefined) return undefined;
     try {
-      const onWait = (holder: LeaseHolder) => {
-        log(waitingFor(holder));
+      const journal = new Journal(held.connection, held.lease, history);
+      const migrations = new Migrations(journal, { options, log });
+      const once = () => {
+        migrations.#runs = new Map();
+        migrations.entries.forget();
+        return held.during(() => work(migrations));
       };
-      const lease = await Lease.take(connection, { leaseMs, whileHeld, signal, onWait });
-      if (lease === undefined) {
-        log('Another process is changing the schema, so nothing was done.');
-        return undefined;
-      }
-      try {
-        const journal = new Journal(connection, lease, history);
-        const migrations = new Migrations(journal, { options, log });
-        const once = () => {
-          migrations.#runs = new Map();
-          migrations.entries.forget();
-          return work(migrations);
-        };
-        const value = await patiently(once, {
-          patienceMs,
-          progress: () => journal.progress,
-          mayTryAgain: (error) => isPassing(error) && !migrations.#isForeign(error),
-          onRetry: (error) => {
-            log(`Migrations are run again from where they were: ${messageOf(error)}`);
-          },
-        });
-        return { value };
-      } finally {
-        await lease.release();
-      }
+      const value = await patiently(once, {
+        patienceMs: options.patienceMs,
+        progress: () => journal.progress,
+        mayTryAgain: (error) => isPassing(error) && !migrations.#isForeign(error),
+        onRetry: (error) => {
+          log(`Migrations are run again from where they were: ${messageOf(error)}`);
+        },
+      });
+      return { value };
     } finally {
-      await connection.end();
+      await held.release();
     }
   }
 
@@ -206,10 +187,6 @@ export class Migrations {
     const isForeign = (inner: object) => this.#foreign.has(inner);
     return findInChain(error, isForeign) !== undefined;
   }
-}
-
-function waitingFor({ process: id, host, since, expiresAt }: LeaseHolder): string {
-  return `Waiting for process ${id} on ${host}, which has been changing the schema since ${since.toISOString()}; its lease ends at ${expiresAt.toISOString()} unless it is renewed.`;
 }
 
 function messageOf(error: unknown): string {

@@ -1,14 +1,11 @@
-import { UnsupportedFeatureError } from '../occ';
 import { markedByCopy } from '../schema';
 import { quoted, quotedTable } from '../sql';
-
-/** A table by its name, or by its schema and name. */
-export type RebuiltTable = string | { readonly schema?: string | undefined; readonly name: string };
+import { contextWith, type NamedTable } from './context';
 
 /** What a rebuild makes of a table. */
 export interface RebuildOptions {
   /** The table; one without a schema is in that of the session. */
-  readonly table: RebuiltTable;
+  readonly table: NamedTable;
   /**
    * The actions of an ALTER TABLE, as PostgreSQL has them: `ALTER COLUMN total TYPE numeric(12,2) USING total / 100`,
    * `DROP CONSTRAINT orders_pkey`, `ADD PRIMARY KEY (tenant, id)`,
@@ -56,20 +53,6 @@ export async function rebuildTable(context: object, options: RebuildOptions): Pr
   const { table, change, dropOld = false } = options;
   const written = typeof table === 'string' ? quoted(table) : quotedTable(table);
   const actions = typeof change === 'string' ? change : change.join(', ');
-  await altersByCopy(context).alterByCopy(markedByCopy(`ALTER TABLE ${written} ${actions}`, { dropOld }));
-}
-
-function altersByCopy(context: object): AltersByCopy {
-  if (isAltersByCopy(context)) return context;
-  const { getQueryInterface } = context as { readonly getQueryInterface?: () => object };
-  const queryInterface = getQueryInterface?.call(context) ?? {};
-  if (isAltersByCopy(queryInterface)) return queryInterface;
-  throw new UnsupportedFeatureError(
-    'rebuildTable with something that does not reach Aurora DSQL',
-    'Pass the query runner of a data source of createDsqlDataSource, or the query interface of an instance of createDsqlSequelize.',
-  );
-}
-
-function isAltersByCopy(context: object): context is AltersByCopy {
-  return 'alterByCopy' in context && typeof context.alterByCopy === 'function';
+  const sql = markedByCopy(`ALTER TABLE ${written} ${actions}`, { dropOld });
+  await contextWith<AltersByCopy>(context, 'alterByCopy', 'rebuildTable').alterByCopy(sql);
 }

@@ -182,7 +182,7 @@ export class SchemaSteps {
       await this.#runner.run([
         {
           sql,
-          kind: kind === 'repeated' || kind === 'read' ? 'dml' : kind,
+          kind: kind === 'repeated' || kind === 'read' || kind === 'batches' ? 'dml' : kind,
           notes: [],
           start: 0,
           end: sql.length,

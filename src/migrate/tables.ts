@@ -62,15 +62,23 @@ export interface MigrationTables {
  * @param schema - that of the ORM's own table of migrations; the first of the role's search_path if omitted
  */
 export function migrationTables(schema: string | undefined): MigrationTables {
-  const nameOf = (name: keyof typeof DEFINITIONS) =>
-    schema === undefined ? quoted(name) : quotedTable({ schema, name });
+  return tablesOf(schema, NAMES);
+}
+
+/** The same tables, of which only that of the lease is made when it is missed. */
+export function leaseTable(schema: string | undefined): MigrationTables {
+  return tablesOf(schema, ['aurora_dsql_orm_migration_lease']);
+}
+
+type Name = keyof typeof DEFINITIONS;
+const NAMES = Object.keys(DEFINITIONS) as Name[];
+
+function tablesOf(schema: string | undefined, made: readonly Name[]): MigrationTables {
+  const nameOf = (name: Name) => (schema === undefined ? quoted(name) : quotedTable({ schema, name }));
   return {
     lease: nameOf('aurora_dsql_orm_migration_lease'),
     migration: nameOf('aurora_dsql_orm_migration'),
     statement: nameOf('aurora_dsql_orm_migration_statement'),
-    create: Object.entries(DEFINITIONS).map(
-      ([name, definition]) =>
-        `CREATE TABLE IF NOT EXISTS ${nameOf(name as keyof typeof DEFINITIONS)} ${definition}`,
-    ),
+    create: made.map((name) => `CREATE TABLE IF NOT EXISTS ${nameOf(name)} ${DEFINITIONS[name]}`),
   };
 }

@@ -91,7 +91,7 @@ export class DsqlInstance {
   async #send(sql: unknown, options: StatementOptions): Promise<unknown> {
     const { transaction = ambientTransaction(this.#sequelize) } = options;
     if (transaction === noTransaction) return this.#sendAutocommit(sql, { ...options, transaction: null });
-    if (transaction) return this.#sendIn(transaction, sql, options);
+    if (transaction) return this.#sendIn(transaction, sql, { ...options, transaction });
     return this.#sendAutocommit(sql, options);
   }
 

@@ -18,8 +18,16 @@ import {
   NestedTransactionError,
   NotCommitted,
   refusalToEndWith,
+  retryOnConflict,
+  UnsupportedFeatureError,
 } from '../occ';
-import type { Migrations, MigrationSession, MigrationToRun, RunInTransaction } from '../migrate/for-orms';
+import type {
+  Migrations,
+  MigrationSession,
+  MigrationToRun,
+  RunInTransaction,
+  TableBatches,
+} from '../migrate/for-orms';
 import { asNumbers, EnumTypes, type ReusedIdentityKeys } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
 import type { DsqlDriverParts } from './dsql-driver-parts';
@@ -300,6 +308,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       send: async (sql) => answerOf(await this.#run([sql, undefined, true])),
       outsideTransaction: (outside) => this.#outsideTransaction(outside),
       inTransaction: (work) => this.#inOwnTransaction(work),
+      inBatch: (work) => this.#inBatch(work),
       read: async (sql) => (await this.driver.catalogue.read(sql, this.client)).rows,
       warn: (message) => {
         this.#warn(message);
@@ -307,8 +316,56 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       log: (message) => {
         logger.logSchemaBuild(message, this);
       },
+      tell: (message) => {
+        logger.logSchemaBuild(message, this);
+      },
       onProgress: this.driver.mapping.onSchemaProgress,
     };
+  }
+
+  /**
+   * Changes rows in batches: see `inBatches` of `aurora-dsql-orm/migrate`.
+   *
+   * @throws UnsupportedFeatureError in a transaction that is not a migration's
+   */
+  async runInBatches(batches: TableBatches): Promise<void> {
+    if (this.#migration !== undefined) return this.#migration.batches(batches);
+    if (this.isTransactionActive || this.client?.isInTransaction === true) {
+      throw new UnsupportedFeatureError('inBatches in a transaction', 'Commit it first.');
+    }
+    await batches.run({
+      read: async (sql) => (await this.driver.catalogue.read(sql, this.client)).rows,
+      inTransaction: (work) => retryOnConflict(() => this.#inBatch(work)),
+      onBatch: (rows, totalRows) => {
+        this.driver.mapping.onSchemaProgress?.({ step: 'batch', sql: batches.text, rows, totalRows });
+        dataSourceOf(this).logger.logSchemaBuild(`${totalRows} ${batches.text}`, this);
+      },
+    });
+  }
+
+  /** What is sent meanwhile goes into a transaction of the host's, and is no statement of a migration. */
+  async #inBatch<T>(work: (run: RunInTransaction) => Promise<T>): Promise<T> {
+    const { scope, transactionDepth } = this;
+    const migration = this.#migration;
+    const ownsScope = this.#ownsScope;
+    this.#migration = undefined;
+    this.scope = undefined;
+    try {
+      await this.startTransaction();
+      try {
+        const result = await work(this.#runForJournal);
+        await this.commitTransaction();
+        return result;
+      } catch (error) {
+        // The first error is the one to report.
+        await this.rollbackTransaction().catch(() => undefined);
+        throw error;
+      }
+    } finally {
+      this.#migration = migration;
+      this.#ownsScope = ownsScope;
+      Object.assign(this, { scope, transactionDepth });
+    }
   }
 
   /** Not a transaction of the host's: its subscribers are not told of what the migration did not begin. */
@@ -345,9 +402,10 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
 
   /** A process that lost the lease on the schema sends nothing more, but ends what it had begun. */
   async #expectLease(text: string): Promise<void> {
-    if (this.migrations === undefined || summarizeText(text).verb === 'rollback') return;
+    const lease = this.lease ?? this.migrations;
+    if (lease === undefined || summarizeText(text).verb === 'rollback') return;
     await this.connect();
-    await this.migrations.hold();
+    await lease.hold();
   }
 
   /** Gives the connection back to the pool; see {@link AutocommitRunner}. */

@@ -20,6 +20,25 @@ export function empty(connection: ConnectionOptions): Promise<unknown> {
   return withClient(connection, (client) => emptyDatabase(client));
 }
 
+/** The schema of everything but what migrations are kept in. */
+export function schemaOf(connection: ConnectionOptions): Promise<unknown> {
+  return withClient(connection, schemaIn);
+}
+
+async function schemaIn(client: DsqlClient) {
+  const rows = async (sql: string) => (await client.query<Record<string, unknown>>(sql)).rows;
+  const columns = await rows(
+    "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'aurora_dsql_orm%' ORDER BY 1, 2",
+  );
+  const constraints = await rows(
+    "SELECT conrelid::regclass::text AS table, conname AS name, pg_get_constraintdef(oid) AS definition, convalidated AS valid FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE 'aurora_dsql_orm%' ORDER BY 1, 2",
+  );
+  const indexes = await rows(
+    "SELECT x.indexrelid::regclass::text AS name, x.indisvalid AS valid, x.indisunique AS unique FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid WHERE c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'aurora_dsql_orm%' ORDER BY 1",
+  );
+  return { columns, constraints, indexes };
+}
+
 /**
  * The schema and the rows of everything but what migrations are kept in. Values that a sequence gave are left out: what was
  * rolled back has taken some.
@@ -41,15 +60,6 @@ export function stateOf(connection: ConnectionOptions): Promise<unknown> {
         .sort();
     }
     const joined = await rows('SELECT count(*)::int AS boxes FROM box JOIN shelf ON shelf.id = shelf_id');
-    const columns = await rows(
-      "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'aurora_dsql_orm%' ORDER BY 1, 2",
-    );
-    const constraints = await rows(
-      "SELECT conrelid::regclass::text AS table, conname AS name, pg_get_constraintdef(oid) AS definition, convalidated AS valid FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE 'aurora_dsql_orm%' ORDER BY 1, 2",
-    );
-    const indexes = await rows(
-      "SELECT x.indexrelid::regclass::text AS name, x.indisvalid AS valid, x.indisunique AS unique FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid WHERE c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'aurora_dsql_orm%' ORDER BY 1",
-    );
-    return { contents, joined, columns, constraints, indexes };
+    return { contents, joined, ...(await schemaIn(client)) };
   });
 }

@@ -20,16 +20,27 @@ export class MigratingProcess {
   }
 
   /** @param args - see migrating-process.ts */
-  static async start(local: LocalDsql, ...args: readonly string[]): Promise<MigratingProcess> {
-    const register = path.join(root, 'test/typescript-register.cjs');
-    const program = path.join(__dirname, 'migrating-process.ts');
-    const env = { ...process.env, ...(await local.env()) };
-    return new MigratingProcess(spawn(process.execPath, ['-r', register, program, ...args], { env }));
+  static start(local: LocalDsql, ...args: readonly string[]): Promise<MigratingProcess> {
+    return MigratingProcess.run('migrating-process.ts', local, ...args);
   }
 
-  /** Waits until it has said something. */
-  async says(text: string): Promise<void> {
-    while (!this.#output.includes(text)) {
+  /**
+   * @param program - the name of a file beside this one
+   * @param args - what it takes
+   */
+  static async run(program: string, local: LocalDsql, ...args: readonly string[]): Promise<MigratingProcess> {
+    const register = path.join(root, 'test/typescript-register.cjs');
+    const file = path.join(__dirname, program);
+    const env = { ...process.env, ...(await local.env()) };
+    return new MigratingProcess(spawn(process.execPath, ['-r', register, file, ...args], { env }));
+  }
+
+  /** Waits until it has said something, and returns that. */
+  async says(text: string | RegExp): Promise<RegExpExecArray> {
+    const pattern = typeof text === 'string' ? new RegExp(text) : text;
+    for (;;) {
+      const said = pattern.exec(this.#output);
+      if (said !== null) return said;
       if (this.child.exitCode !== null) throw new Error(`The process has ended: ${this.#output}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -14,7 +14,11 @@ export interface RecordedStatement {
   readonly step: number;
   /** That of the call: its text and its parameters. */
   readonly hash: string;
-  readonly kind: DsqlStatementKind | 'read' | 'repeated';
+  /**
+   * `batches`: the call itself is the first step, each batch is one of the next ones, and what it has reached is its
+   * result.
+   */
+  readonly kind: DsqlStatementKind | 'read' | 'repeated' | 'batches';
   /** What was sent; of what is not sent again, only the beginning. */
   readonly sql: string;
   readonly state: StatementState;

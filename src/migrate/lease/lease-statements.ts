@@ -46,19 +46,22 @@ export function takeFirst(
 /** Reads who has the lease, by the server's clock. */
 export function readHolder({ lease }: MigrationTables): JournalStatement {
   return {
-    text: `SELECT host, process, since, expires_at, fence::text AS fence, expires_at > now() AS held, (extract(epoch FROM expires_at - now()) * 1000)::int AS remaining_ms FROM ${lease} WHERE name = $1`,
+    text: `SELECT holder, host, process, since, expires_at, fence::text AS fence, expires_at > now() AS held, (extract(epoch FROM expires_at - now()) * 1000)::int AS remaining_ms FROM ${lease} WHERE name = $1`,
     values: [NAME],
   };
 }
 
 /** The answer to {@link readHolder}. */
 export interface LeaseRow extends LeaseHolder {
+  /** The {@link Taker.id} of its holder. */
+  readonly id: string;
   readonly held: boolean;
   readonly remainingMs: number;
 }
 
 export function leaseRowOf(row: JournalRow): LeaseRow {
   return {
+    id: String(row.holder),
     host: String(row.host),
     process: String(row.process),
     since: row.since as Date,

@@ -20,9 +20,12 @@ export interface LeaseOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told once of each holder that is waited for. */
   readonly onWait?: ((holder: LeaseHolder) => void) | undefined;
+  /** One that the taker holds already: where it is the same, it is given. */
+  readonly around?: Lease | undefined;
 }
 
-/** The longest wait between two looks at the lease, in milliseconds. */
+/** The shortest and the longest wait between two looks at the lease, in milliseconds. */
+const MIN_WAIT_MS = 50;
 const MAX_WAIT_MS = 1_000;
 
 const UNIQUE_VIOLATION = '23505';
@@ -65,12 +68,13 @@ export class Lease {
    */
   static async take(
     connection: JournalConnection,
-    { leaseMs, whileHeld, steal = false, signal, onWait }: LeaseOptions,
+    { leaseMs, whileHeld, steal = false, signal, onWait, around }: LeaseOptions,
   ): Promise<Lease | undefined> {
     const taker = { id: randomUUID(), host: hostname(), process: String(process.pid), leaseMs };
     const { tables } = connection;
     let stolenFence: string | undefined;
     let told: string | undefined;
+    let waitMs = MIN_WAIT_MS;
     for (;;) {
       if (signal?.aborted === true) throw new MigrationsStoppedError();
       const takenAt = moment();
@@ -81,16 +85,21 @@ export class Lease {
       if (row === undefined) continue;
       const holder = leaseRowOf(row);
       if (!holder.held) continue;
+      if (around !== undefined && holder.id === around.#taker.id) return around;
       if (steal && stolenFence === undefined) {
         stolenFence = holder.fence;
         continue;
       }
       if (whileHeld === 'skip') return undefined;
       if (whileHeld === 'fail') throw new LeaseHeldError(holder);
-      if (told !== holder.fence) onWait?.(holder);
+      if (told !== holder.fence) {
+        onWait?.(holder);
+        waitMs = MIN_WAIT_MS;
+      }
       told = holder.fence;
+      waitMs = Math.min(MAX_WAIT_MS, waitMs * 1.5);
       const delayMs =
-        Math.min(MAX_WAIT_MS, Math.max(50, holder.remainingMs + 10)) * (0.5 + Math.random() / 2);
+        Math.min(waitMs, Math.max(MIN_WAIT_MS, holder.remainingMs + 10)) * (0.5 + Math.random() / 2);
       // The signal is looked at above.
       await sleep(delayMs, undefined, { signal }).catch(() => undefined);
     }

@@ -49,7 +49,12 @@ export class DsqlDialect extends PostgresDialect {
       sequelize,
       queryGenerator,
       resolved.mapping,
-      new SchemaChanges(sequelize, resolved.mapping, (sql, options) => this.instance.send(sql, options)),
+      new SchemaChanges(
+        sequelize,
+        resolved.mapping,
+        (sql, options) => this.instance.send(sql, options),
+        () => this.catalogue.open(),
+      ),
     );
   }
 

@@ -19,7 +19,7 @@ import { reportJobs } from '../../schema';
 import { dialectOf, isDsqlSequelize } from '../dialect/dsql-dialect';
 import { log } from '../log';
 import { hostError } from '../schema/schema-changes';
-import { DsqlTransaction } from '../transactions/dsql-transaction';
+import { inOwnTransaction } from '../transactions/own-transaction';
 import { MigrationStorage, type MigrationStorageOptions } from './migration-storage';
 import { RunningMigration } from './running-migration';
 
@@ -221,20 +221,13 @@ class DsqlMigrator extends Umzug<Context> {
         ? this.#history.logMigration({ name })
         : this.#history.unlogMigration({ name });
     }
-    const transaction = new DsqlTransaction(this.#sequelize, {}, true);
-    transaction.entries = migrations.newEntries();
-    await transaction.prepareEnvironment(false);
-    try {
-      await migrations.record({ name, direction }, transaction.entries);
+    await inOwnTransaction(this.#sequelize, async (transaction) => {
+      const entries = (transaction.entries = migrations.newEntries());
+      await migrations.record({ name, direction }, entries);
       await (direction === 'up'
         ? this.#history.log(name, transaction)
         : this.#history.unlog(name, transaction));
-      await transaction.commitOnly();
-    } catch (error) {
-      // The first error is the one to report.
-      if (transaction.finished === undefined) await transaction.rollback().catch(() => undefined);
-      throw transaction.reasonOf(error);
-    }
+    });
   }
 }
 

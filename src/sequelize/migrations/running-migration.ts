@@ -5,13 +5,14 @@ import type {
   Migrations,
   MigrationSession,
   MigrationStatement,
-  RunInTransaction,
+  TableBatches,
   TransactionEntries,
 } from '../../migrate/for-orms';
 import type { PlannedChange, ResolvedMapping } from '../../schema';
+import { log } from '../log';
 import { ambientTransaction } from '../transactions/cls';
 import { DsqlTransaction } from '../transactions/dsql-transaction';
-import { runStatement } from '../transactions/managed-transactions';
+import { inBatch, inOwnTransaction, inTransaction } from '../transactions/own-transaction';
 import type { JournalledAnswer, KeptAnswer } from './journalled-answer';
 import { migrationAround, ours, type AroundMigration } from './own-statements';
 
@@ -135,6 +136,12 @@ export class RunningMigration implements AroundMigration {
     );
   }
 
+  /** Changes rows in batches: see `inBatches` of `aurora-dsql-orm/migrate`. */
+  batches(batches: TableBatches): Promise<void> {
+    if (this.#run === undefined) throw new TypeError('The migration has not begun.');
+    return this.#run.batches(batches, this.session);
+  }
+
   #statement(
     { transaction = ambientTransaction(this.sequelize) }: CallOptions,
     own: OwnTransaction,
@@ -189,24 +196,22 @@ export class RunningMigration implements AroundMigration {
       },
       inTransaction: (work) =>
         ours(async () => {
-          const transaction = new DsqlTransaction(sequelize, {}, true);
-          await transaction.prepareEnvironment(false);
-          setOwn(transaction);
           try {
-            const result = await work(inTransaction(sequelize, transaction));
-            await transaction.commitOnly();
-            return result;
-          } catch (error) {
-            // The first error is the one to report.
-            if (transaction.finished === undefined) await transaction.rollback().catch(() => undefined);
-            throw transaction.reasonOf(error);
+            return await inOwnTransaction(sequelize, (transaction) => {
+              setOwn(transaction);
+              return work(inTransaction(sequelize, transaction));
+            });
           } finally {
             setOwn(undefined);
           }
         }),
+      inBatch: (work) => inBatch(sequelize, work),
       read: (sql) => send(sql, null).then(({ rows }) => rows),
       warn: () => undefined,
       log: () => undefined,
+      tell: (message) => {
+        log(sequelize, message);
+      },
       onProgress: this.#mapping.onSchemaProgress,
     };
   }
@@ -215,11 +220,6 @@ export class RunningMigration implements AroundMigration {
 /** A transaction that is made for one statement. */
 interface OwnTransaction {
   current: DsqlTransaction | undefined;
-}
-
-/** Sends statements of this package's own in a transaction. */
-export function inTransaction(sequelize: Sequelize, transaction: DsqlTransaction): RunInTransaction {
-  return (text, values) => ours(() => runStatement(sequelize, text, values, transaction));
 }
 
 function rawAnswer(result: unknown): Answer {

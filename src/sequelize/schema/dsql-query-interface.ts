@@ -7,10 +7,12 @@ import {
   type ModelStatic,
   type Sequelize,
 } from 'sequelize';
+import type { TableBatches } from '../../migrate/for-orms';
 import { emptyingOrder, requireOwnRowsOnly, type ResolvedMapping } from '../../schema';
 import { enumCheckOf, type CatalogTable, type TableName } from '../../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
+import { runInBatches } from '../writes/run-in-batches';
 import { ColumnChange, withoutIdentity } from './column-change';
 import { enumValues, isWholeNumber, modelOf, withoutConversion, type ColumnAttribute } from './column-types';
 import { describeTable, type DescribedColumn } from './describe-table';
@@ -220,6 +222,12 @@ export class DsqlQueryInterface extends BulkQueryInterface {
    */
   async alterByCopy(sql: string): Promise<void> {
     await this.#query(sql, {});
+  }
+
+  /** Changes rows in batches: see `inBatches` of `aurora-dsql-orm/migrate`. */
+  async runInBatches(batches: TableBatches): Promise<void> {
+    const read = (sql: string) => this.changes.select(sql, { logging: false });
+    await runInBatches(this.sequelize, batches, { mapping: this.#mapping, read });
   }
 
   /** As on PostgreSQL, and whether the column counts by itself; NOT NULL also where a validated CHECK says so. */

@@ -22,13 +22,16 @@ import {
   translateChange,
   unfinishedRebuilds,
   type JobViolation,
+  type OpenConnection,
   type ResolvedMapping,
   type SchemaJobError,
+  type UnfinishedRebuild,
 } from '../../schema';
 import type { CatalogTable, DsqlStatement, TableName, Translation } from '../../sql';
 import { log } from '../log';
 import { runningMigration, type RunningMigration } from '../migrations/running-migration';
 import type { AddedColumn } from './added-column';
+import { SharedLease, SyncLease } from './sync-lease';
 import { ambientTransaction } from '../transactions/cls';
 import { DsqlTransaction } from '../transactions/dsql-transaction';
 
@@ -38,8 +41,14 @@ export interface ChangeOptions {
   readonly type?: string | undefined;
   readonly bind?: unknown;
   readonly replacements?: unknown;
-  /** Set by {@link SchemaChanges.together}, and passed on by Sequelize: what carries out the changes of all calls of a `sync`. */
-  readonly schemaRunner?: SchemaRunner;
+  /** Set by {@link SchemaChanges.together}, and passed on by Sequelize. */
+  readonly together?: Together;
+}
+
+/** What carries out the changes of all calls of a `sync`. */
+interface Together {
+  readonly runner: SchemaRunner;
+  readonly lease: SyncLease;
 }
 
 /** A text that changes the schema, and what is known of it besides. */
@@ -73,16 +82,32 @@ export class SchemaChanges {
   /** Of the migrations that this instance runs. */
   readonly #enums = new EnumTypes();
   readonly #send: (sql: unknown, options: object) => Promise<unknown>;
+  readonly #lease: SharedLease;
 
-  /** @param send - sends a statement as it is, in the transaction of its options or the one that CLS finds */
+  /**
+   * @param send - sends a statement as it is, in the transaction of its options or the one that CLS finds
+   * @param open - opens the connection for the lease
+   */
   constructor(
     sequelize: Sequelize,
     mapping: ResolvedMapping,
     send: (sql: unknown, options: object) => Promise<unknown>,
+    open: OpenConnection,
   ) {
     this.#sequelize = sequelize;
     this.#mapping = mapping;
     this.#send = send;
+    this.#lease = new SharedLease(async () => {
+      // Loaded by those who need it.
+      const { leaseToSynchronize } = await import('../../migrate/for-orms');
+      return leaseToSynchronize({
+        open,
+        options: mapping.migrations,
+        log: (message) => {
+          log(sequelize, message);
+        },
+      });
+    });
   }
 
   /** Whether a call of `Sequelize.query` is for {@link SchemaChanges.run}. */
@@ -122,7 +147,7 @@ export class SchemaChanges {
   async #run(change: Change, options: ChangeOptions): Promise<unknown> {
     const migration = runningMigration(this.#sequelize);
     if (migration !== undefined) return this.#runInMigration(change, options, migration);
-    const { transaction = ambientTransaction(this.#sequelize), schemaRunner } = options;
+    const { transaction = ambientTransaction(this.#sequelize), together } = options;
     if (!mayChangeSchema(change.text)) {
       const planned = await this.#plan(change, options);
       if (planned === 'refused' || planned === 'as it is') return this.#send(change.text, options);
@@ -135,13 +160,14 @@ export class SchemaChanges {
       return transaction.inTurn(() => this.#runOutside(change, { ...options, transaction }, transaction));
     }
     const planned = await this.#plan(change, options);
+    if (planned.length > 0) await together?.lease.hold();
     if (typeof planned === 'string') return this.#send(change.text, options);
-    const runner = schemaRunner ?? this.#runner(options);
+    const runner = together?.runner ?? this.#runner(options);
     await reportJobs(async () => {
-      const mayBeThere = schemaRunner !== undefined || change.added?.isBegun === true;
+      const mayBeThere = together !== undefined || change.added?.isBegun === true;
       const statements = asTexts(planned);
       await runner.run(mayBeThere ? statements.map(unlessThere) : statements);
-      if (schemaRunner === undefined) await runner.settle();
+      if (together === undefined) await runner.settle();
     }, hostError);
     return [[], undefined];
   }
@@ -157,7 +183,7 @@ export class SchemaChanges {
     const plan = async () => {
       const planned = await this.#plan(change, outside);
       if (typeof planned === 'string') return planned;
-      const mayBeThere = options.schemaRunner !== undefined || added?.isBegun === true;
+      const mayBeThere = options.together !== undefined || added?.isBegun === true;
       return { statements: mayBeThere ? planned.map(unlessThere) : planned, notes: [] };
     };
     let result: unknown;
@@ -192,29 +218,62 @@ export class SchemaChanges {
   }
 
   /**
-   * Carries out the changes that several calls make, whose jobs are waited for together at the end.
+   * Carries out the changes that several calls make, whose jobs are waited for together at the end. What a rebuild has left
+   * undone that was interrupted is finished first: until then its table is not there, or not whole. No other process makes
+   * such changes, or runs migrations, at the same time.
    *
    * @param options - of the call that makes the others
    * @param work - gets the options to pass on to them
+   * @param isChange - whether it changes something for certain
+   * @returns nothing where another process changes the schema, and `whileHeld` says `skip`
+   * @throws LeaseHeldError where another process changes the schema, and `whileHeld` says `fail`
    */
-  async together<T>(options: object | undefined, work: (options: object) => Promise<T>): Promise<T> {
+  async together<T>(
+    options: object | undefined,
+    work: (options: object) => Promise<T>,
+    isChange = false,
+  ): Promise<T | undefined> {
     const given = (options ?? {}) as ChangeOptions;
-    if (given.schemaRunner !== undefined) return work(given);
-    const schemaRunner = this.#runner(given);
-    const result = await work({ ...given, schemaRunner });
-    await reportJobs(() => schemaRunner.settle(), hostError);
-    return result;
+    if (given.together !== undefined) return work(given);
+    const { transaction = ambientTransaction(this.#sequelize) } = given;
+    const lease = new SyncLease(this.#lease);
+    const runner = this.#runner(given, null, () => lease.hold());
+    try {
+      // What is planned in a transaction cannot be planned again.
+      const isEager = isChange || transaction instanceof DsqlTransaction;
+      const isLeft = (isEager || (await this.#unfinished(given)).length > 0) && !(await lease.take());
+      if (isLeft) return undefined;
+      if (lease.isHeld) await this.#finishRebuilds(given, runner);
+      const result = await work({ ...given, together: { runner, lease } });
+      await reportJobs(() => runner.settle(), hostError);
+      return result;
+    } finally {
+      await lease.release();
+    }
   }
 
-  /** Finishes what a rebuild has left undone that was interrupted: until then its table is not there, or not whole. */
-  async finishRebuilds(options: object = {}): Promise<void> {
+  /**
+   * Does a part of what is done together, once more under the lease when it turns out to change something.
+   *
+   * @param options - those that {@link SchemaChanges.together} has given
+   * @returns nothing where another process changes the schema, and `whileHeld` says `skip`
+   */
+  async asPartOf<T>(options: object, work: () => Promise<T>): Promise<T | undefined> {
+    const { together } = options as ChangeOptions;
+    const isMigrating = runningMigration(this.#sequelize) !== undefined;
+    return together === undefined || isMigrating ? work() : together.lease.around(work);
+  }
+
+  #unfinished(options: object): Promise<readonly UnfinishedRebuild[]> {
     const quiet = { ...options, logging: false };
-    const unfinished = await unfinishedRebuilds(
+    return unfinishedRebuilds(
       (sql) => this.select(sql, quiet),
       (where) => this.readTablesWhere(where, quiet),
     );
-    for (const { left } of unfinished) {
-      const runner = this.#runner(options);
+  }
+
+  async #finishRebuilds(options: object, runner: SchemaRunner): Promise<void> {
+    for (const { left } of await this.#unfinished(options)) {
       await runner.run(left);
       await runner.settle();
     }
@@ -222,7 +281,7 @@ export class SchemaChanges {
 
   /** Whether a call is one of those that {@link SchemaChanges.together} carries out. */
   isTogether(options: object | null | undefined): boolean {
-    return (options as ChangeOptions | null | undefined)?.schemaRunner !== undefined;
+    return (options as ChangeOptions | null | undefined)?.together !== undefined;
   }
 
   /** Reads tables from the catalogue; those that there are not are left out. */
@@ -260,16 +319,22 @@ export class SchemaChanges {
     return translateChange(text, tables, this.#mapping);
   }
 
-  /** @param transaction - on whose connection the statements are sent while it is not open */
+  /**
+   * @param transaction - on whose connection the statements are sent while it is not open
+   * @param before - awaited before each statement that changes something
+   * @param committed - called after it
+   */
   #runner(
     options: object,
     transaction: DsqlTransaction | null = null,
+    before: () => Promise<void> = () => Promise.resolve(),
     committed: () => void = () => undefined,
   ): SchemaRunner {
     const sent = { ...passedOn(options), type: QueryTypes.RAW, raw: true, transaction };
     const query = async (sql: string) => {
       // What looks how far a job is would fill the log.
       const isLook = sql.startsWith('SELECT ');
+      if (!isLook) await before();
       const send = () => this.#send(sql, isLook ? { ...sent, logging: false } : sent);
       const [rows, result] = (await (transaction === null ? send() : retryOnConflict(send))) as RawResult;
       if (!isLook) committed();
@@ -281,6 +346,7 @@ export class SchemaChanges {
   /** Takes a transaction apart: a change of the schema is a transaction of its own. */
   async #runOutside(change: Change, options: ChangeOptions, transaction: DsqlTransaction): Promise<unknown> {
     const { text, added } = change;
+    const hold = async () => options.together?.lease.hold();
     const past = { ...options, completesTransaction: true };
     try {
       const planned = await this.#plan(change, past);
@@ -293,7 +359,7 @@ export class SchemaChanges {
           return result;
         }
         await reportJobs(async () => {
-          const runner = this.#runner(past, transaction, committed);
+          const runner = this.#runner(past, transaction, () => hold(), committed);
           await runner.run(added?.isBegun === true ? planned.map(unlessThere) : planned);
           await runner.settle();
         }, hostError);

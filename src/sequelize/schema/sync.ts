@@ -10,9 +10,15 @@ type HostModel = ModelStatic<Model> & {
   readonly uniqueKeys?: object;
   readonly primaryKeyField?: string;
   readonly _indexes?: readonly { readonly using?: string }[];
+  readonly options: object;
+  runHooks(name: 'beforeSync' | 'afterSync', options: object): Promise<void>;
 };
 
 type Sync = (options?: object) => Promise<unknown>;
+
+interface SyncOptions {
+  readonly force?: boolean;
+}
 
 /** What carries out the changes of the schema of an instance. */
 export function schemaChangesOf(sequelize: Sequelize): SchemaChanges {
@@ -20,23 +26,27 @@ export function schemaChangesOf(sequelize: Sequelize): SchemaChanges {
 }
 
 /**
- * Runs Sequelize's own `sync`: the asynchronous jobs of all tables are waited for together at its end.
+ * Runs Sequelize's own `sync`: the asynchronous jobs of all tables are waited for together at its end. One process does so
+ * at a time: where a table is to be changed, what is to be done is found out again when it has the lease of migrations.
  *
  * @param sync - Sequelize's own
  * @throws UnsupportedFeatureError before anything is sent, when a model has a type that Aurora DSQL cannot store, or more
  *   indexes than a table may have
+ * @throws LeaseHeldError while another process changes the schema, where `dsql.migrations.whileHeld` says `fail`
  */
 export async function syncAll(
   sequelize: Sequelize,
   options: object | undefined,
   sync: Sync,
 ): Promise<unknown> {
-  const { modelManager } = sequelize as unknown as {
+  const { modelManager, options: defaults } = sequelize as unknown as {
     readonly modelManager: { readonly models: HostModel[] };
+    readonly options: SyncOptions & { readonly sync?: SyncOptions };
   };
   modelManager.models.forEach(check);
-  await schemaChangesOf(sequelize).finishRebuilds(options);
-  return schemaChangesOf(sequelize).together(options, sync);
+  const { force = false }: SyncOptions = { ...defaults, ...defaults.sync, ...options };
+  await schemaChangesOf(sequelize).together(options, sync, force);
+  return sequelize;
 }
 
 /** Lets a model's `sync` wait for the jobs of its table together, unless it is one of many. */
@@ -49,8 +59,16 @@ export function replaceSync(model: ModelStatic<Model>): void {
     async value(this: HostModel, options?: object): Promise<unknown> {
       check(this);
       const changes = schemaChangesOf(this.sequelize);
-      if (!changes.isTogether(options)) await changes.finishRebuilds(options);
-      return changes.together(options, (own) => inherited.call(this, own));
+      await changes.together(options, async (together) => {
+        // The rest may be done twice.
+        const given: { readonly hooks?: unknown } = { ...this.options, ...together };
+        const hooks = given.hooks === undefined || Boolean(given.hooks);
+        const own = { ...given, hooks };
+        if (hooks) await this.runHooks('beforeSync', own);
+        await changes.asPartOf(own, () => inherited.call(this, { ...own, hooks: false }));
+        if (hooks) await this.runHooks('afterSync', own);
+      });
+      return this;
     },
   });
 }

@@ -1,6 +1,7 @@
 import { Table, TableColumn, TableForeignKey, type DataSource, type EntityMetadata } from 'typeorm';
 import { RdbmsSchemaBuilder } from 'typeorm/schema-builder/RdbmsSchemaBuilder.js';
 import { TableUtils } from 'typeorm/schema-builder/util/TableUtils.js';
+import type { HeldLease } from '../../migrate/for-orms';
 import { isComparable } from '../../schema';
 import { newForms, storedForms } from './column-change';
 import { SchemaQueryRunner, type TableTarget } from './schema-query-runner';
@@ -19,34 +20,80 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
 
   /**
    * Makes the schema what the entities say, whatever the transaction mode of migrations is: no transaction can hold it.
+   * One process does so at a time: what is to be changed is found out again when it has the lease of migrations.
    *
    * @throws as {@link SchemaQueryRunner.asOneChange}; where something is refused, nothing was sent
+   * @throws LeaseHeldError while another process changes the schema, where `dsql.migrations.whileHeld` says `fail`
    */
   override async build(): Promise<void> {
-    const { driver, queryResultCache } = this.#dataSource;
+    if (await this.#withRunner((runner) => this.#isAsWanted(runner))) return;
+    const lease = await this.#takeLease();
+    try {
+      if (lease !== undefined) await this.#withRunner((runner) => this.#makeAsWanted(runner), lease);
+    } finally {
+      await lease?.release();
+    }
+  }
+
+  async #isAsWanted(runner: SchemaQueryRunner): Promise<boolean> {
+    if (await runner.hasUnfinishedRebuilds()) return false;
+    const createMetadataTable = () => this.createMetadataTableIfNecessary(runner);
+    const isMetadataMissed =
+      (await this.#hasGeneratedColumnsAlready()) && (await runner.wouldChange(createMetadataTable));
+    if (isMetadataMissed) return false;
+    await this.#readSchema(runner);
+    return !(await runner.wouldChange(() => this.#synchronize(runner)));
+  }
+
+  async #makeAsWanted(runner: SchemaQueryRunner): Promise<void> {
+    await runner.finishRebuilds();
+    // What a generated column is made of is read from the host's own table.
+    if (await this.#hasGeneratedColumnsAlready()) await this.createMetadataTableIfNecessary(runner);
+    await this.#readSchema(runner);
+    await runner.asOneChange(() => this.#synchronize(runner));
+  }
+
+  async #readSchema(runner: SchemaQueryRunner): Promise<void> {
+    this.tables = await runner.getTables(this.entityToSyncMetadatas.map((each) => this.#pathOf(each)));
+    this.views = await runner.getViews(this.viewEntityToSyncMetadatas.map((each) => this.#pathOf(each)));
+  }
+
+  async #synchronize(runner: SchemaQueryRunner): Promise<void> {
+    await this.createMetadataTableIfNecessary(runner);
+    await this.executeSchemaSyncOperationsInProperOrder();
+    await this.#dataSource.queryResultCache?.synchronize(runner);
+  }
+
+  async #withRunner<T>(work: (runner: SchemaQueryRunner) => Promise<T>, lease?: HeldLease): Promise<T> {
+    const { driver } = this.#dataSource;
     const queryRunner = this.#dataSource.createQueryRunner();
     this.queryRunner = queryRunner;
     try {
+      this.#runner.lease = lease;
       await this.#runner.knowSchema();
       // They are the host's own, and left out by its types.
       Object.assign(this, { currentDatabase: driver.database, currentSchema: driver.schema });
       await queryRunner.beforeMigration();
-      await this.#runner.finishRebuilds();
-      // What a generated column is made of is read from the host's own table.
-      if (await this.#hasGeneratedColumnsAlready()) await this.createMetadataTableIfNecessary(queryRunner);
-      this.tables = await queryRunner.getTables(this.entityToSyncMetadatas.map((each) => this.#pathOf(each)));
-      this.views = await queryRunner.getViews(
-        this.viewEntityToSyncMetadatas.map((each) => this.#pathOf(each)),
-      );
-      await this.#runner.asOneChange(async () => {
-        await this.createMetadataTableIfNecessary(queryRunner);
-        await this.executeSchemaSyncOperationsInProperOrder();
-        await queryResultCache?.synchronize(queryRunner);
-      });
+      return await work(this.#runner);
     } finally {
       await queryRunner.afterMigration();
       await queryRunner.release();
     }
+  }
+
+  async #takeLease(): Promise<HeldLease | undefined> {
+    // Loaded by those who need it.
+    const { leaseToSynchronize } = await import('../../migrate/for-orms');
+    const { logger } = this.#dataSource;
+    const { catalogue, mapping, options } = this.#runner.driver;
+    return leaseToSynchronize({
+      open: () => catalogue.open(),
+      schema: options.schema,
+      options: mapping.migrations,
+      log: (message) => {
+        logger.logSchemaBuild(message);
+      },
+    });
   }
 
   protected override async executeSchemaSyncOperationsInProperOrder(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Answer, MigrationRun, MigrationStatement } from '../../migrate/for-orms';
+import type { Answer, MigrationRun, MigrationStatement, TableBatches } from '../../migrate/for-orms';
 import { isUnsupportedFeatureError } from '../../occ';
 import {
   callPlace,
@@ -53,6 +53,11 @@ export class MigrationSteps {
       answerOf,
       resultOf: (value) => resultOf(value, isStructured === true),
     });
+  }
+
+  /** Changes rows in batches: see `inBatches` of `aurora-dsql-orm/migrate`. */
+  batches(batches: TableBatches): Promise<void> {
+    return this.#run.batches(batches);
   }
 
   async #plan(

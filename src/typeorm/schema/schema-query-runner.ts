@@ -5,6 +5,7 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
 import type { DsqlClient } from '../../connection';
+import type { HeldLease } from '../../migrate/for-orms';
 import {
   exceededIndexLimits,
   SchemaRunner,
@@ -52,6 +53,8 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   declare driver: DsqlDriverParts;
   /** Whether its statements are those of a migration, which is journalled. */
   abstract readonly isMigrating: boolean;
+  /** What has to be held right before anything is sent. */
+  lease: Pick<HeldLease, 'hold'> | undefined;
   /** What the catalogue says of tables, by {@link pathKey}, until the schema is changed. */
   readonly #known = new Map<string, CatalogTable>();
 
@@ -67,19 +70,34 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       await work();
       return;
     }
+    const { queries } = await this.#planned(work);
+    // Before anything is sent; what comes behind other changes is planned when they are made.
+    const [first] = queries;
+    const isFirst = first instanceof CopyQuery && !this.isMigrating;
+    await this.#carryOut(
+      queries,
+      isFirst ? await planByCopy(this, this.driver.mapping, first.query) : undefined,
+    );
+  }
+
+  /**
+   * Puts together the changes that some work asks for, and sends none of them.
+   *
+   * @returns whether there are any
+   * @throws UnsupportedFeatureError as {@link asOneChange}
+   */
+  async wouldChange(work: () => Promise<unknown>): Promise<boolean> {
+    return (await this.#planned(work)).queries.length > 0;
+  }
+
+  async #planned(work: () => Promise<unknown>): Promise<Plan> {
     await this.knowSchema();
     const plan = new SchemaPlan(this);
     await plans.run(plan, work);
     const statements = plan.queries.flatMap((query) => (query instanceof SchemaQuery ? query.statement : []));
     plan.unsupported.push(...exceededIndexLimits(statements, [...this.#known.values()]));
     if (plan.unsupported.length > 0) throw unsupportedChanges(plan.unsupported);
-    // Before anything is sent; what comes behind other changes is planned when they are made.
-    const [first] = plan.queries;
-    const isFirst = first instanceof CopyQuery && !this.isMigrating;
-    await this.#carryOut(
-      plan.queries,
-      isFirst ? await planByCopy(this, this.driver.mapping, first.query) : undefined,
-    );
+    return plan;
   }
 
   /** Finds out the schema that names without one lead to, unless it is known. */
@@ -240,6 +258,11 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   /** Finishes what a rebuild has left undone that was interrupted: until then its table is not there, or not whole. */
   async finishRebuilds(): Promise<void> {
     for (const { left } of await unfinishedCopies(this)) await this.#withRunner((runner) => runner.run(left));
+  }
+
+  /** Whether a rebuild was interrupted. */
+  async hasUnfinishedRebuilds(): Promise<boolean> {
+    return (await unfinishedCopies(this)).length > 0;
   }
 
   /** Gives a column another type in a copy of its table, and changes the rest of it in place. */

@@ -458,7 +458,7 @@ it('dropSchema and synchronize(true) leave nothing of what was there', async () 
     await dataSource.synchronize(true);
     expect(await dataSource.getRepository(Item).count()).toBe(0);
     const left = await dataSource.query<object[]>(
-      `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`,
+      `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_name NOT LIKE 'aurora_dsql_orm%'`,
     );
     expect(left).toEqual([{ name: 'item' }]);
   });
