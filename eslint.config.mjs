@@ -32,6 +32,8 @@ export default tseslint.config(
     languageOptions: {
       globals: {
         __dirname: 'readonly',
+        __filename: 'readonly',
+        AbortController: 'readonly',
         console: 'readonly',
         module: 'writable',
         process: 'readonly',

@@ -14,7 +14,7 @@ const needLocalDsql = [
   '/test/sequelize/(array-inserts|attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|reused-identity-keys|size-of-writes|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/histories/',
   '/test/neighbours/',
-  '/test/examples/sequelize',
+  '/test/examples/',
   '/test/package/bundles',
   '/test/migrate/',
 ];
@@ -23,6 +23,7 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 /** Files that choose their size by `test/form.ts`: `npm test` runs them short, `npm run test:long` long. */
 const inBothForms = [
   '/test/check/fuzz\\.test',
+  '/test/examples/moving\\.test',
   '/test/histories/typeorm\\.test',
   '/test/local/(concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/(interrupted-\\w+|rebuild-interrupted)\\.test',
