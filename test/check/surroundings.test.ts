@@ -140,7 +140,7 @@ describe('what migration:generate has just written', () => {
   const root = path.join(__dirname, '../..');
 
   it('does not fail the check', async () => {
-    const entities = path.join(root, 'examples/typeorm/entities');
+    const entities = path.join(root, 'examples/typeorm/rest-api/entities');
     write(
       'data-source.ts',
       `import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';

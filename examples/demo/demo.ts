@@ -38,8 +38,8 @@ async function main(): Promise<void> {
 }
 
 const apps = {
-  TypeORM: () => import('./typeorm/app'),
-  Sequelize: () => import('./sequelize/app'),
+  TypeORM: () => import('./typeorm'),
+  Sequelize: () => import('./sequelize'),
 };
 
 type Figures = Report & { connections: number; tokens: number; seconds?: number };

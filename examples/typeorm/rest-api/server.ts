@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { classifyError, isRetryExhaustedError, runInTransaction } from 'aurora-dsql-orm/typeorm';
 import type { DataSource } from 'typeorm';
 import dataSource from './data-source';
@@ -59,9 +60,10 @@ const routes: Readonly<Record<string, (source: DataSource, body: Body) => Promis
     source.getRepository(Customer).find({ relations: { card: true, accounts: true }, take: 100 }),
 };
 
-/** Serves the bank on a port of its own. */
+/** Runs the migrations that are pending, and serves the bank. */
 export async function serve(source: DataSource = dataSource, port = 0): Promise<Server> {
   if (!source.isInitialized) await source.initialize();
+  await source.runMigrations();
   const server = createServer((request, response) => {
     void answer(source, request).then(({ status, body }) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -94,8 +96,8 @@ async function bodyOf(request: IncomingMessage): Promise<Body> {
 }
 
 if (require.main === module) {
-  void serve().then((server) => {
-    console.log(JSON.stringify(server.address()));
+  void serve(dataSource, Number(process.env.PORT ?? 3000)).then((server) => {
+    console.log(`The bank is open on port ${(server.address() as AddressInfo).port}.`);
     process.once('SIGTERM', () => {
       server.close(() => void dataSource.destroy());
     });

@@ -1,52 +1,17 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import path from 'node:path';
 import { useCluster } from '../cluster';
+import { serve, type Service } from './commands';
 
-const root = path.join(__dirname, '../..');
-const line = require.resolve('typeorm').includes('typeorm-0.3') ? 'typeorm-0.3' : 'typeorm';
-const register = path.join(root, 'test/entry-points-register.cjs');
 const cluster = useCluster();
-let server: ChildProcess | undefined;
-let url: string;
-
-async function start(...args: string[]): Promise<ChildProcess> {
-  const env = { ...process.env, ...(await cluster.local.env()), TYPEORM: line };
-  return spawn(process.execPath, ['-r', register, ...args], {
-    cwd: root,
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-}
+let bank: Service;
 
 beforeAll(async () => {
-  const migrations = await start(
-    `node_modules/${line}/cli.js`,
-    'migration:run',
-    '-d',
-    'examples/typeorm/data-source.ts',
-  );
-  migrations.stdout?.resume();
-  const [code] = (await once(migrations, 'exit')) as [number];
-  if (code !== 0) throw new Error('The migrations of the example failed.');
-  server = await start('examples/typeorm/server.ts');
-  const [address] = (await once(server.stdout ?? server, 'data')) as [Buffer];
-  const { port } = JSON.parse(address.toString()) as { port: number };
-  url = `http://127.0.0.1:${port}`;
+  const folder = path.join(__dirname, '../../examples/typeorm/rest-api');
+  bank = await serve('npx tsx server.ts', { folder, env: await cluster.local.env() });
 });
-afterAll(async () => {
-  if (server === undefined) return;
-  server.kill('SIGTERM');
-  await once(server, 'exit');
-});
+afterAll(() => bank.stop());
 
-async function ask(method: string, route: string, body?: object) {
-  const response = await fetch(`${url}${route}`, {
-    method,
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  return { status: response.status, body: await response.json() };
-}
+const ask = (method: string, route: string, body?: object) => bank.ask(`${method} ${route}`, body);
 
 it('the bank moves money under load, and none is lost', async () => {
   const accounts: string[] = [];

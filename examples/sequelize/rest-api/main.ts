@@ -1,10 +1,4 @@
-/**
- * A shop on Aurora DSQL.
- *
- * `npx sequelize-cli db:migrate && npx sequelize-cli db:seed:all` in this folder makes its tables and fills them; then this
- * file serves it. Where the cluster is stands in the environment; without one,
- * `npx aurora-dsql-orm local -- <command>` gives a local DSQL to a command.
- */
+import type { AddressInfo } from 'node:net';
 import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
 import { defineModels } from './models';
 import { createShopServer } from './server';
@@ -14,7 +8,7 @@ defineModels(sequelize);
 
 const server = createShopServer(sequelize);
 server.listen(Number(process.env.PORT ?? 3000), () => {
-  console.log('The shop is open:', server.address());
+  console.log(`The shop is open on port ${(server.address() as AddressInfo).port}.`);
 });
 
 process.once('SIGTERM', () => {

@@ -1,9 +1,9 @@
 import { runInTransaction } from 'aurora-dsql-orm/typeorm';
 import type { DataSource } from 'typeorm';
-import { atlas, byKey } from '../atlas';
-import { bank, moveMoney, sum, type Report } from '../bank';
-import dataSource from './data-source';
-import { Account, Country, Currency, Language, Region, Transfer } from './entities';
+import { atlas, byKey } from './atlas';
+import { bank, moveMoney, sum, type Report } from './bank';
+import dataSource from '../typeorm/rest-api/data-source';
+import { Account, Country, Currency, Language, Region, Transfer } from '../typeorm/rest-api/entities';
 
 /** Creates the tables, loads the atlas, moves the money. */
 export async function run(): Promise<Report> {

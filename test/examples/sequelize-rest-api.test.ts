@@ -3,13 +3,13 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { transactionCounters } from 'aurora-dsql-orm/sequelize';
-import { defineModels, Order, OrderLine, Product } from '../../examples/sequelize/shop/models';
-import { createShopServer } from '../../examples/sequelize/shop/server';
+import { defineModels, Order, OrderLine, Product } from '../../examples/sequelize/rest-api/models';
+import { createShopServer } from '../../examples/sequelize/rest-api/server';
 import { useCluster } from '../cluster';
 import { sequelizeCli } from '../sequelize/sequelize-cli';
 import { useSequelize } from '../sequelize/use-sequelize';
 
-const folder = path.resolve(__dirname, '../../examples/sequelize/shop');
+const folder = path.resolve(__dirname, '../../examples/sequelize/rest-api');
 const cluster = useCluster();
 const open = useSequelize(cluster);
 let sequelize: ReturnType<typeof open>;
