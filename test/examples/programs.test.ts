@@ -29,6 +29,10 @@ async function succeeded(command: string, place: Place): Promise<string> {
 
 it.each<[string, RegExp]>([
   ['lambda', /"value":1\}\n.*"value":2\}\n.*"value":3\}\nConnections opened: 1\.\n$/],
+  [
+    'opentelemetry',
+    /conflicts 1 (\{.*\.label":"count".*"40001"\})\nPOST \/count: aurora_dsql\.conflict \{.*\.attempt":1\}\n.*duration.*\n.*attempts 2 \{.*\.label":"count"\}\n$/,
+  ],
   ['pg', /^Ada has 50\. Grace has 150\.\n$/],
   ['sequelize/cli', /up 20260101000000-create-rooms\.js\nup 20260201000000-add-seats\.js\n/],
   ['sequelize/umzug', /^Migrations run: 01.*, 02.*\.\nColumns: id, sensor, value, unit\.\n$/],
