@@ -20,6 +20,14 @@ export default tseslint.config(
     },
   },
   {
+    files: ['examples/**/*.ts'],
+    rules: {
+      // NestJS declares modules as empty classes, and its options as classes that are given plain objects.
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+    },
+  },
+  {
     files: ['test/**/*.ts'],
     ...jest.configs['flat/recommended'],
     rules: {
@@ -32,6 +40,8 @@ export default tseslint.config(
     languageOptions: {
       globals: {
         __dirname: 'readonly',
+        __filename: 'readonly',
+        AbortController: 'readonly',
         console: 'readonly',
         module: 'writable',
         process: 'readonly',

@@ -10,11 +10,11 @@ const needLocalDsql = [
   '/test/connection/(addresses-and-tokens|client|client-faults|host-contract|outcome|secrets|sleeping-cluster|transactions)\\.test',
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
-  '/test/typeorm/(array-inserts|nested-transactions|reused-identity-keys|command-line|connections|example|large-writes|round-trips|size-of-writes|transactions|no-lost-writes/)',
+  '/test/typeorm/(array-inserts|nested-transactions|reused-identity-keys|command-line|connections|large-writes|round-trips|size-of-writes|transactions|no-lost-writes/)',
   '/test/sequelize/(array-inserts|attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|reused-identity-keys|size-of-writes|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/histories/',
   '/test/neighbours/',
-  '/test/examples/sequelize',
+  '/test/examples/',
   '/test/package/bundles',
   '/test/migrate/',
 ];
@@ -24,6 +24,7 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 const inBothForms = [
   '/test/check/fuzz\\.test',
   '/test/cli/migrate\\.test',
+  '/test/examples/moving\\.test',
   '/test/histories/\\w+\\.test',
   '/test/local/(lock-pairs|concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/(interrupted-\\w+|one-at-a-time|rebuild-interrupted)\\.test',

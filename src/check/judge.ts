@@ -393,11 +393,19 @@ function watchTransaction(
       ...(row && { since: `${row.source}, ${row.date}` }),
       ...(refusal.hint !== undefined && { instead: refusal.hint }),
       ...replacedBy(text, replacement),
+      ...(found !== 'row-limit' && transaction.isSplit && SPLIT),
     });
   });
   if (isWhole) transaction.end();
   return problems;
 }
+
+/** What `createDsqlSequelize` does with a transaction that changes the schema. */
+const SPLIT: Partial<Problem> = {
+  severity: 'note',
+  instead:
+    'The instance commits each change of the schema by itself, and the rows between two of them: after an error, what was done stays.',
+};
 
 /** What becomes of the transaction that a statement stands in, when the text holds all of it and nothing is refused. */
 function takenApart(

@@ -94,6 +94,32 @@ exports.down = (queryInterface) => queryInterface.sequelize.query('DROP INDEX by
     ]);
   });
 
+  it('knows that a transaction of Sequelize which changes the schema is split, and one of TypeORM is not', async () => {
+    project.write(
+      '1.js',
+      `exports.up = ({ sequelize }) => sequelize.transaction(async (transaction) => {
+  await sequelize.query('CREATE TABLE people (id uuid PRIMARY KEY)', { transaction });
+  await sequelize.query('CREATE TABLE pets (id uuid PRIMARY KEY)', { transaction });
+  await sequelize.query("INSERT INTO pets VALUES (gen_random_uuid())", { transaction });
+});
+exports.down = () => Promise.resolve();`,
+    );
+    project.write(
+      '2.ts',
+      migration(`await queryRunner.startTransaction();
+    await queryRunner.query('CREATE TABLE houses (id uuid PRIMARY KEY)');
+    await queryRunner.query('CREATE TABLE trees (id uuid PRIMARY KEY)');
+    await queryRunner.commitTransaction();`),
+    );
+    const { findings } = await reportOf(project.folder);
+    expect(findings.map(({ file, severity, rule }) => [file, severity, rule])).toEqual([
+      ['1.js', 'note', 'multiple-ddl'],
+      ['1.js', 'note', 'ddl-and-dml'],
+      ['1.js', 'warning', 'ddl-with-dml'],
+      ['2.ts', 'error', 'multiple-ddl'],
+    ]);
+  });
+
   it('names the index of a method or a model that only makes queries faster', async () => {
     project.write(
       '1.js',

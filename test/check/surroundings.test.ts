@@ -110,12 +110,37 @@ describe('a foreign key without an index', () => {
   });
 });
 
+it('reads entities in files of their own, which import each other in a circle', async () => {
+  const entity = (name: string, other: string, relation: string) => `
+    import { Entity, JoinColumn, OneToOne, PrimaryColumn } from 'typeorm';
+    import { ${other} } from './${other}';
+    @Entity() export class ${name} {
+      @PrimaryColumn('uuid') id!: string;
+      ${relation} ${other.toLowerCase()}!: ${other};
+    }`;
+  write('Author.ts', entity('Author', 'Book', '@OneToOne(() => Book, (book) => book.author)'));
+  write(
+    'Book.ts',
+    entity('Book', 'Author', '@JoinColumn() @OneToOne(() => Author, (author) => author.book)'),
+  );
+  write(
+    'data-source.ts',
+    `import { DataSource } from 'typeorm';
+     import { Author } from './Author';
+     import { Book } from './Book';
+     export default new DataSource({ type: 'postgres', entities: [Author, Book] });`,
+  );
+  const { failures, findings } = await reportOf(project.folder, 'data-source.ts');
+  expect(failures).toEqual([]);
+  expect(findings).toMatchObject([{ file: 'Book.ts', rule: 'add-constraint' }]);
+});
+
 describe('what migration:generate has just written', () => {
   const cluster = useCluster();
   const root = path.join(__dirname, '../..');
 
   it('does not fail the check', async () => {
-    const entities = path.join(root, 'examples/typeorm/entities');
+    const entities = path.join(root, 'examples/typeorm/rest-api/entities');
     write(
       'data-source.ts',
       `import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';

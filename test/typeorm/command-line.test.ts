@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { useCluster } from '../cluster';
 
 const root = path.join(__dirname, '../..');
-const entities = path.join(root, 'examples/typeorm/entities');
+const entities = path.join(root, 'examples/typeorm/rest-api/entities');
 /** The line of TypeORM that this project tests. */
 const line = require.resolve('typeorm').includes('typeorm-0.3') ? 'typeorm-0.3' : 'typeorm';
 const cluster = useCluster();

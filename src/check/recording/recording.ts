@@ -115,9 +115,10 @@ export class Recording {
     return call?.recording === this ? call : undefined;
   }
 
-  begin(transaction: object): void {
+  /** @param isSplit - whether the entry point of this package splits a transaction that changes the schema */
+  begin(transaction: object, isSplit: boolean): void {
     const watch = new TransactionWatch();
-    watch.begin(true);
+    watch.begin({ isOutside: true, isSplit });
     this.#transactions.set(transaction, watch);
   }
 
@@ -206,7 +207,7 @@ export class Recording {
     }
     // In one transaction DSQL refuses it anyway.
     const isRefused = [...this.#problems, ...text.judgement.problems].some(
-      ({ rule }) => rule === 'ddl-and-dml',
+      ({ rule, severity }) => rule === 'ddl-and-dml' && severity === 'error',
     );
     if (this.#ddl && this.#write && !this.#isMixed && !isRefused) {
       this.#isMixed = true;

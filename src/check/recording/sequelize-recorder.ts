@@ -189,7 +189,7 @@ class RecordedTransaction {
 
   constructor(recording: Recording) {
     this.#recording = recording;
-    recording.begin(this);
+    recording.begin(this, true);
   }
 
   commit(): Promise<void> {

@@ -7,6 +7,7 @@ export type TransactionRule = 'multiple-ddl' | 'ddl-and-dml' | 'row-limit';
 export class TransactionWatch {
   #open: { ddl: number; writes: number; rows: number; readonly reported: Set<string> } | undefined;
   #isOutside = false;
+  #isSplit = false;
 
   get isOpen(): boolean {
     return this.#open !== undefined;
@@ -17,13 +18,20 @@ export class TransactionWatch {
     return this.#isOutside;
   }
 
-  begin(isOutside = false): void {
+  /** Whether the entry point of this package commits each change of the schema in the open transaction by itself. */
+  get isSplit(): boolean {
+    return this.#isSplit;
+  }
+
+  begin({ isOutside = false, isSplit = false } = {}): void {
     this.#isOutside = isOutside;
+    this.#isSplit = isSplit;
     this.#open = { ddl: 0, writes: 0, rows: 0, reported: new Set() };
   }
 
   end(): void {
     this.#isOutside = false;
+    this.#isSplit = false;
     this.#open = undefined;
   }
 

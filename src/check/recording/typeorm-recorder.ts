@@ -81,7 +81,7 @@ export function recordingQueryRunner(
     override startTransaction(): Promise<void> {
       this.isTransactionActive = true;
       this.#transaction ??= {};
-      recording.begin(this.#transaction);
+      recording.begin(this.#transaction, false);
       return Promise.resolve();
     }
 

@@ -59,6 +59,8 @@ export class ModuleLoader {
     const babel = createJiti(from, { fsCache: false });
     return createJiti(from, {
       fsCache: false,
+      // jiti would keep the first value that it reads of a module: nothing, where entities import each other in a circle.
+      interopDefault: false,
       tsconfigPaths: true,
       // The entry points that this very check knows; a project that only tries it with npx has none.
       alias: Object.fromEntries(

@@ -90,7 +90,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     return (await this.#planned(work)).queries.length > 0;
   }
 
-  async #planned(work: () => Promise<unknown>): Promise<Plan> {
+  async #planned(work: () => Promise<unknown>): Promise<SchemaPlan> {
     await this.knowSchema();
     const plan = new SchemaPlan(this);
     await plans.run(plan, work);

@@ -1,0 +1,4 @@
+'use strict';
+
+module.exports = (sequelize, DataTypes) =>
+  sequelize.define('Note', { text: { type: DataTypes.TEXT, allowNull: false } }, { paranoid: true });

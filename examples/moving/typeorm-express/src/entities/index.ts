@@ -1,0 +1,10 @@
+export { Attachment } from './attachment';
+export { AuditEvent } from './audit-event';
+export { Comment } from './comment';
+export { Issue, IssueStatus } from './issue';
+export { Job, JobStatus } from './job';
+export { Label } from './label';
+export { Membership } from './membership';
+export { Project } from './project';
+export { Team } from './team';
+export { User } from './user';

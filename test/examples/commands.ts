@@ -1,0 +1,91 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+const root = path.join(__dirname, '../..');
+const register = path.join(root, 'test/typescript-register.cjs');
+
+/** What the examples call by npx, and where it is here. */
+const programs: Readonly<Record<string, string>> = {
+  jest: 'jest/bin/jest.js',
+  'sequelize-cli': 'sequelize-cli/lib/sequelize',
+  typeorm: 'typeorm/cli.js',
+  'typeorm-ts-node-commonjs': 'typeorm/cli.js',
+};
+
+/** Where a command is run, and with what environment. */
+export interface Place {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Starts a command of an example. What runs TypeScript for a user (`npx tsx`, ts-node) is Node.js with a hook here. */
+export function start(command: string, { folder, env }: Place): ChildProcess {
+  const [runner, name = '', ...args] = command.replace(/^npx (?:tsx|ts-node) /, 'node ').split(' ');
+  const program = runner === 'npx' ? path.join(root, 'node_modules', programs[name] ?? name) : name;
+  return spawn(process.execPath, ['-r', register, program, ...args], {
+    cwd: folder,
+    env: { ...process.env, NODE_ENV: 'development', ...env },
+  });
+}
+
+/** How a command ended, and what it printed. */
+export interface Outcome {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+/** Runs a command of an example to its end. */
+export async function run(command: string, place: Place): Promise<Outcome> {
+  const child = start(command, place);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (text: Buffer) => (output += text.toString()));
+  }
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, output };
+}
+
+/** What a service answers. */
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** A service that runs in another process. */
+export interface Service {
+  readonly ask: (request: string, body?: object) => Promise<Answer>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts a service that says its port when it is ready. */
+export async function serve(command: string, { folder, env }: Place): Promise<Service> {
+  const child = start(command, { folder, env: { ...env, PORT: '0' } });
+  let output = '';
+  child.stderr?.on('data', (text: Buffer) => (output += text.toString()));
+  let port: string | undefined;
+  for await (const line of createInterface(child.stdout ?? process.stdin)) {
+    output += `${line}\n`;
+    port = /\bport (\d+)/.exec(line)?.[1];
+    if (port !== undefined) break;
+  }
+  if (port === undefined) throw new Error(`${command} did not say its port:\n${output}`);
+  child.stdout?.resume();
+  return {
+    ask: async (request, body) => {
+      const [method, route = ''] = request.split(' ');
+      const response = await fetch(`http://127.0.0.1:${port}${route}`, {
+        method: method ?? 'GET',
+        headers: { 'content-type': 'application/json' },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, body: await response.json() };
+    },
+    stop: async () => {
+      const closed = once(child, 'close');
+      child.kill('SIGTERM');
+      await closed;
+    },
+  };
+}
