@@ -124,6 +124,16 @@ describe('with `batch: true`', () => {
     expect(await Reading.count({ where: { value: 0 } })).toBe(1);
   });
 
+  it('bulkCreate writes one batch after the other where two of its rows may have the same key', async () => {
+    const { Reading } = batching;
+    const twice = [...rows(3_000), ...rows(3_000).map((row) => ({ ...row, value: 1 }))];
+    await Reading.bulkCreate(twice, { updateOnDuplicate: ['value'] });
+    expect(await Reading.count({ where: { value: 1 } })).toBe(3_000);
+    await Reading.destroy({ where: {}, force: true });
+    await Reading.bulkCreate(twice, { ignoreDuplicates: true });
+    expect(await Reading.count({ where: { value: 0 } })).toBe(3_000);
+  });
+
   it('update and destroy count all rows, and change each once', async () => {
     const { Reading } = batching;
     await Reading.bulkCreate([...rows(3_500), ...rows(10, 2)]);

@@ -28,6 +28,8 @@ export class InstanceMemory<Instance extends object> {
   readonly #tracked = new WeakSet();
   /** The attempt that the running code belongs to. */
   readonly #current = new AsyncLocalStorage<TouchedInstances<Instance>>();
+  /** How many attempts are watched: without any, a change of an instance concerns nobody. */
+  readonly #watched = { count: 0 };
 
   constructor(rules: InstanceRules<Instance>) {
     this.#rules = rules;
@@ -35,7 +37,7 @@ export class InstanceMemory<Instance extends object> {
 
   /** An attempt begins. */
   watch(): TouchedInstances<Instance> {
-    return new TouchedInstances(this.#current, (instance, attemptError) => {
+    return new TouchedInstances(this.#current, this.#watched, (instance, attemptError) => {
       this.#markStale(instance, attemptError);
     });
   }
@@ -50,6 +52,7 @@ export class InstanceMemory<Instance extends object> {
     if (this.#tracked.has(prototype)) return;
     this.#tracked.add(prototype);
     const current = this.#current;
+    const watched = this.#watched;
     for (const [name, isChange] of Object.entries(this.#rules.changes)) {
       const inherited: unknown = Reflect.get(prototype, name);
       if (typeof inherited !== 'function') throw new Error(`The models of the ORM have no method ${name}.`);
@@ -57,7 +60,7 @@ export class InstanceMemory<Instance extends object> {
         configurable: true,
         writable: true,
         value(this: Instance, ...args: unknown[]): unknown {
-          const touched = current.getStore();
+          const touched = watched.count === 0 ? undefined : current.getStore();
           if (touched !== undefined && isChange(this, args)) touched.add(this);
           return Reflect.apply(inherited, this, args);
         },
@@ -130,13 +133,17 @@ export function staleInstanceMessage(model: string, attemptError: unknown): stri
 export class TouchedInstances<Instance extends object> {
   #instances: Set<Instance> | undefined = new Set();
   readonly #current: AsyncLocalStorage<TouchedInstances<Instance>>;
+  readonly #watched: { count: number };
   readonly #markStale: (instance: Instance, attemptError: unknown) => void;
 
   constructor(
     current: AsyncLocalStorage<TouchedInstances<Instance>>,
+    watched: { count: number },
     markStale: (instance: Instance, attemptError: unknown) => void,
   ) {
     this.#current = current;
+    this.#watched = watched;
+    watched.count++;
     this.#markStale = markStale;
   }
 
@@ -163,6 +170,7 @@ export class TouchedInstances<Instance extends object> {
 
   /** The attempt is over; code that it has left running touches nothing any more. */
   forget(): void {
+    if (this.#instances !== undefined) this.#watched.count--;
     this.#instances = undefined;
   }
 }

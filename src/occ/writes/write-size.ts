@@ -13,11 +13,17 @@ const MOST_STORED_AS_IS_BYTES = 2000;
 /** A text that is shorter may be a number, a date or a uuid, which take less than their texts. */
 const FEWEST_BYTES_OF_TEXT = 64;
 
+/** The most bytes that a character of a text takes in UTF-8. */
+const MOST_BYTES_PER_CHARACTER = 3;
+
 /** Adds up what rows take that are written together; an object that several rows share is counted once. */
 export class WriteSize {
   readonly #rowCostBytes: number;
-  readonly #counted = new WeakSet();
+  readonly #rows: unknown[] = [];
+  /** At most what the rows take; what they take, once the texts have been measured. */
   #bytes = 0;
+  #texts: MeasureText = longestBytesOf;
+  #counted = new Set<object>();
 
   /** @param rowCostBytes - what each row takes besides its values, with the entries of its indexes */
   constructor(rowCostBytes = ROW_COST_BYTES) {
@@ -26,27 +32,49 @@ export class WriteSize {
 
   /** Counts a row, unless it is too much for one message, or for one transaction, together with those before it. */
   add(row: unknown): boolean {
-    const bytes = this.#bytes + this.#rowCostBytes + this.#bytesOf(row);
-    if (bytes > MAX_TRANSACTION_BYTES) return false;
+    const bytes = this.#bytes + this.#bytesOfRow(row);
+    if (bytes > MAX_TRANSACTION_BYTES) return this.#texts === longestBytesOf && this.#measure(row);
     this.#bytes = bytes;
+    if (this.#texts === longestBytesOf) this.#rows.push(row);
     return true;
   }
 
-  #bytesOf(value: unknown): number {
-    if (typeof value === 'string') return Buffer.byteLength(value) + VALUE_COST_BYTES;
-    if (typeof value !== 'object' || value === null) return VALUE_COST_BYTES;
-    if (value instanceof Date) return DATE_BYTES;
-    // In hexadecimal.
-    if (ArrayBuffer.isView(value)) return 2 * value.byteLength + VALUE_COST_BYTES;
-    if (this.#counted.has(value)) return VALUE_COST_BYTES;
-    this.#counted.add(value);
-    let bytes = VALUE_COST_BYTES;
-    for (const name of Object.keys(value)) {
-      const member: unknown = Object.getOwnPropertyDescriptor(value, name)?.value;
-      bytes += isOther(member) ? VALUE_COST_BYTES : this.#bytesOf(member);
-    }
-    return bytes;
+  /** Counts all rows anew, by the bytes of their texts. */
+  #measure(row: unknown): boolean {
+    this.#texts = bytesInUtf8;
+    this.#counted = new Set();
+    this.#bytes = 0;
+    for (const counted of this.#rows.splice(0)) this.#bytes += this.#bytesOfRow(counted);
+    return this.add(row);
   }
+
+  #bytesOfRow(row: unknown): number {
+    return this.#rowCostBytes + bytesOf(row, this.#counted, this.#texts);
+  }
+}
+
+/** How many bytes a text takes, or at most takes. */
+type MeasureText = (text: string) => number;
+
+const longestBytesOf: MeasureText = (text) => MOST_BYTES_PER_CHARACTER * text.length;
+const bytesInUtf8: MeasureText = (text) => Buffer.byteLength(text);
+
+/** @param counted - objects that are counted already; changed */
+function bytesOf(value: unknown, counted: Set<object>, measure: MeasureText): number {
+  if (typeof value === 'string') return measure(value) + VALUE_COST_BYTES;
+  if (typeof value !== 'object' || value === null) return VALUE_COST_BYTES;
+  if (value instanceof Date) return DATE_BYTES;
+  // In hexadecimal.
+  if (ArrayBuffer.isView(value)) return 2 * value.byteLength + VALUE_COST_BYTES;
+  if (counted.has(value)) return VALUE_COST_BYTES;
+  counted.add(value);
+  let bytes = VALUE_COST_BYTES;
+  for (const name of Object.keys(value)) {
+    const member: unknown = Object.getOwnPropertyDescriptor(value, name)?.value;
+    if (typeof member === 'string') bytes += measure(member) + VALUE_COST_BYTES;
+    else bytes += isOther(member) ? VALUE_COST_BYTES : bytesOf(member, counted, measure);
+  }
+  return bytes;
 }
 
 /** Whether rows can be written together, as far as can be told before. */

@@ -1,12 +1,21 @@
-import { Utils } from 'sequelize';
+import { DataTypes, Utils } from 'sequelize';
 import type PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
 import { FEWEST_ROWS_FOR_ARRAYS } from '../../occ';
 import { columnArray, selectOfArrays, type ArrayKind, type ColumnArray } from '../../sql';
 
 /** A column of a model, as far as its values are written. */
 export interface WrittenAttribute {
-  readonly type?: { readonly key?: string };
+  readonly type?: DataType;
   readonly autoIncrement?: boolean;
+}
+
+/** A data type of Sequelize's. */
+interface DataType {
+  readonly key?: string;
+  readonly bindParam?: unknown;
+  readonly stringify?: unknown;
+  readonly _bindParam?: unknown;
+  readonly _stringify?: unknown;
 }
 
 /** The columns of a model, by their names in the table. */
@@ -23,6 +32,8 @@ interface InsertOptions {
 
 /** What is needed of Sequelize's query generator; its types leave out some of it. */
 interface Generator {
+  readonly options: { readonly timezone?: string };
+  readonly typeValidation?: boolean;
   bulkInsertQuery(table: unknown, rows: readonly Row[], options: object, attributes: object): string;
   format(
     value: unknown,
@@ -81,9 +92,8 @@ export function arrayInsert(
   const isExpanded = (bind ?? replacements ?? searchPath) !== undefined;
   if (rows.length < FEWEST_ROWS_FOR_ARRAYS || isExpanded) return undefined;
   const generator = queryGenerator as unknown as Generator;
-  const names = new Set(rows.flatMap((row) => Object.keys(row)));
   const arrays: NamedArray[] = [];
-  for (const name of names) {
+  for (const name of namesIn(rows)) {
     const attribute = attributes[name];
     const kind = KINDS[attribute?.type?.key ?? ''];
     if (attribute === undefined || kind === undefined) return undefined;
@@ -94,15 +104,58 @@ export function arrayInsert(
       if (given.includes(null)) return undefined;
     }
     if (given.some((value) => value instanceof Utils.SequelizeMethod)) return undefined;
-    const values = given.map((value) =>
-      value === null ? null : generator.format(value, attribute, { context: 'INSERT' }, asItIs),
-    );
-    const array = columnArray(kind, values);
+    const array = columnArray(kind, formatted(given, attribute, generator));
     if (array === undefined) return undefined;
     arrays.push({ name, ...array });
   }
   if (arrays.length === 0) return undefined;
   return written(generator, arrays, [table, options, attributes]);
+}
+
+function namesIn(rows: readonly Row[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const row of rows) for (const name of Object.keys(row)) names.add(name);
+  return names;
+}
+
+/** The values of a column as Sequelize hands them to node-postgres; where it is known what it does, without asking it. */
+function formatted(
+  values: readonly unknown[],
+  attribute: WrittenAttribute,
+  generator: Generator,
+): readonly unknown[] {
+  const { type } = attribute;
+  const isKnown = (stringify?: unknown) =>
+    type !== undefined && generator.typeValidation !== true && isHandedOn(type, stringify);
+  if (isKnown()) return values;
+  const isInstant = isKnown(postgres.DATE.prototype._stringify) && generator.options.timezone === '+00:00';
+  return values.map((value) => {
+    if (value === null) return null;
+    const instant = isInstant && value instanceof Date ? textOfInstant(value) : undefined;
+    return instant ?? generator.format(value, attribute, { context: 'INSERT' }, asItIs);
+  });
+}
+
+/** What Sequelize's types leave out of its own. */
+const { ABSTRACT, postgres } = DataTypes as unknown as {
+  readonly ABSTRACT: { readonly prototype: DataType };
+  readonly postgres: { readonly DATE: { readonly prototype: DataType } };
+};
+
+/** Whether Sequelize does nothing to the values of a type but what `stringify` does. */
+function isHandedOn(type: DataType, stringify?: unknown): boolean {
+  return (
+    type.bindParam === ABSTRACT.prototype.bindParam &&
+    type.stringify === ABSTRACT.prototype.stringify &&
+    type._bindParam === undefined &&
+    type._stringify === stringify
+  );
+}
+
+/** The same moment as Sequelize's text of it, which a library for calendars makes. */
+function textOfInstant(date: Date): string | undefined {
+  const year = date.getUTCFullYear();
+  return year >= 1 && year <= 9999 ? date.toISOString() : undefined;
 }
 
 function asItIs(value: unknown): unknown {

@@ -19,6 +19,8 @@ import { arrayInsert, type WrittenAttributes } from './array-insert';
 interface WriteOptions {
   readonly transaction?: unknown;
   readonly model?: KeyedModel | undefined;
+  readonly updateOnDuplicate?: unknown;
+  readonly ignoreDuplicates?: boolean | undefined;
   readonly limit?: number | null | undefined;
   readonly truncate?: boolean | undefined;
   readonly bind?: unknown;
@@ -34,7 +36,11 @@ interface KeyedModel {
   readonly primaryKeys: Readonly<Record<string, { readonly field: string }>>;
   readonly uniqueKeys: Readonly<Record<string, unknown>>;
   readonly _indexes: readonly unknown[];
+  readonly autoIncrementAttribute?: string | null;
 }
+
+/** Of a pool of Sequelize's without other options (Sequelize 6.37). */
+const DEFAULT_CONNECTIONS = 5;
 
 type Row = Readonly<Record<string, unknown>>;
 type InsertCall = [
@@ -84,7 +90,21 @@ export class BulkQueryInterface extends PostgresQueryInterface {
         if (records.length < 2 || !isTooMuchAtOnce(error)) throw error;
       }
     }
-    return joined(await inBatches(records, {}, insert, rowCostBytes));
+    return joined(
+      await inBatches(records, { concurrency: this.#parallelInserts(options) }, insert, rowCostBytes),
+    );
+  }
+
+  /**
+   * How many batches may be inserted at the same time, so that the next one is written down while the server is at work: half
+   * of the connections, unless their order decides which numbers or which of two rows with the same key they get.
+   */
+  #parallelInserts({ model, updateOnDuplicate, ignoreDuplicates }: WriteOptions): number {
+    const isOrdered =
+      (model?.autoIncrementAttribute ?? updateOnDuplicate) != null || ignoreDuplicates === true;
+    if (model === undefined || isOrdered) return 1;
+    const { pool } = this.#sequelize.config;
+    return Math.max(1, Math.floor((pool?.max ?? DEFAULT_CONNECTIONS) / 2));
   }
 
   /** Inserts rows as one array per column, or as VALUES where that cannot be. */

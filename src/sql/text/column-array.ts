@@ -33,12 +33,14 @@ const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 /** The largest precision that PostgreSQL knows. */
 const MAX_PRECISION = 1000;
 
-const quotedText: WriteElement = (value) =>
-  typeof value !== 'string' || value.includes('\0')
-    ? undefined
-    : /["\\]/.test(value)
-      ? `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`
-      : `"${value}"`;
+/** What cannot be between quotes as it is. */
+const SPECIAL = /["\\\0]/;
+
+const quotedText: WriteElement = (value) => {
+  if (typeof value !== 'string') return undefined;
+  if (!SPECIAL.test(value)) return `"${value}"`;
+  return value.includes('\0') ? undefined : `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
+};
 
 const matching =
   (pattern: RegExp): WriteElement =>

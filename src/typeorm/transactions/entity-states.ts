@@ -1,14 +1,6 @@
 import type { DataSource, EntityMetadata, EntityTarget, ObjectLiteral } from 'typeorm';
+import { ObjectState, ownValue, type SharedNames } from './object-state';
 import { StaleEntityError } from './stale-entity-error';
-
-/** How an object was. */
-interface ObjectState {
-  readonly properties: ReadonlyMap<PropertyKey, PropertyDescriptor>;
-  /** The values of columns that the object's class keeps behind accessors. */
-  readonly accessors: ReadonlyMap<string, unknown>;
-  /** Of a Date. */
-  readonly time: number | undefined;
-}
 
 /** The part of an entity's or an embedded object's metadata that says what TypeORM may change. */
 interface Members {
@@ -30,19 +22,27 @@ const lazyValueOf = (propertyName: string) => `__${propertyName}__`;
 export class EntityStates {
   readonly #dataSource: DataSource;
   readonly #states = new Map<object, ObjectState>();
-  /** Objects that are put back to how they were before the callback has seen them, so it may change them again. */
-  readonly #given = new Set<object>();
-  /** What the attempt that is under way has handed over so far. */
-  #handedOver = new Set<object>();
+  #attempt = 0;
+  #visit = 0;
+  #isGiving = false;
+  #areGivenHandedOver = false;
+  readonly #sharedNames: SharedNames = [];
 
   constructor(dataSource: DataSource) {
     this.#dataSource = dataSource;
   }
 
-  /** Remembers what the caller has named, entities or not. */
+  /**
+   * Remembers what the caller has named, entities or not. It is put back to how it was before the callback has seen it, so
+   * the callback may change it again.
+   */
   rememberGiven(objects: unknown, target?: EntityTarget<ObjectLiteral>): void {
-    this.remember(objects, target);
-    for (const object of this.#states.keys()) this.#given.add(object);
+    this.#isGiving = true;
+    try {
+      this.remember(objects, target);
+    } finally {
+      this.#isGiving = false;
+    }
   }
 
   /**
@@ -52,12 +52,13 @@ export class EntityStates {
    * @throws StaleEntityError when an earlier attempt was handed the same object with other values
    */
   remember(entities: unknown, target?: EntityTarget<ObjectLiteral>): void {
-    const visited = new Set<object>();
+    this.#visit++;
+    const metadataOfAll = target === undefined ? undefined : this.#metadataOf(target);
     for (const entity of asList(entities)) {
       if (typeof entity !== 'object' || entity === null) continue;
-      const metadata = this.#metadataOf(entity, target);
-      if (metadata === undefined) this.#visitValue(entity, visited);
-      else this.#visitEntity(entity, metadata, visited);
+      const metadata = target === undefined ? this.#metadataOf(entity.constructor) : metadataOfAll;
+      if (metadata === undefined) this.#visitValue(entity);
+      else this.#visitEntity(entity, metadata);
     }
   }
 
@@ -67,36 +68,30 @@ export class EntityStates {
    * @throws StaleEntityError as {@link EntityStates.remember}
    */
   rememberAlone(entity: object, metadata: EntityMetadata): void {
-    if (this.#handedOver.has(entity)) return;
+    const known = this.#states.get(entity);
+    if (known !== undefined && this.#isHandedOver(known)) return;
+    this.#visit++;
     this.#note(entity, metadata.ownColumns);
-    this.#visitMembers(
-      entity,
-      { columns: metadata.ownColumns, relations: [], embeddeds: metadata.embeddeds },
-      new Set(),
-    );
+    this.#visitMembers(entity, {
+      columns: metadata.ownColumns,
+      relations: [],
+      embeddeds: metadata.embeddeds,
+    });
   }
 
-  /** From here on the objects are handed over anew. */
-  beginAttempt(): void {
-    this.#handedOver = new Set();
+  /**
+   * From here on the objects are handed over anew.
+   *
+   * @param withGiven - whether what the caller has named is handed over with that, and nothing else
+   */
+  beginAttempt(withGiven = false): void {
+    this.#attempt++;
+    this.#areGivenHandedOver = withGiven;
   }
 
   /** Puts every object back to how it was. */
   restore(): void {
-    for (const [object, { properties, accessors, time }] of this.#states) {
-      if (time !== undefined) (object as Date).setTime(time);
-      for (const key of Reflect.ownKeys(object)) {
-        if (!properties.has(key)) Reflect.deleteProperty(object, key);
-      }
-      for (const [key, descriptor] of properties) {
-        if (!isSame(Object.getOwnPropertyDescriptor(object, key), descriptor)) {
-          Object.defineProperty(object, key, descriptor);
-        }
-      }
-      for (const [key, value] of accessors) {
-        if (Reflect.get(object, key) !== value) Reflect.set(object, key, value);
-      }
-    }
+    for (const [object, state] of this.#states) state.restore(object);
   }
 
   /**
@@ -104,85 +99,68 @@ export class EntityStates {
    * because it says what to look for, and a removed entity gets its id back for the same reason.
    */
   restoreLost(): void {
-    for (const [object, { properties }] of this.#states) {
-      for (const [key, descriptor] of properties) {
-        if ('value' in descriptor && Reflect.get(object, key) === undefined) {
-          Object.defineProperty(object, key, descriptor);
-        }
-      }
-    }
+    for (const [object, state] of this.#states) state.restoreLost(object);
   }
 
-  #metadataOf(entity: object, target?: EntityTarget<ObjectLiteral>): EntityMetadata | undefined {
-    const named = target ?? (entity as { constructor?: EntityTarget<ObjectLiteral> }).constructor;
+  #metadataOf(named: EntityTarget<ObjectLiteral> | undefined): EntityMetadata | undefined {
     if (named === undefined || !this.#dataSource.hasMetadata(named)) return undefined;
     return this.#dataSource.getMetadata(named);
   }
 
-  #visitEntity(entity: object, metadata: EntityMetadata, visited: Set<object>): void {
-    if (visited.has(entity)) return;
-    visited.add(entity);
+  #visitEntity(entity: object, metadata: EntityMetadata): void {
     const { ownColumns, ownRelations, embeddeds } = metadata.findInheritanceMetadata(entity);
-    this.#note(entity, ownColumns);
-    this.#visitMembers(entity, { columns: ownColumns, relations: ownRelations, embeddeds }, visited);
+    if (!this.#note(entity, ownColumns)) return;
+    this.#visitMembers(entity, { columns: ownColumns, relations: ownRelations, embeddeds });
   }
 
-  #visitMembers(object: object, { columns, relations, embeddeds }: Members, visited: Set<object>): void {
-    for (const { propertyName } of columns) this.#visitValue(ownValue(object, propertyName), visited);
+  #visitMembers(object: object, { columns, relations, embeddeds }: Members): void {
+    for (const { propertyName } of columns) this.#visitValue(ownValue(object, propertyName));
     for (const relation of relations) {
       if (!isCascading(relation)) continue;
       const { propertyName, isLazy, inverseEntityMetadata } = relation;
       const related = ownValue(object, isLazy ? lazyValueOf(propertyName) : propertyName);
       if (Array.isArray(related)) this.#note(related);
       for (const entity of asList(related)) {
-        if (typeof entity === 'object' && entity !== null) {
-          this.#visitEntity(entity, inverseEntityMetadata, visited);
-        }
+        if (typeof entity === 'object' && entity !== null) this.#visitEntity(entity, inverseEntityMetadata);
       }
     }
     for (const embedded of embeddeds) {
       const value = ownValue(object, embedded.propertyName);
-      if (typeof value !== 'object' || value === null || visited.has(value)) continue;
-      visited.add(value);
-      this.#note(value, embedded.columns);
-      this.#visitMembers(value, embedded, visited);
+      if (typeof value !== 'object' || value === null || !this.#note(value, embedded.columns)) continue;
+      this.#visitMembers(value, embedded);
     }
   }
 
   /** The value of a column: what JSON is made of, and dates. */
-  #visitValue(value: unknown, visited: Set<object>): void {
-    if (typeof value !== 'object' || value === null || visited.has(value)) return;
+  #visitValue(value: unknown): void {
+    if (typeof value !== 'object' || value === null) return;
     const prototype: unknown = Object.getPrototypeOf(value);
     const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
     if (!isPlain && !(value instanceof Date)) return;
-    visited.add(value);
-    this.#note(value);
-    if (isPlain) for (const key of Object.keys(value)) this.#visitValue(ownValue(value, key), visited);
+    if (!this.#note(value) || !isPlain) return;
+    for (const key of Object.keys(value)) this.#visitValue(ownValue(value, key));
   }
 
-  #note(object: object, columns: Members['columns'] = []): void {
-    const known = this.#states.get(object);
-    if (known === undefined) this.#states.set(object, stateOf(object, columns));
-    else if (!this.#handedOver.has(object) && !this.#given.has(object) && !isAsBefore(object, known)) {
+  /** Remembers an object, and says whether this visit had not come to it yet. */
+  #note(object: object, columns: Members['columns'] = []): boolean {
+    let state = this.#states.get(object);
+    if (state === undefined) {
+      state = new ObjectState(object, columns, this.#sharedNames);
+      this.#states.set(object, state);
+    } else if (state.visitedIn === this.#visit) {
+      return false;
+    } else if (!state.isGiven && state.handedOverIn !== this.#attempt && !state.isOf(object)) {
       throw new StaleEntityError(object);
     }
-    this.#handedOver.add(object);
+    state.isGiven ||= this.#isGiving;
+    state.handedOverIn = this.#attempt;
+    state.visitedIn = this.#visit;
+    return true;
   }
-}
 
-function stateOf(object: object, columns: Members['columns']): ObjectState {
-  const properties = new Map<PropertyKey, PropertyDescriptor>();
-  for (const key of Reflect.ownKeys(object)) {
-    const descriptor = Object.getOwnPropertyDescriptor(object, key);
-    if (descriptor !== undefined) properties.set(key, descriptor);
+  #isHandedOver(state: ObjectState): boolean {
+    return state.handedOverIn === this.#attempt || (this.#areGivenHandedOver && state.isGiven);
   }
-  const accessors = new Map<string, unknown>();
-  for (const { propertyName } of columns) {
-    if (!properties.has(propertyName) && propertyName in object) {
-      accessors.set(propertyName, Reflect.get(object, propertyName));
-    }
-  }
-  return { properties, accessors, time: object instanceof Date ? object.getTime() : undefined };
 }
 
 function isCascading(relation: EntityMetadata['relations'][number]): boolean {
@@ -197,41 +175,4 @@ function isCascading(relation: EntityMetadata['relations'][number]): boolean {
 
 function asList(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [value];
-}
-
-/** A getter is not asked: it may belong to a lazy relation, which would be loaded. */
-function ownValue(object: object, key: PropertyKey): unknown {
-  return Object.getOwnPropertyDescriptor(object, key)?.value;
-}
-
-function isSame(one: PropertyDescriptor | undefined, other: PropertyDescriptor): boolean {
-  return (
-    one !== undefined &&
-    Object.is(one.value, other.value) &&
-    one.get === other.get &&
-    one.set === other.set &&
-    one.writable === other.writable &&
-    one.enumerable === other.enumerable &&
-    one.configurable === other.configurable
-  );
-}
-
-/** Whether an object has the values that it had, but for what other objects it refers to. */
-function isAsBefore(object: object, { properties, accessors, time }: ObjectState): boolean {
-  if (time !== undefined && (object as Date).getTime() !== time) return false;
-  const keys = new Set([...properties.keys(), ...Reflect.ownKeys(object)]);
-  for (const key of keys) {
-    if (typeof key === 'string' && /^__.*__$/.test(key)) continue;
-    if (!areComparable(ownValue(object, key), properties.get(key)?.value)) return false;
-  }
-  for (const [key, value] of accessors) {
-    if (!areComparable(Reflect.get(object, key), value)) return false;
-  }
-  return true;
-}
-
-function areComparable(now: unknown, before: unknown): boolean {
-  if (now instanceof Date && before instanceof Date) return now.getTime() === before.getTime();
-  const isReference = (value: unknown) => typeof value === 'object' && value !== null;
-  return (isReference(now) && isReference(before)) || Object.is(now, before);
 }

@@ -122,7 +122,7 @@ export class ManagedTransaction<T> {
     const { commitMarkers, run } = this.#options;
     this.#last = attempt;
     if (attempt.number > 1) this.#states.restore();
-    this.#states.beginAttempt();
+    this.#states.beginAttempt(this.#unit.entities !== undefined);
     this.#reads?.rewind();
     const { manager, queryRunner, release } = this.#source.take(attempt.number);
     const own = queryRunner instanceof DsqlQueryRunner ? queryRunner : undefined;

@@ -112,38 +112,46 @@ export function splitOf(
     concurrency,
   }: { readonly chunk?: number | undefined; readonly concurrency: number },
 ): Split {
-  const written = new Set<object>();
+  const reaches: Reach[] = [];
   const referred = new Set<object>();
+  const kinds = new Set<EntityMetadata>();
   let mostRows = 1;
-  let rowCostBytes = ROW_COST_BYTES;
-  let batchSize = Math.min(chunk, MAX_TRANSACTION_ROWS);
-  let areIndependent = true;
   for (const entity of entities) {
     const metadata = isObject(entity) ? metadataOf(entity) : undefined;
     if (!isObject(entity) || metadata === undefined) continue;
+    kinds.add(metadata);
+    if (metadata.findInheritanceMetadata(entity).relations.length === 0) continue;
     const reach: Reach = { reached: new Set([entity]), referred, joinRows: 0 };
     visit(method, entity, metadata, reach);
-    for (const reached of reach.reached) written.add(reached);
+    reaches.push(reach);
     mostRows = Math.max(mostRows, reach.reached.size + reach.joinRows);
-    batchSize = Math.min(batchSize, rowsPerStatement(metadata));
-    rowCostBytes = Math.max(rowCostBytes, costOfRow(metadata));
-    areIndependent &&= reach.reached.size === 1 && isUnordered(metadata);
   }
+  const all = [...kinds];
+  const areIndependent = reaches.every(({ reached }) => reached.size === 1) && all.every(isUnordered);
   const fitting = Math.floor(MAX_TRANSACTION_ROWS / mostRows);
+  const batchSize = Math.min(chunk, MAX_TRANSACTION_ROWS, fitting, ...all.map(rowsPerStatement));
   return {
-    batchSize: Math.max(1, Math.min(batchSize, fitting)),
+    batchSize: Math.max(1, batchSize),
     concurrency: areIndependent ? concurrency : 1,
-    rowCostBytes: rowCostBytes * mostRows,
+    rowCostBytes: Math.max(ROW_COST_BYTES, ...all.map(costOfRow)) * mostRows,
     check: () => {
-      for (const entity of referred) {
-        if (!written.has(entity) || metadataOf(entity)?.hasId(entity) !== false) continue;
-        throw new UnsupportedFeatureError(
-          'a write of so many entities that refer to each other',
-          `They are written in several transactions, and some refer to a new ${entity.constructor.name} of another one, for which TypeORM would write NULL. Save those first.`,
-        );
-      }
+      if (referred.size === 0) return;
+      const written = new Set(
+        [entities.filter(isObject), ...reaches.map(({ reached }) => [...reached])].flat(),
+      );
+      const isNew = (entity: object) => metadataOf(entity)?.hasId(entity) === false;
+      expectNone([...referred].find((entity) => written.has(entity) && isNew(entity)));
     },
   };
+}
+
+/** @throws UnsupportedFeatureError when a new entity is referred to that may be written in another transaction */
+function expectNone(entity: object | undefined): void {
+  if (entity === undefined) return;
+  throw new UnsupportedFeatureError(
+    'a write of so many entities that refer to each other',
+    `They are written in several transactions, and some refer to a new ${entity.constructor.name} of another one, for which TypeORM would write NULL. Save those first.`,
+  );
 }
 
 /** What a write of one entity touches. */
@@ -230,8 +238,9 @@ export function metadataIn(
   dataSource: DataSource,
   target: EntityTarget<ObjectLiteral> | undefined,
 ): (entity: object) => EntityMetadata | undefined {
-  return (entity) => {
-    const named = target ?? entity.constructor;
-    return dataSource.hasMetadata(named) ? dataSource.getMetadata(named) : undefined;
-  };
+  const metadataOf = (named: EntityTarget<ObjectLiteral>) =>
+    dataSource.hasMetadata(named) ? dataSource.getMetadata(named) : undefined;
+  if (target === undefined) return (entity) => metadataOf(entity.constructor);
+  const metadata = metadataOf(target);
+  return () => metadata;
 }
