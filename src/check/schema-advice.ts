@@ -1,4 +1,4 @@
-import { quoted, quotedTable } from '../sql';
+import { beginsWith, quoted, quotedTable } from '../sql';
 import type { Catalog } from './catalogue/catalog';
 import { keyOf } from './catalogue/table';
 import type { Column, ForeignKey, Table } from './catalogue/table';
@@ -62,10 +62,7 @@ function isIndexed({ indexes, uniques, primaryKey }: Table, { columns }: Foreign
     ...uniques.map((unique) => unique.columns),
     ...(primaryKey ? [primaryKey.columns] : []),
   ];
-  return candidates.some((candidate) => {
-    const first = candidate.slice(0, columns.length);
-    return first.length === columns.length && columns.every((column) => first.includes(column));
-  });
+  return candidates.some((candidate) => beginsWith(candidate, columns));
 }
 
 function columnOf({ columns }: Table, name: string): Column | undefined {

@@ -1,5 +1,5 @@
-import { createHash, createHmac } from 'node:crypto';
 import type { SignatureV4 as Signer } from '@smithy/signature-v4';
+import { Sha256 } from '../node';
 import { systemTimeMs } from './real-time';
 
 type Credentials = ConstructorParameters<typeof Signer>[0]['credentials'];
@@ -46,28 +46,4 @@ export async function createPresigner({
     const pairs = Object.entries(query as Readonly<Record<string, string>>).sort();
     return `${host}/?${pairs.map((pair) => pair.map(encodeURIComponent).join('=')).join('&')}`;
   };
-}
-
-/** Node's SHA-256, or an HMAC of it, in the form that the signer takes. */
-class Sha256 {
-  readonly #hash: { update(data: Uint8Array): unknown; digest(): Uint8Array };
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', keyOf(secret));
-  }
-
-  update(data: Uint8Array): void {
-    this.#hash.update(data);
-  }
-
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(this.#hash.digest());
-  }
-}
-
-function keyOf(secret: string | ArrayBuffer | ArrayBufferView): string | Uint8Array {
-  if (typeof secret === 'string') return secret;
-  return ArrayBuffer.isView(secret)
-    ? new Uint8Array(secret.buffer, secret.byteOffset, secret.byteLength)
-    : new Uint8Array(secret);
 }

@@ -1,5 +1,6 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { Sha256 } from '../node';
 
 /** The IAM action a token was signed for: `DbConnectAdmin` for the role `admin`, `DbConnect` for every other role. */
 export type TokenAction = 'DbConnect' | 'DbConnectAdmin';
@@ -213,30 +214,6 @@ async function presign(
     { signingDate: now, expiresIn: expiresSecs },
   );
   return new Map(Object.entries(query as Readonly<Record<string, string>>));
-}
-
-/** Node's SHA-256, or an HMAC of it, in the form that the signer takes. */
-class Sha256 {
-  readonly #hash: { update(data: Uint8Array): unknown; digest(): Uint8Array };
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', keyOf(secret));
-  }
-
-  update(data: Uint8Array): void {
-    this.#hash.update(data);
-  }
-
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(this.#hash.digest());
-  }
-}
-
-function keyOf(secret: string | ArrayBuffer | ArrayBufferView): string | Uint8Array {
-  if (typeof secret === 'string') return secret;
-  return ArrayBuffer.isView(secret)
-    ? new Uint8Array(secret.buffer, secret.byteOffset, secret.byteLength)
-    : new Uint8Array(secret);
 }
 
 /** Compares in a time that does not tell where two texts differ. */

@@ -1,1 +1,2 @@
 export { NODE_RANGE, refuseOldNode } from './node-version';
+export { Sha256 } from './sha256';

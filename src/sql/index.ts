@@ -6,6 +6,7 @@ export type {
   EnumFacts,
   TableFacts,
 } from './catalogue/catalog-facts';
+export { beginsWith } from './catalogue/catalog-table';
 export type { CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable } from './catalogue/catalog-table';
 export { enumCheckOf, isNotNullCheck, notNullCheckOf } from './catalogue/checks';
 export type { EnumCheck } from './catalogue/checks';

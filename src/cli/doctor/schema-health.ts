@@ -1,6 +1,13 @@
 import type { DsqlClient } from '../../connection';
 import { MAX_INDEXES, readTablesWhere } from '../../schema';
-import { isBroken, quoted, quotedTable, type CatalogConstraint, type CatalogTable } from '../../sql';
+import {
+  beginsWith,
+  isBroken,
+  quoted,
+  quotedTable,
+  type CatalogConstraint,
+  type CatalogTable,
+} from '../../sql';
 import { failure, ok, warning, type Finding } from './finding';
 
 /** From here on a table has little room for more. */
@@ -96,10 +103,14 @@ function examineForeignKeys(tables: readonly CatalogTable[]): Finding {
 }
 
 function isIndexed({ indexes }: CatalogTable, { columns }: CatalogConstraint): boolean {
-  return indexes.some(({ partial, keys }) => {
-    const first = keys.slice(0, columns.length).map(({ column }) => column);
-    return !partial && columns.every((column) => first.includes(column));
-  });
+  return indexes.some(
+    ({ partial, keys }) =>
+      !partial &&
+      beginsWith(
+        keys.map(({ column }) => column),
+        columns,
+      ),
+  );
 }
 
 function examineIndexCounts(tables: readonly CatalogTable[]): Finding {

@@ -64,3 +64,16 @@ export interface CatalogIndex {
   /** Without the columns that are only included; `null` for an expression. */
   readonly keys: readonly { readonly column: string | null; readonly descending: boolean }[];
 }
+
+/**
+ * Whether an index of some columns begins with these, in any order.
+ *
+ * @param index - its columns; an expression is none
+ */
+export function beginsWith(
+  index: readonly (string | null | undefined)[],
+  columns: readonly string[],
+): boolean {
+  const first = index.slice(0, columns.length);
+  return columns.every((column) => first.includes(column));
+}
