@@ -89,6 +89,11 @@ describe('a DO block of a migration', () => {
     expect(await afterMigration(rename, rename)).toEqual(['a', 'c', 'id']);
   });
 
+  it('renames a column where the handler has no statement', async () => {
+    const rename = block('ALTER TABLE guarded RENAME b TO c; EXCEPTION WHEN undefined_column THEN');
+    expect(await afterMigration(rename, rename)).toEqual(['a', 'c', 'id']);
+  });
+
   it.each([
     [
       'asks for what it has done itself',

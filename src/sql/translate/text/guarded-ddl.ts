@@ -121,15 +121,22 @@ class BlockReader {
     while (this.#takes('WHEN')) {
       const caught = this.#until('THEN');
       this.#at++;
-      if (caught === undefined || !this.#isNext('NULL', 'RAISE')) return undefined;
-      const isNotice = this.#takes('RAISE');
-      if (isNotice && !this.#isNext('NOTICE', 'INFO', 'LOG', 'DEBUG', 'WARNING')) return undefined;
-      if (this.#until(';') === undefined) return undefined;
-      this.#at++;
+      if (caught === undefined || !this.#doesNothing()) return undefined;
       names.push(...caught.toLowerCase().split(/\s+or\s+/));
     }
     const [kind, ...others] = new Set(names.map((name) => MISSED.get(name.trim())));
     return kind === undefined || others.length > 0 ? undefined : { kind };
+  }
+
+  /** Passes a handler that does nothing, but for a message; one without a statement is one, too. */
+  #doesNothing(): boolean {
+    if (this.#isNext('WHEN', 'END')) return true;
+    if (!this.#isNext('NULL', 'RAISE')) return false;
+    const isNotice = this.#takes('RAISE');
+    if (isNotice && !this.#isNext('NOTICE', 'INFO', 'LOG', 'DEBUG', 'WARNING')) return false;
+    if (this.#until(';') === undefined) return false;
+    this.#at++;
+    return true;
   }
 
   #isNext(...values: readonly string[]): boolean {
