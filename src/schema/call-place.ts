@@ -36,12 +36,15 @@ export function callPlace(): string | undefined {
   return caller && `${caller.file}:${caller.line}:${caller.column}`;
 }
 
+/** Where this module is: by itself, or with the rest of its room, as the package is built. */
+const OWN_FILE = /[\\/]schema[\\/](?:call-place|room)\.[jt]s$/;
+
 /**
  * Whether a file is one of this package.
  *
- * @param self - the file of this module: the innermost on the stack. In a bundle it is that of everything else, too
+ * @param self - the file of this module: the innermost on the stack. In a bundle of an application it is that of everything else, too
  */
 function isOwn(file: string, self: string): boolean {
-  const isBundled = !path.basename(self).startsWith('call-place.');
+  const isBundled = !OWN_FILE.test(self);
   return isBundled ? file === self : file.startsWith(path.join(path.dirname(self), '..') + path.sep);
 }

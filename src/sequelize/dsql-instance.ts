@@ -14,6 +14,7 @@ import {
   type Attempt,
   type FirstStatement,
   type OpenTransaction,
+  type RunOptions,
   type StatementTransaction,
 } from '../occ';
 import { ambientTransaction, clsOf } from './transactions/cls';
@@ -126,21 +127,29 @@ export class DsqlInstance {
         // What became of it is what the error is to say, not that Sequelize has wrapped one of ours.
         throw findInChain(error, saysWhatBecame) ?? error;
       });
-    if (summarizeText(text).controlsTransaction) return send(options);
+    const { controlsTransaction, onlyReads } = summarizeText(text);
+    if (controlsTransaction) return send(options);
     const label = statementLabel(text, options);
     const statement = statementOf(sql, text, options);
+    // What reads alone inserts nothing, and waits for nobody.
+    if (onlyReads) return this.#repeat(statement, () => send(options), { label, admission: false });
     const reusedKeys = new ReusedIdentityKeys(identityColumnsOf(this.#sequelize));
     const make = <T>(attempt: () => Promise<T>) => reusedKeys.attempt(attempt);
     if (transactions.defaults.commitMarkers && canBeMarked(text)) {
       return transactions.runMarked(() => this.#beginFor(sql, options, reusedKeys), label, statement, make);
     }
+    return this.#repeat(statement, () => make(() => send({ ...options, reusedKeys })), { label });
+  }
+
+  /** Sends an autocommit statement until it is committed. */
+  #repeat(statement: FirstStatement, send: () => Promise<unknown>, options: RunOptions): Promise<unknown> {
     const attempt = async (current: Attempt<unknown>) => {
       await current.admit(statement);
-      // It is an autocommit statement, so its outcome is unknown when its answer is lost.
+      // Its outcome is unknown when its answer is lost.
       current.returned = { value: undefined };
-      return make(() => send({ ...options, reusedKeys }));
+      return send();
     };
-    return transactions.runner.run({ attempt }, { label });
+    return this.transactions.runner.run({ attempt }, options);
   }
 
   async transaction(

@@ -46,6 +46,19 @@ describe('the packed package', () => {
     expect(loaded('')).not.toMatch(/node_modules\/(sequelize|typeorm)\/|credential-provider|\/dist\/local\//);
   });
 
+  it.each(['/typeorm', '/sequelize'])('loads few files of its own for %s, and each once', (entryPoint) => {
+    const own = (code: string) =>
+      node(`${code}; console.log(Object.keys(require.cache).join('\\n'))`, 'commonjs')
+        .split('\n')
+        .filter((file) => file.includes('aurora-dsql-orm/dist/'));
+    expect(own(`require('aurora-dsql-orm${entryPoint}')`).length).toBeLessThan(20);
+    const isSame = `
+      const all = ['', '/typeorm', '/sequelize', '/sequelize/umzug', '/migrate'].map((name) => require('aurora-dsql-orm' + name));
+      const classes = all.map(({ ConfigurationError }) => ConfigurationError).filter(Boolean);
+      console.log(classes.length, new Set(classes).size)`;
+    expect(node(isSame, 'commonjs').trim()).toMatch(/^[2-9] 1$/);
+  });
+
   it('has a command line', () => {
     const help = run(process.execPath, [
       join(consumer, 'node_modules/aurora-dsql-orm/dist/cli/main.js'),

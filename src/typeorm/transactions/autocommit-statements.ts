@@ -9,6 +9,7 @@ import {
   type StatementTransaction,
 } from '../../occ';
 import { ReusedIdentityKeys } from '../../schema';
+import { summarizeText } from '../../sql';
 import { firstStatement, type Statement } from '../statement';
 import { identityColumnsOf } from '../writes/identity-keys';
 import { dataSourceOf, transactionsOf } from './transactions';
@@ -58,15 +59,24 @@ export class AutocommitStatements {
   run(statement: Statement): Promise<unknown> {
     const [text] = statement;
     const { defaults } = transactionsOf(dataSourceOf(this.#runner));
-    const keys = new ReusedIdentityKeys(identityColumnsOf(dataSourceOf(this.#runner)));
     const isConnected = this.#runner.client !== undefined;
+    // What reads alone inserts nothing, and waits for nobody.
+    if (summarizeText(text).onlyReads) {
+      return this.#repeat(text, false, {
+        attempt: async ({ admit }) => {
+          await admit(firstStatement(statement));
+          return this.#attempt(() => this.#runner.sendOnce(statement), isConnected);
+        },
+      });
+    }
+    const keys = new ReusedIdentityKeys(identityColumnsOf(dataSourceOf(this.#runner)));
     const once = async <T>({ admit }: Attempt<unknown>, make: () => Promise<T>): Promise<T> => {
       await admit(firstStatement(statement));
       return this.#attempt(() => keys.attempt(make), isConnected);
     };
     return defaults.commitMarkers && canBeMarked(text)
       ? this.#runMarked(statement, keys, once)
-      : this.#repeat(text, isConnected, {
+      : this.#repeat(text, !isConnected, {
           attempt: (attempt) => once(attempt, () => this.#runner.sendOnce(statement, keys)),
         });
   }
@@ -82,7 +92,7 @@ export class AutocommitStatements {
       () => this.#beginFor(statement, keys),
       (sql, values) => this.#runForMarker(sql, values),
     );
-    this.#marked = this.#repeat(statement[0], this.#runner.client !== undefined, {
+    this.#marked = this.#repeat(statement[0], this.#runner.client === undefined, {
       attempt: (attempt) => once(attempt, () => marked.attempt(attempt)),
       settle: marked.settle,
     }).finally(() => {
@@ -93,13 +103,13 @@ export class AutocommitStatements {
 
   #repeat(
     text: string,
-    isConnected: boolean,
+    mayWait: boolean,
     transaction: Parameters<ReturnType<typeof transactionsOf>['runner']['run']>[0],
   ): Promise<unknown> {
     const { runner } = transactionsOf(dataSourceOf(this.#runner));
     return runner.run(transaction, {
       label: text.slice(0, LABEL_LENGTH),
-      ...(isConnected && { admission: false }),
+      ...(!mayWait && { admission: false }),
     });
   }
 
