@@ -2,6 +2,8 @@
  * Lets every `new Sequelize(options)` whose options have `dsql` reach Aurora DSQL: for sequelize-cli, NestJS and other
  * code that constructs the instance itself. Instances without `dsql` are left as they are.
  *
+ * Of sequelize-cli it lets one process at a time run migrations, with the lease that all migrations take.
+ *
  * It is imported for what it does: it adds one hook to the class `Sequelize`. A hook cannot fail a constructor: what
  * {@link attachDsql} would throw is the cause of the `ConnectionError` that rejects every call on the instance.
  *
@@ -20,6 +22,7 @@
 import { ConnectionError, Sequelize } from 'sequelize';
 import type { DsqlOrmOptions } from '../schema';
 import { attachDsql } from './attach-dsql';
+import { leaseForCli, runsMigrations } from './migrations/cli-lease';
 
 declare module 'sequelize' {
   interface Options {
@@ -33,6 +36,7 @@ Sequelize.addHook('afterInit', 'aurora-dsql-orm', (sequelize) => {
   if (dsql === undefined) return;
   try {
     attachDsql(sequelize, dsql);
+    if (runsMigrations(process.argv)) leaseForCli(sequelize);
   } catch (error) {
     // Sequelize makes of what a hook throws a rejection that nobody handles, and the instance would go on as it was.
     const refusal = Object.assign(new ConnectionError(error as Error), { cause: error });

@@ -84,6 +84,8 @@ it('can be taken down again', async () => {
     if (command.includes('seed')) await sequelize.query('DELETE FROM orders');
     expect(await sequelizeCli(cluster, folder, command)).toMatchObject({ status: 0 });
   }
-  const [tables] = await sequelize.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
+  const [tables] = await sequelize.query(
+    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'aurora_dsql_orm%'",
+  );
   expect(tables).toStrictEqual([{ tablename: 'SequelizeMeta' }]);
 });

@@ -1,7 +1,9 @@
 import 'reflect-metadata';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import type { MigrationOptions } from '../../src/schema/orm-options';
-import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
+import { DataTypes, type Options } from 'sequelize';
+import { Entity, PrimaryColumn, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { useCluster } from '../cluster';
 import { byForm } from '../form';
 import { empty, stateOf, withClient } from './database-state';
@@ -25,6 +27,7 @@ async function pod(
   const dataSource = createDsqlDataSource({
     ...orm,
     migrations,
+    entities: [Drawer],
     migrationsTransactionMode: mode,
     logger: 'debug',
     dsql: { ...dsql, migrations: options },
@@ -34,6 +37,45 @@ async function pod(
     return (await dataSource.runMigrations()).map(({ name }) => name);
   } finally {
     await dataSource.destroy();
+  }
+}
+
+@Entity('Drawer')
+class Drawer {
+  @PrimaryColumn('int')
+  declare id: number;
+}
+
+/** A pod that makes the schema what the entities say. */
+async function synchronize(migrations: MigrationOptions = {}): Promise<void> {
+  const { dsql, ...orm } = cluster.orm;
+  const dataSource = createDsqlDataSource({ ...orm, entities: [Drawer], dsql: { ...dsql, migrations } });
+  await dataSource.initialize();
+  try {
+    await dataSource.synchronize();
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+/** A pod that makes the schema what the models say. */
+async function sync(
+  migrations: MigrationOptions = {},
+  options: Pick<Options, 'username' | 'logging' | 'schema'> = {},
+): Promise<void> {
+  const { dsql, ...orm } = cluster.orm;
+  const { schema, ...others } = options;
+  const sequelize = createDsqlSequelize({ ...orm, logging: false, ...others, dsql: { ...dsql, migrations } });
+  const id = { type: DataTypes.INTEGER, primaryKey: true };
+  sequelize.define(
+    'drawer',
+    { id },
+    { tableName: 'drawer', timestamps: false, ...(schema !== undefined && { schema }) },
+  );
+  try {
+    await sequelize.sync();
+  } finally {
+    await sequelize.close();
   }
 }
 
@@ -96,7 +138,62 @@ describe('while another process migrates', () => {
     go();
     expect(await first).toStrictEqual(['Halt1770000000001']);
   });
+
+  it('synchronize and sync do not begin, unless the schema is up to date', async () => {
+    const first = pod([halting]);
+    await Promise.race([isHalfWay, first]);
+    await expect(synchronize({ whileHeld: 'fail' })).rejects.toMatchObject({ name: 'LeaseHeldError' });
+    await expect(sync({ whileHeld: 'fail' })).rejects.toMatchObject({ name: 'LeaseHeldError' });
+    await synchronize({ whileHeld: 'skip' });
+    await sync({ whileHeld: 'skip' });
+    expect(await tables()).toStrictEqual(['migrations', 'shelf']);
+    const second = Promise.all([synchronize(), sync()]);
+    go();
+    expect(await first).toStrictEqual(['Halt1770000000001']);
+    await second;
+    expect(await tables()).toStrictEqual(['Drawer', 'drawer', 'migrations', 'shelf']);
+    await Promise.all([synchronize({ whileHeld: 'fail' }), sync({ whileHeld: 'fail' })]);
+  });
 });
+
+it('a migration may synchronize, and run others, under the lease that it holds', async () => {
+  await pod([
+    class Synchronizes1770000000002 implements MigrationInterface {
+      async up(queryRunner: QueryRunner): Promise<void> {
+        await queryRunner.dataSource.synchronize();
+        await pod([Halting1770000000009]);
+        await sync();
+      }
+      down(): Promise<void> {
+        return Promise.resolve();
+      }
+    },
+  ]);
+  expect(await tables()).toStrictEqual(['Drawer', 'box', 'drawer', 'migrations', 'shelf']);
+});
+
+it('a role that may not make the table of the lease synchronizes without one, which is logged', async () => {
+  await withClient(cluster.connection, async (client) => {
+    await client.query('CREATE ROLE keeper WITH LOGIN');
+    await client.query(`AWS IAM GRANT keeper TO '${cluster.local.roleArn}'`);
+    await client.query('CREATE SCHEMA attic');
+    await client.query('GRANT ALL ON SCHEMA attic TO keeper');
+  });
+  const lines: unknown[] = [];
+  await sync({}, { username: 'keeper', schema: 'attic', logging: (line: unknown) => lines.push(line) });
+  expect(lines.filter((line) => String(line).includes('changed without a lease'))).toHaveLength(1);
+  expect(await tables('attic')).toStrictEqual(['drawer']);
+  expect(await tables()).toStrictEqual([]);
+});
+
+const tables = (schema = 'public') =>
+  withClient(cluster.connection, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT tablename AS name FROM pg_tables WHERE schemaname = $1 AND tablename NOT LIKE 'aurora_dsql_orm%' ORDER BY tablename COLLATE "C"`,
+      [schema],
+    );
+    return rows.map(({ name }) => name);
+  });
 
 it('a process that is frozen past its lease sends nothing more', async () => {
   const frozen = await MigratingProcess.start(cluster.local, 'halting', '1000');

@@ -1,7 +1,10 @@
 import type { CutFault } from 'aurora-dsql-orm/local';
 import { emptyDatabase } from 'aurora-dsql-orm/local';
 import { rebuildTable } from 'aurora-dsql-orm/migrate';
+import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
+import { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
+import { DataTypes, type QueryInterface } from 'sequelize';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { byForm } from '../form';
 import { ORMS, useWorkshop } from './rebuilds';
@@ -71,20 +74,40 @@ class Rebuilds1770000000001 implements MigrationInterface {
   }
 }
 
-async function migrate(): Promise<void> {
-  const { dsql, ...orm } = cluster.orm;
-  const dataSource = createDsqlDataSource({
-    ...orm,
-    migrations: [Rebuilds1770000000001],
-    dsql: { ...dsql, rebuild: true, migrations: { patienceMs: 0 } },
-  });
-  await dataSource.initialize();
-  try {
-    await dataSource.runMigrations();
-  } finally {
-    await dataSource.destroy();
-  }
-}
+const migrate: Readonly<Record<string, () => Promise<unknown>>> = {
+  async TypeORM() {
+    const { dsql, ...orm } = cluster.orm;
+    const dataSource = createDsqlDataSource({
+      ...orm,
+      migrations: [Rebuilds1770000000001],
+      dsql: { ...dsql, rebuild: true, migrations: { patienceMs: 0 } },
+    });
+    await dataSource.initialize();
+    try {
+      await dataSource.runMigrations();
+    } finally {
+      await dataSource.destroy();
+    }
+  },
+
+  async Sequelize() {
+    const { dsql, ...orm } = cluster.orm;
+    const sequelize = createDsqlSequelize({
+      ...orm,
+      logging: false,
+      dsql: { ...dsql, rebuild: true, migrations: { patienceMs: 0 } },
+    });
+    const up = async ({ context }: { readonly context: QueryInterface }) => {
+      await rebuildTable(context, CHANGE);
+      await context.changeColumn('t', 'code', { type: DataTypes.STRING(5) });
+    };
+    try {
+      await createMigrator(sequelize, { logger: undefined, migrations: [{ name: '01', up }] }).up();
+    } finally {
+      await sequelize.close();
+    }
+  },
+};
 
 const inMigration = async () => {
   const all = await state();
@@ -101,19 +124,30 @@ function isOfJournal(value: unknown): boolean {
   return `${t} ${name}`.includes('aurora_dsql_orm');
 }
 
-it.each(CUTS)('a migration that is cut at every %s ends as an undisturbed one', async (at) => {
-  await makeTables();
-  await migrate();
-  const undisturbed = await inMigration();
-  const first = byForm({ short: at === 'statement' ? 30 : 60, long: 1, soak: 1 });
-  for (let nth = first; ; nth += STRIDE) {
+const migrations = ORMS.flatMap((orm) => CUTS.map((at) => ({ orm, at })));
+
+it.each(migrations)(
+  'a migration of $orm that is cut at every $at ends as an undisturbed one',
+  async ({ orm, at }) => {
+    const run = () => migrate[orm]?.() ?? Promise.reject(new Error(orm));
     await makeTables();
-    const fault = cluster.local.faults.cutConnection({ at, nth });
-    const error: unknown = await migrate().catch((thrown: unknown) => thrown);
-    const hasFired = fault.fired > 0;
-    fault.remove();
-    if (error !== undefined) await migrate();
-    expect([nth, await inMigration()]).toStrictEqual([nth, undisturbed]);
-    if (!hasFired || STRIDE === Number.POSITIVE_INFINITY) break;
-  }
-});
+    await run();
+    const undisturbed = await inMigration();
+    const first = byForm({ short: at === 'statement' ? 90 : 60, long: 1, soak: 1 });
+    // The short form cuts in the midst of the rebuild.
+    const left: readonly unknown[] = byForm({ short: [{ name: 't__copied' }], long: [], soak: [] });
+    for (let nth = first; ; nth += STRIDE) {
+      await makeTables();
+      const fault = cluster.local.faults.cutConnection({ at, nth });
+      const error: unknown = await run().catch((thrown: unknown) => thrown);
+      const hasFired = fault.fired > 0;
+      fault.remove();
+      expect(await rows("SELECT relname AS name FROM pg_class WHERE relkind = 'r'")).toEqual(
+        expect.arrayContaining([...left]),
+      );
+      if (error !== undefined) await run();
+      expect([nth, await inMigration()]).toStrictEqual([nth, undisturbed]);
+      if (!hasFired || STRIDE === Number.POSITIVE_INFINITY) break;
+    }
+  },
+);

@@ -220,6 +220,15 @@ describe('a transaction that changes the schema', () => {
   });
 });
 
+/** Whether the lease of migrations is held. */
+const leases = async () => {
+  const rows = await sequelize.query<{ held: boolean }>(
+    'SELECT expires_at > now() AS held FROM aurora_dsql_orm_migration_lease',
+    { type: QueryTypes.SELECT },
+  );
+  return rows.map(({ held }) => held);
+};
+
 describe('sequelize-cli', () => {
   let project = '';
 
@@ -306,5 +315,31 @@ describe('sequelize-cli', () => {
     );
     expect(await cli('db:migrate')).toMatchObject({ status: 0 });
     expect(await namesIn('SequelizeMeta')).toHaveLength(2);
+  });
+
+  it('runs each migration once, and undoes it once, however many processes start together', async () => {
+    await sequelize.query('CREATE TABLE ran (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text)');
+    for (const name of ['20260101000002-count', '20260101000003-count']) {
+      const note = (way: string) =>
+        `async ({ sequelize }) => {
+           await new Promise((resolve) => setTimeout(resolve, 100));
+           await sequelize.query("INSERT INTO ran (name) VALUES ('${name} ${way}')");
+           await sequelize.sync();
+         }`;
+      write(`migrations/${name}.js`, `module.exports = { up: ${note('up')}, down: ${note('down')} };`);
+    }
+    const together = async (command: string) => {
+      const ended = await Promise.all([cli(command), cli(command)]);
+      return ended.map(({ status, output }) => (status === 0 ? 0 : output));
+    };
+    expect(await together('db:migrate')).toStrictEqual([0, 0]);
+    const up = ['20260101000002-count up', '20260101000003-count up'];
+    expect(await namesIn('ran')).toStrictEqual(up);
+    expect(await namesIn('SequelizeMeta')).toHaveLength(4);
+    expect(await together('db:migrate:undo:all')).toStrictEqual([0, 0]);
+    expect(await leases()).toStrictEqual([false]);
+    const ran = ['20260101000002-count down', ...up.slice(0, 1), '20260101000003-count down', ...up.slice(1)];
+    expect(await namesIn('ran')).toStrictEqual(ran);
+    expect(await namesIn('SequelizeMeta')).toStrictEqual([]);
   });
 });

@@ -27,6 +27,8 @@ export class JournalConnection {
   readonly #open: OpenConnection;
   readonly #patienceMs: number;
   #client: Promise<DsqlClient> | undefined;
+  /** That of {@link JournalConnection.#client}, once it is there. */
+  #connected: DsqlClient | undefined;
 
   /** @param patienceMs - how long a statement is tried, in milliseconds */
   constructor(open: OpenConnection, tables: MigrationTables, patienceMs: number) {
@@ -68,8 +70,16 @@ export class JournalConnection {
   /** Ends the connection; the next statement would open another one. */
   async end(): Promise<void> {
     const client = this.#client;
-    this.#client = undefined;
+    this.#client = this.#connected = undefined;
     await (await client?.catch(() => undefined))?.end().catch(() => undefined);
+  }
+
+  /**
+   * Sends a statement while the process exits: what is written to a socket then is still sent. Where the connection is busy
+   * or not there, nothing is.
+   */
+  sendAtExit({ text, values }: JournalStatement): void {
+    void this.#connected?.query(text, [...values]).catch(() => undefined);
   }
 
   #patiently(
@@ -95,6 +105,7 @@ export class JournalConnection {
       const client = await this.#open();
       // The next statement finds out.
       client.on('error', () => undefined);
+      this.#connected = client;
       return client;
     } catch (error) {
       this.#client = undefined;

@@ -137,6 +137,11 @@ export class Lease {
     await this.#connection.run(release(tables, this.#taker, this.fence)).catch(() => undefined);
   }
 
+  /** Sends that the lease is given back, and waits for nothing. */
+  releaseAtExit(): void {
+    if (!this.#isLost) this.#connection.sendAtExit(release(this.#connection.tables, this.#taker, this.fence));
+  }
+
   get #remainingMs(): number {
     // What ends first: one clock stands still while the machine sleeps, the other may be set back.
     const { elapsed, system } = this.#renewedAt;

@@ -31,6 +31,8 @@ export interface HeldLease {
   hold(): Promise<void>;
   /** Gives the lease back. */
   release(): Promise<void>;
+  /** Gives the lease back while the process exits, if that is possible; otherwise it ends by itself. */
+  releaseAtExit(): void;
 }
 
 /** The lease around the work at hand: what migrations do may want the lease that they hold. */
@@ -88,6 +90,10 @@ export class SchemaLease implements HeldLease {
     if (around.getStore() !== this.lease) await this.lease.release();
     await this.connection.end();
   }
+
+  releaseAtExit(): void {
+    this.lease.releaseAtExit();
+  }
 }
 
 /** A role may change tables of other schemas, and make none in its first. */
@@ -110,9 +116,11 @@ export async function leaseToSynchronize(context: LeaseContext): Promise<HeldLea
     context.log(
       `The schema is changed without a lease, so let one process do it at a time: the role has no use of the lease's table (${reason}).`,
     );
-    return { hold: () => Promise.resolve(), release: () => Promise.resolve() };
+    return { hold: nothing, release: nothing, releaseAtExit: () => undefined };
   }
 }
+
+const nothing = () => Promise.resolve();
 
 function waitingFor({ process: id, host, since, expiresAt }: LeaseHolder): string {
   return `Waiting for process ${id} on ${host}, which has been changing the schema since ${since.toISOString()}; its lease ends at ${expiresAt.toISOString()} unless it is renewed.`;

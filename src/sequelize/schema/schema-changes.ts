@@ -82,7 +82,8 @@ export class SchemaChanges {
   /** Of the migrations that this instance runs. */
   readonly #enums = new EnumTypes();
   readonly #send: (sql: unknown, options: object) => Promise<unknown>;
-  readonly #lease: SharedLease;
+  /** That of all changes of the schema that this instance makes without a journal. */
+  readonly lease: SharedLease;
 
   /**
    * @param send - sends a statement as it is, in the transaction of its options or the one that CLS finds
@@ -97,7 +98,7 @@ export class SchemaChanges {
     this.#sequelize = sequelize;
     this.#mapping = mapping;
     this.#send = send;
-    this.#lease = new SharedLease(async () => {
+    this.lease = new SharedLease(async () => {
       // Loaded by those who need it.
       const { leaseToSynchronize } = await import('../../migrate/for-orms');
       return leaseToSynchronize({
@@ -236,7 +237,7 @@ export class SchemaChanges {
     const given = (options ?? {}) as ChangeOptions;
     if (given.together !== undefined) return work(given);
     const { transaction = ambientTransaction(this.#sequelize) } = given;
-    const lease = new SyncLease(this.#lease);
+    const lease = new SyncLease(this.lease);
     const runner = this.#runner(given, null, () => lease.hold());
     try {
       // What is planned in a transaction cannot be planned again.
