@@ -35,6 +35,7 @@ const inBothForms = [
 
 /** Files that only `npm run test:long` runs; `.ci/run` runs those of the client's faults. */
 const longOnly = [
+  '/test/examples/frameworks\\.test',
   '/test/no-lost-writes/client-faults\\.test',
   '/test/local/crowds\\.test',
   '/test/package/(bundles|entry-points)\\.test',

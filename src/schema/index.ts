@@ -22,7 +22,7 @@ export { isMarkedByCopy, markedByCopy, type RebuildSettings } from './rebuild/re
 export { unfinishedRebuilds, type UnfinishedRebuild } from './rebuild/unfinished';
 export { exceededIndexLimits, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';
 export { sentInstead, type PlannedChange, type Planning } from './planning/planning';
-export { withRowLocks, type RowLockOptions } from './row-locks';
+export { adaptRowLocks, withRowLocks, type RowLockOptions } from './row-locks';
 export { refusalAdvice } from './refusal-advice';
 export {
   isSchemaJobError,

@@ -1,5 +1,34 @@
 import { UnsupportedFeatureError } from '../occ';
+import { rowLocksOf, strengthenRowLocks } from '../sql';
 import type { ResolvedMapping } from './orm-options';
+
+/** What to do without that which Aurora DSQL lacks. */
+const instead = {
+  NOWAIT:
+    'Omit it: nothing ever waits there. Of two transactions that lock the same row the later one fails when it commits, and runInTransaction runs it again.',
+  'SKIP LOCKED':
+    'Omit it: no row is ever seen to be locked there. Of two transactions that take the same row the later one fails when it commits, and runInTransaction runs it again, when it finds another row.',
+} as const;
+
+/**
+ * Gives a statement row locks that Aurora DSQL has, FOR UPDATE and FOR KEY SHARE (recorded from a cluster, 2026-09):
+ * another one becomes FOR UPDATE, which conflicts with more.
+ *
+ * @returns the statement to send
+ * @throws UnsupportedFeatureError for NOWAIT and SKIP LOCKED, unless `dsql.simplify.rowLocks` omits them
+ */
+export function adaptRowLocks(sql: string, { simplify, capabilities }: ResolvedMapping): string {
+  const locks = rowLocksOf(sql);
+  if (locks.length === 0) return sql;
+  const policy = locks.flatMap((lock) => lock.policy?.words ?? [])[0];
+  if (policy !== undefined && simplify.rowLocks !== true) {
+    throw new UnsupportedFeatureError(
+      `${policy} in a SELECT that locks rows`,
+      `${instead[policy]} Or let dsql: { simplify: { rowLocks: true } } do so for every query.`,
+    );
+  }
+  return capabilities?.['locking-strength'] === true && policy === undefined ? sql : strengthenRowLocks(sql);
+}
 
 /** The options of a query of Sequelize that lock rows. */
 export interface RowLockOptions {
@@ -19,7 +48,7 @@ const MISSING: readonly unknown[] = ['SHARE', 'NO KEY UPDATE'];
  * @throws UnsupportedFeatureError for `skipLocked`, unless `dsql.simplify.rowLocks` omits it
  */
 export function withRowLocks(options: RowLockOptions, mapping: ResolvedMapping, write: () => string): string {
-  const adapted = adaptRowLocks(options, mapping);
+  const adapted = adaptOptions(options, mapping);
   if (adapted === undefined) return write();
   const { lock, skipLocked } = options;
   Object.assign(options, adapted);
@@ -31,7 +60,7 @@ export function withRowLocks(options: RowLockOptions, mapping: ResolvedMapping, 
 }
 
 /** What is to be said of locks instead, if anything. */
-function adaptRowLocks(
+function adaptOptions(
   { lock, skipLocked }: RowLockOptions,
   { simplify, capabilities }: ResolvedMapping,
 ): RowLockOptions | undefined {

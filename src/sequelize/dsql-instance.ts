@@ -1,7 +1,7 @@
 import type { Model, ModelStatic, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
 import { isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
-import { ReusedIdentityKeys } from '../schema';
+import { adaptRowLocks, ReusedIdentityKeys, type ResolvedMapping } from '../schema';
 import { summarizeText } from '../sql';
 import {
   canBeMarked,
@@ -55,18 +55,25 @@ type HostQuery = (sql: unknown, options?: object) => Promise<unknown>;
 export class DsqlInstance {
   readonly #sequelize: Sequelize;
   readonly #hostQuery: HostQuery;
+  readonly #mapping: ResolvedMapping;
   /** What runs the transactions of the instance. */
   readonly transactions: SequelizeTransactions;
 
   /** @param hostQuery - the instance's own `query`, which sends a statement once */
-  constructor(sequelize: Sequelize, { transactions }: ResolvedSequelizeOptions, hostQuery: HostQuery) {
+  constructor(
+    sequelize: Sequelize,
+    { transactions, mapping }: ResolvedSequelizeOptions,
+    hostQuery: HostQuery,
+  ) {
     this.#sequelize = sequelize;
     this.#hostQuery = hostQuery;
+    this.#mapping = mapping;
     this.transactions = manageTransactions(sequelize, transactions, () => this.#attempts());
   }
 
-  /** Runs a statement of the user's; one that changes the schema is translated. */
-  async query(sql: unknown, options: StatementOptions = {}): Promise<unknown> {
+  /** Runs a statement of the user's; one that changes the schema is translated, and row locks are those of DSQL. */
+  async query(written: unknown, options: StatementOptions = {}): Promise<unknown> {
+    const sql = withText(written, (text) => adaptRowLocks(text, this.#mapping));
     const changes = schemaChangesOf(this.#sequelize);
     return typeof sql === 'string' && changes.handles(sql, options)
       ? changes.run(sql, options)
@@ -325,6 +332,14 @@ function statementOf(sql: unknown, text: string, { bind, replacements }: Stateme
   const inSql = (sql ?? {}) as { readonly bind?: unknown; readonly values?: unknown };
   const values = bind ?? replacements ?? inSql.bind ?? inSql.values;
   return { text, values: typeof values === 'object' && values !== null ? Object.values(values) : undefined };
+}
+
+/** The same query with another text, which it may have as an object. */
+function withText(sql: unknown, change: (text: string) => string): unknown {
+  const text = textOf(sql);
+  const changed = change(text);
+  if (changed === text) return sql;
+  return typeof sql === 'string' ? changed : { ...(sql as object), query: changed };
 }
 
 function textOf(sql: unknown): string {

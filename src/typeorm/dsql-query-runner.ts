@@ -28,7 +28,7 @@ import type {
   RunInTransaction,
   TableBatches,
 } from '../migrate/for-orms';
-import { asNumbers, EnumTypes, type ReusedIdentityKeys } from '../schema';
+import { adaptRowLocks, asNumbers, EnumTypes, type ReusedIdentityKeys } from '../schema';
 import { summarizeText, type TransactionVerb } from '../sql';
 import type { DsqlDriverParts } from './dsql-driver-parts';
 import { appendToMessage, withExplanation } from './refusal-explanation';
@@ -44,7 +44,6 @@ import { dataSourceOf, transactionsOf } from './transactions/transactions';
 import { arrayStatementOf } from './writes/array-insert';
 import { adaptOverlaps } from './writes/jsonb-array';
 import { ResultKeys } from './writes/result-keys';
-import { adaptRowLocks } from './writes/row-locks';
 
 /**
  * TypeORM's PostgreSQL query runner, on Aurora DSQL.

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -28,6 +29,26 @@ export function start(command: string, { folder, env }: Place): ChildProcess {
     cwd: folder,
     env: { ...process.env, NODE_ENV: 'development', ...env },
   });
+}
+
+/** The commands that the one block of an example's README runs, without what starts a local DSQL for them. */
+export function commandsOf(folder: string): string[] {
+  const text = readFileSync(path.join(folder, 'README.md'), 'utf8');
+  const [block, ...others] = [...text.matchAll(/^```sh\n(.*)\n```$/gm)].map(([, inside = '']) => inside);
+  if (block === undefined || others.length > 0) throw new Error(`${folder}/README.md has not one block.`);
+  const [, inShell] = /sh -c '(.*)'$/.exec(block) ?? [];
+  return (inShell ?? block).replace(/^npx aurora-dsql-orm local -- /, '').split(' && ');
+}
+
+/** Runs what the README of an example says, with more arguments, and returns what is printed. */
+export async function runAsInReadme(place: Place, ...args: readonly string[]): Promise<string> {
+  let printed = '';
+  for (const command of commandsOf(place.folder)) {
+    const { status, output } = await run([command, ...args].join(' '), place);
+    if (status !== 0) throw new Error(`${command}: ${output}`);
+    printed += output;
+  }
+  return printed;
 }
 
 /** How a command ended, and what it printed. */

@@ -87,4 +87,24 @@ describe('a lock', () => {
     const lenient = open({ dsql: { simplify: { rowLocks: true } } });
     expect(await sent(defineAccounts(lenient), options)).toStrictEqual([' FOR UPDATE']);
   });
+
+  it.each([
+    ['SELECT id FROM accounts LIMIT 1 FOR SHARE', {}, 'SELECT id FROM accounts LIMIT 1 FOR UPDATE'],
+    ['SELECT id FROM accounts FOR UPDATE SKIP LOCKED LIMIT 1', {}, undefined],
+    [
+      'DELETE FROM accounts WHERE id = (SELECT id FROM accounts LIMIT 1 FOR UPDATE SKIP LOCKED)',
+      { rowLocks: true },
+      'DELETE FROM accounts WHERE id = (SELECT id FROM accounts LIMIT 1 FOR UPDATE)',
+    ],
+  ])('in raw SQL are those that there are: %s, %j', async (query, simplify, expected) => {
+    const instance = open({ dsql: { simplify } });
+    await instance.query('CREATE TABLE IF NOT EXISTS accounts (id uuid PRIMARY KEY)');
+    for (const sql of [query, { query, values: [] }]) {
+      const recording = cluster.local.trace.start();
+      const refusal = await instance.query(sql).catch((error: unknown) => error);
+      const texts = recording.stop().statements.map(({ text }) => text);
+      expect(texts).toStrictEqual(expected === undefined ? [] : [expected]);
+      expect(isUnsupportedFeatureError(refusal)).toBe(expected === undefined);
+    }
+  });
 });
