@@ -1,8 +1,8 @@
 import { createDsqlSequelize, runInTransaction } from 'aurora-dsql-orm/sequelize';
 import type { Sequelize } from 'sequelize';
 import { SequelizeStorage, Umzug } from 'umzug';
-import * as createAtlas from './migrations/01-create-atlas';
-import * as createBank from './migrations/02-create-bank';
+import * as createAtlas from '../../migrations-sample/umzug/01-create-atlas';
+import * as createBank from '../../migrations-sample/umzug/02-create-bank';
 import { atlas, byKey } from './atlas';
 import { bank, moveMoney, sum, type Report } from './bank';
 import { Account, Country, Currency, defineModels, Language, Region, Transfer } from './sequelize-models';

@@ -9,5 +9,5 @@ import { Account, Branch, Card, Country, Currency, Customer, Language, Region, T
  */
 export default createDsqlDataSource({
   entities: [Region, Country, Currency, Language, Branch, Customer, Card, Account, Transfer],
-  migrations: [join(__dirname, 'migrations/*.{ts,js}')],
+  migrations: [join(__dirname, '../../../migrations-sample/typeorm/*.{ts,js}')],
 });
