@@ -11,3 +11,4 @@ export {
   type MigrationToRun,
 } from './migrations';
 export type { TransactionEntries } from './journal/transaction-entries';
+export { LEASE_TABLE } from './tables';

@@ -1,8 +1,11 @@
 import { quoted, quotedTable } from '../sql';
 
+/** The table of the lease. `synchronize` and `sync` make it, too. */
+export const LEASE_TABLE = 'aurora_dsql_orm_migration_lease';
+
 /** The column definitions of the tables in which migrations are kept, by the names of the tables. */
 const DEFINITIONS = {
-  aurora_dsql_orm_migration_lease: `(
+  [LEASE_TABLE]: `(
   name text NOT NULL,
   fence bigint NOT NULL,
   holder text NOT NULL,
@@ -67,7 +70,7 @@ export function migrationTables(schema: string | undefined): MigrationTables {
 
 /** The same tables, of which only that of the lease is made when it is missed. */
 export function leaseTable(schema: string | undefined): MigrationTables {
-  return tablesOf(schema, ['aurora_dsql_orm_migration_lease']);
+  return tablesOf(schema, [LEASE_TABLE]);
 }
 
 type Name = keyof typeof DEFINITIONS;
@@ -76,7 +79,7 @@ const NAMES = Object.keys(DEFINITIONS) as Name[];
 function tablesOf(schema: string | undefined, made: readonly Name[]): MigrationTables {
   const nameOf = (name: Name) => (schema === undefined ? quoted(name) : quotedTable({ schema, name }));
   return {
-    lease: nameOf('aurora_dsql_orm_migration_lease'),
+    lease: nameOf(LEASE_TABLE),
     migration: nameOf('aurora_dsql_orm_migration'),
     statement: nameOf('aurora_dsql_orm_migration_statement'),
     create: made.map((name) => `CREATE TABLE IF NOT EXISTS ${nameOf(name)} ${DEFINITIONS[name]}`),

@@ -77,6 +77,7 @@ declare module 'sequelize/lib/dialects/postgres/query-generator' {
     truncateTableQuery(table: unknown, options: { readonly restartIdentity?: boolean | undefined }): string;
     addIndexQuery(table: unknown, options: object, rawTableName?: unknown): string;
     showSchemasQuery(): string;
+    showTablesQuery(): string;
     showConstraintsQuery(table: unknown): string;
     createFunction(...args: unknown[]): string;
     protected _expandFunctionParamList(parameters: unknown): string;

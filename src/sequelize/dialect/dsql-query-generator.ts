@@ -1,4 +1,5 @@
 import type { Sequelize } from 'sequelize';
+import { LEASE_TABLE } from '../../migrate/for-orms';
 import { withRowLocks, type ResolvedMapping, type RowLockOptions } from '../../schema';
 import { DsqlSchemaGenerator } from '../schema/dsql-schema-generator';
 import { noTransaction } from '../transactions/no-transaction';
@@ -15,6 +16,11 @@ export class DsqlQueryGenerator extends DsqlSchemaGenerator {
   constructor(options: { _dialect: unknown; sequelize: Sequelize }, mapping: ResolvedMapping) {
     super(options);
     this.#mapping = mapping;
+  }
+
+  /** The application's tables: that of the lease is as little among them as PostGIS's are to Sequelize. */
+  override showTablesQuery(): string {
+    return super.showTablesQuery().replace(/;$/, ` AND table_name <> '${LEASE_TABLE}';`);
   }
 
   /**
