@@ -118,7 +118,9 @@ export class DsqlEntityManager extends EntityManager {
   override upsert(...call: Parameters<EntityManager['upsert']>): Promise<InsertResult> {
     const [target, values, options] = call;
     const mayPassOver = !Array.isArray(options) && options.skipUpdateIfNoValuesChanged === true;
-    return this.#keepingAll(target, values, (rows) => super.upsert(target, rows, options), mayPassOver);
+    return this.#keepingAll(target, values, (rows) => super.upsert(target, rows, options), {
+      mayPassOver,
+    });
   }
 
   override update(...call: Parameters<EntityManager['update']>): ReturnType<EntityManager['update']> {
@@ -286,12 +288,16 @@ export class DsqlEntityManager extends EntityManager {
     return writeMatching(this, { ...write, concurrency: this.#parallelWrites() });
   }
 
-  /** Inserts values, a list of them or one. */
+  /**
+   * Inserts values, a list of them or one.
+   *
+   * @param upsert - two of its rows may have the same key: the later one is written later
+   */
   async #keepingAll<Row>(
     target: Target,
     values: Row | Row[],
     insert: (rows: Row | Row[]) => Promise<InsertResult>,
-    mayPassOver = false,
+    upsert?: { readonly mayPassOver: boolean },
   ): Promise<InsertResult> {
     const keep = (rows: Row | Row[]) => this.#keeping([target, rows], () => insert(rows));
     const dataSource = dataSourceOf(this);
@@ -300,13 +306,13 @@ export class DsqlEntityManager extends EntityManager {
     const metadata = dataSource.getMetadata(target);
     const results = await writeList<Row, InsertResult>({
       rows: values,
-      certain: () => (mayPassOver ? [] : values),
+      certain: () => (upsert?.mayPassOver === true ? [] : values),
       split:
         concurrency === undefined
           ? undefined
           : {
               batchSize: rowsPerStatement(metadata),
-              concurrency: isUnordered(metadata) ? concurrency : 1,
+              concurrency: upsert === undefined && isUnordered(metadata) ? concurrency : 1,
               rowCostBytes: costOfRow(metadata),
             },
       write: (rows) => keep([...rows]),

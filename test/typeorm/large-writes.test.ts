@@ -206,6 +206,12 @@ describe('with batch: true', () => {
     expect(await strict.getRepository(Reading).countBy({ value: 2 })).toBe(4_000);
   });
 
+  it('upsert writes the later one of two rows with the same key later', async () => {
+    const twice = [1, 2].flatMap((value) => list(3_000, (number) => ({ number, value })));
+    await batching.manager.upsert(Reading, twice, ['number']);
+    expect(await strict.getRepository(Reading).countBy({ value: 2 })).toBe(3_000);
+  });
+
   it('numbers are given out in the order of the rows', async () => {
     const tickets = await batching.getRepository(Ticket).save(list(3_200, (number) => ({ number })));
     const ids = tickets.map((ticket) => Number((ticket as { id?: unknown }).id));
