@@ -1,6 +1,6 @@
 export { callPlace, framesIn } from './call-place';
 export { CatalogueReader, type OpenConnection } from './catalogue/catalogue-reader';
-export { emptyingOrder, requireOwnRowsOnly } from './catalogue/emptying-order';
+export { planCascade, requireOwnRowsOnly } from './catalogue/emptying-order';
 export { isOneOf, readTablesWhere } from './catalogue/read-tables';
 export { ReusedIdentityKeys, type FindIdentityColumn } from './identity-keys/reused-identity-keys';
 export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';

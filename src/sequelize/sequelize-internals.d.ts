@@ -74,7 +74,6 @@ declare module 'sequelize/lib/dialects/postgres/query-generator' {
     attributeToSQL(attribute: unknown, options?: object): string;
     addColumnQuery(table: unknown, key: string, attribute: object): string;
     dropTableQuery(table: unknown, options: { readonly cascade: boolean }): string;
-    truncateTableQuery(table: unknown, options: { readonly restartIdentity?: boolean | undefined }): string;
     addIndexQuery(table: unknown, options: object, rawTableName?: unknown): string;
     showSchemasQuery(): string;
     showTablesQuery(): string;

@@ -4,12 +4,14 @@ export type {
   CatalogFacts,
   ColumnFacts,
   EnumFacts,
+  RestrictingKey,
   TableFacts,
 } from './catalogue/catalog-facts';
 export { beginsWith } from './catalogue/catalog-table';
 export type { CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable } from './catalogue/catalog-table';
 export { enumCheckOf, isNotNullCheck, notNullCheckOf } from './catalogue/checks';
 export type { EnumCheck } from './catalogue/checks';
+export { emptyingPlan, restrictsDelete, type EmptyingPlan } from './catalogue/emptying-plan';
 export { factsOf, isBroken, isNotNull, primaryKeyOf } from './catalogue/table-facts';
 export { isExecuted } from './syntax/classify';
 export { capabilities } from './facts/capabilities';

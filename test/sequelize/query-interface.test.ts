@@ -429,6 +429,25 @@ describe('truncate', () => {
   });
 });
 
+describe('truncate with cascade', () => {
+  it.each(['A', 'B'])('empties tables that keep each other from it, beginning with %s', async (first) => {
+    const A = sequelize.define('A', { BId: { type: DataTypes.INTEGER } });
+    const B = sequelize.define('B', { AId: { type: DataTypes.INTEGER } });
+    A.belongsTo(B, { foreignKey: { allowNull: true } });
+    B.belongsTo(A, { foreignKey: { allowNull: false } });
+    await sequelize.sync({ force: true });
+    await sequelize.query(`INSERT INTO "As" (id, "createdAt", "updatedAt") VALUES (1, now(), now())`);
+    await sequelize.query(
+      `INSERT INTO "Bs" (id, "AId", "createdAt", "updatedAt") VALUES (1, 1, now(), now())`,
+    );
+    await sequelize.query('UPDATE "As" SET "BId" = 1');
+    await (first === 'A' ? A : B).truncate({ cascade: true });
+    expect([await A.count(), await B.count()]).toStrictEqual([0, 0]);
+    await sequelize.truncate({ cascade: true });
+    await sequelize.drop();
+  });
+});
+
 describe('in a transaction that is not taken apart', () => {
   let asWritten: Sequelize;
   let whole: QueryInterface;

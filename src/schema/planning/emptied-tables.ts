@@ -1,9 +1,9 @@
 import { asNode, quotedTable, tableNameOf, type NodeBody, type Statement } from '../../sql';
-import { emptyingOrder } from '../catalogue/emptying-order';
+import { planCascade } from '../catalogue/emptying-order';
 import { isOneOf } from '../catalogue/read-tables';
 import type { Planning } from './planning';
 
-/** A TRUNCATE … CASCADE, as one without CASCADE that names all tables which it empties, those that refer to others first. */
+/** A TRUNCATE … CASCADE, as one without CASCADE that names all tables which it empties. */
 export async function truncateOfAll(
   { tree }: Statement,
   { readTables, read }: Pick<Planning, 'readTables' | 'read'>,
@@ -12,7 +12,7 @@ export async function truncateOfAll(
   const names = relations.flatMap((item) => asNode(item, 'RangeVar') ?? []).map(tableNameOf);
   const emptied = new Set<string>();
   for (const { schema, name } of await readTables(isOneOf(names))) {
-    const order = await emptyingOrder(
+    const { order } = await planCascade(
       { schema, name },
       async (sql) => (await read(sql)) as readonly object[],
     );

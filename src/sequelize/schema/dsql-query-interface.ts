@@ -8,8 +8,8 @@ import {
   type Sequelize,
 } from 'sequelize';
 import type { TableBatches } from '../../migrate/for-orms';
-import { emptyingOrder, requireOwnRowsOnly, type ResolvedMapping } from '../../schema';
-import { enumCheckOf, type CatalogTable, type TableName } from '../../sql';
+import { planCascade, requireOwnRowsOnly, type ResolvedMapping } from '../../schema';
+import { enumCheckOf, quotedTable, type CatalogTable, type TableName } from '../../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
 import { runInBatches } from '../writes/run-in-batches';
@@ -365,13 +365,12 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     const emptied = { schema, name };
     const select = (sql: string) => this.changes.select(sql, options);
     if (options.cascade !== true) await requireOwnRowsOnly(emptied, select, EMPTY_OTHERS_FIRST);
-    for (const table of options.cascade === true ? await emptyingOrder(emptied, select) : [emptied]) {
-      const truncate = this.queryGenerator.truncateTableQuery(
-        { tableName: table.name, schema: table.schema },
-        { restartIdentity: options.restartIdentity },
-      );
-      await this.#query(`${truncate};`, { ...options, type: QueryTypes.RAW });
-    }
+    const tables = options.cascade === true ? (await planCascade(emptied, select)).order : [emptied];
+    const restart = options.restartIdentity === true ? ' RESTART IDENTITY' : '';
+    await this.#query(`TRUNCATE ${tables.map(quotedTable).join(', ')}${restart};`, {
+      ...options,
+      type: QueryTypes.RAW,
+    });
     return 0;
   }
 

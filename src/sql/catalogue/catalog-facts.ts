@@ -31,6 +31,15 @@ export interface TableFacts extends TableName {
   readonly constraints?: readonly string[];
   /** The name of the primary key's constraint. */
   readonly primaryKeyName?: string;
+  /** The foreign keys to other tables that keep rows there from being deleted. */
+  readonly restrictingKeys?: readonly RestrictingKey[];
+}
+
+/** A foreign key with ON DELETE NO ACTION or RESTRICT. */
+export interface RestrictingKey {
+  readonly target: TableName;
+  /** One of its columns that takes NULL; the row then refers to nothing. */
+  readonly nullable: string | undefined;
 }
 
 /** What is known of a column. */

@@ -1,6 +1,7 @@
-import type { ColumnFacts, TableFacts } from './catalog-facts';
+import type { ColumnFacts, RestrictingKey, TableFacts } from './catalog-facts';
 import type { CatalogColumn, CatalogIndex, CatalogTable } from './catalog-table';
 import { notNullCheckOf } from './checks';
+import { restrictsDelete } from './emptying-plan';
 
 /** Whether a column takes no NULL: DSQL makes an existing column NOT NULL by a CHECK. */
 export function isNotNull(table: CatalogTable, column: CatalogColumn): boolean {
@@ -21,6 +22,7 @@ export function factsOf(table: CatalogTable): TableFacts {
     primaryKey: primaryKeyOf(table),
     ...(primaryKeyName !== undefined && { primaryKeyName }),
     constraints: table.constraints.map(({ name }) => name),
+    restrictingKeys: restrictingKeysOf(table),
     columns: table.columns.map((column): ColumnFacts => {
       const check = notNullCheckOf(table, column.name);
       const { name, type, notNull, identity } = column;
@@ -33,6 +35,16 @@ export function factsOf(table: CatalogTable): TableFacts {
       };
     }),
   };
+}
+
+function restrictingKeysOf(table: CatalogTable): readonly RestrictingKey[] {
+  const takesNull = (name: string) =>
+    table.columns.some((column) => column.name === name && !isNotNull(table, column));
+  return table.constraints.flatMap(({ target, onDelete, columns }) => {
+    const isOwn = target?.schema === table.schema && target.name === table.name;
+    if (target === null || isOwn || !restrictsDelete(onDelete)) return [];
+    return [{ target: { schema: target.schema, name: target.name }, nullable: columns.find(takesNull) }];
+  });
 }
 
 /** Whether an index is what a build has left that failed, or was given up. */

@@ -38,6 +38,14 @@ export function fillInBatches(
   return repeated(`UPDATE ${table.written} SET ${column} = DEFAULT WHERE ${rows}`, table, key);
 }
 
+/** Sets a column to NULL in all rows, a batch at a time. */
+export function unsetInBatches(table: WrittenTable, column: string, context: TranslationContext): Draft {
+  const key = knownKey(table, context);
+  const isSet = `${column} IS NOT NULL`;
+  const rows = key.length > 0 ? `${tuple(key)} IN (${batch(table, key, isSet)})` : isSet;
+  return repeated(`UPDATE ${table.written} SET ${column} = NULL WHERE ${rows}`, table, key);
+}
+
 function batch(table: WrittenTable, key: readonly string[], condition?: string): string {
   const where = condition === undefined ? '' : ` WHERE ${condition}`;
   return `SELECT ${key.map(quoted).join(', ')} FROM ${table.written}${where} LIMIT ${String(MAX_TRANSACTION_ROWS)}`;

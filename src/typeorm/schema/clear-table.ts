@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
-import { emptyingOrder, isOneOf, readTablesWhere, SchemaRunner } from '../../schema';
-import { factsOf, loadParser, quotedTable, translate } from '../../sql';
+import { planCascade, isOneOf, readTablesWhere, SchemaRunner } from '../../schema';
+import { factsOf, loadParser, quoted, quotedTable, translate } from '../../sql';
 import { schemaSession } from './schema-session';
 
 /**
@@ -19,15 +19,17 @@ export async function clearTable(
   const read = (sql: string) => queryRunner.query(sql) as Promise<readonly object[]>;
   const path = { name: tableName, ...(schema !== undefined && { schema }) };
   const [known] = await readTablesWhere(isOneOf([path]), read);
-  const order = cascade && known !== undefined ? await emptyingOrder(known, read) : [known ?? path];
+  const { unset, order } =
+    cascade && known !== undefined ? await planCascade(known, read) : { unset: [], order: [known ?? path] };
   if (queryRunner.isTransactionActive) {
+    for (const { table, column } of unset) {
+      await queryRunner.query(`UPDATE ${quotedTable(table)} SET ${quoted(column)} = NULL`);
+    }
     for (const table of order) await queryRunner.query(`DELETE FROM ${quotedTable(table)}`);
     return;
   }
   const tables = order.length === 1 && known ? [known] : await readTablesWhere(isOneOf(order), read);
   const catalog = { tables: tables.map(factsOf) };
-  for (const table of order) {
-    const { statements } = translate(`TRUNCATE ${quotedTable(table)}`, { catalog });
-    await new SchemaRunner(schemaSession(queryRunner)).run(statements);
-  }
+  const { statements } = translate(`TRUNCATE ${order.map(quotedTable).join(', ')}`, { catalog });
+  await new SchemaRunner(schemaSession(queryRunner)).run(statements);
 }

@@ -1,8 +1,9 @@
 import type { RangeVar } from 'libpg-query';
 import { asNode } from '../../syntax/parse-tree';
 import { quoted } from '../../text/quoting';
-import { deleteInBatches } from '../batches';
+import { deleteInBatches, unsetInBatches, type WrittenTable } from '../batches';
 import { tableNameOf } from '../../catalogue/catalog-facts';
+import { emptyingPlan } from '../../catalogue/emptying-plan';
 import { withComments } from '../draft';
 import type { Draft, Outcome } from '../draft';
 import type { Rewrite } from '../rewrite';
@@ -20,18 +21,31 @@ export function truncate(rewrite: Rewrite<'TruncateStmt'>): Outcome {
     return [];
   }
   const tables = (relations ?? []).flatMap((item) => asNode(item, 'RangeVar') ?? []);
-  const drafts = tables.flatMap((table) => [
-    emptied(rewrite, table),
-    ...(restarts === true ? restarted(rewrite, table) : []),
+  const { unset, order } = emptyingPlan(
+    tables.map((relation) => {
+      const name = tableNameOf(relation);
+      const { restrictingKeys } = rewrite.catalogue.table(name) ?? {};
+      return { ...name, relation, restrictingKeys };
+    }),
+  );
+  const drafts = order.flatMap(({ relation }) => [
+    emptied(rewrite, relation),
+    ...(restarts === true ? restarted(rewrite, relation) : []),
   ]);
-  return withComments(rewrite.source, drafts);
+  return withComments(rewrite.source, [
+    ...unset.map(({ table, column }) =>
+      unsetInBatches(writtenTable(rewrite, table.relation), quoted(column), rewrite.context),
+    ),
+    ...drafts,
+  ]);
 }
 
-function emptied({ source, context }: Rewrite<'TruncateStmt'>, table: RangeVar): Draft {
-  const draft = deleteInBatches(
-    { written: source.nameAt(table.location), name: tableNameOf(table) },
-    context,
-  );
+function writtenTable({ source }: Rewrite<'TruncateStmt'>, table: RangeVar): WrittenTable {
+  return { written: source.nameAt(table.location), name: tableNameOf(table) };
+}
+
+function emptied(rewrite: Rewrite<'TruncateStmt'>, table: RangeVar): Draft {
+  const draft = deleteInBatches(writtenTable(rewrite, table), rewrite.context);
   return {
     ...draft,
     notes: [
