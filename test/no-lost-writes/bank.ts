@@ -35,7 +35,7 @@ export interface BankStatement {
 }
 
 /** How late an answer is when the database is slow. */
-const SLOW_MS = 1_000;
+const SLOW_MS = 400;
 /** What clients wait for an answer who do not want to wait for that one. */
 export const BANK_QUERY_TIMEOUT_MS = SLOW_MS / 2;
 
@@ -96,7 +96,7 @@ function slowDown(faults: Faults): void {
   const latency = faults.addLatency(SLOW_MS);
   setTimeout(() => {
     latency.remove();
-  }, SLOW_MS / 2);
+  }, SLOW_MS / 4);
 }
 
 /**
@@ -116,6 +116,8 @@ export async function runBank(
   pool.on('error', () => undefined);
   await openAccounts(pool, accounts);
   addFaults(faults, transfers);
+  // However few are struck at COMMIT because they do not wait.
+  if (isSlow) faults.cutConnection({ at: 'after commit', nth: 20 });
   signal.addEventListener('abort', () => {
     faults.clear();
     faults.endConnections();
