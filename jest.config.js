@@ -29,6 +29,7 @@ const inBothForms = [
   '/test/local/(lock-pairs|concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/(interrupted-\\w+|one-at-a-time|rebuild-interrupted)\\.test',
   '/test/no-lost-writes/(bank-\\w+|sequelize-programs)\\.test',
+  '/test/sql/translate-orms\\.test',
   '/test/typeorm/nested-transactions\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
 ];

@@ -128,22 +128,8 @@ const recorded = async ({ history }: Host) =>
   (await query(`SELECT name FROM "${history}" ORDER BY name DESC`)).map(({ name }) => name);
 
 describe.each(HOSTS)('aurora-dsql-orm migrate with $orm', (host) => {
-  const { writeProject, project, first, second, history } = host;
+  const { writeProject, project, first, second } = host;
   beforeEach(writeProject);
-
-  it('plans each statement as it will be sent, and sends nothing', async () => {
-    const { status, stdout, stderr } = await migrate('plan', ...project);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toContain(`${first}\n    1  [schema] CREATE TABLE shelf`);
-    expect(stdout).toContain('[index build] CREATE INDEX ASYNC shelf_name ON shelf (name)');
-    expect(stdout).toMatch(/2 migrations, 3 statements, 1 index builds, 0 refused\. Nothing was sent\.\n$/);
-    expect(await query(`SELECT 1 FROM pg_class WHERE relname IN ('shelf', '${history}')`)).toEqual([]);
-    const upPlan = await migrate('up', '--dry-run', '--to', first, '--json', ...project);
-    expect(JSON.parse(upPlan.stdout)).toMatchObject({
-      version: 1,
-      migrations: [{ name: first, statements: [{ kind: 'ddl' }], refusals: [] }],
-    });
-  });
 
   it('runs up to one, says what is pending, verifies, and reverts', async () => {
     expect(await migrate('up', '--to', first, ...project)).toEqual({
@@ -169,40 +155,55 @@ describe.each(HOSTS)('aurora-dsql-orm migrate with $orm', (host) => {
     );
     expect(await recorded(host)).toEqual([]);
   });
-
-  it('stops between two statements at Ctrl-C, and continues', async () => {
-    const pause = 'process.stdout.write("half-way\\n"); await new Promise((done) => setTimeout(done, 2000));';
-    writeMigration(
-      host,
-      'migrations/2.ts',
-      'Name1770000000002',
-      (send) =>
-        `await ${send}("ALTER TABLE shelf ADD COLUMN name text"); if (process.env.PAUSES) { ${pause} } await ${send}("ALTER TABLE shelf ADD COLUMN place text");`,
-    );
-    const { cwd, env } = await where();
-    const child = start(['migrate', 'up', ...project], { cwd, env: { ...env, PAUSES: 'yes' } });
-    const outcome = outcomeOf(child);
-    await printed(child, 'half-way');
-    child.kill('SIGINT');
-    const { status, stderr } = await outcome;
-    expect({ status, stderr }).toEqual({
-      status: 130,
-      stderr: expect.stringMatching(
-        /Stopping behind the statement[^]*were stopped between two statements\./,
-      ) as string,
-    });
-    expect((await migrate('status')).stdout).toContain(`${second} is half-done: 1 statements are finished`);
-    expect(await migrate('up', ...project)).toMatchObject({ status: 0, stdout: `${second} was run.\n` });
-  });
 });
 
-// What the hosts have no part in.
+// In the short form with one of the hosts, which have little part in it.
 describe.each(byForm<readonly Host[]>({ short: [HOSTS[0]], long: HOSTS, soak: HOSTS }))(
   'aurora-dsql-orm migrate, with $orm',
   (host) => {
-    const { writeProject, project, first } = host;
+    const { writeProject, project, first, second, history } = host;
 
     beforeEach(writeProject);
+
+    it('plans each statement as it will be sent, and sends nothing', async () => {
+      const { status, stdout, stderr } = await migrate('plan', ...project);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).toContain(`${first}\n    1  [schema] CREATE TABLE shelf`);
+      expect(stdout).toContain('[index build] CREATE INDEX ASYNC shelf_name ON shelf (name)');
+      expect(stdout).toMatch(/2 migrations, 3 statements, 1 index builds, 0 refused\. Nothing was sent\.\n$/);
+      expect(await query(`SELECT 1 FROM pg_class WHERE relname IN ('shelf', '${history}')`)).toEqual([]);
+      const upPlan = await migrate('up', '--dry-run', '--to', first, '--json', ...project);
+      expect(JSON.parse(upPlan.stdout)).toMatchObject({
+        version: 1,
+        migrations: [{ name: first, statements: [{ kind: 'ddl' }], refusals: [] }],
+      });
+    });
+
+    it('stops between two statements at Ctrl-C, and continues', async () => {
+      const pause =
+        'process.stdout.write("half-way\\n"); await new Promise((done) => setTimeout(done, 2000));';
+      writeMigration(
+        host,
+        'migrations/2.ts',
+        'Name1770000000002',
+        (send) =>
+          `await ${send}("ALTER TABLE shelf ADD COLUMN name text"); if (process.env.PAUSES) { ${pause} } await ${send}("ALTER TABLE shelf ADD COLUMN place text");`,
+      );
+      const { cwd, env } = await where();
+      const child = start(['migrate', 'up', ...project], { cwd, env: { ...env, PAUSES: 'yes' } });
+      const outcome = outcomeOf(child);
+      await printed(child, 'half-way');
+      child.kill('SIGINT');
+      const { status, stderr } = await outcome;
+      expect({ status, stderr }).toEqual({
+        status: 130,
+        stderr: expect.stringMatching(
+          /Stopping behind the statement[^]*were stopped between two statements\./,
+        ) as string,
+      });
+      expect((await migrate('status')).stdout).toContain(`${second} is half-done: 1 statements are finished`);
+      expect(await migrate('up', ...project)).toMatchObject({ status: 0, stdout: `${second} was run.\n` });
+    });
 
     it('records a baseline without running it', async () => {
       expect((await migrate('baseline', '--to', first, ...project)).stdout).toBe(`${first} was recorded.\n`);

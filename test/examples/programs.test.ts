@@ -6,7 +6,7 @@ const examples = path.join(__dirname, '../../examples');
 const cluster = useCluster();
 
 it.each<[string, RegExp]>([
-  ['lambda', /"value":1\}\n.*"value":2\}\n.*"value":3\}\nConnections opened: 1\.\n$/],
+  ['lambda', /"value":1\}\n.*"value":2\}\n.*"value":3\}\nConnections opened: 2\.\n$/],
   [
     'opentelemetry',
     /conflicts 1 (\{.*\.label":"count".*"40001"\})\nPOST \/count: aurora_dsql\.conflict \{.*\.attempt":1\}\n.*duration.*\n.*attempts 2 \{.*\.label":"count"\}\n$/,

@@ -40,29 +40,34 @@ async function withDataSources(
 
 const inLong = <T>(short: T, long: T) => byForm({ short, long, soak: long });
 
-describe.each<[string, History, ('none' | 'each')[]]>([
+const histories: readonly [string, History, ('none' | 'each')[]][] = [
   ['library', Object.values(library), inLong(['each'], ['none', 'each'])],
-  ['clinic', clinic, inLong(['none'], ['none', 'each'])],
-  ['forum', forum, ['each']],
+  ['clinic', clinic, inLong([], ['none', 'each'])],
+  ['forum', forum, inLong([], ['each'])],
   ['warehouse', warehouse, ['none']],
-])('the history of a %s', (_, history, modes) => {
-  it.each(modes)('runs as it is, up and down: mode %s', async (mode) => {
-    const { length } = history;
-    await withDataSources(history, mode, async (dsql, plain) => {
-      const run = await dsql.runMigrations();
-      expect(run).toHaveLength(length);
-      await plain.runMigrations({ transaction: 'each' });
-      const up = await databases.schemas();
-      expect(up.dsql).toStrictEqual(up.plain);
-      for (let undone = 0; undone < length; undone++) {
-        await dsql.undoLastMigration({ transaction: mode });
-        await plain.undoLastMigration({ transaction: 'none' });
-      }
-      const down = await databases.schemas();
-      expect(down.dsql).toStrictEqual(down.plain);
+];
+
+describe.each(histories.filter(([, , modes]) => modes.length > 0))(
+  'the history of a %s',
+  (_, history, modes) => {
+    it.each(modes)('runs as it is, up and down: mode %s', async (mode) => {
+      const { length } = history;
+      await withDataSources(history, mode, async (dsql, plain) => {
+        const run = await dsql.runMigrations();
+        expect(run).toHaveLength(length);
+        await plain.runMigrations({ transaction: 'each' });
+        const up = await databases.schemas();
+        expect(up.dsql).toStrictEqual(up.plain);
+        for (let undone = 0; undone < length; undone++) {
+          await dsql.undoLastMigration({ transaction: mode });
+          await plain.undoLastMigration({ transaction: 'none' });
+        }
+        const down = await databases.schemas();
+        expect(down.dsql).toStrictEqual(down.plain);
+      });
     });
-  });
-});
+  },
+);
 
 it("the history of a library runs as it is through TypeORM's command line, up and down", async () => {
   const root = path.join(__dirname, '../..');
