@@ -34,7 +34,7 @@ export type { RefusalRule } from './refusals';
 export { sessionParameterRefusal, SESSION_PARAMETERS } from './facts/session-parameters';
 export type { ParameterScope } from './facts/session-parameters';
 export { columnArray, selectOfArrays, type ArrayKind, type ColumnArray } from './text/column-array';
-export { literal, quoted, quotedTable } from './text/quoting';
+export { literal, quoted, quotedTable, tuple } from './text/quoting';
 export { MAX_TRANSACTION_ROWS } from './facts/row-limit';
 export { INDEX_ENTRY_COST_BYTES, MAX_TRANSACTION_BYTES, ROW_COST_BYTES } from './facts/transaction-size';
 export { rowLocksOf, strengthenRowLocks } from './syntax/row-locks';

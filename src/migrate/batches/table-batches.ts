@@ -1,6 +1,14 @@
 import { isTooMuchAtOnce, partsOf, UnsupportedFeatureError } from '../../occ';
 import { isOneOf, readTablesWhere } from '../../schema';
-import { literal, MAX_TRANSACTION_ROWS, primaryKeyOf, quoted, quotedTable, type TableName } from '../../sql';
+import {
+  literal,
+  MAX_TRANSACTION_ROWS,
+  primaryKeyOf,
+  quoted,
+  quotedTable,
+  tuple,
+  type TableName,
+} from '../../sql';
 import type { RunInTransaction } from '../journal/journal';
 
 /** Some rows of a table, which are changed in one transaction. */
@@ -144,9 +152,6 @@ interface FoundRows {
   readonly last: readonly string[];
   readonly condition: string;
 }
-
-const tuple = (values: readonly string[]) =>
-  values.length === 1 ? values.join('') : `(${values.join(', ')})`;
 
 /** The error says of a transaction that it is too large; here that is one row. */
 function tooLarge(error: unknown, { condition }: FoundRows): unknown {

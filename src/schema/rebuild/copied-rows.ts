@@ -4,6 +4,7 @@ import {
   primaryKeyOf,
   quoted,
   quotedTable,
+  tuple,
   type CatalogTable,
 } from '../../sql';
 import { newColumns, newKey, type NewColumn, type Rebuild } from './new-table';
@@ -68,9 +69,6 @@ export function copyBatch(rebuild: Rebuild, casts: ReadonlySet<string>): string 
   const kept = `INSERT INTO ${progress} ("only row", ${key.join(', ')}) SELECT true, ${orderBy.join(', ')} FROM batch ORDER BY ${orderBy.map((column) => `${column} DESC`).join(', ')} LIMIT 1 ON CONFLICT ("only row") DO UPDATE SET ${key.map((column) => `${column} = excluded.${column}`).join(', ')}`;
   return `WITH batch AS MATERIALIZED (${batch}), kept AS (${kept}) INSERT INTO ${quotedTable({ schema, name: copy })} (${names.join(', ')}) OVERRIDING SYSTEM VALUE SELECT ${columns.map((_, at) => `"value ${String(at)}"`).join(', ')} FROM batch`;
 }
-
-const tuple = (values: readonly string[]) =>
-  values.length === 1 ? values.join('') : `(${values.join(', ')})`;
 
 /** What is found of the rows before anything is changed. */
 export interface LookAtRows {

@@ -21,9 +21,14 @@ export function restrictsDelete(onDelete: string): boolean {
 
 /** Plans how to empty tables by DELETE, so that no foreign key between them is in the way where that can be. */
 export function emptyingPlan<Table extends EmptiedTable>(tables: readonly Table[]): EmptyingPlan<Table> {
-  const plans = tables.map((_, at) => planFrom([...tables.slice(at), ...tables.slice(0, at)]));
+  const first = planFrom(tables);
+  if (!first.isBroken) return first;
   // In a circle one of the keys has to take NULL, and which one it is follows from where one begins.
-  return plans.find(({ isBroken }) => !isBroken) ?? plans[0] ?? { unset: [], order: [] };
+  for (let at = 1; at < tables.length; at++) {
+    const plan = planFrom([...tables.slice(at), ...tables.slice(0, at)]);
+    if (!plan.isBroken) return plan;
+  }
+  return first;
 }
 
 function planFrom<Table extends EmptiedTable>(

@@ -18,3 +18,8 @@ export function quotedTable({
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
+
+/** Columns or values that are compared together, as SQL: one alone, several in brackets. */
+export function tuple(values: readonly string[]): string {
+  return values.length === 1 ? values.join('') : `(${values.join(', ')})`;
+}

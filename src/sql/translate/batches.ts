@@ -1,7 +1,7 @@
 import type { TableName } from '../syntax/statement';
 import type { TranslationContext } from './context';
 import type { Draft } from './draft';
-import { quoted } from '../text/quoting';
+import { quoted, tuple } from '../text/quoting';
 import { MAX_TRANSACTION_ROWS } from '../facts/row-limit';
 
 /** A table as the text writes it, and as it is called. */
@@ -15,7 +15,7 @@ export function deleteInBatches(table: WrittenTable, context: TranslationContext
   const key = knownKey(table, context);
   const sql =
     key.length > 0
-      ? `DELETE FROM ${table.written} WHERE ${tuple(key)} IN (${batch(table, key)})`
+      ? `DELETE FROM ${table.written} WHERE ${tuple(key.map(quoted))} IN (${batch(table, key)})`
       : `DELETE FROM ${table.written}`;
   return repeated(sql, table, key);
 }
@@ -34,7 +34,7 @@ export function fillInBatches(
 ): Draft {
   const key = knownKey(table, context);
   const unfilled = `${column} IS NULL${neverNull === undefined ? '' : ` AND ${neverNull}`}`;
-  const rows = key.length > 0 ? `${tuple(key)} IN (${batch(table, key, unfilled)})` : unfilled;
+  const rows = key.length > 0 ? `${tuple(key.map(quoted))} IN (${batch(table, key, unfilled)})` : unfilled;
   return repeated(`UPDATE ${table.written} SET ${column} = DEFAULT WHERE ${rows}`, table, key);
 }
 
@@ -42,18 +42,13 @@ export function fillInBatches(
 export function unsetInBatches(table: WrittenTable, column: string, context: TranslationContext): Draft {
   const key = knownKey(table, context);
   const isSet = `${column} IS NOT NULL`;
-  const rows = key.length > 0 ? `${tuple(key)} IN (${batch(table, key, isSet)})` : isSet;
+  const rows = key.length > 0 ? `${tuple(key.map(quoted))} IN (${batch(table, key, isSet)})` : isSet;
   return repeated(`UPDATE ${table.written} SET ${column} = NULL WHERE ${rows}`, table, key);
 }
 
 function batch(table: WrittenTable, key: readonly string[], condition?: string): string {
   const where = condition === undefined ? '' : ` WHERE ${condition}`;
   return `SELECT ${key.map(quoted).join(', ')} FROM ${table.written}${where} LIMIT ${String(MAX_TRANSACTION_ROWS)}`;
-}
-
-function tuple(key: readonly string[]): string {
-  const columns = key.map(quoted).join(', ');
-  return key.length === 1 ? columns : `(${columns})`;
 }
 
 function knownKey({ name }: WrittenTable, context: TranslationContext): readonly string[] {

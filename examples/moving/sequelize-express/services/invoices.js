@@ -2,7 +2,7 @@
 
 const { Company, Customer, Invoice, InvoiceLine, Job, Payment, Product, sequelize } = require('../models');
 
-/** Writes an invoice with the next number of its company, whoever else writes one at the same time. */
+/** Writes an invoice with the next number of its company; no two get the same one. */
 async function createInvoice({ customerId, quantities }) {
   return sequelize.transaction(async (transaction) => {
     const customer = await Customer.findByPk(customerId, { transaction, rejectOnEmpty: true });

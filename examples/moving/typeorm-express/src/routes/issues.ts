@@ -5,7 +5,7 @@ import { Attachment, AuditEvent, Comment, Issue, Job, Label, Project, type Issue
 
 export const issues = Router();
 
-/** Gives the issue the next number of its project, whoever else creates one at the same time. */
+/** Gives the issue the next number of its project; no two get the same one. */
 issues.post('/', async (request, response) => {
   const {
     projectId,
