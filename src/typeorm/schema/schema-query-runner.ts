@@ -298,22 +298,28 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     await super.renameTable(withoutEnums, newTableName);
   }
 
-  /** Drops all views and tables, each in a transaction of its own. */
+  /**
+   * Drops all tables and views, each in a transaction of its own. In a transaction of the caller's, which takes one DDL
+   * statement, all tables go in one, and with them the views of them.
+   */
   override async clearDatabase(): Promise<void> {
     const { entityMetadatas } = dataSourceOf(this);
     const schemas = new Set(entityMetadatas.flatMap(({ schema }) => schema ?? []));
     schemas.add(this.driver.options.schema ?? (await this.getCurrentSchema()));
     const parameters = [...schemas];
-    const list = parameters.map((_, index) => `$${index + 1}`).join(', ');
+    const searched = parameters.map((_, index) => `$${index + 1}`).join(', ');
+    const isOneTransaction = this.isTransactionActive && !this.isMigrating;
     for (const [kind, catalogue, column] of [
-      ['VIEW', 'pg_views', 'viewname'],
       ['TABLE', 'pg_tables', 'tablename'],
+      ['VIEW', 'pg_views', 'viewname'],
     ] as const) {
       const found = (await this.query(
-        `SELECT quote_ident(schemaname) || '.' || quote_ident(${column}) AS name FROM pg_catalog.${catalogue} WHERE schemaname IN (${list})`,
+        `SELECT quote_ident(schemaname) || '.' || quote_ident(${column}) AS name FROM pg_catalog.${catalogue} WHERE schemaname IN (${searched})`,
         parameters,
       )) as { readonly name: string }[];
-      for (const { name } of found) await this.query(`DROP ${kind} IF EXISTS ${name} CASCADE`);
+      const names = found.map(({ name }) => name);
+      const lists = isOneTransaction && names.length > 0 ? [names.join(', ')] : names;
+      for (const list of lists) await this.query(`DROP ${kind} IF EXISTS ${list} CASCADE`);
     }
     this.#known.clear();
   }

@@ -463,3 +463,20 @@ it('dropSchema and synchronize(true) leave nothing of what was there', async () 
     expect(left).toEqual([{ name: 'item' }]);
   });
 });
+
+it('clearDatabase in a transaction of the caller drops all tables and their views in one statement', async () => {
+  await withEntities([Item], async ({ dataSource, statements }) => {
+    await dataSource.synchronize();
+    await dataSource.query('CREATE TABLE child (item bigint REFERENCES item (id))');
+    await dataSource.query('CREATE VIEW labels AS SELECT label FROM item');
+    statements.takeChanges();
+    await withQueryRunner(dataSource, async (queryRunner) => {
+      await queryRunner.startTransaction();
+      await queryRunner.clearDatabase();
+      await queryRunner.commitTransaction();
+    });
+    const drops = statements.takeChanges().filter((sql) => sql.startsWith('DROP'));
+    expect(drops).toEqual([expect.stringMatching(/^DROP TABLE IF EXISTS .* CASCADE$/)]);
+    expect(await dataSource.query(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`)).toEqual([]);
+  });
+});
