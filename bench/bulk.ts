@@ -1,14 +1,12 @@
-import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import type { Client } from 'pg';
 import { DataTypes } from 'sequelize';
 import { EntitySchema, EntitySchemaOptions } from 'typeorm';
 import { DsqlClient } from '../src';
-import { startLocalDsql, type LocalDsql } from '../src/local';
 import { createDsqlSequelize } from '../src/sequelize';
 import { createDsqlDataSource } from '../src/typeorm';
+import { withServer, type Server } from './server';
 
 /**
  * How fast many rows are inserted: by both ORMs with `batch: true`, and by hand with node-postgres, as VALUES and as one
@@ -16,9 +14,6 @@ import { createDsqlDataSource } from '../src/typeorm';
  *
  * Usage: npm run bench:bulk -- [--rows 30000] [--rounds 5]
  */
-
-/** What reaches the server, as plain data. */
-type Server = Pick<LocalDsql, 'host' | 'port' | 'hostaddr' | 'ca' | 'credentials' | 'region'>;
 
 interface Reading {
   readonly id: string;
@@ -172,37 +167,9 @@ async function bench(server: Server, rowCount: number, rounds: number): Promise<
   );
 }
 
-async function serve(): Promise<void> {
-  const local = await startLocalDsql();
-  const { host, port, hostaddr, ca, credentials, region } = local;
-  process.send?.({ host, port, hostaddr, ca, credentials, region } satisfies Server);
-  process.once('message', () => {
-    void local.stop().then(() => {
-      process.disconnect();
-    });
-  });
-}
-
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      server: { type: 'boolean' },
-      rows: { type: 'string', default: '30000' },
-      rounds: { type: 'string', default: '5' },
-    },
-  });
-  if (values.server) return serve();
-  const child = fork(__filename, ['--server'], { execArgv: process.execArgv });
-  const [server] = (await once(child, 'message')) as [Server];
-  try {
-    await bench(server, Number(values.rows), Number(values.rounds));
-  } finally {
-    child.send('stop');
-    await once(child, 'exit');
-  }
-}
-
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
+const { values } = parseArgs({
+  strict: false,
+  options: { rows: { type: 'string', default: '30000' }, rounds: { type: 'string', default: '5' } },
 });
+
+withServer(__filename, (server) => bench(server, Number(values.rows), Number(values.rounds)));
