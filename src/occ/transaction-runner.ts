@@ -109,21 +109,21 @@ export class TransactionRunner {
     if (!isRetried) {
       const startedAt = elapsedMs();
       const once = new AdmittedTransaction().attempt((admit) =>
-        this.#noted(transaction, { number: 1, admit }, label),
+        this.#attempt(transaction, { number: 1, admit }, label),
       );
       return once.catch((error: unknown) => unwrapNotCommitted(error, elapsedMs() - startedAt));
     }
     const admitted = new AdmittedTransaction(admission ? this.#admission : undefined, resolved);
     return retry(
-      (number) => admitted.attempt((admit) => this.#noted(transaction, { number, admit }, label)),
+      (number) => admitted.attempt((admit) => this.#attempt(transaction, { number, admit }, label)),
       resolved,
       mayRunAgain,
     );
   }
 
   /** Makes an attempt, and notes for the report on conflicts how it ended. */
-  async #noted<T>(
-    transaction: RunnableTransaction<T>,
+  async #attempt<T>(
+    { attempt: runOnce, settle }: RunnableTransaction<T>,
     { number, admit }: Attempt<T>,
     label: string | undefined,
   ): Promise<T> {
@@ -139,8 +139,11 @@ export class TransactionRunner {
     const note = (outcome: EndedAttempt['outcome']) => {
       this.conflicts.note({ label, first, outcome, ms: elapsedMs() - startedAt });
     };
+    this.counters.attempts++;
+    if (number > 1) this.counters.retries++;
     try {
-      const value = await this.#attempt(transaction, attempt);
+      const value = await runOnce(attempt).catch((error: unknown) => this.#settle(error, attempt, settle));
+      this.counters.commits++;
       note('committed');
       return value;
     } catch (error) {
@@ -149,29 +152,28 @@ export class TransactionRunner {
     }
   }
 
-  async #attempt<T>({ attempt: runOnce, settle }: RunnableTransaction<T>, attempt: Attempt<T>): Promise<T> {
+  /**
+   * What an attempt that failed has come to.
+   *
+   * @returns what its work had returned, where it was committed all the same
+   * @throws what is to be reported of it otherwise
+   */
+  async #settle<T>(
+    error: unknown,
+    attempt: Attempt<T>,
+    settle: RunnableTransaction<T>['settle'],
+  ): Promise<T> {
     const { counters } = this;
-    counters.attempts++;
-    if (attempt.number > 1) counters.retries++;
-    try {
-      const value = await runOnce(attempt);
-      counters.commits++;
-      return value;
-    } catch (error) {
-      if (isOccConflict(error)) counters.conflicts++;
-      const unknown = findInChain(error, isCommitOutcomeUnknownError);
-      // Before its work had returned, what is unknown is the outcome of something else that the work did.
-      if (unknown === undefined || attempt.returned === undefined) throw error;
-      // The error to report is that of the transaction, not that of looking for its outcome.
-      const committed = await settle?.(attempt).catch(() => undefined);
-      if (committed === true) {
-        counters.commits++;
-        return attempt.returned.value;
-      }
-      if (committed === false) throw new NotCommitted({ cause: error });
-      counters.unknown++;
-      throw unknown;
-    }
+    if (isOccConflict(error)) counters.conflicts++;
+    const unknown = findInChain(error, isCommitOutcomeUnknownError);
+    // Before its work had returned, what is unknown is the outcome of something else that the work did.
+    if (unknown === undefined || attempt.returned === undefined) throw error;
+    // The error to report is that of the transaction, not that of looking for its outcome.
+    const committed = await settle?.(attempt).catch(() => undefined);
+    if (committed === true) return attempt.returned.value;
+    if (committed === false) throw new NotCommitted({ cause: error });
+    counters.unknown++;
+    throw unknown;
   }
 }
 

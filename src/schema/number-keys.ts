@@ -142,6 +142,11 @@ function idOf({ tableID, columnID }: Pick<FieldDef, 'tableID' | 'columnID'>): st
   return `${tableID}.${columnID}`;
 }
 
+/** Whether a result has a column of the type of such keys at all. */
+export function mayHoldKeys(fields: readonly FieldDef[]): boolean {
+  return fields.some(({ dataTypeID }) => dataTypeID === INT8);
+}
+
 /**
  * Makes numbers of bigint values of a row, as far as JavaScript can hold them.
  *

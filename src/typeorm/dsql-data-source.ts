@@ -11,11 +11,9 @@ import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedErr
 import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
-import { DsqlQueryRunner } from './dsql-query-runner';
 import type { DsqlRunOptions, ExecutorOptions } from './schema/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
-import { withArrayInserts } from './writes/array-insert';
-import { manageTransactionsOf } from './writes/builder-transactions';
+import { DsqlSelectQueryBuilder } from './writes/select-query-builder';
 
 type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]> & {
   readonly dsql?: DsqlRunOptions;
@@ -47,12 +45,9 @@ class DsqlDataSource extends DataSource {
   ): SelectQueryBuilder<Entity>;
   override createQueryBuilder(queryRunner?: QueryRunner): SelectQueryBuilder<ObjectLiteral>;
   override createQueryBuilder(...call: unknown[]): SelectQueryBuilder<ObjectLiteral> {
-    const builder = withArrayInserts(
+    return DsqlSelectQueryBuilder.from(
       super.createQueryBuilder(...(call as [QueryRunner?])) as SelectQueryBuilder<ObjectLiteral>,
-      (queryRunner) => queryRunner instanceof DsqlQueryRunner && queryRunner.isRepeatable,
     );
-    manageTransactionsOf(builder, this.manager);
-    return builder;
   }
 
   /**

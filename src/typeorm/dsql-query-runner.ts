@@ -22,6 +22,7 @@ import {
   UnsupportedFeatureError,
 } from '../occ';
 import type {
+  HeldLease,
   Migrations,
   MigrationSession,
   MigrationToRun,
@@ -41,7 +42,7 @@ import { AutocommitStatements, type AutocommitRunner } from './transactions/auto
 import { RememberingBroadcaster } from './transactions/remembering-broadcaster';
 import { TransactionScope, type ScopeConnection } from './transactions/transaction-scope';
 import { dataSourceOf, transactionsOf } from './transactions/transactions';
-import { arrayStatementOf } from './writes/array-insert';
+import { arrayStatementOf, type ArrayStatement } from './writes/array-insert';
 import { adaptOverlaps } from './writes/jsonb-array';
 import { ResultKeys } from './writes/result-keys';
 
@@ -386,23 +387,26 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
 
   /** Sends a statement once; see {@link AutocommitRunner}. */
   sendOnce(statement: Statement, keys?: ReusedIdentityKeys): Promise<unknown> {
-    return this.#keys.send(statement, keys, async (adapted) => {
-      try {
-        await this.#expectLease(adapted[0]);
-        const result = (await super.query(...adapted)) as unknown;
-        await this.#keys.giveAsNumbers(result, adapted[0]);
-        return result;
-      } catch (error) {
-        // Ours say more than the QueryFailedError that the host makes of every error.
-        throw findInChain(error, isDsqlError) ?? (await withExplanation(error));
-      }
-    });
+    return this.#keys.send(statement, keys, (adapted) => this.#sendAdapted(adapted));
+  }
+
+  async #sendAdapted(statement: Statement): Promise<unknown> {
+    try {
+      const lease = this.lease ?? this.migrations;
+      if (lease !== undefined) await this.#expectLease(lease, statement[0]);
+      const result = (await super.query(...statement)) as unknown;
+      const converting = this.#keys.giveAsNumbers(result, statement[0]);
+      if (converting !== undefined) await converting;
+      return result;
+    } catch (error) {
+      // Ours say more than the QueryFailedError that the host makes of every error.
+      throw findInChain(error, isDsqlError) ?? (await withExplanation(error));
+    }
   }
 
   /** A process that lost the lease on the schema sends nothing more, but ends what it had begun. */
-  async #expectLease(text: string): Promise<void> {
-    const lease = this.lease ?? this.migrations;
-    if (lease === undefined || summarizeText(text).verb === 'rollback') return;
+  async #expectLease(lease: Pick<HeldLease, 'hold'>, text: string): Promise<void> {
+    if (summarizeText(text).verb === 'rollback') return;
     await this.connect();
     await lease.hold();
   }
@@ -455,7 +459,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   }
 
   /** In a migration a statement is a step of it, and may be sent otherwise than it was written. */
-  async #carryOut(statement: Statement): Promise<unknown> {
+  #carryOut(statement: Statement): Promise<unknown> {
     if (this.#migration === undefined) return this.#run(statement);
     const [, ...rest] = statement;
     return this.#migration.run(statement, (sql) => this.#run([sql, ...rest]));
@@ -466,9 +470,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     return this.scope?.states !== undefined;
   }
 
-  async #run(statement: Statement): Promise<unknown> {
+  #run(statement: Statement): Promise<unknown> {
     const arrays = arrayStatementOf(statement);
-    if (arrays === undefined) return this.#send(statement);
+    return arrays === undefined ? this.#send(statement) : this.#insertArrays(statement, arrays);
+  }
+
+  async #insertArrays(statement: Statement, arrays: ArrayStatement): Promise<unknown> {
     try {
       const result = await this.#send(statement);
       arrays.accepted();
@@ -481,8 +488,9 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     }
   }
 
-  async #send(statement: Statement): Promise<unknown> {
-    while (this.#autocommit.marked !== undefined) await this.#autocommit.marked;
+  #send(statement: Statement): Promise<unknown> {
+    const { marked } = this.#autocommit;
+    if (marked !== undefined) return marked.then(() => this.#send(statement));
     return this.#isAutocommit(statement)
       ? this.#autocommit.run(statement)
       : this.#sendInTransaction(statement);

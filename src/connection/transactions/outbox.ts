@@ -22,57 +22,77 @@ export interface WireConnection {
 const LARGEST_COPY_BYTES = 16 * 1024;
 
 /**
- * Collects the messages of one query, so that either all of them are written or none: a query that node-postgres refuses
- * half-way has sent nothing.
+ * Collects the messages of a query, so that either all of them are written or none: a query that node-postgres refuses
+ * half-way has sent nothing. One serves all queries of a connection in turn.
  */
 export class Outbox {
-  /** What the query writes to, in the place of the connection. */
+  /** What a query writes to, in the place of the connection. */
   readonly connection: WireConnection;
   readonly #target: WireConnection;
   readonly #messages: Uint8Array[] = [];
+  #longestMessageBytes = 0;
+  /** Goes before the Sync that comes next. */
+  #beforeSync: string | undefined;
 
   constructor(target: WireConnection) {
     this.#target = target;
-    const messages = this.#messages;
     const stream = {
       writable: true,
       cork: () => undefined,
       uncork: () => undefined,
-      write: (message: Uint8Array) => messages.push(message),
+      write: (message: Uint8Array) => {
+        this.#take(message);
+      },
+    };
+    const sync = () => {
+      const text = this.#beforeSync;
+      this.#beforeSync = undefined;
+      if (text !== undefined) writeStatement(this.connection, text);
+      target.sync.call(this.connection);
     };
     // Everything else is the connection's own: what it has parsed, and how messages are made.
-    this.connection = Object.create(target, { stream: { value: stream } }) as WireConnection;
+    this.connection = Object.create(target, {
+      stream: { value: stream },
+      sync: { value: sync },
+    }) as WireConnection;
   }
 
   /** The length of the longest message, in bytes, as it counts itself: without its type. */
   get longestMessageBytes(): number {
-    return Math.max(0, ...this.#messages.map(({ length }) => length - 1));
+    return this.#longestMessageBytes;
   }
 
-  /** Writes a statement before the Sync that comes next. */
-  beforeSync(text: string): void {
-    const { connection } = this;
-    const sync = connection.sync.bind(connection);
-    connection.sync = () => {
-      writeStatement(connection, text);
-      sync();
-    };
+  /**
+   * Begins with the messages of another query.
+   *
+   * @param beforeSync - a statement that is written before the next Sync
+   */
+  empty(beforeSync?: string): void {
+    this.#messages.length = 0;
+    this.#longestMessageBytes = 0;
+    this.#beforeSync = beforeSync;
   }
 
   /** Writes everything at once. */
   send(): void {
     const { stream } = this.#target;
-    const bytes = this.#messages.reduce((sum, { length }) => sum + length, 0);
+    const messages = this.#messages.splice(0);
+    const bytes = messages.reduce((sum, { length }) => sum + length, 0);
     if (bytes <= LARGEST_COPY_BYTES) {
-      stream.write(Buffer.concat(this.#messages, bytes));
+      stream.write(Buffer.concat(messages, bytes));
       return;
     }
     stream.cork();
     try {
-      for (const message of this.#messages) stream.write(message);
+      for (const message of messages) stream.write(message);
     } finally {
       stream.uncork();
     }
+  }
+
+  #take(message: Uint8Array): void {
+    this.#messages.push(message);
+    this.#longestMessageBytes = Math.max(this.#longestMessageBytes, message.length - 1);
   }
 }
 

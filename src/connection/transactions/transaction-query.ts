@@ -76,9 +76,11 @@ export class TransactionQuery extends BaseQuery {
   #wasRolledBack = false;
   #summaryOfText: TextSummary | undefined;
   readonly #wire: WireConnection;
+  readonly #outbox: Outbox;
 
   constructor(
     { session, wire }: Pick<QueryOwner, 'session' | 'wire'>,
+    outbox: Outbox,
     config: unknown,
     values: unknown,
     callback: unknown,
@@ -86,6 +88,7 @@ export class TransactionQuery extends BaseQuery {
     super(config, values, callback);
     this.#session = session;
     this.#wire = wire;
+    this.#outbox = outbox;
     this.#isSynced = this.rows === undefined;
   }
 
@@ -244,9 +247,9 @@ export class TransactionQuery extends BaseQuery {
     const isWhole = isLast && isBegun && PLAIN_BEGIN.test(session.unsentBegin);
     const leadsWithBegin = isBegun && !isWhole;
     const trailsCommit = isLast && !isWhole;
-    const outbox = new Outbox(connection);
+    const outbox = this.#outbox;
     const isKnown = this.#isNameKnown(connection);
-    const refusal = this.#write(outbox, leadsWithBegin, trailsCommit) ?? tooLarge(outbox);
+    const refusal = this.#write(leadsWithBegin, trailsCommit) ?? tooLarge(outbox);
     if (refusal !== undefined || !connection.stream.writable) {
       if (!isKnown) this.#forgetName(connection);
       return this.#refuse(refusal ?? this.#notSent());
@@ -263,13 +266,13 @@ export class TransactionQuery extends BaseQuery {
     return null;
   }
 
-  #write(outbox: Outbox, leadsWithBegin: boolean, trailsCommit: boolean): Error | undefined {
-    const { connection } = outbox;
+  #write(leadsWithBegin: boolean, trailsCommit: boolean): Error | undefined {
+    const { connection } = this.#outbox;
+    this.#outbox.empty(trailsCommit ? 'COMMIT' : undefined);
     this.#progress = 'writing';
     try {
       if (leadsWithBegin || trailsCommit) this.queryMode = 'extended';
       if (leadsWithBegin) writeStatement(connection, this.#session.unsentBegin);
-      if (trailsCommit) outbox.beforeSync('COMMIT');
       return super.submit(connection) ?? this.#unsendable;
     } finally {
       this.#progress = 'queued';
@@ -379,6 +382,7 @@ interface QueryOwner {
  */
 export function transactionalQuery(owner: QueryOwner, run: RunQuery) {
   const { session, wire, queryTimeoutMs } = owner;
+  const outbox = new Outbox(wire);
   /** A BEGIN was queued, and nothing behind it that is sure to carry it: node-postgres may refuse a query. */
   let mayBeUnsent = false;
 
@@ -392,7 +396,7 @@ export function transactionalQuery(owner: QueryOwner, run: RunQuery) {
       sendLoneBegin();
       return run(watch(session, config), values, callback);
     }
-    const query = new TransactionQuery(owner, config, values, callback);
+    const query = new TransactionQuery(owner, outbox, config, values, callback);
     const { verb, statements } = query.summary;
     const controlsTransaction = query.summary.controlsTransaction || query.isLast;
     if (statements > 1) sendLoneBegin();

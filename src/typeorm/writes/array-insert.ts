@@ -1,9 +1,4 @@
-import {
-  InsertQueryBuilder,
-  type EntityMetadata,
-  type ObjectLiteral,
-  type SelectQueryBuilder,
-} from 'typeorm';
+import { InsertQueryBuilder, type EntityMetadata, type ObjectLiteral } from 'typeorm';
 import type { Driver } from 'typeorm/driver/Driver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { ArrayInserts, FEWEST_ROWS_FOR_ARRAYS } from '../../occ';
@@ -56,48 +51,27 @@ export interface ArrayStatement {
 /** By its parameters, which the host hands on as they are. */
 const arrayStatements = new WeakMap<object, ArrayStatement>();
 
+/** A query runner of ours: whether its transaction is run again by itself where it was not committed. */
+interface RepeatableRunner {
+  readonly isTransactionActive: boolean;
+  readonly isRepeatable: boolean;
+}
+
 /** What is to be done about a statement, if it inserts arrays. */
 export function arrayStatementOf([, parameters]: Statement): ArrayStatement | undefined {
   return typeof parameters === 'object' ? arrayStatements.get(parameters) : undefined;
 }
 
-/** Whether the transaction of a query runner is run again by itself where it was not committed. */
-type IsRepeatable = (queryRunner: object) => boolean;
-
-/**
- * Lets a query builder insert many rows as arrays.
- *
- * @param isRepeatable - asked of a query runner that is in a transaction
- */
-export function withArrayInserts<Entity extends ObjectLiteral>(
-  builder: SelectQueryBuilder<Entity>,
-  isRepeatable: IsRepeatable,
-): SelectQueryBuilder<Entity> {
-  return Object.defineProperty(builder, 'insert', {
-    configurable: true,
-    writable: true,
-    value: () => {
-      builder.expressionMap.queryType = 'insert';
-      return new ArrayInsertQueryBuilder<Entity>(builder, isRepeatable);
-    },
-  });
-}
-
 /** An INSERT whose rows, when they are many, are one array per column: `SELECT * FROM unnest($1, …)` in the place of VALUES. */
-class ArrayInsertQueryBuilder<Entity extends ObjectLiteral> extends InsertQueryBuilder<Entity> {
-  readonly #isRepeatable: IsRepeatable;
+export class ArrayInsertQueryBuilder<Entity extends ObjectLiteral> extends InsertQueryBuilder<Entity> {
   #arrays: ReadonlyMap<ColumnMetadata, ColumnArray> | undefined;
   #takesArrays = true;
 
-  constructor(builder: SelectQueryBuilder<Entity>, isRepeatable: IsRepeatable) {
-    super(builder);
-    this.#isRepeatable = isRepeatable;
-  }
-
   override getQueryAndParameters(): [string, unknown[]] {
     const [sql, parameters] = super.getQueryAndParameters() as [string, unknown[]];
+    if (this.#arrays === undefined) return [sql, parameters];
     const metadata = this.#metadata;
-    if (this.#arrays !== undefined && metadata !== undefined) {
+    if (metadata !== undefined) {
       arrayStatements.set(parameters, {
         accepted: () => {
           arrayInserts.accepted(metadata);
@@ -141,9 +115,9 @@ class ArrayInsertQueryBuilder<Entity extends ObjectLiteral> extends InsertQueryB
     const metadata = this.#metadata;
     if (metadata === undefined || this.#hasOtherSource) return undefined;
     const rows = this.getValueSets();
-    const { queryRunner } = this;
-    const mayBeRefused = queryRunner?.isTransactionActive !== true || this.#isRepeatable(queryRunner);
-    if (rows.length < FEWEST_ROWS_FOR_ARRAYS || !arrayInserts.mayTry(metadata, mayBeRefused))
+    if (rows.length < FEWEST_ROWS_FOR_ARRAYS) return undefined;
+    const { isTransactionActive, isRepeatable }: Partial<RepeatableRunner> = this.queryRunner ?? {};
+    if (!arrayInserts.mayTry(metadata, isTransactionActive !== true || isRepeatable === true))
       return undefined;
     return readArrays(metadata, super.getInsertedColumns(), rows, dataSourceOf(this).driver);
   }

@@ -1,6 +1,6 @@
 import type { ObjectLiteral } from 'typeorm';
 import { fieldsOf, type DsqlClient } from '../../connection';
-import type { ReadCatalogue, ReusedIdentityKeys } from '../../schema';
+import { mayHoldKeys, type ReadCatalogue, type ReusedIdentityKeys } from '../../schema';
 import { summarizeText } from '../../sql';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import type { Statement } from '../statement';
@@ -25,13 +25,21 @@ export class ResultKeys {
    *
    * @param send - sends the statement that it is given, once
    */
-  async send(
+  send(
     statement: Statement,
     keys: ReusedIdentityKeys | undefined,
     send: (statement: Statement) => Promise<unknown>,
   ): Promise<unknown> {
-    const [text, ...rest] = statement;
-    if (keys === undefined || summarizeText(text).firstWord !== 'INSERT') return send(statement);
+    return keys === undefined || summarizeText(statement[0]).firstWord !== 'INSERT'
+      ? send(statement)
+      : this.#insert(statement, keys, send);
+  }
+
+  async #insert(
+    [text, ...rest]: Statement,
+    keys: ReusedIdentityKeys,
+    send: (statement: Statement) => Promise<unknown>,
+  ): Promise<unknown> {
     const sendText = async (sql: string) => {
       const answer = await send([sql, ...rest]);
       return { result: answer, rows: rowsOf(answer)?.[0] ?? [] };
@@ -40,11 +48,11 @@ export class ResultKeys {
     return result;
   }
 
-  /** The statement is done, so nothing that goes wrong here may look like a failure of it: the keys stay texts. */
-  async giveAsNumbers(result: unknown, sql: string): Promise<void> {
+  /** @returns nothing where nothing is to be done. The statement is done, so nothing that goes wrong here may look like a failure of it: the keys stay texts. */
+  giveAsNumbers(result: unknown, sql: string): Promise<void> | undefined {
     const [rows, fields] = rowsOf(result) ?? [];
-    if (rows === undefined || fields === undefined) return;
-    await this.#driver.numberKeys.convert(rows, fields, this.#readCatalogue, sql).catch(() => undefined);
+    if (rows === undefined || fields === undefined || !mayHoldKeys(fields)) return undefined;
+    return this.#driver.numberKeys.convert(rows, fields, this.#readCatalogue, sql).catch(() => undefined);
   }
 
   /** The names of the keys among the columns of a query that is not run yet: nothing can be asked while it is read. */
