@@ -119,7 +119,7 @@ export class DsqlInstance {
     }
     try {
       await transaction.enter(statementOf(sql, text, options), instance);
-      return await this.#hostQuery(sql, once);
+      return await transaction.send(text, () => this.#hostQuery(sql, once), this.transactions.defaults.run);
     } catch (error) {
       transaction.noteFailure(error);
       throw findInChain(error, isTooLargeToSend) ?? error;

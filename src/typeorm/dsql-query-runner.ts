@@ -19,6 +19,7 @@ import {
   NotCommitted,
   refusalToEndWith,
   retryOnConflict,
+  sendFirst,
   UnsupportedFeatureError,
 } from '../occ';
 import type {
@@ -65,6 +66,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   #hasFailedAfterCommit = false;
   /** COMMIT has travelled with the last statement. */
   #hasCommitTravelled = false;
+  /** The first statement of a transaction of the caller's, which no other one may overtake, is on its way. */
+  #first: Promise<unknown> | undefined;
   /** COMMIT or ROLLBACK is on its way. */
   #isEnding = false;
   /** COMMIT or ROLLBACK is the host's own, and not one that a callback sends as text. */
@@ -239,6 +242,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       return failedRowStream(await explain(error as Error), onError as (() => void) | undefined);
     }
     await scope?.enter([sql, parameters], this.#scopeConnection());
+    while (this.#first !== undefined) await this.#firstIsAnswered();
     const done = this.#autocommit.keepConnection();
     const stream = await super.stream(sql, parameters, onEnd, onError).catch((error: unknown) => {
       done();
@@ -514,7 +518,9 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     const send = async () => {
       if (verb !== 'begin') this.#expectConnection(undefined);
       if (verb === undefined) await scope?.enter(statement, this.#scopeConnection());
+      while (this.#first !== undefined) await this.#firstIsAnswered();
       if (verb === 'begin') this.migrations?.entries.forget();
+      if (verb === undefined && this.#isFirstOfCaller) return this.#sendFirst(statement);
       return verb === undefined && scope?.endsWithNext() === true
         ? this.#sendLast(statement, scope)
         : this.sendOnce(statement, scope?.keys);
@@ -527,6 +533,28 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       scope?.noteFailure(error);
       throw error;
     }
+  }
+
+  /** Whether BEGIN travels with what is sent next, in a transaction that only its caller could run again. */
+  get #isFirstOfCaller(): boolean {
+    const isCallers = !this.isRepeatable && this.#migration === undefined;
+    return isCallers && this.isTransactionActive && this.client?.hasUnsentBegin === true;
+  }
+
+  async #firstIsAnswered(): Promise<void> {
+    await this.#first?.catch(() => undefined);
+  }
+
+  #sendFirst(statement: Statement): Promise<unknown> {
+    const beginAnew = async () => {
+      await this.sendOnce(['ROLLBACK']);
+      await this.sendOnce(['START TRANSACTION']);
+    };
+    const { defaults } = transactionsOf(dataSourceOf(this));
+    this.#first = sendFirst(() => this.sendOnce(statement), beginAnew, defaults.run).finally(() => {
+      this.#first = undefined;
+    });
+    return this.#first;
   }
 
   /** Sends the last statement of a transaction, and COMMIT with it. */
@@ -559,6 +587,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       dataSourceOf(this).logger.logQuery(statement[0], undefined, this);
       return undefined;
     }
+    while (this.#first !== undefined) await this.#firstIsAnswered();
     this.#isEnding = true;
     try {
       this.#expectConnection(verb);

@@ -244,6 +244,8 @@ describe("an unmanaged transaction as Sequelize's manual writes it", () => {
     if (place === 'commit') cluster.local.faults.failCommit(conflict);
     else cluster.local.faults.failStatement(conflict);
     const work = async (transaction: Transaction) => {
+      // The first statement of all would be sent again.
+      await sequelize.query('SELECT 1', { transaction });
       ({ id } = await Account.create({ balance: 5 }, { transaction }));
     };
     expect(isOccConflict(await failure(asInTheManual(sequelize, work)))).toBe(true);

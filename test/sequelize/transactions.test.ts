@@ -599,6 +599,40 @@ describe('an unmanaged transaction', () => {
     await expect(second.rollback()).rejects.toThrow(/finished with state: rollback/);
   });
 
+  it('begins anew where its first statement meets a conflict, with those behind it', async () => {
+    const transaction = await sequelize.transaction();
+    const fault = cluster.local.faults.failStatement({ error: 'OC001', table: 'account', times: 2 });
+    const accounts = await Promise.all([
+      Account.create({}, { transaction }),
+      Account.create({}, { transaction }),
+    ]);
+    expect(fault.fired).toBe(2);
+    await transaction.commit();
+    expect(await Account.count({ where: { id: accounts.map(({ id }) => id) } })).toBe(2);
+    cluster.local.faults.failStatement({ error: 'OC001', table: 'account' });
+    const second = await sequelize.transaction();
+    const creating = Account.create({}, { transaction: second });
+    await second.rollback();
+    await creating.catch(() => undefined);
+    expect(await Account.count()).toBe(await Account.count({ transaction: null }));
+  });
+
+  it('surfaces a conflict of a statement behind the first, and one that does not pass', async () => {
+    const name = 'unmanaged';
+    const transaction = await sequelize.transaction();
+    await Account.create({ name }, { transaction });
+    const fault = cluster.local.faults.failStatement({ error: 'OC001', table: 'account', times: 99 });
+    await expect(Account.create({ name }, { transaction })).rejects.toThrow(/OC001/);
+    expect(fault.fired).toBe(1);
+    await transaction.rollback();
+    const second = await sequelize.transaction();
+    await expect(Account.create({ name }, { transaction: second })).rejects.toThrow(/OC001/);
+    expect(fault.fired).toBe(6);
+    await expect(second.commit()).rejects.toThrow(/OC001|rolled back/);
+    cluster.local.faults.clear();
+    expect(await Account.count({ where: { name } })).toBe(0);
+  });
+
   it('surfaces a conflict, is rolled back then, and runs no hooks', async () => {
     conflicts();
     const hook = jest.fn();

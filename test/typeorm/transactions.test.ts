@@ -655,6 +655,52 @@ describe('a transaction that the user began', () => {
     expect(await ours.manager.count(Entry)).toBe(1);
   });
 
+  it('begins anew where its first statement meets a conflict, with those behind it', async () => {
+    const queryRunner = ours.createQueryRunner();
+    await queryRunner.startTransaction();
+    const fault = cluster.local.faults.failStatement({ error: 'OC001', table: 'entry', times: 2 });
+    await Promise.all([insertEntry(queryRunner.manager), insertEntry(queryRunner.manager)]);
+    expect(fault.fired).toBe(2);
+    await queryRunner.rollbackTransaction();
+    expect(await ours.manager.count(Entry)).toBe(0);
+    cluster.local.faults.failStatement({ error: 'OC001', table: 'entry' });
+    await queryRunner.startTransaction();
+    const inserting = insertEntry(queryRunner.manager);
+    const committing = queryRunner.commitTransaction();
+    await expect(committing).rejects.toThrow(/had not ended: a promise was not awaited/);
+    await inserting;
+    await queryRunner.commitTransaction();
+    await queryRunner.release();
+    expect(await ours.manager.count(Entry)).toBe(1);
+  });
+
+  it('surfaces a conflict of a statement behind the first, and one that does not pass', async () => {
+    const queryRunner = ours.createQueryRunner();
+    await queryRunner.startTransaction();
+    await insertEntry(queryRunner.manager);
+    const second = cluster.local.faults.failStatement({ error: 'OC001', table: 'entry', times: 99 });
+    await expect(insertEntry(queryRunner.manager)).rejects.toMatchObject({ code: '40001' });
+    expect(second.fired).toBe(1);
+    await queryRunner.rollbackTransaction();
+    await queryRunner.startTransaction();
+    await expect(insertEntry(queryRunner.manager)).rejects.toMatchObject({ code: '40001' });
+    expect(second.fired).toBe(6);
+    await expect(queryRunner.commitTransaction()).rejects.toThrow(/was rolled back/);
+    await queryRunner.release();
+    expect(await ours.manager.count(Entry)).toBe(0);
+  });
+
+  it('is over where its connection ends while it begins anew', async () => {
+    const queryRunner = ours.createQueryRunner();
+    await queryRunner.startTransaction();
+    cluster.local.faults.failStatement({ error: 'OC001', table: 'entry' });
+    cluster.local.faults.cutConnection({ at: 'statement', table: 'entry' });
+    await expect(insertEntry(queryRunner.manager)).rejects.toThrow();
+    await expect(queryRunner.commitTransaction()).rejects.toThrow();
+    await queryRunner.release();
+    expect(await ours.manager.count(Entry)).toBe(0);
+  });
+
   it('through a manager of his own is not run again either', async () => {
     const fault = conflicts(9);
     const manager = new EntityManager(ours);

@@ -8,8 +8,10 @@ import {
   FirstFailure,
   isOccConflict,
   PartlyCommittedError,
+  sendFirst,
   type Admit,
   type FirstStatement,
+  type RunOptions,
   type TouchedInstances,
 } from '../../occ';
 import type { ReusedIdentityKeys } from '../../schema';
@@ -70,6 +72,8 @@ export class DsqlTransaction extends Transaction {
   #pending = 0;
   /** Statements that were committed where it was taken apart. */
   #committed = 0;
+  /** The first statement is on its way, where it may be sent again. */
+  #first: Promise<unknown> | undefined;
   /** Ends when what was asked for outside of it is done. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -214,6 +218,7 @@ export class DsqlTransaction extends Transaction {
         const { error } = this.#rollbackOnly;
         throw isOccConflict(error) ? error : new TransactionRolledBackError('joined', { cause: error });
       }
+      await this.#firstIsAnswered();
       await this.#noteEntries();
       this.#late = await commitTransaction(this, { state: 'unsent' });
       this.entries?.committed();
@@ -291,6 +296,43 @@ export class DsqlTransaction extends Transaction {
     root.#hasChangedSchema ||= changesSchema;
   }
 
+  /**
+   * Sends a statement that has entered. The first one of a transaction that only its caller could run again is sent again
+   * after a conflict, and no other one overtakes it meanwhile.
+   *
+   * @param text - of the statement
+   * @param options - how transactions are run again
+   */
+  async send<T>(text: string, statement: () => Promise<T>, options: RunOptions): Promise<T> {
+    const { root } = this;
+    // BEGIN is sent while the first statement is sent again, and carries it.
+    if (summarizeText(text).verb !== undefined) return statement();
+    while (root.#first !== undefined) await root.#firstIsAnswered();
+    const { connection } = root;
+    const isFirst = connection instanceof DsqlClient && connection.hasUnsentBegin;
+    if (root.#isManaged || !isFirst || migrationAround.getStore() !== undefined) return statement();
+    const first = sendFirst(statement, () => root.#beginAnew(), options).finally(() => {
+      root.#first = undefined;
+    });
+    root.#first = first;
+    return first;
+  }
+
+  async #firstIsAnswered(): Promise<void> {
+    await this.#first?.catch(() => undefined);
+  }
+
+  async #beginAnew(): Promise<void> {
+    const options: object = {
+      transaction: this,
+      type: QueryTypes.RAW,
+      raw: true,
+      completesTransaction: true,
+    };
+    await this.sequelize.query('ROLLBACK;', options);
+    await this.begin();
+  }
+
   /** A statement has failed in the transaction. */
   noteFailure(error: unknown): void {
     this.root.#firstFailure.note(error);
@@ -347,6 +389,7 @@ export class DsqlTransaction extends Transaction {
   }
 
   async #rollBack(): Promise<void> {
+    await this.#firstIsAnswered();
     this.entries?.forget();
     if (this.connection === undefined && this.#admission !== undefined) {
       // It was given back while the first statement waited, and nothing was sent.
