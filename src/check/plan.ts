@@ -1,12 +1,13 @@
 import type { Sequelize } from 'sequelize';
 import type { DataSource } from 'typeorm';
 import type { Umzug } from 'umzug';
-import { loadParser, type DsqlStatementKind, type TranslateOptions } from '../sql';
+import { loadParser, type DsqlStatementKind, type TableName, type TranslateOptions } from '../sql';
 import { Catalog } from './catalogue/catalog';
 import { mappingOf } from './recording/entities';
 import { TypeOrmMigrations } from './recording/migrations';
 import { Recording, type RecordedText } from './recording/recording';
 import { recordingSequelize, sequelizeOf } from './recording/sequelize-recorder';
+import { rewrittenTable } from './rewritten-table';
 import { SourceFile } from './sources/source-file';
 
 /** A statement as it will be sent. */
@@ -16,6 +17,8 @@ export interface PlannedStatement {
   readonly kind: DsqlStatementKind;
   /** Whether it is sent until it touches no row, each time in a transaction of its own. */
   readonly isRepeated: boolean;
+  /** The table of which it reads or writes row by row, so that it takes long where they are many. */
+  readonly table: TableName | undefined;
   readonly notes: readonly string[];
 }
 
@@ -128,7 +131,10 @@ function whatIsSent(texts: readonly RecordedText[]): Pick<PlannedMigration, 'sta
   const statements = translations.flatMap((translation) =>
     translation.statements
       .filter(({ kind }) => kind !== 'transaction')
-      .map(({ sql, kind, repeat, notes }) => ({ sql, kind, isRepeated: repeat !== undefined, notes })),
+      .map((statement) => {
+        const { sql, kind, repeat, notes } = statement;
+        return { sql, kind, isRepeated: repeat !== undefined, table: rewrittenTable(statement), notes };
+      }),
   );
   const refusals = translations.flatMap((translation) =>
     translation.refusals.map(({ message, instead }) => ({ message, instead })),

@@ -179,6 +179,14 @@ describe.each(byForm<readonly Host[]>({ short: [HOSTS[0]], long: HOSTS, soak: HO
       });
     });
 
+    it('plans with the rows of the tables that are there', async () => {
+      await migrate('up', '--to', first, ...project);
+      await query('INSERT INTO shelf SELECT gen_random_uuid() FROM generate_series(1, 1234)');
+      expect((await migrate('plan', ...project)).stdout).toContain(
+        '[index build, about 1,234 rows in the table] CREATE INDEX ASYNC shelf_name',
+      );
+    });
+
     it('stops between two statements at Ctrl-C, and continues', async () => {
       const pause =
         'process.stdout.write("half-way\\n"); await new Promise((done) => setTimeout(done, 2000));';

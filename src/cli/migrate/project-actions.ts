@@ -1,4 +1,7 @@
+import type { PlannedMigration } from '../../check';
+import { quotedTable } from '../../sql';
 import { planText } from './reports';
+import { estimateRows, type RowEstimate } from './row-estimates';
 import type { MigrationProject, RunOptions } from './project';
 
 /** What the arguments say of an action on a project. */
@@ -28,9 +31,22 @@ export const plan: Action = async (project, { to, json }) => {
   const pending = await project.pending();
   const last = to === undefined ? pending.length : pending.indexOf(to) + 1;
   const planned = await project.plan(pending.slice(0, last));
-  print(json ? asJson({ migrations: planned }) : planText(planned));
+  const tables = planned.flatMap(({ statements }) => statements.flatMap(({ table }) => table ?? []));
+  const estimates = await estimateRows(tables, (sql) => project.query(sql));
+  print(json ? asJson({ migrations: planned.map(withRows(estimates)) }) : planText(planned, estimates));
   return planned.some(({ refusals, failure }) => refusals.length > 0 || failure !== undefined) ? 1 : 0;
 };
+
+/** For the report as JSON: `rows` is missing where the table is not there yet. */
+function withRows(estimates: ReadonlyMap<string, RowEstimate>) {
+  return ({ statements, ...migration }: PlannedMigration) => ({
+    ...migration,
+    statements: statements.map(({ table, ...statement }) => ({
+      ...statement,
+      rows: table && estimates.get(quotedTable(table))?.rows,
+    })),
+  });
+}
 
 /** `migrate verify`. */
 export const verify: Action = async (project, { json }) => {

@@ -22,6 +22,8 @@ export interface MigrationProject {
   baseline(options: RunOptions): Promise<readonly string[]>;
   /** What will be sent for those that are named. */
   plan(names: readonly string[]): Promise<readonly PlannedMigration[]>;
+  /** Runs a query, past the log. */
+  query(sql: string): Promise<readonly Record<string, unknown>[]>;
   /** What the schema lacks of what the entities or models say, as statements or sentences. */
   differences(): Promise<readonly string[]>;
   /** Closes all connections. */

@@ -1,5 +1,7 @@
 import type { PlannedMigration, PlannedStatement } from '../../check';
 import type { HalfDoneMigration, MigrationStatus } from '../../migrate';
+import { quotedTable } from '../../sql';
+import type { RowEstimate } from './row-estimates';
 
 /** What `status` prints. */
 export function statusText({ holder, halfDone }: MigrationStatus, pending?: readonly string[]): string {
@@ -28,11 +30,16 @@ export function halfOf({ direction }: HalfDoneMigration): string {
 }
 
 /** What `plan` prints. */
-export function planText(plan: readonly PlannedMigration[]): string {
+export function planText(
+  plan: readonly PlannedMigration[],
+  estimates: ReadonlyMap<string, RowEstimate>,
+): string {
   if (plan.length === 0) return 'Nothing is pending.\n';
   const lines = plan.flatMap(({ name, statements, refusals, failure }) => [
     name,
-    ...statements.map((statement, index) => `  ${String(index + 1).padStart(3)}  ${lineOf(statement)}`),
+    ...statements.map(
+      (statement, index) => `  ${String(index + 1).padStart(3)}  ${lineOf(statement, estimates)}`,
+    ),
     ...refusals.map(
       ({ message, instead }) => `  refused: ${message}${instead === undefined ? '' : `  (${instead})`}`,
     ),
@@ -56,10 +63,21 @@ const KINDS: Readonly<Record<PlannedStatement['kind'], string>> = {
   session: 'session',
 };
 
-function lineOf({ sql, kind, isRepeated, notes }: PlannedStatement): string {
+function lineOf(
+  { sql, kind, isRepeated, table, notes }: PlannedStatement,
+  estimates: ReadonlyMap<string, RowEstimate>,
+): string {
   const repeated = isRepeated ? ', until it touches no row' : '';
+  const estimate = table && estimates.get(quotedTable(table));
+  const rows = estimate === undefined ? '' : `, ${rowsIn(estimate)}`;
   const noted = notes.map((note) => `\n         ${note}`).join('');
-  return `[${KINDS[kind]}${repeated}] ${onOneLine(sql)}${noted}`;
+  return `[${KINDS[kind]}${repeated}${rows}] ${onOneLine(sql)}${noted}`;
+}
+
+function rowsIn({ rows, isLeast }: RowEstimate): string {
+  const written = rows.toLocaleString('en-US');
+  if (isLeast) return `${written} rows or more in the table`;
+  return `about ${written} ${rows === 1 ? 'row' : 'rows'} in the table`;
 }
 
 function onOneLine(sql: string): string {

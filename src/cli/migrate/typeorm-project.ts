@@ -55,6 +55,7 @@ export async function typeOrmProject(
       return reverted;
     },
     plan: (pending) => planTypeOrmMigrations(dataSource, file, pending),
+    query: (sql) => dataSource.query(sql),
     differences: async () => {
       const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
       return upQueries.map(({ query }) => query);

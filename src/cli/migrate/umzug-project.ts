@@ -48,6 +48,10 @@ export function umzugProject(umzug: Umzug, file: string): MigrationProject {
       return recorded;
     },
     plan: (names) => planUmzugMigrations(umzug, file, names),
+    query: async (sql) => {
+      const [rows] = await sequelize.query(sql, { raw: true, logging: false });
+      return rows as Record<string, unknown>[];
+    },
     differences: () => differencesOf(sequelize, queryInterface),
     close: () => sequelize.close(),
   };
