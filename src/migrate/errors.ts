@@ -64,11 +64,14 @@ export function isMigrationsStoppedError(error: unknown): error is MigrationsSto
 export class MigrationDriftError extends DsqlError {
   override readonly name = 'MigrationDriftError';
 
-  /** @param migrations - their names */
-  constructor(readonly migrations: readonly string[]) {
+  /** The names of the migrations. */
+  readonly migrations: readonly string[];
+
+  constructor(changed: readonly ChangedMigration[]) {
     super(
-      `Nothing was done: ${changedSince(migrations)} Restore ${migrations.length === 1 ? 'it' : 'them'}, and write a new migration for what is to change.`,
+      `Nothing was done: ${changedSince(changed)} Restore ${changed.length === 1 ? 'it' : 'them'}, and write a new migration for what is to change.`,
     );
+    this.migrations = changed.map(({ name }) => name);
   }
 }
 
@@ -78,8 +81,18 @@ export function isMigrationDriftError(error: unknown): error is MigrationDriftEr
 }
 
 /** Says that migrations have changed since they were run. */
-export function changedSince(migrations: readonly string[]): string {
-  return `the code of ${migrations.join(', ')} has changed since ${migrations.length === 1 ? 'it was' : 'they were'} run, so the schema may differ from what the code says.`;
+export function changedSince(changed: readonly ChangedMigration[]): string {
+  const names = changed.map(({ name, difference }) =>
+    difference === undefined ? name : `${name} (${difference})`,
+  );
+  return `the code of ${names.join(', ')} has changed since ${changed.length === 1 ? 'it was' : 'they were'} run, so the schema may differ from what the code says.`;
+}
+
+/** A migration that is not what it was when it was run. */
+interface ChangedMigration {
+  readonly name: string;
+  /** In what, as a part of a sentence; nothing where its code was not kept. */
+  readonly difference?: string;
 }
 
 /** The code of a half-done migration is not what it was when it was begun. */

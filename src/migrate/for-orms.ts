@@ -1,5 +1,4 @@
 export type { BatchesHost, TableBatches } from './batches/table-batches';
-export { codeChecksum } from './journal/statement-hash';
 export type { Direction, RunInTransaction } from './journal/journal';
 export { leaseToSynchronize, type HeldLease, type LeaseContext } from './lease/schema-lease';
 export type { MigrationRun } from './migration-run';

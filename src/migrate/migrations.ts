@@ -1,6 +1,7 @@
 import { findInChain } from '../occ';
 import type { ResolvedMigrationOptions } from '../schema';
 import { changedSince, MigrationDriftError } from './errors';
+import { codeChecksum, differenceOf } from './journal/migration-code';
 import { Journal, type Direction, type JournalledRun, type RunInTransaction } from './journal/journal';
 import { TransactionEntries } from './journal/transaction-entries';
 import { SchemaLease, type LeaseContext } from './lease/schema-lease';
@@ -30,8 +31,8 @@ export interface MigrationsContext extends LeaseContext {
 export interface MigrationToRun {
   readonly name: string;
   readonly direction: Direction;
-  /** Of its code, where that is known. */
-  readonly checksum?: string | undefined;
+  /** Its code, where that is known. */
+  readonly code?: string | undefined;
 }
 
 /**
@@ -101,11 +102,11 @@ export class Migrations {
    * @param work - runs its code, whose statements go to the run
    */
   async carryOut(
-    { name, direction, checksum }: MigrationToRun,
+    { name, direction, code }: MigrationToRun,
     session: MigrationSession,
     work: (run: MigrationRun) => Promise<void>,
   ): Promise<void> {
-    const journalled = await this.#journal.find(name, direction, checksum ?? null);
+    const journalled = await this.#journal.find(name, direction, code ?? null);
     if (journalled.isNew && session.isInTransaction) session.entries.begin(journalled);
     else if (journalled.isNew) await this.#journal.begin(journalled);
     this.#runs.set(name, journalled);
@@ -126,9 +127,9 @@ export class Migrations {
    * @param migration - one that was carried out, or that is only recorded
    * @param entries - of the transaction
    */
-  async record({ name, direction, checksum }: MigrationToRun, entries = this.entries): Promise<void> {
+  async record({ name, direction, code }: MigrationToRun, entries = this.entries): Promise<void> {
     const carriedOut = this.#runs.get(name);
-    const run = carriedOut ?? (await this.#journal.find(name, direction, checksum ?? null));
+    const run = carriedOut ?? (await this.#journal.find(name, direction, code ?? null));
     if (carriedOut === undefined && run.isNew) entries.begin(run);
     entries.end(run);
   }
@@ -145,18 +146,23 @@ export class Migrations {
   /**
    * Looks whether migrations are what they were when they were run.
    *
-   * @param known - the checksums of their code, by their names
+   * @param known - their code, by their names
    * @throws MigrationDriftError where one is not, and `whenChanged` says `fail`; otherwise it is logged
    */
   async expectUnchanged(known: ReadonlyMap<string, string | undefined>): Promise<void> {
     const then = await this.#journal.checksums();
     const changed = [...then].flatMap(([name, checksum]) => {
       const now = known.get(name);
-      return now === undefined || now === checksum ? [] : [name];
+      return now === undefined || codeChecksum(now) === checksum ? [] : [{ name, now }];
     });
     if (changed.length === 0) return;
-    if (this.#context.options.whenChanged === 'fail') throw new MigrationDriftError(changed);
-    this.#context.log(`Warning: ${changedSince(changed)}`);
+    const code = await this.#journal.codeOf(changed.map(({ name }) => name));
+    const described = changed.map(({ name, now }) => {
+      const before = code.get(name);
+      return before === undefined ? { name } : { name, difference: differenceOf(before, now) };
+    });
+    if (this.#context.options.whenChanged === 'fail') throw new MigrationDriftError(described);
+    this.#context.log(`Warning: ${changedSince(described)}`);
   }
 
   /** Gives up what is half-done, because the ORM's own table of migrations is not there any more. */

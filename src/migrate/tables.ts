@@ -22,6 +22,7 @@ const DEFINITIONS = {
   direction text NOT NULL,
   state text NOT NULL,
   checksum text,
+  code text,
   fence bigint NOT NULL,
   started_at timestamptz NOT NULL DEFAULT now(),
   ended_at timestamptz,

@@ -1,5 +1,6 @@
 import { HalfDoneMigrationError, LeaseLostError, StatementDoneError } from '../errors';
 import type { Lease } from '../lease/lease';
+import { codeChecksum, keptCode } from './migration-code';
 import { heldBy, whileHeld } from '../lease/lease-statements';
 import type { JournalConnection, JournalRow, JournalStatement } from './journal-connection';
 import type { RecordedStatement } from './recorded-statement';
@@ -13,7 +14,8 @@ export interface JournalledRun {
   readonly direction: Direction;
   /** Counts the runs of the migration, from 1. */
   readonly run: number;
-  readonly checksum: string | null;
+  /** Of the migration, where it is known. */
+  readonly code: string | null;
   /** Whether it begins now, and is to be noted. */
   readonly isNew: boolean;
   /** What was journalled of it so far. */
@@ -71,7 +73,7 @@ export class Journal {
    *
    * @throws HalfDoneMigrationError when the migration was run the other way, and not to its end
    */
-  async find(migration: string, direction: Direction, checksum: string | null): Promise<JournalledRun> {
+  async find(migration: string, direction: Direction, code: string | null): Promise<JournalledRun> {
     const { tables } = this.#connection;
     const [last] = await this.#connection.run({
       text: `SELECT run, direction, state FROM ${tables.migration} WHERE history = $1 AND migration = $2 ORDER BY run DESC LIMIT 1`,
@@ -83,7 +85,7 @@ export class Journal {
     }
     const run = Number(last?.run ?? 0) + (isNew ? 1 : 0);
     const statements = isNew ? [] : await this.#statementsOf(migration, run);
-    return { migration, direction, run, checksum, isNew, statements };
+    return { migration, direction, run, code, isNew, statements };
   }
 
   /** Notes that a run begins. */
@@ -116,6 +118,16 @@ export class Journal {
       values: [this.history],
     });
     return new Map(rows.map(({ migration, checksum }) => [String(migration), String(checksum)]));
+  }
+
+  /** What is kept of the code of migrations that were run up to their end, by their names. */
+  async codeOf(migrations: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const names = migrations.map((_, index) => `$${index + 2}`).join(', ');
+    const rows = await this.#connection.run({
+      text: `SELECT migration, code FROM ${this.#connection.tables.migration} WHERE history = $1 AND migration IN (${names}) AND state = 'done' AND direction = 'up' AND code IS NOT NULL ORDER BY run`,
+      values: [this.history, ...migrations],
+    });
+    return new Map(rows.map(({ migration, code }) => [String(migration), String(code)]));
   }
 
   /** Notes what becomes of statements, at once. */
@@ -166,7 +178,7 @@ export class Journal {
     run: Pick<JournalledRun, 'migration' | 'run'>,
     runStatement: RunInTransaction,
   ): Promise<void> {
-    const { text, values } = this.#end({ ...run, checksum: null }, 'resolved');
+    const { text, values } = this.#end({ ...run, code: null }, 'resolved');
     if ((await runStatement(text, values)).length === 0) await this.#refuse();
   }
 
@@ -185,23 +197,23 @@ export class Journal {
     throw new StatementDoneError();
   }
 
-  #begin({ migration, run, direction, checksum }: JournalledRun): JournalStatement {
+  #begin({ migration, run, direction, code }: JournalledRun): JournalStatement {
     const { tables } = this.#connection;
     return {
-      text: `${whileHeld(tables, 1)} INSERT INTO ${tables.migration} (history, migration, run, direction, state, checksum, fence) SELECT $3, $4, $5::int, $6, 'running', $7, fence FROM held ON CONFLICT (history, migration, run) DO UPDATE SET fence = excluded.fence RETURNING 1`,
-      values: [...this.#held, this.history, migration, String(run), direction, checksum],
+      text: `${whileHeld(tables, 1)} INSERT INTO ${tables.migration} (history, migration, run, direction, state, checksum, code, fence) SELECT $3, $4, $5::int, $6, 'running', $7, $8, fence FROM held ON CONFLICT (history, migration, run) DO UPDATE SET fence = excluded.fence RETURNING 1`,
+      values: [...this.#held, this.history, migration, String(run), direction, ...codeValues(code)],
     };
   }
 
-  /** A half-done migration may have been corrected since it was begun: its checksum is that of its end. */
+  /** A half-done migration may have been corrected since it was begun: its code is that of its end. */
   #end(
-    { migration, run, checksum }: Pick<JournalledRun, 'migration' | 'run' | 'checksum'>,
+    { migration, run, code }: Pick<JournalledRun, 'migration' | 'run' | 'code'>,
     state: RunState,
   ): JournalStatement {
     const { tables } = this.#connection;
     return {
-      text: `${whileHeld(tables, 1)} UPDATE ${tables.migration} AS m SET state = $3, ended_at = now(), fence = held.fence, checksum = coalesce($7, m.checksum) FROM held WHERE m.history = $4 AND m.migration = $5 AND m.run = $6::int AND m.state = 'running' RETURNING 1`,
-      values: [...this.#held, state, this.history, migration, String(run), checksum],
+      text: `${whileHeld(tables, 1)} UPDATE ${tables.migration} AS m SET state = $3, ended_at = now(), fence = held.fence, checksum = coalesce($7, m.checksum), code = CASE WHEN $7 IS NULL THEN m.code ELSE $8 END FROM held WHERE m.history = $4 AND m.migration = $5 AND m.run = $6::int AND m.state = 'running' RETURNING 1`,
+      values: [...this.#held, state, this.history, migration, String(run), ...codeValues(code)],
     };
   }
 
@@ -269,4 +281,9 @@ export class Journal {
 
 function* parts(statements: readonly RecordedStatement[]): Generator<readonly RecordedStatement[]> {
   for (let at = 0; at < statements.length; at += ROWS_AT_ONCE) yield statements.slice(at, at + ROWS_AT_ONCE);
+}
+
+/** What is noted of the code of a migration: its checksum, and its text. */
+function codeValues(code: string | null): readonly [checksum: string | null, code: string | null] {
+  return code === null ? [null, null] : [codeChecksum(code), keptCode(code)];
 }

@@ -8,8 +8,3 @@ export function statementHash(text: string, parameters: unknown): string {
   if (!hasNone) hash.update('\0').update(resultText(parameters));
   return hash.digest('hex').slice(0, 32);
 }
-
-/** Tells a migration from what it was when it was run: by its code, whatever its line ends are. */
-export function codeChecksum(code: string): string {
-  return createHash('sha256').update(code.replaceAll('\r\n', '\n')).digest('hex').slice(0, 32);
-}

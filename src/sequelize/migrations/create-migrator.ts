@@ -9,7 +9,6 @@ import {
 } from 'umzug';
 import { ConfigurationError } from '../../connection';
 import {
-  codeChecksum,
   Migrations,
   type Direction,
   type MigrationRunOptions,
@@ -160,8 +159,8 @@ class DsqlMigrator extends Umzug<Context> {
         known,
         (run) => run.direction === direction && names.includes(run.migration),
       );
-      const checksums = known.map((each) => [each.name, toBeRun(each, 'up').checksum] as const);
-      if (direction === 'up') await migrations.expectUnchanged(new Map(checksums));
+      const code = known.map((each) => [each.name, toBeRun(each, 'up').code] as const);
+      if (direction === 'up') await migrations.expectUnchanged(new Map(code));
       this.#current = migrations;
       try {
         const rest = await left();
@@ -234,7 +233,7 @@ class DsqlMigrator extends Umzug<Context> {
 function toBeRun({ name, path }: Runnable, direction: Direction): MigrationToRun {
   // What umzug makes of a file is the same for all; a migration without a file has no text that says all of it.
   const code = path === undefined ? undefined : textOf(path);
-  return { name, direction, ...(code !== undefined && { checksum: codeChecksum(code) }) };
+  return { name, direction, ...(code !== undefined && { code }) };
 }
 
 function textOf(file: string): string | undefined {

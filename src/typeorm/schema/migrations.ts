@@ -1,7 +1,6 @@
 import { MigrationExecutor, type DataSource, type Migration, type QueryRunner } from 'typeorm';
 import {
   Migrations,
-  codeChecksum,
   type Direction,
   type MigrationRunOptions,
   type MigrationToRun,
@@ -146,7 +145,7 @@ function upTo(all: Migration[], name: string | undefined): Migration[] {
 function toBeRun({ name, instance }: Migration, direction: Direction): MigrationToRun {
   // Written by a compiler or by hand, it is the text of the class.
   const code = instance === undefined ? undefined : String(instance.constructor);
-  return { name, direction, ...(code !== undefined && { checksum: codeChecksum(code) }) };
+  return { name, direction, ...(code !== undefined && { code }) };
 }
 
 /**
@@ -169,7 +168,7 @@ export async function runPendingMigrations(
   const ran = await whileNobodyElseDoes(dataSource, options, async (migrations) => {
     const find = async (executor: DsqlMigrationExecutor) => {
       await expectWhole(migrations, executor, ({ direction }) => direction === 'up');
-      await migrations.expectUnchanged(checksumsOf(executor.written));
+      await migrations.expectUnchanged(codeOf(executor.written));
       await executor.executePendingMigrations();
       return executor.written;
     };
@@ -214,8 +213,8 @@ async function expectWhole(
   await migrations.expectOnly((run) => isToBeRun(run) || !names.has(run.migration));
 }
 
-function checksumsOf(written: readonly Migration[]): ReadonlyMap<string, string | undefined> {
-  return new Map(written.map((migration) => [migration.name, toBeRun(migration, 'up').checksum]));
+function codeOf(written: readonly Migration[]): ReadonlyMap<string, string | undefined> {
+  return new Map(written.map((migration) => [migration.name, toBeRun(migration, 'up').code]));
 }
 
 function whileNobodyElseDoes<T>(
