@@ -1,0 +1,108 @@
+import path from 'node:path';
+import ts from 'typescript';
+
+const root = path.resolve(__dirname, '../..');
+const ENTRY_POINTS = {
+  'aurora-dsql-orm': 'src/index.ts',
+  'aurora-dsql-orm/typeorm': 'src/typeorm/index.ts',
+  'aurora-dsql-orm/sequelize': 'src/sequelize/index.ts',
+  'aurora-dsql-orm/sequelize/umzug': 'src/sequelize/umzug.ts',
+  'aurora-dsql-orm/migrate': 'src/migrate/index.ts',
+  'aurora-dsql-orm/local': 'src/local/index.ts',
+};
+
+let program: ts.Program;
+let checker: ts.TypeChecker;
+
+beforeAll(() => {
+  const { config } = ts.readConfigFile(path.join(root, 'tsconfig.json'), (file) => ts.sys.readFile(file)) as {
+    config: unknown;
+  };
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  const files = Object.values(ENTRY_POINTS).map((file) => path.join(root, file));
+  program = ts.createProgram(files, { ...options, noEmit: true });
+  checker = program.getTypeChecker();
+});
+
+/** What an entry point exports, by its name. */
+function exportsOf(file: string): ts.Symbol[] {
+  const source = program.getSourceFile(path.join(root, file));
+  const module = source && checker.getSymbolAtLocation(source);
+  if (module === undefined) throw new Error(`${file} exports nothing`);
+  return checker
+    .getExportsOfModule(module)
+    .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol));
+}
+
+/** The places of `any` in what is written in this package, and not in what a host's types say. */
+function anyIn(symbol: ts.Symbol): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node, within: string): void => {
+    if (node.kind === ts.SyntaxKind.AnyKeyword) found.push(within);
+    // A body is no part of what a user sees.
+    if (ts.isBlock(node)) return;
+    if (ts.isClassElement(node) && isHidden(node)) return;
+    const name = ts.isClassElement(node) || ts.isTypeElement(node) ? node.name?.getText() : undefined;
+    ts.forEachChild(node, (child) => {
+      visit(child, name === undefined ? within : `${within}.${name}`);
+    });
+  };
+  for (const declaration of symbol.declarations ?? []) {
+    const { fileName } = declaration.getSourceFile();
+    if (fileName.startsWith(path.join(root, 'src')) && !ts.isVariableDeclaration(declaration)) {
+      visit(declaration, symbol.name);
+    }
+  }
+  return found;
+}
+
+function isHidden(member: ts.ClassElement): boolean {
+  return (
+    (member.name !== undefined && ts.isPrivateIdentifier(member.name)) ||
+    (ts.getCombinedModifierFlags(member) & ts.ModifierFlags.Private) !== 0
+  );
+}
+
+/** The names that an editor offers for the argument of a call. */
+function completions(file: string, name: string): string[] {
+  const symbol = exportsOf(file).find((each) => each.name === name);
+  const declaration = symbol?.declarations?.[0];
+  if (symbol === undefined || declaration === undefined) throw new Error(`${file} does not export ${name}`);
+  const [signature] = checker.getTypeOfSymbolAtLocation(symbol, declaration).getCallSignatures();
+  const parameter = signature?.parameters[0];
+  if (parameter === undefined) throw new Error(`${name} takes nothing`);
+  const options = checker.getTypeOfSymbolAtLocation(parameter, declaration);
+  const dsql = checker.getNonNullableType(options).getProperty('dsql');
+  if (dsql === undefined) throw new Error(`${name} has no dsql`);
+  const type = checker.getNonNullableType(checker.getTypeOfSymbolAtLocation(dsql, declaration));
+  return type.getProperties().map((each) => each.name);
+}
+
+it.each(Object.entries(ENTRY_POINTS))('%s exports nothing that is any', (_, file) => {
+  const symbols = exportsOf(file);
+  expect(symbols.length).toBeGreaterThan(0);
+  expect(symbols.flatMap(anyIn)).toEqual([]);
+});
+
+it.each([
+  ['createDsqlDataSource', 'src/typeorm/index.ts'],
+  ['createDsqlSequelize', 'src/sequelize/index.ts'],
+])('%s offers every option of `dsql` by its name', (name, file) => {
+  expect(completions(file, name)).toEqual(
+    expect.arrayContaining([
+      'region',
+      'profile',
+      'hostaddr',
+      'ormPrefix',
+      'retry',
+      'nested',
+      'commitMarkers',
+      'batch',
+      'arrays',
+      'simplify',
+      'rebuild',
+      'identityCache',
+      'migrations',
+    ]),
+  );
+});
