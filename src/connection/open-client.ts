@@ -1,5 +1,5 @@
 import type { DsqlClient, DriverOptions } from './client';
-import { clientOf, Opening } from './opening';
+import { clientOf, Opening } from './endpoints/opening';
 import type { ResolvedConnection } from './options/resolved-connection';
 import { sleep } from './real-time';
 import { isCommitOutcomeUnknownError } from './transactions/transaction-errors';

@@ -1,6 +1,6 @@
 import { Pool, type PoolClient, type PoolConfig, type QueryResult } from 'pg';
 import { driverOptionNames, DsqlClient, splitOptions, type DriverOptions } from './client';
-import { clientOf, Opening } from './opening';
+import { clientOf, Opening } from './endpoints/opening';
 import { lifetimeSecs } from './lifetime';
 import type { ConnectionOptions } from './options/connection-options';
 import { resolveConnection, type ResolvedConnection } from './options/resolved-connection';

