@@ -47,7 +47,8 @@ interface Standing<Connection> {
   /** When it is to be asked again whether it answers, or how far it is. */
   probeAtMs: number;
   isBeingProbed: boolean;
-  lastFailure: { readonly error: unknown; readonly atMs: number } | undefined;
+  /** Of the attempts that could not reach it the one that began last. */
+  lastFailure: { readonly error: unknown; readonly begunMs: number } | undefined;
 }
 
 /** What is nearest stays so until another one is nearer by a fifth: between equals there is nothing to gain. */
@@ -114,14 +115,14 @@ export class EndpointRanking<Connection extends Reachable> {
 
   /**
    * Chooses the endpoint of a new connection: the nearest that is not set aside. One that answers again gets one connection,
-   * and the others go elsewhere until that is open. Where all are set aside it is the one that failed the longest ago.
+   * and the others go elsewhere until that is open. Where all are set aside it is the one whose turn was the longest ago.
    */
   choose(): EndpointAttempt<Connection> {
     const order = this.#nearestFirst();
-    const failedAtMs = ({ lastFailure }: Standing<Connection>) => lastFailure?.atMs ?? 0;
+    const turnMs = ({ lastFailure }: Standing<Connection>) => lastFailure?.begunMs ?? 0;
     const chosen =
       order.find(({ state }) => state !== 'aside') ??
-      order.reduce((least, each) => (failedAtMs(each) < failedAtMs(least) ? each : least));
+      order.reduce((least, each) => (turnMs(each) < turnMs(least) ? each : least));
     if (chosen.state !== 'up') {
       this.#become(chosen, 'aside');
       chosen.probeAtMs = Math.max(chosen.probeAtMs, elapsedMs() + this.#policy.answerTimeoutMs);
@@ -129,11 +130,11 @@ export class EndpointRanking<Connection extends Reachable> {
     return this.#attempt(chosen);
   }
 
-  /** What to report where every endpoint has failed since a moment; nothing where one is left to try. */
+  /** What to report where every endpoint was tried since a moment and failed; nothing where one is left to try. */
   failureSince(sinceMs: number): EndpointsUnreachableError | undefined {
     const failures = this.#nearestFirst().flatMap(({ connection, state, lastFailure }) => {
       const { host, port, region } = connection;
-      return state === 'aside' && lastFailure !== undefined && lastFailure.atMs >= sinceMs
+      return state === 'aside' && lastFailure !== undefined && lastFailure.begunMs >= sinceMs
         ? [{ host, port, region, error: lastFailure.error }]
         : [];
     });
@@ -142,7 +143,7 @@ export class EndpointRanking<Connection extends Reachable> {
 
   #probe(standing: Standing<Connection>): EndpointAttempt<Connection> {
     standing.isBeingProbed = true;
-    standing.probeAtMs = elapsedMs() + SPAN_MS;
+    if (standing.state === 'up') standing.probeAtMs = elapsedMs() + SPAN_MS;
     const attempt = this.#attempt(standing);
     return {
       ...attempt,
@@ -160,7 +161,7 @@ export class EndpointRanking<Connection extends Reachable> {
   }
 
   #attempt(standing: Standing<Connection>): EndpointAttempt<Connection> {
-    const failuresBefore = standing.failures;
+    const begunMs = elapsedMs();
     const share = Math.random();
     const isToBeReplaced = () => this.#isToBeReplaced(standing, share);
     return {
@@ -173,7 +174,7 @@ export class EndpointRanking<Connection extends Reachable> {
         this.#opened(standing);
       },
       failed: (error) => {
-        this.#failed(standing, error, failuresBefore);
+        this.#failed(standing, error, begunMs);
       },
       get isToBeReplaced() {
         return isToBeReplaced();
@@ -199,15 +200,14 @@ export class EndpointRanking<Connection extends Reachable> {
     connectionChannels.endpointRestored.publish({ host, user } satisfies EndpointMessage);
   }
 
-  /** @param failuresBefore - of the endpoint when the attempt began: many that fail at once are one failure */
-  #failed(standing: Standing<Connection>, error: unknown, failuresBefore: number): void {
-    const nowMs = elapsedMs();
-    standing.lastFailure = { error, atMs: nowMs };
-    if (standing.failures > failuresBefore) return;
+  #failed(standing: Standing<Connection>, error: unknown, begunMs: number): void {
+    if (begunMs >= (standing.lastFailure?.begunMs ?? 0)) standing.lastFailure = { error, begunMs };
+    // Many attempts that fail together are one failure, and one from before says nothing of the state since.
+    if (begunMs < standing.sinceMs) return;
     const { minBackoffMs, maxBackoffMs } = this.#policy;
     standing.failures++;
     const backoffMs = jitteredMs(standing.failures, minBackoffMs, maxBackoffMs);
-    standing.probeAtMs = nowMs + backoffMs;
+    standing.probeAtMs = elapsedMs() + backoffMs;
     this.#become(standing, 'aside');
     const { host, user } = standing.connection;
     connectionChannels.endpointSetAside.publish({
