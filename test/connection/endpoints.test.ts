@@ -132,6 +132,16 @@ describe('a pool with several endpoints', () => {
     expect(opened()).toStrictEqual([`opened ${NEAR}`, `opened ${FAR}`, `opened ${NEAR}`]);
   });
 
+  it('measures again what was far at first, and moves to what is nearer then', async () => {
+    const slow = local.faults.addLatency(500, NEAR);
+    const pool = open({ max: 1 });
+    await pool.query('SELECT 1');
+    expect(opened()).toStrictEqual([`opened ${FAR}`]);
+    slow.remove();
+    await until(`opened ${NEAR}`, () => pool.query('SELECT 1'));
+    expect(told.filter((each) => each.startsWith('aside'))).toStrictEqual([]);
+  });
+
   it('passes over an endpoint that does not answer', async () => {
     local.faults.cutOff({ region: NEAR, newConnections: 'unanswered' });
     const pool = open({ endpointPolicy: { answerTimeoutMs: 600 } });

@@ -1,7 +1,7 @@
 import { connectionChannels, type EndpointMessage } from '../diagnostics';
 import { elapsedMs } from '../real-time';
 import { jitteredMs } from '../refused-connection';
-import { Distance, SPAN_MS } from './distance';
+import { Distance } from './distance';
 import type { ResolvedEndpointPolicy } from './endpoint-policy';
 import { EndpointsUnreachableError, reasonOf } from './endpoints-unreachable-error';
 
@@ -101,13 +101,13 @@ export class EndpointRanking<Connection extends Reachable> {
 
   /**
    * The endpoints that should be asked whether they answer, beside what clients do: those whose back-off is over, and those
-   * whose distance was measured long ago.
+   * whose distance was measured too seldom or long ago.
    */
   probesDue(): EndpointAttempt<Connection>[] {
     const nowMs = elapsedMs();
     return this.#standings
       .filter(({ state, isBeingProbed, probeAtMs }) => {
-        const isOfUse = state === 'aside' || (state === 'up' && this.#standings.length > 1);
+        const isOfUse = state === 'aside' || this.#standings.length > 1;
         return isOfUse && !isBeingProbed && probeAtMs <= nowMs;
       })
       .map((standing) => this.#probe(standing));
@@ -143,7 +143,7 @@ export class EndpointRanking<Connection extends Reachable> {
 
   #probe(standing: Standing<Connection>): EndpointAttempt<Connection> {
     standing.isBeingProbed = true;
-    if (standing.state === 'up') standing.probeAtMs = elapsedMs() + SPAN_MS;
+    if (standing.state !== 'aside') standing.probeAtMs = elapsedMs() + standing.distance.pauseMs;
     const attempt = this.#attempt(standing);
     return {
       ...attempt,
@@ -152,6 +152,7 @@ export class EndpointRanking<Connection extends Reachable> {
         attempt.answered(tookMs);
         // Only a connection that opens ends the back-off.
         if (standing.state === 'aside') this.#become(standing, 'answering');
+        standing.probeAtMs = elapsedMs() + standing.distance.pauseMs;
       },
       failed: (error) => {
         standing.isBeingProbed = false;
@@ -168,7 +169,8 @@ export class EndpointRanking<Connection extends Reachable> {
       connection: standing.connection,
       answerTimeoutMs: this.#policy.answerTimeoutMs,
       answered: (tookMs) => {
-        if (tookMs !== undefined) this.#measured(standing, tookMs);
+        if (tookMs === undefined) standing.distance.notMeasured();
+        else this.#measured(standing, tookMs);
       },
       opened: () => {
         this.#opened(standing);
@@ -194,7 +196,7 @@ export class EndpointRanking<Connection extends Reachable> {
   #opened(standing: Standing<Connection>): void {
     if (standing.state === 'up') return;
     standing.failures = 0;
-    standing.probeAtMs = elapsedMs() + SPAN_MS;
+    standing.probeAtMs = elapsedMs() + standing.distance.pauseMs;
     this.#become(standing, 'up');
     const { host, user } = standing.connection;
     connectionChannels.endpointRestored.publish({ host, user } satisfies EndpointMessage);
