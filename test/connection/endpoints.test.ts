@@ -60,7 +60,7 @@ afterAll(async () => {
 });
 beforeEach(() => {
   told = [];
-  local.faults.addLatency(200, FAR);
+  local.faults.addLatency(120, FAR);
 });
 afterEach(async () => {
   local.faults.clear();

@@ -31,6 +31,7 @@ export const connectionOptions = {
   /**
    * The endpoints of a cluster of several Regions, in the place of `host`: names, or objects. New connections go to the
    * nearest that can be reached. Aurora DSQL does not fail over by itself (AWS user guide, multi-Region clusters, 2026-09-15).
+   * @defaultValue none: there is one endpoint, `host`
    */
   endpoints: {
     kind: valueThat<readonly (string | EndpointOptions)[]>(
@@ -44,7 +45,10 @@ export const connectionOptions = {
     otherwise: 'none',
     inDsql: true,
   },
-  /** How endpoints are chosen, set aside and tried again. */
+  /**
+   * How endpoints are chosen, set aside and tried again; only with `endpoints`.
+   * @defaultValue that of each of its options
+   */
   endpointPolicy: {
     kind: valueThat<EndpointPolicy>(isObject, 'an object'),
     meaning: 'how endpoints are set aside and tried again; see below',
