@@ -7,7 +7,7 @@ const needLocalDsql = [
   '/test/cli/',
   '/test/check/surroundings\\.test',
   '/test/sql/translate',
-  '/test/connection/(addresses-and-tokens|client|client-faults|host-contract|outcome|secrets|sleeping-cluster|transactions)\\.test',
+  '/test/connection/(addresses-and-tokens|client|client-faults|endpoints|host-contract|outcome|secrets|sleeping-cluster|transactions)\\.test',
   '/test/occ/commit-markers\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(array-inserts|nested-transactions|reused-identity-keys|command-line|connections|large-writes|round-trips|size-of-writes|transactions|no-lost-writes/)',
@@ -24,6 +24,7 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 const inBothForms = [
   '/test/check/fuzz\\.test',
   '/test/cli/migrate\\.test',
+  '/test/connection/endpoints\\.test',
   '/test/examples/moving\\.test',
   '/test/histories/\\w+\\.test',
   '/test/local/(lock-pairs|concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',

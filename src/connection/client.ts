@@ -4,7 +4,8 @@ import { Client, type ClientConfig, type FieldDef, type Submittable } from 'pg';
 import { Description } from './description';
 import { connectionChannels, type ConnectionMessage } from './diagnostics';
 import type { ConnectionOptions } from './options/connection-options';
-import { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
+import { ConfigurationError } from './errors';
+import { resolveConnection, type ResolvedEndpoint } from './options/resolved-connection';
 import type { WireConnection } from './transactions/outbox';
 import { Session, type ReportedStatus } from './transactions/session';
 import { isServersOwn } from './transactions/local-answers';
@@ -60,7 +61,7 @@ export class DsqlClient extends Client {
    */
   constructor(
     options: DsqlClientOptions | string = {},
-    connection: ResolvedConnection = resolveConnection(
+    connection: ResolvedEndpoint = resolveOne(
       typeof options === 'string' ? options : splitOptions(options, driverOptionNames).connection,
     ),
   ) {
@@ -128,6 +129,12 @@ export class DsqlClient extends Client {
     return this.#session.phase === 'begun';
   }
 
+  /** Whether no transaction is open and no query, nor a cursor, waits for its answer. */
+  get isQuiet(): boolean {
+    const { readyForQuery } = this as unknown as { readonly readyForQuery?: boolean | null };
+    return this.#session.isQuiet && readyForQuery === true;
+  }
+
   /**
    * Makes the connection fit for its next user, or destroys it: one on which a transaction is open, or of which it is not
    * known what the server is doing, must not be used again.
@@ -139,6 +146,17 @@ export class DsqlClient extends Client {
     this.#session.break();
     return false;
   }
+}
+
+function resolveOne(options: ConnectionOptions | string): ResolvedEndpoint {
+  const connection = resolveConnection(options);
+  if (connection.endpoints !== undefined) {
+    throw new ConfigurationError(
+      'endpoints',
+      'cannot be used with DsqlClient: it is one connection, and remembers nothing of others. Use DsqlPool, or set `host`.',
+    );
+  }
+  return connection;
 }
 
 /**
@@ -163,7 +181,7 @@ function positive(milliseconds: number | undefined): number | undefined {
 }
 
 /** A resolved connection in node-postgres' own terms, but for the token. */
-export function clientConfig(connection: ResolvedConnection): DialledConfig {
+export function clientConfig(connection: ResolvedEndpoint): DialledConfig {
   const { host, port, user, database, hostaddr, schema, applicationName, sslNegotiation } = connection;
   return {
     host,
@@ -191,7 +209,7 @@ function socketTo(address: string): Socket {
  * node-postgres asks `password()` for the token, stores the answer in `password`, reads it back at once and sends it.
  * The answer is kept for that one reading only.
  */
-function presentTokenOnce(client: Client, { signToken }: ResolvedConnection): void {
+function presentTokenOnce(client: Client, { signToken }: ResolvedEndpoint): void {
   let token: unknown;
   Object.defineProperty(client, 'password', {
     configurable: true,

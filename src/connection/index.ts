@@ -7,7 +7,13 @@ export {
   type DriverOptions,
   type DsqlClientOptions,
 } from './client';
-export { connectionChannels, type ConnectionMessage } from './diagnostics';
+export { connectionChannels, type ConnectionMessage, type EndpointMessage } from './diagnostics';
+export type { EndpointPolicy } from './endpoints/endpoint-policy';
+export {
+  EndpointsUnreachableError,
+  isEndpointsUnreachableError,
+  type EndpointFailure,
+} from './endpoints/endpoints-unreachable-error';
 export {
   ConfigurationError,
   DsqlError,
@@ -46,6 +52,7 @@ export {
   type OptionTable,
   type ResolvedOptionsOf,
 } from './options/option-table';
+export type { EndpointOptions } from './options/endpoint-options';
 export { refusedOption, tokenInstead, unknownOption, type RefusedOptions } from './options/refused-options';
 export { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
 export { withTrustRoots } from './options/trust-roots';

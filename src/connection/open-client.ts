@@ -1,33 +1,34 @@
-import { DsqlClient, type DriverOptions } from './client';
+import type { DsqlClient, DriverOptions } from './client';
+import { clientOf, Opening } from './endpoints/opening';
 import type { ResolvedConnection } from './options/resolved-connection';
-import { elapsedMs, sleep } from './real-time';
-import { connectionRefusalDelayMs } from './refused-connection';
+import { sleep } from './real-time';
 import { isCommitOutcomeUnknownError } from './transactions/transaction-errors';
 
 /** How long a connection may take to open, in milliseconds, where `connectionTimeoutMillis` is silent. */
 const CONNECT_TIMEOUT_MS = 30_000;
 
 /**
- * Opens a connection. One that the cluster refuses for the moment is tried again, with growing random delays, within the
- * time to connect.
+ * Opens a connection. One that the cluster refuses for the moment is tried again, with growing random delays, and one to an
+ * endpoint that cannot be reached at the next one, within the time to connect.
  *
  * @param setting - a SET that is sent first; a connection on which it fails is closed
- * @throws whatever node-postgres fails with, and TokenSigningError
+ * @throws whatever node-postgres fails with, TokenSigningError, and EndpointsUnreachableError where there are several
  */
 export async function openClient(
   { connectionTimeoutMillis = CONNECT_TIMEOUT_MS, ...options }: DriverOptions,
   connection: ResolvedConnection,
   setting?: string,
 ): Promise<DsqlClient> {
-  const deadline = elapsedMs() + connectionTimeoutMillis;
-  for (let attempt = 1; ; attempt++) {
-    const client = new DsqlClient({ ...options, connectionTimeoutMillis }, connection);
+  const opening = new Opening(connection, connectionTimeoutMillis);
+  await opening.preparation;
+  for (;;) {
+    const client = clientOf({ ...options, connectionTimeoutMillis }, connection);
     try {
       await client.connect();
     } catch (error) {
-      const delayMs = connectionRefusalDelayMs(error, attempt);
-      if (delayMs === undefined || elapsedMs() + delayMs >= deadline) throw error;
-      await sleep(delayMs);
+      const next = opening.after(error as Error);
+      if ('error' in next) throw next.error;
+      await sleep(next.delayMs);
       continue;
     }
     if (setting !== undefined) await prepare(client, setting);

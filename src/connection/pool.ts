@@ -1,5 +1,6 @@
 import { Pool, type PoolClient, type PoolConfig, type QueryResult } from 'pg';
 import { driverOptionNames, DsqlClient, splitOptions, type DriverOptions } from './client';
+import { clientOf, Opening } from './endpoints/opening';
 import { lifetimeSecs } from './lifetime';
 import type { ConnectionOptions } from './options/connection-options';
 import { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
@@ -42,10 +43,13 @@ type ConnectCallback = (
  *
  * At most 10 connections, 600 s idle, 30 s to connect; each lives for `maxLifetimeSecs` less a random 0 to 10 %. A
  * connection that the cluster refuses with 53300 (too many), with 53400 (too fast) or because it is waking up is tried
- * again, with growing random delays, within the time to connect.
+ * again, with growing random delays, within the time to connect. With `endpoints`, one that cannot be reached is passed over
+ * in favour of the next one within the same time; where none can be reached, `connect` and `query` throw an
+ * EndpointsUnreachableError.
  */
 export class DsqlPool extends Pool {
   readonly #connectTimeoutMs: number;
+  readonly #connection: ResolvedConnection;
 
   /**
    * @param options - where and how to connect, or a connection string
@@ -65,12 +69,9 @@ export class DsqlPool extends Pool {
       ...driver,
       connectionTimeoutMillis: connectTimeoutMs,
       // The pool passes its own options on, from which the client takes those that are a client's.
-      Client: class extends DsqlClient {
-        constructor(poolOptions?: DsqlPoolOptions) {
-          super(poolOptions, connection);
-        }
-      },
+      Client: clientClass(connection),
     });
+    this.#connection = connection;
     this.#connectTimeoutMs = connectTimeoutMs;
     this.query = this.#query.bind(this) as Pool['query'];
     // Before the pool looks whether the connection has ended.
@@ -145,18 +146,25 @@ export class DsqlPool extends Pool {
         });
       });
     }
-    const deadline = elapsedMs() + this.#connectTimeoutMs;
-    const attempt = (number: number): void => {
+    const opening = new Opening(this.#connection, this.#connectTimeoutMs);
+    const attempt = (): void => {
       super.connect((error, client, release) => {
-        const delayMs = connectionRefusalDelayMs(error, number);
-        if (delayMs === undefined || elapsedMs() + delayMs >= deadline) callback(error, client, release);
-        else
-          void sleep(delayMs).then(() => {
-            attempt(number + 1);
-          });
+        const next = error && opening.after(error);
+        if (next === undefined || 'error' in next) callback(next?.error, client, release);
+        else void sleep(next.delayMs).then(attempt);
       });
     };
-    attempt(1);
+    const { preparation } = opening;
+    if (preparation === undefined) attempt();
+    else void preparation.then(attempt);
     return undefined;
   }
+}
+
+/** What the pool makes its clients of: it calls it with `new`. */
+function clientClass(connection: ResolvedConnection): new (options?: DsqlPoolOptions) => DsqlClient {
+  const make = function (options: DsqlPoolOptions = {}) {
+    return clientOf(options, connection);
+  };
+  return make as unknown as new (options?: DsqlPoolOptions) => DsqlClient;
 }

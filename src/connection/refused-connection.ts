@@ -60,6 +60,12 @@ export function connectionRefusalDelayMs(error: unknown, attempt: number): numbe
   }
 }
 
-function jitteredMs(attempt: number, baseMs: number, maxMs: number): number {
+/**
+ * A random delay in milliseconds: from half of it up to the whole of `baseMs`, which doubles with each attempt.
+ *
+ * @param attempt - 1 for the first
+ * @param maxMs - the longest
+ */
+export function jitteredMs(attempt: number, baseMs: number, maxMs: number): number {
   return Math.min(maxMs, baseMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * Math.random());
 }

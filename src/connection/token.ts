@@ -39,15 +39,25 @@ const REFRESH_MARGIN_MS = 5 * 60_000;
  *
  * @returns the signer; it rejects with {@link TokenSigningError}
  */
-export function createTokenSigner({
-  host,
-  region,
-  user,
-  tokenDurationSecs,
-  profile,
-  credentials,
-}: TokenSignerOptions): TokenSigner {
-  const provide = credentialProvider(credentials, profile);
+export function createTokenSigner(options: TokenSignerOptions): TokenSigner {
+  return signerWith(credentialProvider(options.credentials, options.profile), options);
+}
+
+/**
+ * Makes what makes a signer, as {@link createTokenSigner} does, for each endpoint of a cluster: they sign for different Regions,
+ * with the same credentials, which are resolved once for all.
+ */
+export function createTokenSigners(
+  options: Omit<TokenSignerOptions, 'host' | 'region'>,
+): (endpoint: Pick<TokenSignerOptions, 'host' | 'region'>) => TokenSigner {
+  const provide = credentialProvider(options.credentials, options.profile);
+  return ({ host, region }) => signerWith(provide, { ...options, host, region });
+}
+
+function signerWith(
+  provide: () => Promise<Identity>,
+  { host, region, user, tokenDurationSecs, profile, credentials }: TokenSignerOptions,
+): TokenSigner {
   const subject = () => ({ user, host, profile: credentials ? undefined : (profile ?? namedProfile()) });
   let presigner: ReturnType<typeof createPresigner> | undefined;
 

@@ -5,6 +5,7 @@ export type {
   CommitMatch,
   ConnectionFault,
   CutFault,
+  CutOff,
   Fault,
   Faults,
   FaultTiming,
@@ -15,7 +16,7 @@ export type {
 } from './faults/faults';
 export { startLocalDsql } from './local-dsql';
 export type { LocalCredentials } from './identities';
-export type { LocalDsql, LocalDsqlEnvironment } from './local-dsql';
+export type { LocalDsql, LocalDsqlEnvironment, LocalEndpoint } from './local-dsql';
 export type { LocalDsqlOptions } from './options';
 export { PostgresUnavailableError } from './postgres';
 export type { RoundTrip, Trace, TracedConnection, TracedStatement, TraceRecording } from './trace';

@@ -14,7 +14,7 @@ import type { PostgresServer } from './postgres';
 import { LOOPBACK, ProxyServer } from './proxy-server';
 import { Identities } from './identities';
 import type { LocalCredentials } from './identities';
-import { resolveLocalOptions } from './options';
+import { randomCharacters, resolveLocalOptions } from './options';
 import type { LocalDsqlOptions, ResolvedLocalOptions } from './options';
 import { realTime } from './real-time';
 import { CatalogueReader } from './concurrency/catalogue/catalogue-reader';
@@ -44,14 +44,20 @@ export interface LocalDsqlEnvironment extends Record<string, string> {
   CLUSTER_USER: string;
 }
 
-/** A running local DSQL. */
-export interface LocalDsql extends AsyncDisposable {
-  /** The cluster's name, `<id>.dsql.<region>.on.aws`, for TLS and tokens. It does not resolve: dial `hostaddr`. */
+/** Where the cluster is reached in one of its Regions; {@link LocalDsql.endpoints} can be given to a pool as they are. */
+export interface LocalEndpoint {
+  /** The endpoint's name, `<id>.dsql.<region>.on.aws`, for TLS and tokens. It does not resolve: dial `hostaddr`. */
   readonly host: string;
   /** The address to dial, `127.0.0.1`. */
   readonly hostaddr: string;
   readonly port: number;
   readonly region: string;
+}
+
+/** A running local DSQL. */
+export interface LocalDsql extends LocalEndpoint, AsyncDisposable {
+  /** The endpoints of all Regions: its own first, then those of `otherRegions`. */
+  readonly endpoints: readonly LocalEndpoint[];
   readonly clusterId: string;
   /** The certificate to trust, in PEM. */
   readonly ca: string;
@@ -119,34 +125,30 @@ export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<Lo
 
 /** Serves clients as a cluster does, from a PostgreSQL that is theirs alone. */
 async function serve(postgres: PostgresServer, options: ResolvedLocalOptions): Promise<LocalDsql> {
-  const { region, clusterId, clock, tokenClocks } = options;
-  const host = `${clusterId}.dsql.${region}.on.aws`;
-  const { ca, cert, key } = issueCertificates([host], realTime());
+  const { clusterId, clock } = options;
+  const regions = namesOf(options);
+  const { ca, cert, key } = issueCertificates(
+    regions.map(({ host }) => host),
+    realTime(),
+  );
   const caFile = path.join(postgres.directory, 'ca.pem');
   writeFileSync(caFile, ca);
   const identities = new Identities();
   const connections = new ConnectionLimits(options.maxConnections, clock);
-  const faults = new FaultInjector(() => proxy.endSessions(), clock);
+  const proxies: ProxyServer[] = [];
+  const faults = new FaultInjector(
+    {
+      end: () => proxies.reduce((count, proxy) => count + proxy.endSessions(), 0),
+      cut: (cutOff) => {
+        for (const proxy of proxies) if ((cutOff ?? proxy.region) === proxy.region) proxy.cutConnections();
+      },
+    },
+    clock,
+  );
   const trace = new Tracer();
   const { concurrency, catalogue, jobs, close } = await openOwnSessions(postgres, options, faults);
-  const proxy: ProxyServer = new ProxyServer({
+  const common = {
     secureContext: createSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
-    gate: {
-      clusterId,
-      host,
-      region,
-      requireSni: options.requireSni,
-      tokenClocks,
-      credentials: (accessKeyId) => identities.of(accessKeyId),
-      admit: (user) => faults.atConnection(user) ?? connections.admit(),
-      leave: () => {
-        connections.release();
-      },
-      onToken: (accepted) => {
-        trace.count(accepted ? 'tokensVerified' : 'tokensRefused');
-      },
-      postgres,
-    },
     clock,
     concurrency,
     faults,
@@ -154,25 +156,46 @@ async function serve(postgres: PostgresServer, options: ResolvedLocalOptions): P
     trace,
     cancelRequests: options.cancelRequests,
     onRefused: options.onConnectionRefused,
-    onJobs: (jobIds) => {
+    onJobs: (jobIds: readonly string[]) => {
       for (const jobId of jobIds) jobs.run(jobId);
     },
-  });
-  const port = await proxy.listen(options.port);
+  };
+  const gate = {
+    requireSni: options.requireSni,
+    tokenClocks: options.tokenClocks,
+    credentials: (accessKeyId: string) => identities.of(accessKeyId),
+    admit: (user: string) => faults.atConnection(user) ?? connections.admit(),
+    leave: () => {
+      connections.release();
+    },
+    onToken: (accepted: boolean) => {
+      trace.count(accepted ? 'tokensVerified' : 'tokensRefused');
+    },
+    postgres,
+  };
+  const endpoints: LocalEndpoint[] = [];
+  for (const names of regions) {
+    const proxy = new ProxyServer({ ...common, gate: { ...gate, ...names } });
+    proxies.push(proxy);
+    const port = await proxy.listen(names.clusterId === clusterId ? options.port : 0);
+    endpoints.push({ host: names.host, hostaddr: LOOPBACK, port, region: names.region });
+  }
+  const [own] = endpoints as [LocalEndpoint];
+  const closeProxies = () => Promise.all(proxies.map((proxy) => proxy.close()));
   let stopped: Promise<void> | undefined;
   const stop = () => {
-    stopped ??= proxy
-      .close()
+    stopped ??= closeProxies()
       .then(close)
       .then(() => postgres.stop());
     return stopped;
   };
   // Without PostgreSQL there is nothing to serve; clients learn it from their connections closing.
-  void postgres.ended.then(() => proxy.close());
+  void postgres.ended.then(closeProxies);
   const credentials = identities.assumeRole(ROLE_ARN);
-  const address = { host, hostaddr: LOOPBACK, port, region, clusterId, ca, caFile, credentials };
+  const address = { ...own, clusterId, ca, caFile, credentials };
   return {
     ...address,
+    endpoints,
     roleArn: ROLE_ARN,
     assumeRole: (arn) => identities.assumeRole(arn),
     faults,
@@ -181,6 +204,14 @@ async function serve(postgres: PostgresServer, options: ResolvedLocalOptions): P
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** What the endpoints are called: the cluster's own first. */
+function namesOf({ region, otherRegions, clusterId }: ResolvedLocalOptions) {
+  return [region, ...otherRegions].map((each, index) => {
+    const id = index === 0 ? clusterId : randomCharacters(26);
+    return { region: each, clusterId: id, host: `${id}.dsql.${each}.on.aws` };
+  });
 }
 
 /**

@@ -14,6 +14,13 @@ export interface LocalDsqlOptions {
    */
   readonly region?: string | undefined;
   /**
+   * Further Regions of the cluster. Each has an endpoint with an id of its own, on the same data: what is committed at one is
+   * seen at all, and transactions conflict whichever endpoint they came by (AWS user guide, multi-Region clusters,
+   * 2026-09-15).
+   * @defaultValue none
+   */
+  readonly otherRegions?: readonly string[] | undefined;
+  /**
    * The cluster's id, 26 characters of `a` to `z` and `0` to `9`.
    * @defaultValue random
    */
@@ -65,6 +72,7 @@ export interface LocalDsqlOptions {
 export interface ResolvedLocalOptions {
   readonly port: number;
   readonly region: string;
+  readonly otherRegions: readonly string[];
   readonly clusterId: string;
   readonly clock: () => Date;
   /** A token is taken that is good by one of them. */
@@ -96,9 +104,8 @@ export function resolveLocalOptions(options: LocalDsqlOptions): ResolvedLocalOpt
       `clusterId: expected 26 characters of a-z and 0-9, got ${JSON.stringify(clusterId)}`,
     );
   }
-  if (!/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region)) {
-    throw new RangeError(`region: expected an AWS region such as us-east-1, got ${JSON.stringify(region)}`);
-  }
+  const { otherRegions = [] } = options;
+  checkRegions(region, otherRegions);
   if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 10_000) {
     throw new RangeError(`maxConnections: expected an integer from 1 to 10000, got ${maxConnections}`);
   }
@@ -109,6 +116,7 @@ export function resolveLocalOptions(options: LocalDsqlOptions): ResolvedLocalOpt
   return {
     port,
     region,
+    otherRegions: [...otherRegions],
     clusterId,
     clock,
     // The AWS SDK signs by `Date`, which a test in this process may have faked.
@@ -120,6 +128,20 @@ export function resolveLocalOptions(options: LocalDsqlOptions): ResolvedLocalOpt
     cancelRequests,
     onConnectionRefused: options.onConnectionRefused,
   };
+}
+
+function checkRegions(region: string, otherRegions: readonly string[]): void {
+  const isRegion = (name: string) => /^[a-z]{2}(-[a-z]+)+-\d+$/.test(name);
+  const expected = 'expected an AWS region such as us-east-1, got';
+  if (!isRegion(region)) throw new RangeError(`region: ${expected} ${JSON.stringify(region)}`);
+  for (const other of otherRegions) {
+    if (!isRegion(other)) throw new RangeError(`otherRegions: ${expected} ${JSON.stringify(other)}`);
+  }
+  const names = [region, ...otherRegions];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new RangeError(`otherRegions: expected each Region once, got ${JSON.stringify(twice)} twice`);
+  }
 }
 
 /** As many random characters of `a` to `z` and `0` to `9`. */

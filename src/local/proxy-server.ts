@@ -5,7 +5,7 @@ import type { SecureContext } from 'node:tls';
 import type { FaultInjector } from './faults/fault-injector';
 import type { Limits } from './limits/limits';
 import type { Concurrency } from './concurrency/concurrency';
-import { clearInterval, clearTimeout, setInterval, setTimeout } from './real-time';
+import { clearInterval, clearTimeout, setInterval, setTimeout, sleep } from './real-time';
 import { logIn } from './session/log-in';
 import type { Gate } from './session/log-in';
 import { Session } from './session/session';
@@ -54,7 +54,10 @@ export class ProxyServer {
       this.#sockets.add(socket);
       socket.on('error', () => undefined); // 'close' follows, and ends what was made of it
       socket.once('close', () => this.#sockets.delete(socket));
-      void this.#serve(socket);
+      const obstacle = parts.faults.atArrival(this.region);
+      if (obstacle === undefined) void this.#serve(socket);
+      else if (obstacle === 'reset') socket.resetAndDestroy();
+      else socket.resume(); // so that its end is noticed
     });
     this.#sweep = setInterval(() => {
       for (const session of this.#sessions) session.endWhenOver();
@@ -73,6 +76,11 @@ export class ProxyServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** The Region of the endpoint. */
+  get region(): string {
+    return this.#parts.gate.region;
+  }
+
   /** Closes every connection and stops listening. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
@@ -89,6 +97,11 @@ export class ProxyServer {
     const { size } = this.#sessions;
     for (const session of this.#sessions) session.close();
     return size;
+  }
+
+  /** Ends every connection without a word, as a network does that is gone. */
+  cutConnections(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async #serve(socket: Socket): Promise<void> {
@@ -111,6 +124,8 @@ export class ProxyServer {
   }
 
   async #open(socket: Socket): Promise<Session | undefined> {
+    const delayMs = this.#parts.faults.beforeLogIn(this.region);
+    if (delayMs > 0) await sleep(delayMs);
     const opened = await openConnection(socket, this.#parts.secureContext);
     if (!opened) return undefined;
     if (opened.kind === 'cancel') {
@@ -129,6 +144,7 @@ export class ProxyServer {
       stream,
       reader,
       link,
+      region: this.region,
       clock,
       concurrency,
       faults,

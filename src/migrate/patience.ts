@@ -11,6 +11,7 @@ const PASSING: ReadonlySet<ErrorKind> = new Set([
   'connection-limit',
   'connection-rate',
   'waking-up',
+  'unreachable',
   'unavailable',
   'outcome-unknown',
 ]);

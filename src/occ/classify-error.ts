@@ -1,5 +1,6 @@
 import {
   isCommitOutcomeUnknownError,
+  isEndpointsUnreachableError,
   isMessageTooLargeError,
   isTooManyParametersError,
   isNotSentError,
@@ -21,6 +22,7 @@ export type ErrorKind =
   | 'connection-limit'
   | 'connection-rate'
   | 'waking-up'
+  | 'unreachable'
   | 'token'
   | 'unsupported'
   | 'unavailable'
@@ -56,6 +58,8 @@ const hints: Record<ErrorKind, string> = {
   'connection-rate':
     'Connections are opened too quickly: 100 a second after a burst of 1,000. Keep connections longer and start pools gradually.',
   'waking-up': 'The cluster was asleep and is waking up. Nothing was done: try again after a few seconds.',
+  unreachable:
+    'No endpoint of the cluster could be reached, so nothing was done: try again after a while. The message names each endpoint and why.',
   token:
     'The token was not accepted. Check the credentials, the role that they belong to, the region and the clock of this machine.',
   unsupported: 'Aurora DSQL lacks this; the message says what to do instead.',
@@ -84,6 +88,7 @@ const kinds: Readonly<Record<string, ErrorKind>> = {
 const retryable: ReadonlySet<ErrorKind> = new Set([
   'not-sent',
   'waking-up',
+  'unreachable',
   'data-conflict',
   'schema-conflict',
   'not-committed',
@@ -110,6 +115,7 @@ function kindOf(error: unknown, sqlState: string | undefined): ErrorKind {
   if (isAny(isNotCommitted)) return 'not-committed';
   if (isAny(isNotSentError)) return 'not-sent';
   if (isAny(isTokenSigningError)) return 'token';
+  if (isAny(isEndpointsUnreachableError)) return 'unreachable';
   if (isAny(isMessageTooLargeError) || isAny(isTooManyParametersError)) return 'limit';
   if (isAny((inner) => isUnsupportedFeatureError(inner) || isNestedTransactionError(inner)))
     return 'unsupported';

@@ -3,9 +3,11 @@ export {
   AfterCommitError,
   CommitOutcomeUnknownError,
   ConfigurationError,
+  EndpointsUnreachableError,
   isAfterCommitError,
   isCommitOutcomeUnknownError,
   isConfigurationError,
+  isEndpointsUnreachableError,
   isMessageTooLargeError,
   isNotSentError,
   isTokenSigningError,
@@ -16,6 +18,7 @@ export {
   TokenSigningError,
   TooManyParametersError,
   TransactionRolledBackError,
+  type EndpointFailure,
   type TokenSigningReason,
 } from '../connection';
 export { classifyError, type ErrorClass, type ErrorKind } from './classify-error';

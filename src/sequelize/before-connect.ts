@@ -1,5 +1,6 @@
 import {
   clientConfig,
+  ConfigurationError,
   resolveConnection,
   type ConnectionOptions,
   type ResolvedConnection,
@@ -33,6 +34,12 @@ interface HookConfig {
  * ```
  */
 export function dsqlBeforeConnect(options: ConnectionOptions = {}): (config: object) => void {
+  if (options.endpoints !== undefined) {
+    throw new ConfigurationError(
+      'endpoints',
+      'cannot be used with the hook alone: Sequelize opens the connection and tells the hook nothing of a failure. Use createDsqlSequelize or attachDsql, or set `host`.',
+    );
+  }
   const resolve = (endpoint: ConnectionOptions) =>
     resolveConnection({ ...endpoint, ...options }, 'sequelize');
   const namesHost = options.host !== undefined || options.connectionString !== undefined;

@@ -288,6 +288,8 @@ describe('connecting to the local DSQL', () => {
     [{ port: 70_000 }, 'port'],
     [{ clusterId: 'short' }, 'clusterId'],
     [{ region: 'Frankfurt' }, 'region'],
+    [{ otherRegions: ['Ohio'] }, 'otherRegions'],
+    [{ otherRegions: ['us-east-1'] }, 'otherRegions'],
   ])('does not start with %j', async (options, name) => {
     await expect(startLocalDsql(options)).rejects.toThrow(new RegExp(`^${name}: expected`));
   });

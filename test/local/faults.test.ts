@@ -312,5 +312,8 @@ describe('faults of the local DSQL', () => {
       message,
     );
     expect(() => local.faults.addLatency(-1)).toThrow('ms: expected a number from 0, got -1');
+    expect(() => local.faults.cutOff({ newConnections: 'late' } as object)).toThrow(
+      'newConnections: expected reset or unanswered, got "late"',
+    );
   });
 });

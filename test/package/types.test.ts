@@ -81,7 +81,8 @@ function completions(file: string, name: string): string[] {
 it.each(Object.entries(ENTRY_POINTS))('%s exports nothing that is any', (_, file) => {
   const symbols = exportsOf(file);
   expect(symbols.length).toBeGreaterThan(0);
-  expect(symbols.flatMap(anyIn)).toEqual([]);
+  // The class of a mixin: TypeScript asks for a constructor of `any[]` there.
+  expect(symbols.flatMap(anyIn).filter((place) => place !== 'SequelizeClass')).toEqual([]);
 });
 
 it.each([

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { connectionOptions, type OptionDescriptor, type OptionTable } from '../../src/connection';
+import { endpointPolicyOptions } from '../../src/connection/endpoints/endpoint-policy';
 import { batchesOptions, transactionDefaults, transactionOptions } from '../../src/occ';
 import { mappingOptions } from '../../src/schema';
 
@@ -55,6 +56,7 @@ const rowsOf = (table: OptionTable) =>
 
 it.each<[string, string, string, OptionTable]>([
   ['of a connection', 'docs/connecting.md', '## Options', connectionOptions],
+  ['of endpointPolicy', 'docs/connecting.md', '## Several Regions', endpointPolicyOptions],
   ['of a transaction', 'docs/transactions.md', '## Options', transactionOptions],
   ['of the mapping', 'docs/sequelize.md', '## Four ways in', mappingOptions],
 ])('%s the documents list as the table does', (_, file, heading, table) => {
@@ -99,6 +101,12 @@ describe.each<[string, string, string, OptionTable]>([
     'src/connection/options/connection-options.ts',
     'connectionOptions',
     connectionOptions,
+  ],
+  [
+    'endpointPolicyOptions',
+    'src/connection/endpoints/endpoint-policy.ts',
+    'endpointPolicyOptions',
+    endpointPolicyOptions,
   ],
   ['retryOptions', 'src/occ/retry.ts', 'retryOptions', transactionOptions],
   ['runOptions', 'src/occ/transaction-runner.ts', 'runOptions', transactionOptions],

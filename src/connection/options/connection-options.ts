@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
 import type { Credentials } from '../token';
+import type { EndpointPolicy } from '../endpoints/endpoint-policy';
+import type { EndpointOptions } from './endpoint-options';
 import { isObject, numberThat, oneOf, text, textThat, valueThat, wholeNumber } from './option-kinds';
 import type { OptionDescriptor, OptionsOf } from './option-table';
 import { readTrustRoots } from './trust-roots';
@@ -25,6 +27,33 @@ export const connectionOptions = {
     kind: text(),
     meaning: 'cluster endpoint, PrivateLink name, or 26-character cluster id',
     environment: ['CLUSTER_ENDPOINT'],
+  },
+  /**
+   * The endpoints of a cluster of several Regions, in the place of `host`: names, or objects. New connections go to the
+   * nearest that can be reached. Aurora DSQL does not fail over by itself (AWS user guide, multi-Region clusters, 2026-09-15).
+   * @defaultValue none: there is one endpoint, `host`
+   */
+  endpoints: {
+    kind: valueThat<readonly (string | EndpointOptions)[]>(
+      (value) =>
+        Array.isArray(value) &&
+        value.length > 0 &&
+        value.every((each) => (typeof each === 'string' && each !== '') || isObject(each)),
+      'a list of at least one endpoint, each a host name or `{ host, region, port, hostaddr }`',
+    ),
+    meaning: 'the endpoints of a cluster of several Regions, in the place of `host`; see below',
+    otherwise: 'none',
+    inDsql: true,
+  },
+  /**
+   * How endpoints are chosen, set aside and tried again; only with `endpoints`.
+   * @defaultValue that of each of its options
+   */
+  endpointPolicy: {
+    kind: valueThat<EndpointPolicy>(isObject, 'an object'),
+    meaning: 'how endpoints are set aside and tried again; see below',
+    otherwise: 'see below',
+    inDsql: true,
   },
   /**
    * The cluster's AWS Region.

@@ -36,5 +36,6 @@ export function optionSources(given: ConnectionOptions): readonly OptionSource[]
 }
 
 function shown(option: string, value: unknown): string {
-  return NOT_SHOWN.has(option) ? 'given' : String(value);
+  if (NOT_SHOWN.has(option)) return 'given';
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -3,14 +3,16 @@ import { applicationName } from './application-name';
 import { connectionOptions, type ConnectionOptions } from './connection-options';
 import { parseConnectionString } from './connection-string';
 import { resolveEndpoint, type Endpoint } from './endpoint';
+import { resolveEndpointPolicy, resolveEndpoints, type DialledEndpoint } from './resolve-endpoints';
 import { checkOptionNames, resolveOptions, type ResolvedOptionsOf } from './option-table';
 import { ConfigurationError } from '../errors';
-import { createTokenSigner, type TokenSigner } from '../token';
+import { EndpointRanking } from '../endpoints/endpoint-ranking';
+import { createTokenSigners, type TokenSigner } from '../token';
 
 type Settings = ResolvedOptionsOf<typeof connectionOptions>;
 
-/** {@link ConnectionOptions}, checked and completed. Frozen; it holds no credentials, and its signer keeps them in its closure. */
-export interface ResolvedConnection
+/** How one endpoint is reached. Frozen; it holds no credentials, and its signer keeps them in its closure. */
+export interface ResolvedEndpoint
   extends
     Endpoint,
     Pick<
@@ -21,6 +23,12 @@ export interface ResolvedConnection
   /** What is trusted: made when it is first needed, and then shared by all connections. */
   readonly secureContext: () => SecureContext;
   readonly signToken: TokenSigner;
+}
+
+/** {@link ConnectionOptions}, checked and completed. Of several endpoints it is itself the first. Frozen. */
+export interface ResolvedConnection extends ResolvedEndpoint {
+  /** Where there are several endpoints: which of them a new connection goes to. */
+  readonly endpoints: EndpointRanking<ResolvedEndpoint> | undefined;
 }
 
 const LONG_TOKEN_SECS = 3600;
@@ -44,30 +52,45 @@ export function resolveConnection(
   if (given.profile !== undefined && given.credentials !== undefined) {
     throw new ConfigurationError('profile', 'cannot be combined with `credentials`.');
   }
+  const policy = resolveEndpointPolicy(settings);
   const isRegionNamed = (given.region ?? texts.region) !== undefined;
-  const endpoint = endpointOf(settings, isRegionNamed);
+  const dialled =
+    settings.endpoints === undefined
+      ? [{ ...endpointOf(settings, isRegionNamed), port: settings.port, hostaddr: settings.hostaddr }]
+      : resolveEndpoints(given, texts, settings, isRegionNamed ? undefined : settings.region);
+  if (settings.tokenDurationSecs > LONG_TOKEN_SECS) warnOfLongToken(settings.tokenDurationSecs);
+  const connections = connectionsTo(dialled, settings, settings.ormPrefix ?? defaultPrefix);
+  const [first, ...others] = connections as [ResolvedEndpoint, ...ResolvedEndpoint[]];
+  const endpoints =
+    settings.endpoints === undefined ? undefined : new EndpointRanking([first, ...others], policy);
+  return Object.freeze({ ...first, endpoints });
+}
+
+function connectionsTo(
+  endpoints: readonly DialledEndpoint[],
+  settings: Settings,
+  ormPrefix: string | undefined,
+): readonly ResolvedEndpoint[] {
   const { user, tokenDurationSecs, profile, credentials, ca = [] } = settings;
-  if (tokenDurationSecs > LONG_TOKEN_SECS) warnOfLongToken(tokenDurationSecs);
-  return Object.freeze({
-    ...endpoint,
+  const common = {
     user,
     database: settings.database,
-    port: settings.port,
-    hostaddr: settings.hostaddr,
     sslNegotiation: settings.sslNegotiation,
     schema: settings.schema,
-    applicationName: applicationName(settings.ormPrefix ?? defaultPrefix),
+    applicationName: applicationName(ormPrefix),
     maxLifetimeSecs: settings.maxLifetimeSecs,
     secureContext: trust([ca].flat()),
-    signToken: createTokenSigner({
-      ...endpoint,
-      user,
-      tokenDurationSecs,
-      profile,
-      // The caller may change or clear the object later.
-      credentials: typeof credentials === 'object' ? { ...credentials } : credentials,
-    }),
+  };
+  const signerOf = createTokenSigners({
+    user,
+    tokenDurationSecs,
+    profile,
+    // The caller may change or clear the object later.
+    credentials: typeof credentials === 'object' ? { ...credentials } : credentials,
   });
+  return endpoints.map((endpoint) =>
+    Object.freeze({ ...endpoint, ...common, signToken: signerOf(endpoint) }),
+  );
 }
 
 function endpointOf({ host, region }: Settings, isRegionNamed: boolean): Endpoint {

@@ -52,6 +52,11 @@ export class Session {
     return this.#phase === 'broken' ? this.#brokeInTransaction : this.#phase !== 'idle';
   }
 
+  /** Whether no transaction is open and nothing is waited for. */
+  get isQuiet(): boolean {
+    return this.#phase === 'idle' && this.#unanswered === 0;
+  }
+
   /** Whether the server has answered no query yet. */
   get isFirst(): boolean {
     return this.#timesReady <= 1;

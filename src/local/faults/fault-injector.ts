@@ -5,6 +5,7 @@ import type {
   CommitFault,
   ConnectionFault,
   CutFault,
+  CutOff,
   Fault,
   Faults,
   IndexBuildFault,
@@ -47,6 +48,27 @@ const WAKING_UP: Refusal = {
 
 const DUPLICATE_KEY = 'Found duplicate key while validating index for UCVs';
 
+/** What ends the connections of the endpoints. */
+export interface ConnectionEnds {
+  /** Ends every connection; returns how many there were. */
+  readonly end: () => number;
+  /** Ends, without a word, those of the endpoint of a Region, or of all. */
+  readonly cut: (region: string | undefined) => void;
+}
+
+/** An endpoint that is cut off. */
+interface PlacedCutOff extends Fault {
+  fired: number;
+  readonly cutOff: CutOff;
+}
+
+/** A latency that is in place. */
+interface Delay extends Fault {
+  fired: number;
+  readonly ms: number;
+  readonly region: string | undefined;
+}
+
 /** {@link Faults}, with what the parts of the local DSQL ask of it where something can fail. */
 export class FaultInjector implements Faults {
   readonly #statements = new FaultList<Statement, FaultEffect>();
@@ -54,16 +76,17 @@ export class FaultInjector implements Faults {
   readonly #connections = new FaultList<string, Refusal>();
   readonly #indexBuilds = new FaultList<string, string>();
   readonly #slumbers = new Set<Slumber>();
-  readonly #delays = new Set<Fault & { readonly ms: number; fired: number }>();
-  readonly #endConnections: () => number;
+  readonly #cutOffs = new Set<PlacedCutOff>();
+  readonly #delays = new Set<Delay>();
+  readonly #connectionEnds: ConnectionEnds;
   readonly #clock: () => Date;
 
   /**
-   * @param endConnections - ends every connection and says how many there were
+   * @param connectionEnds - what ends connections
    * @param clock - the time by which a cluster wakes up
    */
-  constructor(endConnections: () => number, clock: () => Date) {
-    this.#endConnections = endConnections;
+  constructor(connectionEnds: ConnectionEnds, clock: () => Date) {
+    this.#connectionEnds = connectionEnds;
     this.#clock = clock;
   }
 
@@ -110,7 +133,20 @@ export class FaultInjector implements Faults {
   }
 
   endConnections(): number {
-    return this.#endConnections();
+    return this.#connectionEnds.end();
+  }
+
+  cutOff(cutOff: CutOff = {}): Fault {
+    const { newConnections = 'reset' }: { readonly newConnections?: string | undefined } = cutOff;
+    if (newConnections !== 'reset' && newConnections !== 'unanswered') {
+      throw new RangeError(
+        `newConnections: expected reset or unanswered, got ${JSON.stringify(newConnections)}`,
+      );
+    }
+    const placed = { cutOff, fired: 0, remove: () => void this.#cutOffs.delete(placed) };
+    this.#cutOffs.add(placed);
+    this.#connectionEnds.cut(cutOff.region);
+    return placed;
   }
 
   failIndexBuild({ table, details = DUPLICATE_KEY, ...timing }: IndexBuildFault = {}): Fault {
@@ -118,9 +154,9 @@ export class FaultInjector implements Faults {
     return this.#indexBuilds.add(applies, details, timing);
   }
 
-  addLatency(ms: number): Fault {
+  addLatency(ms: number, region?: string): Fault {
     if (!Number.isFinite(ms) || ms < 0) throw new RangeError(`ms: expected a number from 0, got ${ms}`);
-    const delay = { ms, fired: 0, remove: () => void this.#delays.delete(delay) };
+    const delay = { ms, region, fired: 0, remove: () => void this.#delays.delete(delay) };
     this.#delays.add(delay);
     return delay;
   }
@@ -131,6 +167,7 @@ export class FaultInjector implements Faults {
     this.#connections.clear();
     this.#slumbers.clear();
     this.#indexBuilds.clear();
+    this.#cutOffs.clear();
     this.#delays.clear();
   }
 
@@ -170,10 +207,31 @@ export class FaultInjector implements Faults {
     return this.#indexBuilds.strike(table);
   }
 
-  /** A round trip is about to be served; returns how many milliseconds later. */
-  atRoundTrip(): number {
+  /** A connection has arrived at the endpoint of a Region; returns what it meets where that is cut off. */
+  atArrival(region: string): 'reset' | 'unanswered' | undefined {
+    for (const placed of this.#cutOffs) {
+      const { region: cutOff = region, newConnections = 'reset' } = placed.cutOff;
+      if (cutOff !== region) continue;
+      placed.fired++;
+      return newConnections;
+    }
+    return undefined;
+  }
+
+  /** A connection to the endpoint of a Region is about to be answered; returns how many milliseconds later. */
+  beforeLogIn(region: string): number {
+    return this.#delayMs((delay) => delay.region === region);
+  }
+
+  /** A round trip is about to be served in a Region; returns how many milliseconds later. */
+  atRoundTrip(region: string): number {
+    return this.#delayMs((delay) => delay.region === undefined || delay.region === region);
+  }
+
+  #delayMs(applies: (delay: Delay) => boolean): number {
     let ms = 0;
     for (const delay of this.#delays) {
+      if (!applies(delay)) continue;
       delay.fired++;
       ms += delay.ms;
     }

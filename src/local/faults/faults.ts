@@ -104,6 +104,17 @@ export interface Sleep {
   readonly queries?: number | undefined;
 }
 
+/** How the endpoint of a Region is cut off. */
+export interface CutOff {
+  /** The Region; every endpoint if omitted. */
+  readonly region?: string | undefined;
+  /**
+   * What new connections meet: they are reset at once, or nothing ever answers them.
+   * @defaultValue `reset`
+   */
+  readonly newConnections?: 'reset' | 'unanswered' | undefined;
+}
+
 /** How the build of an asynchronous index fails. */
 export interface IndexBuildFault extends FaultTiming {
   /** The table it is on, as `accounts` or `bank.accounts`; any table if omitted. */
@@ -165,6 +176,13 @@ export interface Faults {
   /** Ends every connection at once, as a cluster does after 60 minutes; returns how many there were. */
   endConnections(): number;
   /**
+   * Cuts an endpoint off from its clients, as when the network of its Region fails: open connections end without a word, and
+   * new ones are not taken until the fault is removed. `fired` counts the new ones.
+   *
+   * @throws RangeError for an invalid option
+   */
+  cutOff(cutOff?: CutOff): Fault;
+  /**
    * Makes the build of an asynchronous index fail.
    *
    * @throws RangeError for an invalid option
@@ -174,9 +192,10 @@ export interface Faults {
    * Makes every round trip of every session take longer; several calls add up.
    *
    * @param ms - milliseconds, 0 or more
+   * @param region - only at the endpoint of this Region, which then also takes that much longer to answer a new connection
    * @throws RangeError for anything else
    */
-  addLatency(ms: number): Fault;
+  addLatency(ms: number, region?: string): Fault;
   /** Removes every fault. */
   clear(): void;
 }

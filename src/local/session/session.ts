@@ -34,6 +34,8 @@ export interface SessionParts {
   readonly stream: TLSSocket;
   readonly reader: StreamReader;
   readonly link: BackendLink;
+  /** The Region of the endpoint that the client has reached. */
+  readonly region: string;
   readonly clock: () => Date;
   readonly concurrency: Concurrency;
   readonly faults: FaultInjector;
@@ -57,6 +59,7 @@ export class Session {
   readonly #reader: StreamReader;
   readonly #input: ClientInput;
   readonly #link: BackendLink;
+  readonly #region: string;
   readonly #answers: Answers;
   readonly #clock: () => Date;
   readonly #openedAt: Date;
@@ -72,11 +75,12 @@ export class Session {
   #closed = false;
 
   constructor(parts: SessionParts) {
-    const { stream, reader, link, clock, concurrency, faults, limits, trace, onJobs } = parts;
+    const { stream, reader, link, region, clock, concurrency, faults, limits, trace, onJobs } = parts;
     this.#stream = stream;
     this.#reader = reader;
     this.#input = new ClientInput(reader);
     this.#link = link;
+    this.#region = region;
     this.#clock = clock;
     this.#openedAt = clock();
     this.#faults = faults;
@@ -223,7 +227,7 @@ export class Session {
   /** The client waits from here on, unless it has been waiting since an earlier unit that it did not end with. */
   async #beginRoundTrip(): Promise<void> {
     if (!this.#trace.begin()) return;
-    const delayMs = this.#faults.atRoundTrip();
+    const delayMs = this.#faults.atRoundTrip(this.#region);
     if (delayMs > 0) await sleep(delayMs);
   }
 

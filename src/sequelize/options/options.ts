@@ -133,7 +133,8 @@ export function resolveSequelizeOptions(
       dialectModule: pg,
       dialectOptions: { ...dialectOptions },
       host: primary.host,
-      port: primary.port,
+      // Each of several endpoints has its own.
+      port: primary.endpoints === undefined ? primary.port : given.port,
       username: primary.user,
       database: primary.database,
     },
