@@ -8,7 +8,7 @@ const needLocalDsql = [
   '/test/check/surroundings\\.test',
   '/test/sql/translate',
   '/test/connection/(addresses-and-tokens|client|client-faults|host-contract|outcome|secrets|sleeping-cluster|transactions)\\.test',
-  '/test/occ/commit-markers\\.test',
+  '/test/occ/(commit-markers|serialize-by)\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(array-inserts|nested-transactions|reused-identity-keys|command-line|connections|large-writes|round-trips|size-of-writes|transactions|no-lost-writes/)',
   '/test/sequelize/(array-inserts|attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|reused-identity-keys|size-of-writes|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
