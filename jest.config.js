@@ -7,7 +7,7 @@ const needLocalDsql = [
   '/test/cli/',
   '/test/check/surroundings\\.test',
   '/test/sql/translate',
-  '/test/connection/(addresses-and-tokens|client|client-faults|host-contract|outcome|secrets|sleeping-cluster|transactions)\\.test',
+  '/test/connection/(addresses-and-tokens|client|client-faults|host-contract|outcome|secrets|sleeping-cluster|transactions|warm-up)\\.test',
   '/test/occ/(commit-markers|serialize-by)\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(array-inserts|nested-transactions|reused-identity-keys|command-line|connections|large-writes|round-trips|size-of-writes|transactions|no-lost-writes/)',

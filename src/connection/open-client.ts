@@ -3,6 +3,7 @@ import type { ResolvedConnection } from './options/resolved-connection';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs } from './refused-connection';
 import { isCommitOutcomeUnknownError } from './transactions/transaction-errors';
+import type { Pace } from './warm-up';
 
 /** How long a connection may take to open, in milliseconds, where `connectionTimeoutMillis` is silent. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -12,12 +13,14 @@ const CONNECT_TIMEOUT_MS = 30_000;
  * time to connect.
  *
  * @param setting - a SET that is sent first; a connection on which it fails is closed
+ * @param pace - what further attempts take turns by
  * @throws whatever node-postgres fails with, and TokenSigningError
  */
 export async function openClient(
   { connectionTimeoutMillis = CONNECT_TIMEOUT_MS, ...options }: DriverOptions,
   connection: ResolvedConnection,
   setting?: string,
+  pace?: Pace,
 ): Promise<DsqlClient> {
   const deadline = elapsedMs() + connectionTimeoutMillis;
   for (let attempt = 1; ; attempt++) {
@@ -28,6 +31,7 @@ export async function openClient(
       const delayMs = connectionRefusalDelayMs(error, attempt);
       if (delayMs === undefined || elapsedMs() + delayMs >= deadline) throw error;
       await sleep(delayMs);
+      await pace?.turn();
       continue;
     }
     if (setting !== undefined) await prepare(client, setting);
