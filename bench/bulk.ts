@@ -17,7 +17,7 @@ import { createDsqlDataSource, inBatches as inBatchesOfTypeOrm } from '../src/ty
  * With `--iterable` both ORMs write the rows of a generator by `inBatches`, once, and what counts is how much memory the client
  * takes at the most, with Node.js, the ORMs and this script.
  *
- * Usage: npm run bench:bulk -- [--rows 30000] [--rounds 5] [--iterable]
+ * Usage: npm run bench:bulk -- [--rows 30000] [--rounds 5] [--iterable] [--concurrency 4]
  */
 
 /** What reaches the server, as plain data. */
@@ -95,7 +95,7 @@ function insertArrays(client: Client, rows: readonly Reading[]): Promise<unknown
 }
 
 type Way = (rows: Reading[]) => Promise<unknown>;
-type StreamingWay = (rows: Iterable<Reading>) => Promise<number>;
+type StreamingWay = (rows: Iterable<Reading>, concurrency: number) => Promise<number>;
 
 interface Opened {
   readonly ways: Record<string, Way>;
@@ -157,12 +157,12 @@ async function openWays(server: Server): Promise<Opened> {
       'Sequelize bulkCreate': (rows) => Model.bulkCreate(rows as never),
     },
     streamingWays: {
-      'TypeORM insert': (rows) =>
-        inBatchesOfTypeOrm(dataSource, rows, { concurrency: 4 }, (batch, manager) =>
+      'TypeORM insert': (rows, concurrency) =>
+        inBatchesOfTypeOrm(dataSource, rows, { concurrency }, (batch, manager) =>
           manager.insert(Entity, [...batch]),
         ),
-      'Sequelize bulkCreate': (rows) =>
-        inBatchesOfSequelize(sequelize, rows, { concurrency: 4 }, (batch, transaction) =>
+      'Sequelize bulkCreate': (rows, concurrency) =>
+        inBatchesOfSequelize(sequelize, rows, { concurrency }, (batch, transaction) =>
           Model.bulkCreate(batch as never, { transaction, returning: false }),
         ),
     },
@@ -199,10 +199,9 @@ async function bench(server: Server, rowCount: number, rounds: number): Promise<
 }
 
 /** Says how much memory each way takes that reads its rows from a generator. */
-async function benchIterables(server: Server, rowCount: number): Promise<void> {
+async function benchIterables(server: Server, rowCount: number, concurrency: number): Promise<void> {
   const { streamingWays, end } = await openWays(server);
   const inMiB = (bytes: number) => Math.round(bytes / 1024 ** 2);
-  const results: object[] = [];
   for (const [way, write] of Object.entries(streamingWays)) {
     let peak = 0;
     const before = process.memoryUsage.rss();
@@ -210,19 +209,20 @@ async function benchIterables(server: Server, rowCount: number): Promise<void> {
       peak = Math.max(peak, process.memoryUsage.rss());
     }, 20);
     const begun = performance.now();
-    const written = await write(yieldRows(rowCount));
+    const written = await write(yieldRows(rowCount), concurrency);
     clearInterval(watch);
     const perSecond = Math.round(written / ((performance.now() - begun) / 1000));
-    results.push({
-      way,
-      rows: written,
-      'rows/s': perSecond,
-      'MiB before': inMiB(before),
-      'MiB peak': inMiB(peak),
-    });
+    console.table([
+      {
+        way,
+        rows: written,
+        'rows/s': perSecond,
+        'MiB before': inMiB(before),
+        'MiB peak': inMiB(peak),
+      },
+    ]);
   }
   await end();
-  console.table(results);
 }
 
 async function serve(): Promise<void> {
@@ -243,6 +243,7 @@ async function main(): Promise<void> {
       rows: { type: 'string', default: '30000' },
       rounds: { type: 'string', default: '5' },
       iterable: { type: 'boolean' },
+      concurrency: { type: 'string', default: '4' },
     },
   });
   if (values.server) return serve();
@@ -250,7 +251,8 @@ async function main(): Promise<void> {
   const [server] = (await once(child, 'message')) as [Server];
   try {
     const rows = Number(values.rows);
-    await (values.iterable ? benchIterables(server, rows) : bench(server, rows, Number(values.rounds)));
+    if (values.iterable) await benchIterables(server, rows, Number(values.concurrency));
+    else await bench(server, rows, Number(values.rounds));
   } finally {
     child.send('stop');
     await once(child, 'exit');

@@ -1,3 +1,4 @@
+import { sleep } from '../../connection';
 import { joined, without, type RowRange } from './row-range';
 import type { Batch, RowSource } from './row-source';
 import { isTooMuchAtOnce, partsOf, WriteSize } from './write-size';
@@ -49,7 +50,7 @@ export class StreamedRows<Row> implements RowSource<Row> {
     return this.#end === Infinity ? left : without(left, [{ from: this.#end, to: Infinity }]);
   }
 
-  /** Whoever waits for a slow iterable is told at once that no further batch is wanted. */
+  /** Ends as soon as no further batch is wanted, however slow the iterable is. */
   take(): Promise<Batch<Row> | undefined> {
     return new Promise((resolve, reject) => {
       const again = this.#again.shift();
@@ -59,7 +60,7 @@ export class StreamedRows<Row> implements RowSource<Row> {
       }
       const batch = this.#ahead ?? this.#read();
       this.#ahead = batch.then((read) => (read === undefined ? undefined : this.#read()));
-      // It is told to who takes it.
+      // Who takes the batch is told.
       this.#ahead.catch(() => undefined);
       const stop = () => {
         resolve(undefined);
@@ -89,6 +90,8 @@ export class StreamedRows<Row> implements RowSource<Row> {
 
   /** Ends the iterable, unless it has ended by itself; one that is being waited for ends when it has answered. */
   async close(): Promise<void> {
+    // One that is not slow answers meanwhile.
+    if (this.#isReading) await sleep(0);
     if (this.#isOver) return;
     this.#isOver = true;
     const ended = Promise.resolve(this.#return());
