@@ -4,15 +4,18 @@ import type { Client } from 'pg';
 import { DataTypes } from 'sequelize';
 import { EntitySchema, EntitySchemaOptions } from 'typeorm';
 import { DsqlClient } from '../src';
-import { createDsqlSequelize } from '../src/sequelize';
-import { createDsqlDataSource } from '../src/typeorm';
+import { createDsqlSequelize, inBatches as inBatchesOfSequelize } from '../src/sequelize';
+import { createDsqlDataSource, inBatches as inBatchesOfTypeOrm } from '../src/typeorm';
 import { withServer, type Server } from './server';
 
 /**
  * How fast many rows are inserted: by both ORMs with `batch: true`, and by hand with node-postgres, as VALUES and as one
  * array per column, by turns in the same run. The server is another process. The quietest round counts for each way.
  *
- * Usage: npm run bench:bulk -- [--rows 30000] [--rounds 5]
+ * With `--iterable` both ORMs write the rows of a generator by `inBatches`, once, and what counts is how much memory the client
+ * takes at the most, with Node.js, the ORMs and this script.
+ *
+ * Usage: npm run bench:bulk -- [--rows 30000] [--rounds 5] [--iterable] [--concurrency 4]
  */
 
 interface Reading {
@@ -44,8 +47,14 @@ const NAMES = Object.keys(COLUMNS) as (keyof Reading)[];
 const QUOTED_NAMES = NAMES.map((name) => `"${name}"`).join(', ');
 const MAX_ROWS = 3000;
 
-function makeRows(count: number): Reading[] {
-  return Array.from({ length: count }, (_, number) => ({
+const makeRows = (count: number): Reading[] => Array.from({ length: count }, (_, number) => makeRow(number));
+
+function* yieldRows(count: number): Generator<Reading> {
+  for (let number = 0; number < count; number++) yield makeRow(number);
+}
+
+function makeRow(number: number): Reading {
+  return {
     id: randomUUID(),
     tenant: randomUUID(),
     number,
@@ -56,7 +65,7 @@ function makeRows(count: number): Reading[] {
     note: number % 3 === 0 ? null : 'as expected',
     createdAt: new Date(1_700_000_000_000 + number),
     payload: { number, tags: ['a', 'b'] },
-  }));
+  };
 }
 
 async function inParts(rows: readonly Reading[], write: (part: readonly Reading[]) => Promise<unknown>) {
@@ -81,8 +90,15 @@ function insertArrays(client: Client, rows: readonly Reading[]): Promise<unknown
 }
 
 type Way = (rows: Reading[]) => Promise<unknown>;
+type StreamingWay = (rows: Iterable<Reading>, concurrency: number) => Promise<number>;
 
-async function openWays(server: Server): Promise<{ ways: Record<string, Way>; end: () => Promise<void> }> {
+interface Opened {
+  readonly ways: Record<string, Way>;
+  readonly streamingWays: Record<string, StreamingWay>;
+  readonly end: () => Promise<void>;
+}
+
+async function openWays(server: Server): Promise<Opened> {
   const { host, port, ...dsql } = server;
   const client = new DsqlClient({ host, port, ...dsql });
   await client.connect();
@@ -135,6 +151,16 @@ async function openWays(server: Server): Promise<{ ways: Record<string, Way>; en
       'TypeORM save': (rows) => dataSource.manager.save(Entity, rows),
       'Sequelize bulkCreate': (rows) => Model.bulkCreate(rows as never),
     },
+    streamingWays: {
+      'TypeORM insert': (rows, concurrency) =>
+        inBatchesOfTypeOrm(dataSource, rows, { concurrency }, (batch, manager) =>
+          manager.insert(Entity, [...batch]),
+        ),
+      'Sequelize bulkCreate': (rows, concurrency) =>
+        inBatchesOfSequelize(sequelize, rows, { concurrency }, (batch, transaction) =>
+          Model.bulkCreate(batch as never, { transaction, returning: false }),
+        ),
+    },
     end: async () => {
       await client.end();
       await dataSource.destroy();
@@ -167,9 +193,46 @@ async function bench(server: Server, rowCount: number, rounds: number): Promise<
   );
 }
 
+/** Says how much memory each way takes that reads its rows from a generator. */
+async function benchIterables(server: Server, rowCount: number, concurrency: number): Promise<void> {
+  const { streamingWays, end } = await openWays(server);
+  const inMiB = (bytes: number) => Math.round(bytes / 1024 ** 2);
+  for (const [way, write] of Object.entries(streamingWays)) {
+    let peak = 0;
+    const before = process.memoryUsage.rss();
+    const watch = setInterval(() => {
+      peak = Math.max(peak, process.memoryUsage.rss());
+    }, 20);
+    const begun = performance.now();
+    const written = await write(yieldRows(rowCount), concurrency);
+    clearInterval(watch);
+    const perSecond = Math.round(written / ((performance.now() - begun) / 1000));
+    console.table([
+      {
+        way,
+        rows: written,
+        'rows/s': perSecond,
+        'MiB before': inMiB(before),
+        'MiB peak': inMiB(peak),
+      },
+    ]);
+  }
+  await end();
+}
+
 const { values } = parseArgs({
   strict: false,
-  options: { rows: { type: 'string', default: '30000' }, rounds: { type: 'string', default: '5' } },
+  options: {
+    rows: { type: 'string', default: '30000' },
+    rounds: { type: 'string', default: '5' },
+    iterable: { type: 'boolean' },
+    concurrency: { type: 'string', default: '4' },
+  },
 });
 
-withServer(__filename, (server) => bench(server, Number(values.rows), Number(values.rounds)));
+withServer(__filename, (server) => {
+  const rows = Number(values.rows);
+  return values.iterable === true
+    ? benchIterables(server, rows, Number(values.concurrency))
+    : bench(server, rows, Number(values.rounds));
+});

@@ -3,6 +3,7 @@ import { clientOf, Opening } from './endpoints/opening';
 import type { ResolvedConnection } from './options/resolved-connection';
 import { sleep } from './real-time';
 import { isCommitOutcomeUnknownError } from './transactions/transaction-errors';
+import type { Pace } from './warm-up';
 
 /** How long a connection may take to open, in milliseconds, where `connectionTimeoutMillis` is silent. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -12,12 +13,14 @@ const CONNECT_TIMEOUT_MS = 30_000;
  * endpoint that cannot be reached at the next one, within the time to connect.
  *
  * @param setting - a SET that is sent first; a connection on which it fails is closed
+ * @param pace - what further attempts take turns by
  * @throws whatever node-postgres fails with, TokenSigningError, and EndpointsUnreachableError where there are several
  */
 export async function openClient(
   { connectionTimeoutMillis = CONNECT_TIMEOUT_MS, ...options }: DriverOptions,
   connection: ResolvedConnection,
   setting?: string,
+  pace?: Pace,
 ): Promise<DsqlClient> {
   const opening = new Opening(connection, connectionTimeoutMillis);
   await opening.preparation;
@@ -29,6 +32,7 @@ export async function openClient(
       const next = opening.after(error as Error);
       if ('error' in next) throw next.error;
       await sleep(next.delayMs);
+      await pace?.turn();
       continue;
     }
     if (setting !== undefined) await prepare(client, setting);

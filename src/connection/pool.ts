@@ -7,6 +7,7 @@ import { resolveConnection, type ResolvedConnection } from './options/resolved-c
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs, refusalIn } from './refused-connection';
 import { isSubmittable } from './transactions/submittables';
+import { Pace, warmUp } from './warm-up';
 
 const ownOptionNames = [
   'max',
@@ -50,6 +51,7 @@ type ConnectCallback = (
 export class DsqlPool extends Pool {
   readonly #connectTimeoutMs: number;
   readonly #connection: ResolvedConnection;
+  readonly #pace = new Pace();
 
   /**
    * @param options - where and how to connect, or a connection string
@@ -151,13 +153,53 @@ export class DsqlPool extends Pool {
       super.connect((error, client, release) => {
         const next = error && opening.after(error);
         if (next === undefined || 'error' in next) callback(next?.error, client, release);
-        else void sleep(next.delayMs).then(attempt);
+        else
+          void sleep(next.delayMs)
+            .then(() => this.#pace.turn())
+            .then(attempt);
       });
     };
     const { preparation } = opening;
     if (preparation === undefined) attempt();
     else void preparation.then(attempt);
     return undefined;
+  }
+
+  /**
+   * Opens connections until the pool has so many, before they are needed: no more than 100 begin in a second, which is what a
+   * cluster takes (AWS user guide, "Quotas and limits", 2026-09-15). One that is refused for the moment is tried again, in
+   * its turn and within the time to connect. Unless they are used, they end after `idleTimeoutMillis`.
+   *
+   * @param connections - from 1 to `max` of the pool
+   * @returns when they are open
+   * @throws ConfigurationError for any other number, before anything is opened
+   * @throws the first error of those that could not be opened; what was opened stays open
+   *
+   * @example
+   * ```ts
+   * const pool = new DsqlPool({ max: 50 });
+   * await pool.warmUp(20);
+   * ```
+   */
+  warmUp(connections: number): Promise<void> {
+    const take = () =>
+      new Promise<() => void>((resolve, reject) => {
+        this.connect((error, client, release) => {
+          if (client === undefined) {
+            reject(error ?? new Error('The pool gave no connection.'));
+            return;
+          }
+          // One that breaks meanwhile is dropped when it is given back.
+          const ignore = () => undefined;
+          client.on('error', ignore);
+          resolve(() => {
+            client.off('error', ignore);
+            release();
+          });
+        });
+      });
+    const counts = () => ({ max: this.options.max, size: this.totalCount, idle: this.idleCount });
+    return warmUp({ counts, take, pace: this.#pace }, connections);
   }
 }
 

@@ -9,7 +9,12 @@ import {
   refusalIn,
 } from '../connection';
 import { findInChain, isSchemaConflict, sqlStateOf } from './conflict';
-import { isNestedTransactionError, isNotCommitted, isUnsupportedFeatureError } from './errors';
+import {
+  isNestedTransactionError,
+  isNotBegunError,
+  isNotCommitted,
+  isUnsupportedFeatureError,
+} from './errors';
 
 /** What an error means for who asked. */
 export type ErrorKind =
@@ -17,6 +22,7 @@ export type ErrorKind =
   | 'schema-conflict'
   | 'not-committed'
   | 'not-sent'
+  | 'not-begun'
   | 'transaction-limit'
   | 'limit'
   | 'connection-limit'
@@ -49,6 +55,8 @@ const hints: Record<ErrorKind, string> = {
     'The answer to the last attempt was lost, but it is known that nothing was committed: run the whole transaction again.',
   'not-sent':
     'The connection had ended before the statement was sent. Nothing was committed: run the whole transaction again.',
+  'not-begun':
+    'The transaction has waited for others with the same serializeBy, and was not begun: run it again.',
   'transaction-limit':
     'The transaction is too large or too old: at most 3,000 rows, 10 MiB, 5 minutes, and 128 MiB of temporary space for a query. Split it into smaller ones.',
   limit:
@@ -87,6 +95,7 @@ const kinds: Readonly<Record<string, ErrorKind>> = {
 /** Kinds that are known to have left no trace in the database. */
 const retryable: ReadonlySet<ErrorKind> = new Set([
   'not-sent',
+  'not-begun',
   'waking-up',
   'unreachable',
   'data-conflict',
@@ -114,6 +123,7 @@ function kindOf(error: unknown, sqlState: string | undefined): ErrorKind {
   if (isAny(isCommitOutcomeUnknownError)) return 'outcome-unknown';
   if (isAny(isNotCommitted)) return 'not-committed';
   if (isAny(isNotSentError)) return 'not-sent';
+  if (isAny(isNotBegunError)) return 'not-begun';
   if (isAny(isTokenSigningError)) return 'token';
   if (isAny(isEndpointsUnreachableError)) return 'unreachable';
   if (isAny(isMessageTooLargeError) || isAny(isTooManyParametersError)) return 'limit';

@@ -51,6 +51,38 @@ export function isRetryExhaustedError(error: unknown): error is RetryExhaustedEr
   return error instanceof RetryExhaustedError;
 }
 
+/** Why a transaction with `serializeBy` was not begun. */
+export type NotBegunReason = 'deadline' | 'deadlock';
+
+const notBegun: Readonly<Record<NotBegunReason, string>> = {
+  deadline:
+    'others with its key in `serializeBy` took their turns until its deadline had passed. Run it again, make the others shorter, or allow more time with deadlineMs.',
+  deadlock:
+    'the one that has its key in `serializeBy` waits for a key that is held around this one, so both would wait for ever. Let transactions that run inside others take their keys in one order everywhere.',
+};
+
+/** A transaction with `serializeBy` did not get its turn: its callback was not called, and nothing was sent. */
+export class NotBegunError extends DsqlError {
+  override readonly name = 'NotBegunError';
+
+  /**
+   * @param reason - `deadline`: it has waited for its turn until its deadline; `deadlock`: it would have waited for ever
+   * @param label - what the transaction is called
+   */
+  constructor(
+    readonly reason: NotBegunReason,
+    label: string | undefined,
+  ) {
+    const transaction = label === undefined ? 'The transaction' : `The transaction ${label}`;
+    super(`${transaction} was not begun: ${notBegun[reason]}`);
+  }
+}
+
+/** Whether `error` is a {@link NotBegunError}. */
+export function isNotBegunError(error: unknown): error is NotBegunError {
+  return error instanceof NotBegunError;
+}
+
 /** A transaction was begun inside another one. Aurora DSQL has no savepoints, so the inner one could not be undone alone. */
 export class NestedTransactionError extends DsqlError {
   override readonly name = 'NestedTransactionError';

@@ -8,10 +8,12 @@ export type { ConflictKey, ConflictLine, ConflictReport } from './conflict-repor
 export { transactionChannels, type TransactionMessage } from './diagnostics';
 export {
   isNestedTransactionError,
+  isNotBegunError,
   isPartlyCommittedError,
   isRetryExhaustedError,
   isUnsupportedFeatureError,
   NestedTransactionError,
+  NotBegunError,
   PartlyCommittedError,
   NotCommitted,
   RetryExhaustedError,

@@ -25,12 +25,15 @@ export { classifyError, type ErrorClass, type ErrorKind } from './classify-error
 export { isOccConflict } from './conflict';
 export {
   isNestedTransactionError,
+  isNotBegunError,
   isPartlyCommittedError,
   isRetryExhaustedError,
   isUnsupportedFeatureError,
   NestedTransactionError,
+  NotBegunError,
   PartlyCommittedError,
   RetryExhaustedError,
   UnsupportedFeatureError,
+  type NotBegunReason,
 } from './errors';
 export type { RetryContext, RetryOptions } from './retry';

@@ -69,10 +69,10 @@ export interface TransactionOptions<Host> extends RunOptions, TransactionRules {
 }
 
 /** What is said of one transaction alone. */
-type OfOne = 'retry' | 'label';
+type OfOne = 'retry' | 'label' | 'serializeBy';
 
 const defaultRunOptions = Object.fromEntries(
-  Object.entries(runOptions).filter(([name]) => !['retry', 'label'].includes(name)),
+  Object.entries(runOptions).filter(([name]) => !['retry', 'label', 'serializeBy'].includes(name)),
 );
 
 /** The options of all transactions of an instance; {@link TransactionDefaults} has the types that follow from them. */

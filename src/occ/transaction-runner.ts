@@ -6,6 +6,7 @@ import {
   refusalIn,
   resolveGiven,
   resolveOptions,
+  valueThat,
   type OptionDescriptor,
   type OptionsOf,
   type ResolvedOptionsOf,
@@ -13,6 +14,7 @@ import {
 import { Admission } from './admission/admission';
 import { AdmittedTransaction, type Admit } from './admission/admitted-transaction';
 import type { FirstStatement } from './admission/admission-key';
+import { isSerializationKey, Turns, type SerializationKey } from './admission/turns';
 import { findInChain, isOccConflict } from './conflict';
 import { ConflictLog, type EndedAttempt } from './conflict-report';
 import { isNotCommitted, NotCommitted, RetryExhaustedError } from './errors';
@@ -39,6 +41,24 @@ export const runOptions = {
     meaning: "`false` runs it once; the conflict is the host's own error",
     defaultValue: true,
   },
+  /**
+   * A key: transactions of one data source, or one Sequelize instance, with the same key run one after the other, in the
+   * order in which they were called, and do not fight each other. A transaction that waits for its turn holds no connection;
+   * `signal` ends the wait, and `deadlineMs` counts from its beginning. The turn lasts until the transaction has ended, its
+   * further attempts included. A list is one key of several parts, and parts are compared as texts.
+   *
+   * It is a value and not a function of the work's arguments, because the work has none but the transaction, and the key has
+   * to be known before that begins.
+   *
+   * Inside a transaction that has the key, another one with it does not wait.
+   */
+  serializeBy: {
+    kind: valueThat<SerializationKey>(
+      isSerializationKey,
+      'a string, a number or a bigint, or a list of at least one of them',
+    ),
+    meaning: 'a key: transactions with the same one take turns, see below',
+  },
 } as const satisfies Record<string, OptionDescriptor>;
 
 /** How a transaction is run. */
@@ -59,6 +79,8 @@ export interface Attempt<T> {
 
 /** A transaction, as a host hands it to the runner. */
 export interface RunnableTransaction<T> {
+  /** Called when its turn has come, before the first attempt; before `run` returns where there is nothing to wait for. */
+  readonly begin?: (() => void) | undefined;
   /** Everything from BEGIN to COMMIT, once. */
   readonly attempt: (attempt: Attempt<T>) => Promise<T>;
   /**
@@ -88,6 +110,7 @@ export class TransactionRunner {
   readonly counters: TransactionCounters = { attempts: 0, commits: 0, conflicts: 0, retries: 0, unknown: 0 };
   readonly #defaults: ResolvedOptionsOf<typeof runOptions>;
   readonly #admission = new Admission();
+  readonly #turns = new Turns();
   /** Which of its transactions have met conflicts. */
   readonly conflicts = new ConflictLog();
 
@@ -101,10 +124,20 @@ export class TransactionRunner {
    *
    * @throws RetryExhaustedError when the last attempt met a conflict too, or the deadline has passed
    * @throws CommitOutcomeUnknownError when the answer to COMMIT was lost and cannot be found out
+   * @throws NotBegunError when the turn that `serializeBy` asks for has not come
    * @throws whatever ended an attempt otherwise, unchanged
    */
   async run<T>(transaction: RunnableTransaction<T>, options: RunOptions = {}): Promise<T> {
     const resolved = { ...this.#defaults, ...resolveGiven(runOptions, options) };
+    const { serializeBy, deadlineMs } = resolved;
+    if (serializeBy === undefined) return this.#run(transaction, resolved);
+    return this.#turns.take(serializeBy, resolved, (waitedMs) =>
+      this.#run(transaction, { ...resolved, deadlineMs: Math.max(0, deadlineMs - waitedMs) }),
+    );
+  }
+
+  #run<T>(transaction: RunnableTransaction<T>, resolved: ResolvedOptionsOf<typeof runOptions>): Promise<T> {
+    transaction.begin?.();
     const { admission, retry: isRetried, label } = resolved;
     if (!isRetried) {
       const startedAt = elapsedMs();

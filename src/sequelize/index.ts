@@ -10,6 +10,7 @@ export { runInTransaction } from './transactions/run-in-transaction';
 export { isStaleInstanceError, StaleInstanceError } from './transactions/stale-instance-error';
 export { conflictReport, transactionCounters } from './transactions/transaction-counters';
 export type { SequelizeTransactionOptions } from './transactions/transaction-options';
+export { warmUp } from './warm-up';
 export * from '../schema/shared-exports';
 export type { ConnectionOptions, DsqlOptions } from '../connection';
 export {

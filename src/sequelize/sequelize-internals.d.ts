@@ -12,10 +12,17 @@ declare module 'sequelize/lib/dialects/postgres/connection-manager' {
     dialectOptions?: Record<string, unknown>;
   }
 
+  /** A pool of `sequelize-pool`. */
+  interface EndpointPool {
+    readonly maxSize: number;
+    readonly size: number;
+    readonly available: number;
+  }
+
   /** Of one endpoint, or of all of a replication. */
   interface ConnectionPool {
-    readonly read?: object;
-    readonly write?: object;
+    readonly read?: EndpointPool;
+    readonly write?: EndpointPool;
     release(connection: Client): void;
     destroy(connection: Client): Promise<void> | undefined;
   }
@@ -41,11 +48,13 @@ declare module 'sequelize/lib/dialects/postgres/connection-manager' {
     connect(config: EndpointConfig): Promise<Client>;
     disconnect(connection: Client): Promise<void>;
     validate(connection: Client): boolean;
+    /** With replication, `SELECT` is what reads from a replica. */
+    getConnection(options: { readonly type?: 'SELECT'; readonly useMaster?: boolean }): Promise<Client>;
     releaseConnection(connection: Client): void;
   }
 
   namespace ConnectionManager {
-    export type { EndpointConfig };
+    export type { ConnectionPool, EndpointConfig, EndpointPool };
   }
   export = ConnectionManager;
 }

@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, ReplicationMode } from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { openClient, type DsqlClient, type ResolvedConnection } from '../connection';
+import { openClient, type DsqlClient, type DsqlPool, type ResolvedConnection } from '../connection';
 import { CatalogueReader, NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
 import { isStored } from './schema/column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
@@ -69,6 +69,11 @@ export class DsqlDriver extends PostgresDriver {
       this.slaves = await Promise.all(replication.slaves.map((slave) => this.createPool(options, slave)));
     }
     this.master = await this.createPool(options, replication?.master ?? options);
+  }
+
+  /** The pool of each endpoint. */
+  get pools(): readonly DsqlPool[] {
+    return [this.master, ...(this.slaves as DsqlPool[])] as DsqlPool[];
   }
 
   /**

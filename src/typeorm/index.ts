@@ -5,6 +5,7 @@ export type { DsqlDataSourceOptions, DsqlReplicationEndpoint } from './options';
 export { runInTransaction } from './transactions/run-in-transaction';
 export { isStaleEntityError, StaleEntityError } from './transactions/stale-entity-error';
 export { conflictReport, transactionCounters } from './transactions/transactions';
+export { warmUp } from './warm-up';
 export * from '../schema/shared-exports';
 export type { DsqlOptions } from '../connection';
 export {

@@ -1,6 +1,6 @@
 import { AfterCommitError, isAfterCommitError } from '../../connection';
 import type { CommitMarkers } from './commit-markers';
-import type { InstanceSnapshot } from './instance-memory';
+import type { InstanceMemory, InstanceSnapshot } from './instance-memory';
 import type { AttemptsOf, OpenTransaction, TransactionHost } from './transaction-host';
 import type { ResolvedTransactionOptions, SplitTransactionOptions } from '../transaction-options';
 import type { Attempt, RunnableTransaction } from '../transaction-runner';
@@ -31,7 +31,8 @@ export class ManagedTransaction<
   readonly #markers: CommitMarkers;
   readonly #work: (transaction: Transaction) => PromiseLike<T> | T;
   readonly #options: ManagedOptions<Instance, HostOptions, Host>;
-  readonly #snapshot: InstanceSnapshot<Instance>;
+  readonly #memory: InstanceMemory<Instance>;
+  #snapshot: InstanceSnapshot<Instance> | undefined;
   #current: OpenTransaction<Transaction, Instance> | undefined;
   #marker: string | undefined;
   #lastError: unknown;
@@ -47,7 +48,7 @@ export class ManagedTransaction<
     this.#markers = markers;
     this.#work = work;
     this.#options = options;
-    this.#snapshot = memory.snapshot(options.restore);
+    this.#memory = memory;
   }
 
   get #isUnknown(): boolean {
@@ -57,10 +58,15 @@ export class ManagedTransaction<
   /** The instances that the attempt has touched are as it has left them, but the database is not. */
   #abandon(): void {
     if (this.#current === undefined) return;
-    this.#current.touched.abandon(this.#lastError, this.#snapshot.instances);
-    this.#snapshot.restore();
+    this.#current.touched.abandon(this.#lastError, this.#snapshot?.instances);
+    this.#snapshot?.restore();
     this.#current = undefined;
   }
+
+  /** Others may have changed the instances while it waited for its turn. */
+  readonly begin = (): void => {
+    this.#snapshot = this.#memory.snapshot(this.#options.restore);
+  };
 
   /** Runs the transaction once. */
   readonly attempt = (

@@ -1,5 +1,6 @@
 import {
   callback,
+  ConfigurationError,
   DsqlError,
   isCommitOutcomeUnknownError,
   isObject,
@@ -8,25 +9,23 @@ import {
   wholeNumber,
   type OptionDescriptor,
   type OptionsOf,
+  type ResolvedOptionsOf,
 } from '../../connection';
 import { findInChain } from '../conflict';
 import { MAX_TRANSACTION_ROWS } from '../../sql';
-import { isTooMuchAtOnce, partsOf, WriteSize } from './write-size';
+import { ListedRows } from './listed-rows';
+import { countOf, inOrder, joined, type RowRange } from './row-range';
+import type { Batch, RowSource } from './row-source';
+import { StreamedRows } from './streamed-rows';
 
-/** A part of a list of rows. */
-export interface RowRange {
-  /** The index of its first row. */
-  readonly from: number;
-  /** The index after its last row. */
-  readonly to: number;
-}
+export type { RowRange };
 
 /** What `onProgress` is called with after each batch. */
 export interface BatchesProgress extends RowRange {
   /** Rows that were written so far. */
   readonly rowsDone: number;
-  /** Rows that were to be written. */
-  readonly rowsTotal: number;
+  /** Rows that were to be written; nothing for an iterable, of which that is not known. */
+  readonly rowsTotal: number | undefined;
 }
 
 /** The options of {@link inBatches}; {@link BatchesOptions} has the types that follow from them. */
@@ -61,7 +60,8 @@ export const batchesOptions = {
     meaning: 'begins no further batch when it is aborted',
   },
   /**
-   * The rows to write, out of all: `remaining` of the {@link BatchesError} that ended an earlier run.
+   * The rows to write, out of all: `remaining` of the {@link BatchesError} that ended an earlier run. An iterable has to yield
+   * the same rows in the same order again; what is not to be written of it is read and passed over.
    * @defaultValue all
    */
   remaining: {
@@ -79,7 +79,8 @@ export class BatchesError extends DsqlError {
 
   /**
    * @param done - the rows that were written
-   * @param remaining - the rows that were not written, in order
+   * @param remaining - the rows that were not written, in order; of an iterable that was not read to its end the last of them
+   *   goes to `Infinity`
    * @param unknown - the rows of which it is not known whether they were written, because the answer to COMMIT was lost
    */
   constructor(
@@ -93,7 +94,7 @@ export class BatchesError extends DsqlError {
         ? ` Of ${countOf(unknown)} rows it is not known: look for them before they are written again.`
         : '';
     super(
-      `${countOf(done)} rows were written and stay written, ${countOf(remaining)} were not.${unclear} Fix the cause, then pass \`remaining\` of this error to go on.`,
+      `${countOf(done)} rows were written and stay written, ${shown(remaining)} were not.${unclear} Fix the cause, then pass \`remaining\` of this error to go on.`,
       options,
     );
   }
@@ -104,122 +105,171 @@ export function isBatchesError(error: unknown): error is BatchesError {
   return error instanceof BatchesError;
 }
 
+type WriteBatch<Row, Result> = (batch: readonly Row[], range: RowRange) => Promise<Result>;
+type ResolvedBatchesOptions = ResolvedOptionsOf<typeof batchesOptions>;
+
 /**
  * Writes rows in batches, each a transaction of its own. A batch ends before its rows are too large for a transaction
  * together; one that turns out to be too much is written in smaller ones, and so are those that follow.
  *
- * @param rows - all rows; not changed
+ * @param rows - all rows, not changed. An iterable is read as its rows are needed: one batch ahead of those that are being
+ *   written. It is ended when no more of it is needed.
  * @param write - writes one batch in one transaction, all or nothing
  * @param rowCostBytes - what a row takes in a transaction besides its values
- * @returns what `write` returned for each batch, in the order of the rows
- * @throws BatchesError when a batch failed or the signal was aborted, after the batches under way have ended
+ * @returns of a list what `write` returned for each batch, in the order of the rows; of an iterable how many rows were
+ *   written, so that nothing is kept
+ * @throws BatchesError when a batch failed, the iterable did, or the signal was aborted, after the batches under way have
+ *   ended
  * @throws ConfigurationError naming the first option that is unknown or has a wrong value, before anything is sent
  */
-export async function inBatches<Row, Result>(
+export function inBatches<Row, Result>(
   rows: readonly Row[],
   options: BatchesOptions,
-  write: (batch: readonly Row[], range: RowRange) => Promise<Result>,
+  write: WriteBatch<Row, Result>,
   rowCostBytes?: number,
+): Promise<Result[]>;
+export function inBatches<Row>(
+  rows: Iterable<Row> | AsyncIterable<Row>,
+  options: BatchesOptions,
+  write: WriteBatch<Row, unknown>,
+  rowCostBytes?: number,
+): Promise<number>;
+export async function inBatches<Row, Result>(
+  rows: readonly Row[] | Iterable<Row> | AsyncIterable<Row>,
+  options: BatchesOptions,
+  write: WriteBatch<Row, Result>,
+  rowCostBytes?: number,
+): Promise<Result[] | number> {
+  const resolved = resolveOptions(batchesOptions, options);
+  return isList(rows)
+    ? writeList(rows, resolved, write, rowCostBytes)
+    : writeStream(rows, resolved, write, rowCostBytes);
+}
+
+async function writeList<Row, Result>(
+  rows: readonly Row[],
+  options: ResolvedBatchesOptions,
+  write: WriteBatch<Row, Result>,
+  rowCostBytes: number | undefined,
 ): Promise<Result[]> {
-  const { batchSize, concurrency, onProgress, signal, remaining } = resolveOptions(batchesOptions, options);
-  const waiting = new WaitingRows(rows, remaining ?? [{ from: 0, to: rows.length }], batchSize, rowCostBytes);
-  const rowsTotal = countOf(waiting.ranges);
+  const { remaining = [{ from: 0, to: rows.length }], batchSize } = options;
+  const source = new ListedRows(rows, remaining, batchSize, rowCostBytes);
   const results = new Map<RowRange, Result>();
+  const { failure, unknown } = await writeBatches(
+    source,
+    { ...options, rowsTotal: countOf(source.ranges) },
+    async (batch) => {
+      results.set(batch.range, await write(batch.rows, batch.range));
+    },
+  );
+  const done = inOrder([...results.keys()]);
+  if (failure === undefined) return done.map((range) => results.get(range) as Result);
+  throw new BatchesError(done, source.ranges, unknown, failure);
+}
+
+async function writeStream<Row>(
+  rows: Iterable<Row> | AsyncIterable<Row>,
+  options: ResolvedBatchesOptions,
+  write: WriteBatch<Row, unknown>,
+  rowCostBytes: number | undefined,
+): Promise<number> {
+  const { remaining = [{ from: 0, to: Infinity }], batchSize, signal } = options;
+  const source = new StreamedRows(rows, remaining, batchSize, rowCostBytes);
+  let done: readonly RowRange[] = [];
+  const { failure, unknown } = await writeBatches(
+    source,
+    { ...options, rowsTotal: undefined },
+    async (batch) => {
+      await write(batch.rows, batch.range);
+      done = joined([...done, batch.range]);
+    },
+  );
+  const left = source.remaining(done, unknown);
+  if (failure === undefined && left.length === 0) return countOf(done);
+  // Without a failure it was stopped by the signal, while nothing was under way.
+  throw new BatchesError(done, left, unknown, failure ?? { cause: signal?.reason });
+}
+
+/** How the writing of batches has ended: with all of them written, unless there is a failure. */
+interface Ended {
+  readonly failure: { readonly cause: unknown } | undefined;
+  /** In order. */
+  readonly unknown: readonly RowRange[];
+}
+
+/** Writes batches until there are no more, or one of them fails. */
+async function writeBatches<Row>(
+  source: RowSource<Row>,
+  {
+    concurrency,
+    onProgress,
+    signal,
+    rowsTotal,
+  }: ResolvedBatchesOptions & { readonly rowsTotal: number | undefined },
+  write: (batch: Batch<Row>) => Promise<void>,
+): Promise<Ended> {
   const unknown: RowRange[] = [];
   let failure: { readonly cause: unknown } | undefined;
   let rowsDone = 0;
+  const fail = (cause: unknown) => {
+    failure ??= { cause };
+    source.stop();
+  };
 
-  const writeNext = async (): Promise<void> => {
-    for (let range = waiting.take(); range !== undefined; range = waiting.take()) {
-      try {
-        signal?.throwIfAborted();
-        results.set(range, await write(rows.slice(range.from, range.to), range));
-        rowsDone += range.to - range.from;
-        onProgress?.({ ...range, rowsDone, rowsTotal });
-      } catch (error) {
-        const isUnknown = findInChain(error, isCommitOutcomeUnknownError) !== undefined;
-        if (isUnknown) unknown.push(range);
-        const mayGoOn = !isUnknown && !results.has(range) && waiting.putBack(range, error);
-        if (!mayGoOn) failure ??= { cause: error };
-      }
-      if (failure !== undefined) return;
+  const writeOne = async (batch: Batch<Row>): Promise<void> => {
+    const { range } = batch;
+    let isDone = false;
+    try {
+      signal?.throwIfAborted();
+      await write(batch);
+      isDone = true;
+      rowsDone += range.to - range.from;
+      onProgress?.({ ...range, rowsDone, rowsTotal });
+    } catch (error) {
+      const isUnknown = findInChain(error, isCommitOutcomeUnknownError) !== undefined;
+      if (isUnknown) unknown.push(range);
+      const mayGoOn = !isUnknown && !isDone && source.putBack(batch, error);
+      if (!mayGoOn) fail(error);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, rowsTotal) }, writeNext));
-  const done = inOrder([...results.keys()]);
-  if (failure === undefined) return done.map((range) => results.get(range) as Result);
-  throw new BatchesError(done, waiting.ranges, inOrder(unknown), failure);
+
+  const workers: Promise<void>[] = [];
+  const work = async (): Promise<void> => {
+    while (failure === undefined) {
+      const batch = await source.take();
+      if (batch === undefined) return;
+      hire();
+      await writeOne(batch);
+    }
+  };
+  /** Another one, as long as there is something to do. */
+  const hire = () => {
+    if (workers.length < concurrency) workers.push(work().catch(fail));
+  };
+
+  const stop = () => {
+    source.stop();
+  };
+  signal?.addEventListener('abort', stop);
+  if (signal?.aborted === true) stop();
+  hire();
+  for (const worker of workers) await worker;
+  signal?.removeEventListener('abort', stop);
+  await source.close().catch(fail);
+  return { failure, unknown: inOrder(unknown) };
 }
 
-/** The rows that are not written yet, and how many of them make a batch. */
-class WaitingRows {
-  readonly #rows: readonly unknown[];
-  readonly #rowCostBytes: number | undefined;
-  #batchSize: number;
-  #ranges: RowRange[];
-
-  constructor(
-    rows: readonly unknown[],
-    ranges: readonly RowRange[],
-    batchSize: number,
-    rowCostBytes: number | undefined,
-  ) {
-    this.#rows = rows;
-    this.#rowCostBytes = rowCostBytes;
-    this.#batchSize = batchSize;
-    this.#ranges = split(ranges, batchSize);
-  }
-
-  /** In order, each a batch or less, but for the sizes of their rows. */
-  get ranges(): readonly RowRange[] {
-    return split(this.#ranges, this.#batchSize);
-  }
-
-  /** The next batch. */
-  take(): RowRange | undefined {
-    const first = this.#ranges.shift();
-    if (first === undefined) return undefined;
-    const end = this.#endOf(first);
-    if (end < first.to) this.#ranges.unshift({ from: end, to: first.to });
-    return { from: first.from, to: end };
-  }
-
-  /**
-   * A batch was not written.
-   *
-   * @returns whether it can be taken again, in smaller ones: it was too much at once
-   */
-  putBack(range: RowRange, error: unknown): boolean {
-    this.#ranges = inOrder([...this.#ranges, range]);
-    const count = range.to - range.from;
-    if (count < 2 || !isTooMuchAtOnce(error)) return false;
-    this.#batchSize = Math.min(this.#batchSize, Math.ceil(count / partsOf(error)));
-    return true;
-  }
-
-  #endOf({ from, to }: RowRange): number {
-    const size = new WriteSize(this.#rowCostBytes);
-    const most = Math.min(to, from + this.#batchSize);
-    let end = from;
-    while (end < most && size.add(this.#rows[end])) end++;
-    // A row that is too large for every batch is for the server to refuse.
-    return Math.max(end, from + 1);
-  }
+/** @throws ConfigurationError for what is neither a list nor an iterable */
+function isList<Row>(rows: readonly Row[] | Iterable<Row> | AsyncIterable<Row>): rows is readonly Row[] {
+  if (Array.isArray(rows)) return true;
+  if (isObject(rows) && (Symbol.asyncIterator in rows || Symbol.iterator in rows)) return false;
+  throw new ConfigurationError('rows', 'must be an array, an iterable or an async iterable.');
 }
 
-function split(ranges: readonly RowRange[], batchSize: number): RowRange[] {
-  return ranges.flatMap(({ from, to }) =>
-    Array.from({ length: Math.ceil((to - from) / batchSize) }, (_, index) => {
-      const start = from + index * batchSize;
-      return { from: start, to: Math.min(start + batchSize, to) };
-    }),
-  );
-}
-
-function countOf(ranges: readonly RowRange[]): number {
-  return ranges.reduce((sum, { from, to }) => sum + to - from, 0);
-}
-
-function inOrder(ranges: readonly RowRange[]): RowRange[] {
-  return [...ranges].sort((one, other) => one.from - other.from);
+/** How many rows there are in ranges, of which the last may be without an end. */
+function shown(ranges: readonly RowRange[]): string {
+  const last = ranges.at(-1);
+  if (last?.to !== Infinity) return String(countOf(ranges));
+  const open = `those from ${last.from} on`;
+  return ranges.length === 1 ? open : `${countOf(ranges.slice(0, -1))} and ${open}`;
 }

@@ -10,10 +10,20 @@ import {
   type Sequelize,
 } from 'sequelize';
 import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
-import { DsqlClient, lifetimeSecs, oneConnectionPerWaiter, openClient, systemTimeMs } from '../../connection';
+import {
+  DsqlClient,
+  lifetimeSecs,
+  oneConnectionPerWaiter,
+  openClient,
+  Pace,
+  systemTimeMs,
+  warmUp,
+} from '../../connection';
 import { timeZoneStatement } from '../../schema';
 import { builtInTypes } from '../schema/built-in-types';
 import type { ResolvedSequelizeOptions } from '../options/options';
+
+type EndpointPool = PostgresConnectionManager.EndpointPool;
 
 /** As they were when this was loaded: the fake clock of an application's test must not end connections, nor keep them. */
 const { setTimeout, clearTimeout } = timers;
@@ -50,6 +60,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   readonly #resolved: ResolvedSequelizeOptions;
   /** By the client, which sequelize-pool keeps: it is forgotten with it, however it ends. */
   readonly #lives = new WeakMap<Client, Life>();
+  readonly #pace = new Pace();
 
   constructor(dialect: unknown, sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
     super(dialect, sequelize);
@@ -65,8 +76,21 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     // A validation of the user's replaces Sequelize's own; this one is called as well.
     pool.validate = (client) => this.validate(client) && validate(client);
     super.initPools();
-    const { read, write } = this.pool;
-    for (const each of read && write ? [read, write] : [this.pool]) oneConnectionPerWaiter(each);
+    for (const { pool: each } of poolsOf(this.pool)) oneConnectionPerWaiter(each);
+  }
+
+  /** Opens connections until each pool has so many. */
+  async warmUp(connections: number): Promise<void> {
+    for (const { pool, type } of poolsOf(this.pool)) {
+      const counts = () => ({ max: pool.maxSize, size: pool.size, idle: pool.available });
+      const take = async () => {
+        const client = await this.getConnection({ ...(type !== undefined && { type }) });
+        return () => {
+          this.releaseConnection(client);
+        };
+      };
+      await warmUp({ counts, take, pace: this.#pace }, connections);
+    }
   }
 
   override async connect(config: PostgresConnectionManager.EndpointConfig): Promise<Client> {
@@ -144,11 +168,21 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
         { ...driverOptions, types },
         connection,
         timeZoneStatement(this.#sessionOptions),
+        this.#pace,
       );
     } catch (error) {
       throw hostError(error);
     }
   }
+}
+
+/** The pool of the only endpoint, or those of a replication; and how a connection of each is asked for. */
+function poolsOf(
+  pool: PostgresConnectionManager.ConnectionPool,
+): readonly { readonly pool: EndpointPool; readonly type?: 'SELECT' }[] {
+  const { read, write } = pool;
+  if (read === undefined || write === undefined) return [{ pool: pool as unknown as EndpointPool }];
+  return [{ pool: write }, { pool: read, type: 'SELECT' }];
 }
 
 function isOver({ endsAt, isBroken }: Life): boolean {

@@ -31,6 +31,7 @@ export class DsqlDialect extends PostgresDialect {
   readonly catalogue: CatalogueReader;
   /** What the instance does in the place of Sequelize's own methods: set when Sequelize's constructor has ended. */
   declare instance: DsqlInstance;
+  declare connectionManager: DsqlConnectionManager;
   /** How Sequelize's idea of PostgreSQL is mapped to what Aurora DSQL has. */
   readonly mapping: ResolvedMapping;
 

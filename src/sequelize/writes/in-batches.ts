@@ -11,10 +11,15 @@ export interface SequelizeBatchesOptions
  * Writes rows in batches of at most 3,000, each in a transaction of its own that is run again when it conflicts. Each
  * batch is all or nothing, the whole is not: a failure tells what is left, to go on with.
  *
+ * An iterable, such as what an async generator yields, is read as its rows are needed, one batch ahead of the `concurrency`
+ * that are being written, so that rows without number take the memory of a few batches. When no more of it is needed, it is
+ * ended (`return()`).
+ *
  * @param sequelize - one of ours, or any other whose dialect is PostgreSQL's
  * @param work - writes one batch in `transaction`; it runs once per attempt
- * @returns what `work` returned for each batch, in the order of the rows
- * @throws BatchesError when a batch failed or the signal was aborted, after the batches under way have ended
+ * @returns of a list what `work` returned for each batch, in the order of the rows; of an iterable how many rows were written
+ * @throws BatchesError when a batch failed, the iterable did, or the signal was aborted, after the batches under way have
+ *   ended
  * @throws ConfigurationError naming the first option that is unknown or has a wrong value, before anything is sent
  *
  * @example
@@ -24,12 +29,24 @@ export interface SequelizeBatchesOptions
  * );
  * ```
  */
-export async function inBatches<Row, Result>(
+export function inBatches<Row, Result>(
   sequelize: Sequelize,
   rows: readonly Row[],
   options: SequelizeBatchesOptions,
   work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<Result>,
-): Promise<Result[]> {
+): Promise<Result[]>;
+export function inBatches<Row>(
+  sequelize: Sequelize,
+  rows: Iterable<Row> | AsyncIterable<Row>,
+  options: SequelizeBatchesOptions,
+  work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<unknown>,
+): Promise<number>;
+export async function inBatches<Row, Result>(
+  sequelize: Sequelize,
+  rows: readonly Row[] | Iterable<Row> | AsyncIterable<Row>,
+  options: SequelizeBatchesOptions,
+  work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<Result>,
+): Promise<Result[] | number> {
   const { batchSize, concurrency, onProgress, remaining, ...others } = options;
   checkOptionNames(others);
   // Batches of one caller are of one kind, and of another kind than those of others.

@@ -64,6 +64,7 @@ export class ManagedTransaction<T> {
   readonly #source: TransactionSource;
   readonly #transactions: Transactions;
   readonly #options: ResolvedTransactionOptions<EntityManager>;
+  readonly #restore: readonly object[];
   readonly #states: EntityStates;
   readonly #keys: ReusedIdentityKeys;
   readonly #reads: RecordedReads | undefined;
@@ -77,13 +78,12 @@ export class ManagedTransaction<T> {
   constructor(unit: Unit<T>, source: TransactionSource) {
     const { dataSource } = source;
     const { restore = [], ...own } = unit.options;
+    this.#restore = restore;
     this.#unit = unit;
     this.#source = source;
     this.#transactions = transactionsOf(dataSource);
     this.#options = resolveTransactionOptions(own, this.#transactions.defaults);
     this.#states = new EntityStates(dataSource);
-    this.#states.rememberGiven(restore);
-    if (unit.entities !== undefined) this.#states.rememberGiven(unit.entities.value, unit.entities.target);
     this.#keys = new ReusedIdentityKeys(identityColumnsOf(dataSource));
     this.#reads = unit.entities === undefined ? undefined : new RecordedReads();
   }
@@ -100,6 +100,9 @@ export class ManagedTransaction<T> {
     try {
       const value = await this.#transactions.runner.run<T>(
         {
+          begin: () => {
+            this.#begin();
+          },
           attempt: (attempt) => this.#keys.attempt(() => this.#attempt(attempt)),
           settle: (attempt) => this.#settle(attempt),
         },
@@ -115,6 +118,13 @@ export class ManagedTransaction<T> {
       }
       throw error;
     }
+  }
+
+  /** Others may have changed the objects while it waited for its turn. */
+  #begin(): void {
+    const { entities } = this.#unit;
+    this.#states.rememberGiven(this.#restore);
+    if (entities !== undefined) this.#states.rememberGiven(entities.value, entities.target);
   }
 
   async #attempt(attempt: Attempt<T>): Promise<T> {
