@@ -129,6 +129,18 @@ export class DsqlClient extends Client {
     return this.#session.phase === 'begun';
   }
 
+  /**
+   * Rolls back the transaction that has failed, and begins it as it was begun before. No logger or hook of an ORM is called: if
+   * one failed between the two, what comes behind it would be committed by itself.
+   *
+   * @throws what ROLLBACK has failed with; then nothing was begun
+   */
+  async beginAnew(): Promise<void> {
+    const { unsentBegin } = this.#session;
+    await this.query('ROLLBACK');
+    await this.query(unsentBegin);
+  }
+
   /** Whether no transaction is open and no query, nor a cursor, waits for its answer. */
   get isQuiet(): boolean {
     const { readyForQuery } = this as unknown as { readonly readyForQuery?: boolean | null };

@@ -49,7 +49,7 @@ export {
 export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';
 export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
-export { sendFirst } from './transactions/first-statement';
+export { FirstStatementSender } from './transactions/first-statement';
 export { refusalToEndWith } from './transactions/transaction-end';
 export {
   TransactionRunner,

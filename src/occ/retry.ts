@@ -127,18 +127,23 @@ export async function retryOnConflict<T>(
   return retry(work, resolveRetryOptions(options), isOccConflict);
 }
 
-/** The loop of {@link retryOnConflict}, for callers that know of more that may be run again. */
+/**
+ * The loop of {@link retryOnConflict}, for callers that know of more that may be run again.
+ *
+ * @param untold - of what nothing is told in {@link transactionChannels}
+ */
 export async function retry<T>(
   work: (attempt: number) => Promise<T>,
   { maxAttempts, baseDelayMs, maxDelayMs, deadlineMs, signal, onRetry, label }: ResolvedRetryOptions,
   isRetryable: (error: unknown) => boolean,
+  untold: readonly (keyof typeof transactionChannels)[] = [],
 ): Promise<T> {
   const startedAt = clock();
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     const tell = (channel: keyof typeof transactionChannels, more?: Partial<TransactionMessage>) => {
       const { [channel]: listeners } = transactionChannels;
-      if (!listeners.hasSubscribers) return;
+      if (!listeners.hasSubscribers || untold.includes(channel)) return;
       const elapsedMs = clock() - startedAt;
       listeners.publish({ label, attempt, elapsedMs, ...more } satisfies TransactionMessage);
     };

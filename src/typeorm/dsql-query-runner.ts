@@ -15,11 +15,11 @@ import {
 import {
   checkIsolationLevel,
   findInChain,
+  FirstStatementSender,
   NestedTransactionError,
   NotCommitted,
   refusalToEndWith,
   retryOnConflict,
-  sendFirst,
   UnsupportedFeatureError,
 } from '../occ';
 import type {
@@ -66,8 +66,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   #hasFailedAfterCommit = false;
   /** COMMIT has travelled with the last statement. */
   #hasCommitTravelled = false;
-  /** The first statement of a transaction of the caller's, which no other one may overtake, is on its way. */
-  #first: Promise<unknown> | undefined;
+  readonly #first = new FirstStatementSender();
   /** COMMIT or ROLLBACK is on its way. */
   #isEnding = false;
   /** COMMIT or ROLLBACK is the host's own, and not one that a callback sends as text. */
@@ -242,7 +241,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       return failedRowStream(await explain(error as Error), onError as (() => void) | undefined);
     }
     await scope?.enter([sql, parameters], this.#scopeConnection());
-    while (this.#first !== undefined) await this.#firstIsAnswered();
+    while (this.#first.isUnderWay) await this.#first.isAnswered();
     const done = this.#autocommit.keepConnection();
     const stream = await super.stream(sql, parameters, onEnd, onError).catch((error: unknown) => {
       done();
@@ -509,16 +508,15 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   async #sendInTransaction(statement: Statement): Promise<unknown> {
     const { scope } = this;
     const { verb, onlyReads, mayCommit } = summarizeText(statement[0]);
-    if (this.#isEnding || (this.#hasCommitTravelled && verb === undefined)) {
-      throw new DsqlError(
-        'A statement was not sent, because its transaction was being committed or rolled back: a promise was not awaited. Await every operation before the callback returns.',
-      );
-    }
+    this.#expectNotEnding(verb);
     if (verb === 'commit' || verb === 'rollback') return this.#sendEnd(statement, verb);
     const send = async () => {
       if (verb !== 'begin') this.#expectConnection(undefined);
       if (verb === undefined) await scope?.enter(statement, this.#scopeConnection());
-      while (this.#first !== undefined) await this.#firstIsAnswered();
+      while (this.#first.isUnderWay) {
+        await this.#first.isAnswered();
+        this.#expectNotEnding(verb);
+      }
       if (verb === 'begin') this.migrations?.entries.forget();
       if (verb === undefined && this.#isFirstOfCaller) return this.#sendFirst(statement);
       return verb === undefined && scope?.endsWithNext() === true
@@ -535,26 +533,23 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     }
   }
 
+  #expectNotEnding(verb: TransactionVerb | undefined): void {
+    if (!this.#isEnding && !(this.#hasCommitTravelled && verb === undefined)) return;
+    throw new DsqlError(
+      'A statement was not sent, because its transaction was being committed or rolled back: a promise was not awaited. Await every operation before the callback returns.',
+    );
+  }
+
   /** Whether BEGIN travels with what is sent next, in a transaction that only its caller could run again. */
   get #isFirstOfCaller(): boolean {
     const isCallers = !this.isRepeatable && this.#migration === undefined;
     return isCallers && this.isTransactionActive && this.client?.hasUnsentBegin === true;
   }
 
-  async #firstIsAnswered(): Promise<void> {
-    await this.#first?.catch(() => undefined);
-  }
-
   #sendFirst(statement: Statement): Promise<unknown> {
-    const beginAnew = async () => {
-      await this.sendOnce(['ROLLBACK']);
-      await this.sendOnce(['START TRANSACTION']);
-    };
     const { defaults } = transactionsOf(dataSourceOf(this));
-    this.#first = sendFirst(() => this.sendOnce(statement), beginAnew, defaults.run).finally(() => {
-      this.#first = undefined;
-    });
-    return this.#first;
+    const send = () => this.sendOnce(statement);
+    return this.#first.send(statement[0], send, () => this.client, defaults.run);
   }
 
   /** Sends the last statement of a transaction, and COMMIT with it. */
@@ -587,9 +582,9 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       dataSourceOf(this).logger.logQuery(statement[0], undefined, this);
       return undefined;
     }
-    while (this.#first !== undefined) await this.#firstIsAnswered();
     this.#isEnding = true;
     try {
+      while (this.#first.isUnderWay) await this.#first.isAnswered();
       this.#expectConnection(verb);
       if (verb === 'commit') await this.migrations?.noteBeforeCommit(this.#runForJournal);
       else this.migrations?.entries.forget();

@@ -11,7 +11,7 @@ import { useCluster } from '../cluster';
 import { byForm } from '../form';
 import { failure } from '../sequelize/accounts';
 
-type Rows = Iterable<number> | AsyncIterable<number>;
+type Rows = Iterable<number | Promise<number>> | AsyncIterable<number>;
 type Work = (batch: readonly number[], insert: () => Promise<unknown>, range: RowRange) => Promise<unknown>;
 
 /** `inBatches` of an ORM, whose work inserts the batch unless it says otherwise. */
@@ -134,6 +134,28 @@ describe.each<[string, () => Promise<Orm>]>([
     expect(ahead).toBeGreaterThan((concurrency - 1) * batchSize);
     expect(ahead).toBeLessThanOrEqual((concurrency + 1) * batchSize);
     expect(await written()).toEqual({ rows: count, distinct: count });
+  });
+
+  it('arrives as rows where an iterable yields promises, up to one that is rejected', async () => {
+    let isClosed = false;
+    function* promises(rejected?: number) {
+      try {
+        for (let row = 0; row < 10; row++) {
+          yield row === rejected ? Promise.reject(new Error('no such row')) : Promise.resolve(row);
+        }
+      } finally {
+        isClosed = true;
+      }
+    }
+    const { done, remaining, cause } = await batchesError(orm.write(promises(7), { batchSize: 3 }));
+    expect({ done, remaining, cause, isClosed }).toMatchObject({
+      done: [{ from: 0, to: 6 }],
+      remaining: [{ from: 6, to: Infinity }],
+      cause: { message: 'no such row' },
+      isClosed: true,
+    });
+    expect(await orm.write(promises(), { batchSize: 3, remaining })).toBe(4);
+    expect(await written()).toEqual({ rows: 10, distinct: 10 });
   });
 
   it('arrives once where batches conflict', async () => {

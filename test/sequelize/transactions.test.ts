@@ -617,6 +617,50 @@ describe('an unmanaged transaction', () => {
     expect(await Account.count()).toBe(await Account.count({ transaction: null }));
   });
 
+  it.each([
+    // Sequelize also runs this one when the statement has failed.
+    ['afterQuery', 0],
+    ['beforeQuery', 1],
+  ] as const)(
+    'sends what a hook of its first statement asks for, and that again after a conflict (%s)',
+    async (hook, times) => {
+      const { instance, Accounts } = another();
+      const name = `first with ${hook}`;
+      let isAsked = false;
+      const logged: string[] = [];
+      instance.addHook(hook, async ({ transaction = null }: { transaction?: Transaction | null }) => {
+        if (transaction === null || !isAsked) return;
+        isAsked = false;
+        await instance.query('SELECT 1', { transaction, logging: (text) => logged.push(text) });
+      });
+      const transaction = await instance.transaction();
+      isAsked = true;
+      if (times > 0) cluster.local.faults.failStatement({ error: 'OC001', table: 'account', times });
+      await Accounts.create({ name }, { transaction });
+      await transaction.commit();
+      expect(logged).toHaveLength(1);
+      expect(await Account.count({ where: { name } })).toBe(1);
+    },
+  );
+
+  it('is whole whatever a logger throws while it begins anew', async () => {
+    let mistake: Error | undefined;
+    const { instance, Accounts } = another({
+      logging: (text) => {
+        if (mistake !== undefined && /ROLLBACK|START/.test(text)) throw mistake;
+      },
+    });
+    const name = 'whole';
+    const transaction = await instance.transaction();
+    mistake = new Error('a mistake in a logger');
+    cluster.local.faults.failStatement({ error: 'OC001', table: 'account' });
+    await Accounts.create({}, { transaction }).catch(() => undefined);
+    mistake = undefined;
+    await Accounts.create({ name }, { transaction });
+    await transaction.rollback();
+    expect(await Account.count({ where: { name } })).toBe(0);
+  });
+
   it('surfaces a conflict of a statement behind the first, and one that does not pass', async () => {
     const name = 'unmanaged';
     const transaction = await sequelize.transaction();

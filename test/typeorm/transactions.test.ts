@@ -690,6 +690,55 @@ describe('a transaction that the user began', () => {
     expect(await ours.manager.count(Entry)).toBe(0);
   });
 
+  it('sends a first text of several statements once: one of them may have committed what came before', async () => {
+    const queryRunner = ours.createQueryRunner();
+    await queryRunner.startTransaction();
+    const fault = cluster.local.faults.failStatement({ error: 'OC000', table: 'account', times: 9 });
+    const text = `INSERT INTO entry (note) VALUES ('x'); COMMIT; UPDATE account SET balance = 1`;
+    await expect(queryRunner.query(text)).rejects.toMatchObject({ code: '40001' });
+    await queryRunner.release();
+    expect(fault.fired).toBe(1);
+    expect(await ours.manager.count(Entry)).toBe(1);
+  });
+
+  it('sends nothing behind a ROLLBACK that waits for its first statement', async () => {
+    const queryRunner = ours.createQueryRunner();
+    await queryRunner.startTransaction();
+    cluster.local.faults.failStatement({ error: 'OC001', table: 'entry' });
+    const before = [insertEntry(queryRunner.manager), insertEntry(queryRunner.manager)];
+    const ending = queryRunner.rollbackTransaction();
+    const behind = insertEntry(queryRunner.manager);
+    const outcomes = await Promise.allSettled([...before, ending, behind]);
+    await queryRunner.release();
+    expect(outcomes.map(({ status }) => status)).toStrictEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'rejected',
+    ]);
+    expect(await ours.manager.count(Entry)).toBe(0);
+  });
+
+  it('is whole whatever a subscriber does while it begins anew, and is told as no transaction of ours', async () => {
+    const told = jest.fn();
+    subscribe('aurora-dsql-orm:transaction-commit', told);
+    const queryRunner = ours.createQueryRunner();
+    await queryRunner.startTransaction();
+    cluster.local.faults.failStatement({ error: 'OC001', table: 'entry' });
+    const beforeQuery = ({ query }: { query: string }) => {
+      if (query.startsWith('START')) throw new Error('a mistake in a subscriber');
+    };
+    await subscribing({ beforeQuery }, async () => {
+      await insertEntry(queryRunner.manager).catch(() => undefined);
+    });
+    await insertEntry(queryRunner.manager);
+    await queryRunner.rollbackTransaction();
+    await queryRunner.release();
+    unsubscribe('aurora-dsql-orm:transaction-commit', told);
+    expect(told).not.toHaveBeenCalled();
+    expect(await ours.manager.count(Entry)).toBe(0);
+  });
+
   it('is over where its connection ends while it begins anew', async () => {
     const queryRunner = ours.createQueryRunner();
     await queryRunner.startTransaction();

@@ -129,13 +129,13 @@ export function inBatches<Row, Result>(
   rowCostBytes?: number,
 ): Promise<Result[]>;
 export function inBatches<Row>(
-  rows: Iterable<Row> | AsyncIterable<Row>,
+  rows: Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
   options: BatchesOptions,
   write: WriteBatch<Row, unknown>,
   rowCostBytes?: number,
 ): Promise<number>;
 export async function inBatches<Row, Result>(
-  rows: readonly Row[] | Iterable<Row> | AsyncIterable<Row>,
+  rows: readonly Row[] | Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
   options: BatchesOptions,
   write: WriteBatch<Row, Result>,
   rowCostBytes?: number,
@@ -168,7 +168,7 @@ async function writeList<Row, Result>(
 }
 
 async function writeStream<Row>(
-  rows: Iterable<Row> | AsyncIterable<Row>,
+  rows: Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
   options: ResolvedBatchesOptions,
   write: WriteBatch<Row, unknown>,
   rowCostBytes: number | undefined,
@@ -260,7 +260,9 @@ async function writeBatches<Row>(
 }
 
 /** @throws ConfigurationError for what is neither a list nor an iterable */
-function isList<Row>(rows: readonly Row[] | Iterable<Row> | AsyncIterable<Row>): rows is readonly Row[] {
+function isList<Row>(
+  rows: readonly Row[] | Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
+): rows is readonly Row[] {
   if (Array.isArray(rows)) return true;
   if (isObject(rows) && (Symbol.asyncIterator in rows || Symbol.iterator in rows)) return false;
   throw new ConfigurationError('rows', 'must be an array, an iterable or an async iterable.');

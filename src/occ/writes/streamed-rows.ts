@@ -8,7 +8,7 @@ import { isTooMuchAtOnce, partsOf, WriteSize } from './write-size';
  * next one is there when one has been written.
  */
 export class StreamedRows<Row> implements RowSource<Row> {
-  readonly #next: () => IteratorResult<Row> | Promise<IteratorResult<Row>>;
+  readonly #next: () => IteratorResult<Row | PromiseLike<Row>> | Promise<IteratorResult<Row>>;
   readonly #return: () => unknown;
   readonly #wanted: readonly RowRange[];
   readonly #rowCostBytes: number | undefined;
@@ -31,7 +31,7 @@ export class StreamedRows<Row> implements RowSource<Row> {
 
   /** @param wanted - which of the rows are to be written */
   constructor(
-    rows: Iterable<Row> | AsyncIterable<Row>,
+    rows: Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
     wanted: readonly RowRange[],
     batchSize: number,
     rowCostBytes: number | undefined,
@@ -130,19 +130,27 @@ export class StreamedRows<Row> implements RowSource<Row> {
     if (this.#isOver || this.#isStopped) return undefined;
     this.#isReading = true;
     try {
-      const step = await this.#next();
+      const step = await this.#step();
       if (step.done === true) {
         this.#isOver = true;
         this.#end = this.#pulled;
         return undefined;
       }
+      // As `for await` does: a promise is no row, and who yields one has not failed when that is rejected.
+      const value = await step.value;
       this.#pulled++;
-      return step;
+      return { value };
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  async #step(): Promise<IteratorResult<Row | PromiseLike<Row>>> {
+    try {
+      return await this.#next();
     } catch (error) {
       this.#isOver = true;
       throw error;
-    } finally {
-      this.#isReading = false;
     }
   }
 }

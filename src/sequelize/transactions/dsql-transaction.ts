@@ -6,9 +6,9 @@ import {
   classifyError,
   findInChain,
   FirstFailure,
+  FirstStatementSender,
   isOccConflict,
   PartlyCommittedError,
-  sendFirst,
   type Admit,
   type FirstStatement,
   type RunOptions,
@@ -72,8 +72,7 @@ export class DsqlTransaction extends Transaction {
   #pending = 0;
   /** Statements that were committed where it was taken apart. */
   #committed = 0;
-  /** The first statement is on its way, where it may be sent again. */
-  #first: Promise<unknown> | undefined;
+  readonly #first = new FirstStatementSender();
   /** Ends when what was asked for outside of it is done. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -218,7 +217,7 @@ export class DsqlTransaction extends Transaction {
         const { error } = this.#rollbackOnly;
         throw isOccConflict(error) ? error : new TransactionRolledBackError('joined', { cause: error });
       }
-      await this.#firstIsAnswered();
+      await this.#first.isAnswered();
       await this.#noteEntries();
       this.#late = await commitTransaction(this, { state: 'unsent' });
       this.entries?.committed();
@@ -305,32 +304,17 @@ export class DsqlTransaction extends Transaction {
    */
   async send<T>(text: string, statement: () => Promise<T>, options: RunOptions): Promise<T> {
     const { root } = this;
-    // BEGIN is sent while the first statement is sent again, and carries it.
     if (summarizeText(text).verb !== undefined) return statement();
-    while (root.#first !== undefined) await root.#firstIsAnswered();
-    const { connection } = root;
-    const isFirst = connection instanceof DsqlClient && connection.hasUnsentBegin;
+    while (root.#first.isUnderWay) await root.#first.isAnswered();
+    const isFirst = root.#client?.hasUnsentBegin === true;
     if (root.#isManaged || !isFirst || migrationAround.getStore() !== undefined) return statement();
-    const first = sendFirst(statement, () => root.#beginAnew(), options).finally(() => {
-      root.#first = undefined;
-    });
-    root.#first = first;
-    return first;
+    return root.#first.send(text, statement, () => root.#client, options);
   }
 
-  async #firstIsAnswered(): Promise<void> {
-    await this.#first?.catch(() => undefined);
-  }
-
-  async #beginAnew(): Promise<void> {
-    const options: object = {
-      transaction: this,
-      type: QueryTypes.RAW,
-      raw: true,
-      completesTransaction: true,
-    };
-    await this.sequelize.query('ROLLBACK;', options);
-    await this.begin();
+  /** Its connection, until it is ended. */
+  get #client(): DsqlClient | undefined {
+    const connection = this.#connection;
+    return this.finished === undefined && connection instanceof DsqlClient ? connection : undefined;
   }
 
   /** A statement has failed in the transaction. */
@@ -389,7 +373,7 @@ export class DsqlTransaction extends Transaction {
   }
 
   async #rollBack(): Promise<void> {
-    await this.#firstIsAnswered();
+    await this.#first.isAnswered();
     this.entries?.forget();
     if (this.connection === undefined && this.#admission !== undefined) {
       // It was given back while the first statement waited, and nothing was sent.

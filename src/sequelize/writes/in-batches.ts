@@ -37,13 +37,13 @@ export function inBatches<Row, Result>(
 ): Promise<Result[]>;
 export function inBatches<Row>(
   sequelize: Sequelize,
-  rows: Iterable<Row> | AsyncIterable<Row>,
+  rows: Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
   options: SequelizeBatchesOptions,
   work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<unknown>,
 ): Promise<number>;
 export async function inBatches<Row, Result>(
   sequelize: Sequelize,
-  rows: readonly Row[] | Iterable<Row> | AsyncIterable<Row>,
+  rows: readonly Row[] | Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
   options: SequelizeBatchesOptions,
   work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<Result>,
 ): Promise<Result[] | number> {

@@ -39,13 +39,13 @@ export function inBatches<Row, Result>(
 ): Promise<Result[]>;
 export function inBatches<Row>(
   dataSource: DataSource,
-  rows: Iterable<Row> | AsyncIterable<Row>,
+  rows: Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
   options: TypeOrmBatchesOptions,
   work: (batch: readonly Row[], manager: EntityManager, range: RowRange) => Promise<unknown>,
 ): Promise<number>;
 export async function inBatches<Row, Result>(
   dataSource: DataSource,
-  rows: readonly Row[] | Iterable<Row> | AsyncIterable<Row>,
+  rows: readonly Row[] | Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
   options: TypeOrmBatchesOptions,
   work: (batch: readonly Row[], manager: EntityManager, range: RowRange) => Promise<Result>,
 ): Promise<Result[] | number> {
