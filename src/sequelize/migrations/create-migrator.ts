@@ -44,7 +44,7 @@ export interface MigratorOptions
  * through the instance is journalled: one that was interrupted continues behind its last finished statement. One process
  * runs migrations at a time.
  *
- * @param sequelize - an instance of {@link createDsqlSequelize} or its like
+ * @param sequelize - an instance of `createDsqlSequelize` or its like
  * @throws ConfigurationError when the instance does not reach Aurora DSQL
  *
  * @example
