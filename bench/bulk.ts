@@ -221,7 +221,6 @@ async function benchIterables(server: Server, rowCount: number, concurrency: num
 }
 
 const { values } = parseArgs({
-  strict: false,
   options: {
     rows: { type: 'string', default: '30000' },
     rounds: { type: 'string', default: '5' },
@@ -232,7 +231,7 @@ const { values } = parseArgs({
 
 withServer(__filename, (server) => {
   const rows = Number(values.rows);
-  return values.iterable === true
+  return values.iterable
     ? benchIterables(server, rows, Number(values.concurrency))
     : bench(server, rows, Number(values.rounds));
 });

@@ -1,10 +1,8 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { DsqlPool, isOccConflict, isRetryExhaustedError, type DsqlPoolOptions } from '../src';
-import { startLocalDsql } from '../src/local';
+import { DsqlPool, isOccConflict, isRetryExhaustedError } from '../src';
 import { TransactionRunner, type Admit, type RunOptions } from '../src/occ';
+import { withServer, type Server } from './server';
 
 /**
  * Read-modify-write transactions of several workers on a few rows, under four policies in turn: the two that AWS's
@@ -229,18 +227,7 @@ async function runInner(pool: DsqlPool, options?: RunOptions): Promise<string> {
 const INNER_CLIENTS = 12;
 const INNER_REQUESTS = 5;
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      cells: { type: 'string', default: 'grid,bystanders,inner' },
-      seconds: { type: 'string', default: '3' },
-      rounds: { type: 'string', default: '1' },
-      workers: { type: 'string', default: '1,4,16,64' },
-      rows: { type: 'string', default: '1,10,1000' },
-      latencyMs: { type: 'string', default: '0,5' },
-      thinkMs: { type: 'string', default: '0' },
-    },
-  });
+async function measure(endpoint: Server, addLatency: (latencyMs: number) => Promise<void>): Promise<void> {
   const numbers = (list: string) => list.split(',').map(Number);
   const [seconds, rounds, thinkMs] = [values.seconds, values.rounds, values.thinkMs].map(Number) as [
     number,
@@ -248,58 +235,48 @@ async function main(): Promise<void> {
     number,
   ];
   const cells = values.cells.split(',');
-  const server = await startServer();
-  const { endpoint } = server;
-  try {
-    await fill(endpoint);
-    for (const latencyMs of numbers(values.latencyMs)) {
-      await server.setLatency(latencyMs);
-      console.log(`\n${latencyMs} ms added to each round trip`);
-      const table: Record<string, Record<string, string>> = {};
-      for (const workers of cells.includes('grid') ? numbers(values.workers) : []) {
-        await withPool(endpoint, workers, async (pool) => {
-          await warmUp(pool, workers);
-          for (const rows of numbers(values.rows)) {
-            table[`${workers} on ${rows}`] = await compare(pool, { workers, rows, thinkMs }, seconds, rounds);
-          }
-        });
-      }
-      if (cells.includes('grid')) {
-        console.log('Workers on rows: finished, 99th percentile, attempts each');
-        console.table(table);
-      }
-      if (cells.includes('bystanders')) {
-        const found = await withPool(endpoint, BYSTANDER_WORKERS, (pool) =>
-          compareBystanders(pool, seconds, rounds),
-        );
-        console.log(`Cold work beside a hot row, median with : without admission: ${found}`);
-      }
-      if (cells.includes('inner')) {
-        const found = await withPool(
-          endpoint,
-          2 * INNER_CLIENTS,
-          async (pool) =>
-            `${await runInner(pool)}; without admission ${await runInner(pool, { admission: false })}`,
-        );
-        console.log(`Transactions with an independent one inside: finished ${found}`);
-      }
+  await fill(endpoint);
+  for (const latencyMs of numbers(values.latencyMs)) {
+    await addLatency(latencyMs);
+    console.log(`\n${latencyMs} ms added to each round trip`);
+    const table: Record<string, Record<string, string>> = {};
+    for (const workers of cells.includes('grid') ? numbers(values.workers) : []) {
+      await withPool(endpoint, workers, async (pool) => {
+        await warmUp(pool, workers);
+        for (const rows of numbers(values.rows)) {
+          table[`${workers} on ${rows}`] = await compare(pool, { workers, rows, thinkMs }, seconds, rounds);
+        }
+      });
     }
-  } finally {
-    await server.stop();
+    if (cells.includes('grid')) {
+      console.log('Workers on rows: finished, 99th percentile, attempts each');
+      console.table(table);
+    }
+    if (cells.includes('bystanders')) {
+      const found = await withPool(endpoint, BYSTANDER_WORKERS, (pool) =>
+        compareBystanders(pool, seconds, rounds),
+      );
+      console.log(`Cold work beside a hot row, median with : without admission: ${found}`);
+    }
+    if (cells.includes('inner')) {
+      const found = await withPool(
+        endpoint,
+        2 * INNER_CLIENTS,
+        async (pool) =>
+          `${await runInner(pool)}; without admission ${await runInner(pool, { admission: false })}`,
+      );
+      console.log(`Transactions with an independent one inside: finished ${found}`);
+    }
   }
 }
 
 /** Opens the connections, and runs what is measured once, so that the first policy does not pay for both. */
 async function warmUp(pool: DsqlPool, connections: number): Promise<void> {
-  await Promise.all(Array.from({ length: connections }, () => pool.query('SELECT pg_sleep(0.1)')));
+  await pool.warmUp(connections);
   await run(pool, { workers: connections, rows: 1000, thinkMs: 0 }, ourPolicy(), 3);
 }
 
-async function withPool<T>(
-  endpoint: DsqlPoolOptions,
-  max: number,
-  work: (pool: DsqlPool) => Promise<T>,
-): Promise<T> {
+async function withPool<T>(endpoint: Server, max: number, work: (pool: DsqlPool) => Promise<T>): Promise<T> {
   const pool = new DsqlPool({ ...endpoint, max });
   try {
     return await work(pool);
@@ -308,51 +285,23 @@ async function withPool<T>(
   }
 }
 
-async function fill(endpoint: DsqlPoolOptions): Promise<void> {
+async function fill(endpoint: Server): Promise<void> {
   const pool = new DsqlPool(endpoint);
   await pool.query('CREATE TABLE counter (id integer PRIMARY KEY, value integer NOT NULL)');
   await pool.query('INSERT INTO counter SELECT id, 0 FROM generate_series(1, 1000) id');
   await pool.end();
 }
 
-interface Server {
-  readonly endpoint: DsqlPoolOptions;
-  setLatency(milliseconds: number): Promise<void>;
-  stop(): Promise<void>;
-}
+const { values } = parseArgs({
+  options: {
+    cells: { type: 'string', default: 'grid,bystanders,inner' },
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '1,4,16,64' },
+    rows: { type: 'string', default: '1,10,1000' },
+    latencyMs: { type: 'string', default: '0,5' },
+    thinkMs: { type: 'string', default: '0' },
+  },
+});
 
-async function startServer(): Promise<Server> {
-  const child = fork(__filename, ['--server'], { execArgv: process.execArgv });
-  const [endpoint] = (await once(child, 'message')) as [DsqlPoolOptions];
-  return {
-    endpoint,
-    setLatency: async (milliseconds) => {
-      child.send(milliseconds);
-      await once(child, 'message');
-    },
-    stop: async () => {
-      child.send('stop');
-      await once(child, 'exit');
-    },
-  };
-}
-
-async function serve(): Promise<void> {
-  const local = await startLocalDsql();
-  const { host, hostaddr, port, ca, credentials, region } = local;
-  let latency = local.faults.addLatency(0);
-  process.on('message', (message) => {
-    if (message === 'stop') {
-      void local.stop().then(() => {
-        process.disconnect();
-      });
-      return;
-    }
-    latency.remove();
-    latency = local.faults.addLatency(Number(message));
-    process.send?.('set');
-  });
-  process.send?.({ host, hostaddr, port, ca, credentials, region });
-}
-
-void (process.argv.includes('--server') ? serve() : main());
+withServer(__filename, measure);

@@ -170,7 +170,6 @@ async function compare(stock: Operation, ours: Operation, rounds: number, times:
 const ratio = (ours: number, stock: number) => Number((ours / stock).toFixed(2));
 
 const { values } = parseArgs({
-  strict: false,
   options: {
     rounds: { type: 'string', default: '15' },
     operations: { type: 'string', default: '100' },

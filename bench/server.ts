@@ -5,8 +5,8 @@ import { startLocalDsql, type LocalDsql } from '../src/local';
 /** What reaches the local DSQL of another process, as plain data. */
 export type Server = Pick<LocalDsql, 'host' | 'port' | 'hostaddr' | 'ca' | 'credentials' | 'region'>;
 
-/** What a bench is run with to be the server. */
-const SERVE = '--server';
+/** Set in the environment of the process that is the server. */
+const SERVE = 'BENCH_IS_SERVER';
 
 /**
  * Runs a bench against a local DSQL that is another process, as it is for most users.
@@ -18,7 +18,7 @@ export function withServer(
   file: string,
   work: (server: Server, addLatency: (ms: number) => Promise<void>) => Promise<void>,
 ): void {
-  const isServer = process.argv.includes(SERVE);
+  const isServer = process.env[SERVE] !== undefined;
   (isServer ? serve() : measure(file, work)).catch((error: unknown) => {
     console.error(error);
     process.exitCode = 1;
@@ -26,7 +26,7 @@ export function withServer(
 }
 
 async function measure(file: string, work: Parameters<typeof withServer>[1]): Promise<void> {
-  const child = fork(file, [SERVE], { execArgv: process.execArgv });
+  const child = fork(file, [], { execArgv: process.execArgv, env: { ...process.env, [SERVE]: 'yes' } });
   const [server] = (await once(child, 'message')) as [Server];
   try {
     await work(server, async (latencyMs) => {
