@@ -124,17 +124,26 @@ export class DsqlPool extends Pool {
     }
   }
 
+  /** The query says what is wrong with the connection. */
   async #queryOnce(config: unknown, values: unknown): Promise<QueryResult> {
-    const client = await this.connect();
-    // The query says what is wrong with the connection.
-    const ignore = () => undefined;
-    client.on('error', ignore);
+    const { client, giveBack } = await this.#take();
     try {
       return await client.query(config as string, values as unknown[]);
     } finally {
+      giveBack();
+    }
+  }
+
+  /** Takes a connection; what is wrong with it meanwhile is nobody's to hear. */
+  async #take(): Promise<{ readonly client: PoolClient; readonly giveBack: () => void }> {
+    const client = await this.connect();
+    const ignore = () => undefined;
+    client.on('error', ignore);
+    const giveBack = () => {
       client.off('error', ignore);
       client.release();
-    }
+    };
+    return { client, giveBack };
   }
 
   override connect(): Promise<PoolClient>;
@@ -182,22 +191,11 @@ export class DsqlPool extends Pool {
    * ```
    */
   warmUp(connections: number): Promise<void> {
-    const take = () =>
-      new Promise<() => void>((resolve, reject) => {
-        this.connect((error, client, release) => {
-          if (client === undefined) {
-            reject(error ?? new Error('The pool gave no connection.'));
-            return;
-          }
-          // One that breaks meanwhile is dropped when it is given back.
-          const ignore = () => undefined;
-          client.on('error', ignore);
-          resolve(() => {
-            client.off('error', ignore);
-            release();
-          });
-        });
-      });
+    const take = async () => {
+      // One that breaks meanwhile is dropped when it is given back.
+      const { giveBack } = await this.#take();
+      return giveBack;
+    };
     const counts = () => ({ max: this.options.max, size: this.totalCount, idle: this.idleCount });
     return warmUp({ counts, take, pace: this.#pace }, connections);
   }

@@ -27,6 +27,7 @@ export {
   isBatchesError,
   type BatchesOptions,
   type BatchesProgress,
+  type IterableRows,
   type RowRange,
 } from './writes/in-batches';
 export { InstanceMemory, staleInstanceMessage, type TouchedInstances } from './transactions/instance-memory';

@@ -69,10 +69,11 @@ export interface TransactionOptions<Host> extends RunOptions, TransactionRules {
 }
 
 /** What is said of one transaction alone. */
-type OfOne = 'retry' | 'label' | 'serializeBy';
+const ofOne = ['retry', 'label', 'serializeBy'] as const satisfies readonly (keyof RunOptions)[];
+type OfOne = (typeof ofOne)[number];
 
 const defaultRunOptions = Object.fromEntries(
-  Object.entries(runOptions).filter(([name]) => !['retry', 'label', 'serializeBy'].includes(name)),
+  Object.entries(runOptions).filter(([name]) => !(ofOne as readonly string[]).includes(name)),
 );
 
 /** The options of all transactions of an instance; {@link TransactionDefaults} has the types that follow from them. */

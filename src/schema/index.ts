@@ -3,7 +3,7 @@ export { CatalogueReader, type OpenConnection } from './catalogue/catalogue-read
 export { planCascade, requireOwnRowsOnly } from './catalogue/emptying-order';
 export { isOneOf, readTablesWhere } from './catalogue/read-tables';
 export { ReusedIdentityKeys, type FindIdentityColumn } from './identity-keys/reused-identity-keys';
-export { asNumbers, mayHoldKeys, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
+export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
   checkHostOptions,
   mappingOptions,

@@ -59,12 +59,23 @@ export class NumberKeys {
    *
    * @param rows - changed in place
    * @param sql - what gave them
+   * @returns nothing where no column has the type of such keys, so that nothing is to be waited for
    */
-  async convert(
+  convert(
     rows: readonly Row[],
     fields: readonly FieldDef[],
     read: ReadCatalogue,
     sql?: string,
+  ): Promise<void> | undefined {
+    const mayHoldKeys = fields.some(({ dataTypeID }) => dataTypeID === INT8);
+    return mayHoldKeys ? this.#convert(rows, fields, read, sql) : undefined;
+  }
+
+  async #convert(
+    rows: readonly Row[],
+    fields: readonly FieldDef[],
+    read: ReadCatalogue,
+    sql: string | undefined,
   ): Promise<void> {
     const isGiven = ({ name }: FieldDef) => rows.some((row) => typeof row[name] === 'string');
     const names = await this.namesOf(fields, read, sql, isGiven);
@@ -140,11 +151,6 @@ function nameOf({ table, column }: Pick<NamedColumn, 'table' | 'column'>): strin
 
 function idOf({ tableID, columnID }: Pick<FieldDef, 'tableID' | 'columnID'>): string {
   return `${tableID}.${columnID}`;
-}
-
-/** Whether a result has a column of the type of such keys at all. */
-export function mayHoldKeys(fields: readonly FieldDef[]): boolean {
-  return fields.some(({ dataTypeID }) => dataTypeID === INT8);
 }
 
 /**

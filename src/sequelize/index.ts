@@ -18,6 +18,7 @@ export {
   isBatchesError,
   type BatchesOptions,
   type BatchesProgress,
+  type IterableRows,
   type RowRange,
 } from '../occ';
 export type { DsqlOrmOptions } from '../schema';

@@ -241,7 +241,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       return failedRowStream(await explain(error as Error), onError as (() => void) | undefined);
     }
     await scope?.enter([sql, parameters], this.#scopeConnection());
-    while (this.#first.isUnderWay) await this.#first.isAnswered();
+    while (this.#first.isUnderWay) await this.#first.whenAnswered();
     const done = this.#autocommit.keepConnection();
     const stream = await super.stream(sql, parameters, onEnd, onError).catch((error: unknown) => {
       done();
@@ -514,7 +514,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       if (verb !== 'begin') this.#expectConnection(undefined);
       if (verb === undefined) await scope?.enter(statement, this.#scopeConnection());
       while (this.#first.isUnderWay) {
-        await this.#first.isAnswered();
+        await this.#first.whenAnswered();
         this.#expectNotEnding(verb);
       }
       if (verb === 'begin') this.migrations?.entries.forget();
@@ -584,7 +584,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     }
     this.#isEnding = true;
     try {
-      while (this.#first.isUnderWay) await this.#first.isAnswered();
+      while (this.#first.isUnderWay) await this.#first.whenAnswered();
       this.#expectConnection(verb);
       if (verb === 'commit') await this.migrations?.noteBeforeCommit(this.#runForJournal);
       else this.migrations?.entries.forget();

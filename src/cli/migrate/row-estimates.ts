@@ -30,7 +30,7 @@ export async function estimateRows(
   const known = await query(
     `SELECT n.nspname AS schema, c.relname AS name, c.reltuples::float8 AS rows FROM pg_catalog.pg_class c
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relkind = 'r' AND (n.nspname = current_schema() OR n.nspname !~ '^(pg_|sys$|information_schema$)')
+       WHERE c.relkind = 'r' AND n.nspname !~ '^(pg_|sys$|information_schema$)'
        ORDER BY n.nspname = current_schema() DESC`,
   );
   for (const table of tables) {

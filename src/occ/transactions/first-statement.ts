@@ -22,7 +22,7 @@ export class FirstStatementSender {
   }
 
   /** Waits for the first statement that is on its way; behind it, another one may have become the first. */
-  async isAnswered(): Promise<void> {
+  async whenAnswered(): Promise<void> {
     if (this.isUnderWay) await this.#sending?.catch(() => undefined);
   }
 

@@ -15,10 +15,10 @@ import { findInChain } from '../conflict';
 import { MAX_TRANSACTION_ROWS } from '../../sql';
 import { ListedRows } from './listed-rows';
 import { countOf, inOrder, joined, type RowRange } from './row-range';
-import type { Batch, RowSource } from './row-source';
+import type { Batch, IterableRows, RowSource } from './row-source';
 import { StreamedRows } from './streamed-rows';
 
-export type { RowRange };
+export type { IterableRows, RowRange };
 
 /** What `onProgress` is called with after each batch. */
 export interface BatchesProgress extends RowRange {
@@ -129,13 +129,13 @@ export function inBatches<Row, Result>(
   rowCostBytes?: number,
 ): Promise<Result[]>;
 export function inBatches<Row>(
-  rows: Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
+  rows: IterableRows<Row>,
   options: BatchesOptions,
   write: WriteBatch<Row, unknown>,
   rowCostBytes?: number,
 ): Promise<number>;
 export async function inBatches<Row, Result>(
-  rows: readonly Row[] | Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
+  rows: readonly Row[] | IterableRows<Row>,
   options: BatchesOptions,
   write: WriteBatch<Row, Result>,
   rowCostBytes?: number,
@@ -168,7 +168,7 @@ async function writeList<Row, Result>(
 }
 
 async function writeStream<Row>(
-  rows: Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
+  rows: IterableRows<Row>,
   options: ResolvedBatchesOptions,
   write: WriteBatch<Row, unknown>,
   rowCostBytes: number | undefined,
@@ -260,9 +260,7 @@ async function writeBatches<Row>(
 }
 
 /** @throws ConfigurationError for what is neither a list nor an iterable */
-function isList<Row>(
-  rows: readonly Row[] | Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
-): rows is readonly Row[] {
+function isList<Row>(rows: readonly Row[] | IterableRows<Row>): rows is readonly Row[] {
   if (Array.isArray(rows)) return true;
   if (isObject(rows) && (Symbol.asyncIterator in rows || Symbol.iterator in rows)) return false;
   throw new ConfigurationError('rows', 'must be an array, an iterable or an async iterable.');

@@ -1,5 +1,8 @@
 import type { RowRange } from './row-range';
 
+/** Rows that are read as they are needed; a promise among them is awaited, as `for await` does. */
+export type IterableRows<Row> = Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>;
+
 /** Rows that are written in one transaction. */
 export interface Batch<Row> {
   readonly rows: readonly Row[];

@@ -1,6 +1,6 @@
 import { sleep } from '../../connection';
 import { joined, without, type RowRange } from './row-range';
-import type { Batch, RowSource } from './row-source';
+import type { Batch, IterableRows, RowSource } from './row-source';
 import { isTooMuchAtOnce, partsOf, WriteSize } from './write-size';
 
 /**
@@ -31,7 +31,7 @@ export class StreamedRows<Row> implements RowSource<Row> {
 
   /** @param wanted - which of the rows are to be written */
   constructor(
-    rows: Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
+    rows: IterableRows<Row>,
     wanted: readonly RowRange[],
     batchSize: number,
     rowCostBytes: number | undefined,

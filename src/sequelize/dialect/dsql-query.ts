@@ -95,7 +95,7 @@ export class DsqlQuery extends PostgresQuery {
     const fields = this.#fields ?? fieldsOf(first);
     const rows = [this.#fields === undefined ? first : result].flat().filter(isRow);
     if (fields === undefined || rows.length === 0) return;
-    await numberKeys.convert(rows, fields, this.#readCatalogue).catch(() => undefined);
+    await numberKeys.convert(rows, fields, this.#readCatalogue)?.catch(() => undefined);
   }
 
   /** What an INSERT or UPDATE has returned goes into the instance, or is handed on as rows. */

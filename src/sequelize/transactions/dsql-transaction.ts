@@ -217,7 +217,7 @@ export class DsqlTransaction extends Transaction {
         const { error } = this.#rollbackOnly;
         throw isOccConflict(error) ? error : new TransactionRolledBackError('joined', { cause: error });
       }
-      await this.#first.isAnswered();
+      await this.#first.whenAnswered();
       await this.#noteEntries();
       this.#late = await commitTransaction(this, { state: 'unsent' });
       this.entries?.committed();
@@ -305,7 +305,7 @@ export class DsqlTransaction extends Transaction {
   async send<T>(text: string, statement: () => Promise<T>, options: RunOptions): Promise<T> {
     const { root } = this;
     if (summarizeText(text).verb !== undefined) return statement();
-    while (root.#first.isUnderWay) await root.#first.isAnswered();
+    while (root.#first.isUnderWay) await root.#first.whenAnswered();
     const isFirst = root.#client?.hasUnsentBegin === true;
     if (root.#isManaged || !isFirst || migrationAround.getStore() !== undefined) return statement();
     return root.#first.send(text, statement, () => root.#client, options);
@@ -373,7 +373,7 @@ export class DsqlTransaction extends Transaction {
   }
 
   async #rollBack(): Promise<void> {
-    await this.#first.isAnswered();
+    await this.#first.whenAnswered();
     this.entries?.forget();
     if (this.connection === undefined && this.#admission !== undefined) {
       // It was given back while the first statement waited, and nothing was sent.

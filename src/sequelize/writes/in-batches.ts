@@ -1,5 +1,10 @@
 import type { Sequelize, Transaction } from 'sequelize';
-import { inBatches as writeInBatches, type BatchesOptions, type RowRange } from '../../occ';
+import {
+  inBatches as writeInBatches,
+  type BatchesOptions,
+  type IterableRows,
+  type RowRange,
+} from '../../occ';
 import { runInTransaction } from '../transactions/run-in-transaction';
 import { checkOptionNames, type SequelizeTransactionOptions } from '../transactions/transaction-options';
 
@@ -37,13 +42,13 @@ export function inBatches<Row, Result>(
 ): Promise<Result[]>;
 export function inBatches<Row>(
   sequelize: Sequelize,
-  rows: Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
+  rows: IterableRows<Row>,
   options: SequelizeBatchesOptions,
   work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<unknown>,
 ): Promise<number>;
 export async function inBatches<Row, Result>(
   sequelize: Sequelize,
-  rows: readonly Row[] | Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
+  rows: readonly Row[] | IterableRows<Row>,
   options: SequelizeBatchesOptions,
   work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<Result>,
 ): Promise<Result[] | number> {

@@ -3,6 +3,7 @@ import {
   inBatches as writeInBatches,
   resolveTransactionOptions,
   type BatchesOptions,
+  type IterableRows,
   type RowRange,
 } from '../../occ';
 import type { TypeOrmTransactionOptions } from '../transactions/managed-transaction';
@@ -39,13 +40,13 @@ export function inBatches<Row, Result>(
 ): Promise<Result[]>;
 export function inBatches<Row>(
   dataSource: DataSource,
-  rows: Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
+  rows: IterableRows<Row>,
   options: TypeOrmBatchesOptions,
   work: (batch: readonly Row[], manager: EntityManager, range: RowRange) => Promise<unknown>,
 ): Promise<number>;
 export async function inBatches<Row, Result>(
   dataSource: DataSource,
-  rows: readonly Row[] | Iterable<Row | PromiseLike<Row>> | AsyncIterable<Row>,
+  rows: readonly Row[] | IterableRows<Row>,
   options: TypeOrmBatchesOptions,
   work: (batch: readonly Row[], manager: EntityManager, range: RowRange) => Promise<Result>,
 ): Promise<Result[] | number> {

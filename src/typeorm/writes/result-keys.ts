@@ -1,6 +1,6 @@
 import type { ObjectLiteral } from 'typeorm';
 import { fieldsOf, type DsqlClient } from '../../connection';
-import { mayHoldKeys, type ReadCatalogue, type ReusedIdentityKeys } from '../../schema';
+import type { ReadCatalogue, ReusedIdentityKeys } from '../../schema';
 import { summarizeText } from '../../sql';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import type { Statement } from '../statement';
@@ -48,11 +48,16 @@ export class ResultKeys {
     return result;
   }
 
-  /** @returns nothing where nothing is to be done. The statement is done, so nothing that goes wrong here may look like a failure of it: the keys stay texts. */
+  /**
+   * Makes numbers of the keys in a result. The statement is done, so nothing that goes wrong here may look like a failure of
+   * it: the keys stay texts then.
+   *
+   * @returns nothing where nothing is to be waited for
+   */
   giveAsNumbers(result: unknown, sql: string): Promise<void> | undefined {
     const [rows, fields] = rowsOf(result) ?? [];
-    if (rows === undefined || fields === undefined || !mayHoldKeys(fields)) return undefined;
-    return this.#driver.numberKeys.convert(rows, fields, this.#readCatalogue, sql).catch(() => undefined);
+    if (rows === undefined || fields === undefined) return undefined;
+    return this.#driver.numberKeys.convert(rows, fields, this.#readCatalogue, sql)?.catch(() => undefined);
   }
 
   /** The names of the keys among the columns of a query that is not run yet: nothing can be asked while it is read. */
