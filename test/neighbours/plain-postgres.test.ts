@@ -7,7 +7,7 @@ import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import { launchPostgres, type PostgresServer } from '../../src/local/postgres';
 import { useCluster } from '../cluster';
 
-/** Everything that Aurora DSQL has not: a serial key, an enum, an array. */
+/** Everything that Aurora DSQL lacks: a serial key, an enum, an array. */
 @Entity()
 class Ticket {
   @PrimaryGeneratedColumn()

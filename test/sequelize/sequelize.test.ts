@@ -223,7 +223,7 @@ describe('the hook alone', () => {
   });
 });
 
-describe('what Aurora DSQL has not', () => {
+describe('what Aurora DSQL lacks', () => {
   it.each([
     ['password', { password: 'x' }],
     ['ssl', { ssl: false }],

@@ -160,7 +160,7 @@ describe('runInTransaction', () => {
   });
 });
 
-describe('what Aurora DSQL has not', () => {
+describe('what Aurora DSQL lacks', () => {
   it('a nested transaction is refused before anything is sent, and the outer one rolls back', async () => {
     const error: unknown = await dataSource
       .transaction(async (manager) => {

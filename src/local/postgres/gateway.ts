@@ -71,7 +71,7 @@ async function serve(client: Socket, address: PostgresAddress, database: string)
   let session: PostgresSession;
   try {
     session = await PostgresSession.open(address, new Map([...parameters, ['database', database]]));
-    if (role !== address.user) await takeOn(role, session);
+    if (role !== address.user) await setSessionAuthorization(role, session);
   } catch (error) {
     const { sqlstate, message } =
       error instanceof PostgresSessionError ? error : { sqlstate: '08006', message: String(error) };
@@ -87,7 +87,7 @@ async function serve(client: Socket, address: PostgresAddress, database: string)
 }
 
 /** Makes a superuser's session one of a role, or fails as logging in as that role would. */
-async function takeOn(role: string, session: PostgresSession): Promise<void> {
+async function setSessionAuthorization(role: string, session: PostgresSession): Promise<void> {
   const [row] = await session.query(`SELECT rolcanlogin FROM pg_roles WHERE rolname = ${literal(role)}`);
   const refusal = !row ? 'does not exist' : row[0] === 't' ? undefined : 'is not permitted to log in';
   if (refusal) {

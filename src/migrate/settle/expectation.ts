@@ -97,11 +97,11 @@ const alterTable: OfKind<'AlterTableStmt'> = ({ relation, cmds = [] }) => {
     isReplaced(command, commands) ? 'repeatable' : alteration(command),
   );
   if (expected.includes('unknown')) return 'unknown';
-  const telling = expected.filter((judge) => typeof judge === 'function');
-  if (telling.length === 0) return 'repeatable';
+  const judges = expected.filter((judge) => typeof judge === 'function');
+  if (judges.length === 0) return 'repeatable';
   return ofTable(tableNameOf(relation), (table) => {
     if (table === undefined) return 'not done';
-    const verdicts = telling.map((judge) => judge(table));
+    const verdicts = judges.map((judge) => judge(table));
     const differing = verdicts.find((verdict) => typeof verdict === 'object');
     if (differing !== undefined) return differing;
     if (verdicts.every((verdict) => verdict === verdicts[0])) return verdicts[0] ?? 'not done';
