@@ -11,7 +11,7 @@ import { DataTypeNotSupportedError } from 'typeorm/error/DataTypeNotSupportedErr
 import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
-import type { DsqlRunOptions, ExecutorOptions } from './schema/migrations';
+import type { DsqlRunOptions, ExecutorOptions } from './migrations/migrations';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
 import { DsqlSelectQueryBuilder } from './writes/select-query-builder';
 
@@ -98,7 +98,7 @@ class DsqlDataSource extends DataSource {
    */
   override async runMigrations(options: MigrationOptions = {}): Promise<Migration[]> {
     const executorOptions = this.#executorOptions(options);
-    const { runPendingMigrations } = await import('./schema/migrations');
+    const { runPendingMigrations } = await import('./migrations/migrations');
     return runPendingMigrations(this, executorOptions);
   }
 
@@ -106,7 +106,7 @@ class DsqlDataSource extends DataSource {
   override async undoLastMigration(options: MigrationOptions = {}): Promise<void> {
     const executorOptions = this.#executorOptions(options);
     // Loaded by those who need it: most data sources only query.
-    const { undoLastMigration } = await import('./schema/migrations');
+    const { undoLastMigration } = await import('./migrations/migrations');
     return undoLastMigration(this, executorOptions);
   }
 

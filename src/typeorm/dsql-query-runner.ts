@@ -1,47 +1,35 @@
 import { QueryRunnerAlreadyReleasedError, type ReplicationMode } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
-import {
-  AfterCommitError,
-  DsqlError,
-  isAfterCommitError,
-  isDsqlError,
-  isNotSentError,
-  NotSentError,
-  ofLastStatement,
-  TransactionRolledBackError,
-  type DsqlClient,
-} from '../connection';
+import { AfterCommitError, isDsqlError, TransactionRolledBackError, type DsqlClient } from '../connection';
 import {
   checkIsolationLevel,
   findInChain,
-  FirstStatementSender,
   NestedTransactionError,
   NotCommitted,
   refusalToEndWith,
-  retryOnConflict,
-  UnsupportedFeatureError,
 } from '../occ';
 import type {
   HeldLease,
   Migrations,
-  MigrationSession,
   MigrationToRun,
   RunInTransaction,
   TableBatches,
 } from '../migrate/for-orms';
-import { adaptRowLocks, asNumbers, EnumTypes, type ReusedIdentityKeys } from '../schema';
-import { summarizeText, type TransactionVerb } from '../sql';
+import { adaptRowLocks, asNumbers, type ReusedIdentityKeys } from '../schema';
+import { summarizeText } from '../sql';
 import type { DsqlDriverParts } from './dsql-driver-parts';
-import { appendToMessage, withExplanation } from './refusal-explanation';
+import { withExplanation } from './refusal-explanation';
+import { MigrationRunner, type MigratingRunner } from './migrations/migration-runner';
 import { adaptRowStream, failedRowStream } from './row-stream';
 import { clearTable } from './schema/clear-table';
-import { answerOf, MigrationSteps } from './schema/migration-steps';
 import { SchemaQueryRunner } from './schema/schema-query-runner';
-import type { Statement } from './statement';
-import { AutocommitStatements, type AutocommitRunner } from './transactions/autocommit-statements';
+import { answerOf, type Statement } from './statement';
+import { AutocommitStatements } from './transactions/autocommit-statements';
+import { inHostTransaction } from './transactions/host-transaction';
 import { RememberingBroadcaster } from './transactions/remembering-broadcaster';
-import { TransactionScope, type ScopeConnection } from './transactions/transaction-scope';
+import { TransactionScope } from './transactions/transaction-scope';
+import { TransactionStatements } from './transactions/transaction-statements';
 import { dataSourceOf, transactionsOf } from './transactions/transactions';
 import { arrayStatementOf, type ArrayStatement } from './writes/array-insert';
 import { adaptOverlaps } from './writes/jsonb-array';
@@ -53,29 +41,21 @@ import { ResultKeys } from './writes/result-keys';
  * An autocommit statement is sent again after a conflict. In a transaction that its caller began with `startTransaction`
  * nothing is run again; its COMMIT fails when it did not commit.
  */
-export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunner {
+export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunner {
   declare driver: DsqlDriverParts;
   declare broadcaster: RememberingBroadcaster;
   /** The transaction that it is in, or is about to begin: set by the managed transaction or by `startTransaction`. */
   scope: TransactionScope | undefined;
   /** What journals the migrations that are run on it. */
   migrations: Migrations | undefined;
-  #ownsScope = false;
-  #isCommitted = false;
   /** It was committed, and `commitTransaction` has failed all the same. */
   #hasFailedAfterCommit = false;
-  /** COMMIT has travelled with the last statement. */
-  #hasCommitTravelled = false;
-  readonly #first = new FirstStatementSender();
-  /** COMMIT or ROLLBACK is on its way. */
-  #isEnding = false;
   /** COMMIT or ROLLBACK is the host's own, and not one that a callback sends as text. */
   #endsTransaction = false;
-  #migration: MigrationSteps | undefined;
   readonly #autocommit = new AutocommitStatements(this);
+  readonly #inTransaction = new TransactionStatements(this);
+  readonly #migrating = new MigrationRunner(this, this.#inTransaction);
   readonly #keys: ResultKeys;
-  /** Of the migrations that are run on it. */
-  readonly #enums = new EnumTypes();
 
   constructor(driver: DsqlDriverParts, mode: ReplicationMode) {
     super(driver, mode);
@@ -84,12 +64,17 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   }
 
   override get isMigrating(): boolean {
-    return this.#migration !== undefined;
+    return this.#migrating.steps !== undefined;
   }
 
   /** Its connection, while it has one. */
   get client(): DsqlClient | undefined {
     return this.databaseConnection as DsqlClient | undefined;
+  }
+
+  /** Whether the transaction that it is in is run again by itself where it was not committed. */
+  get isRepeatable(): boolean {
+    return this.scope?.states !== undefined;
   }
 
   /**
@@ -107,10 +92,10 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       this.transactionDepth++;
       return;
     }
-    this.#isCommitted = this.#hasCommitTravelled = this.#hasFailedAfterCommit = false;
+    this.#inTransaction.begin();
+    this.#hasFailedAfterCommit = false;
     // The host counts down once more where ROLLBACK found no connection; 0.3.20 would then send a SAVEPOINT.
     this.transactionDepth = 0;
-    this.#ownsScope = this.scope === undefined;
     this.scope ??= new TransactionScope({ nested: transactionsOf(dataSourceOf(this)).defaults.nested });
     this.scope.begin();
     try {
@@ -135,7 +120,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       return;
     }
     const { scope } = this;
-    const isToBeSent = !this.#hasCommitTravelled;
+    const isToBeSent = !this.#inTransaction.hasCommitTravelled;
     if (this.isTransactionActive && isToBeSent) {
       scope?.expectComplete();
       scope?.expectNothingUnfinished();
@@ -144,14 +129,14 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       if (isToBeSent) await scope?.prepareCommit();
       await this.#endTransaction(() => super.commitTransaction());
     } catch (error) {
-      if (this.#isCommitted) {
+      if (this.#inTransaction.isCommitted) {
         this.#hasFailedAfterCommit = true;
         throw new AfterCommitError({ cause: error });
       }
       if (error instanceof TransactionRolledBackError) error.cause ??= scope?.firstError;
       throw error;
     } finally {
-      if (this.#isCommitted) this.#end();
+      if (this.#inTransaction.isCommitted) this.#end();
     }
   }
 
@@ -240,8 +225,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
       dataSourceOf(this).logger.logQuery(sql, parameters, this);
       return failedRowStream(await explain(error as Error), onError as (() => void) | undefined);
     }
-    await scope?.enter([sql, parameters], this.#scopeConnection());
-    while (this.#first.isUnderWay) await this.#first.whenAnswered();
+    await this.#inTransaction.enter([sql, parameters]);
     const done = this.#autocommit.keepConnection();
     const stream = await super.stream(sql, parameters, onEnd, onError).catch((error: unknown) => {
       done();
@@ -265,130 +249,36 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     await clearTable(this, this.driver.parseTableName(tablePath), options?.cascade === true);
   }
 
-  /**
-   * Runs a migration, up or down, on this query runner; {@link MigrationRun} says what becomes of its transaction.
-   *
-   * @throws what `work` throws; its message also says what of the migration stays
-   */
-  async carryOutMigration(
+  /** Runs a migration: see {@link MigrationRunner.carryOut}. */
+  carryOutMigration(
     migration: MigrationToRun,
     migrations: Migrations,
     work: () => Promise<void>,
   ): Promise<void> {
-    const { mapping } = this.driver;
-    let remains: () => string | undefined = () => undefined;
-    try {
-      await migrations.carryOut(migration, this.#migrationSession(migrations), async (run) => {
-        remains = () => run.remains;
-        this.#migration = new MigrationSteps(migration.name, run, { mapping, enums: this.#enums });
-        try {
-          await work();
-        } finally {
-          this.#migration = undefined;
-        }
-      });
-    } catch (error) {
-      const stays = remains();
-      if (error instanceof Error && stays !== undefined) appendToMessage(error, stays);
-      throw error;
-    }
+    return this.#migrating.carryOut(migration, migrations, work);
   }
 
-  #migrationSession({ entries }: Migrations): MigrationSession {
-    const isInTransaction = () => this.isTransactionActive || this.client?.isInTransaction === true;
-    const isRunAgain = () => this.isRepeatable;
-    const { logger } = dataSourceOf(this);
-    return {
-      get isInTransaction() {
-        return isInTransaction();
-      },
-      // One that the migration begins is left as it is.
-      isSplit: this.isTransactionActive,
-      get isRunAgain() {
-        return isRunAgain();
-      },
-      entries,
-      send: async (sql) => answerOf(await this.#run([sql, undefined, true])),
-      outsideTransaction: (outside) => this.#outsideTransaction(outside),
-      inTransaction: (work) => this.#inOwnTransaction(work),
-      inBatch: (work) => this.#inBatch(work),
-      read: async (sql) => (await this.driver.catalogue.read(sql, this.client)).rows,
-      warn: (message) => {
-        this.#warn(message);
-      },
-      log: (message) => {
-        logger.logSchemaBuild(message, this);
-      },
-      tell: (message) => {
-        logger.logSchemaBuild(message, this);
-      },
-      onProgress: this.driver.mapping.onSchemaProgress,
-    };
+  /** Changes rows in batches: see {@link MigrationRunner.runInBatches}. */
+  runInBatches(batches: TableBatches): Promise<void> {
+    return this.#migrating.runInBatches(batches);
   }
 
-  /**
-   * Changes rows in batches: see `inBatches` of `aurora-dsql-orm/migrate`.
-   *
-   * @throws UnsupportedFeatureError in a transaction that is not a migration's
-   */
-  async runInBatches(batches: TableBatches): Promise<void> {
-    if (this.#migration !== undefined) return this.#migration.batches(batches);
-    if (this.isTransactionActive || this.client?.isInTransaction === true) {
-      throw new UnsupportedFeatureError('inBatches in a transaction', 'Commit it first.');
-    }
-    await batches.run({
-      read: async (sql) => (await this.driver.catalogue.read(sql, this.client)).rows,
-      inTransaction: (work) => retryOnConflict(() => this.#inBatch(work)),
-      onBatch: (rows, totalRows) => {
-        this.driver.mapping.onSchemaProgress?.({ step: 'batch', sql: batches.text, rows, totalRows });
-        dataSourceOf(this).logger.logSchemaBuild(`${totalRows} ${batches.text}`, this);
-      },
-    });
-  }
-
-  /** What is sent meanwhile goes into a transaction of the host's, and is no statement of a migration. */
-  async #inBatch<T>(work: (run: RunInTransaction) => Promise<T>): Promise<T> {
+  /** Runs work in a transaction besides the one that it is about to begin; see {@link MigratingRunner}. */
+  async inTransactionOfItsOwn<T>(work: () => Promise<T>): Promise<T> {
     const { scope, transactionDepth } = this;
-    const migration = this.#migration;
-    const ownsScope = this.#ownsScope;
-    this.#migration = undefined;
     this.scope = undefined;
     try {
-      await this.startTransaction();
-      try {
-        const result = await work(this.#runForJournal);
-        await this.commitTransaction();
-        return result;
-      } catch (error) {
-        // The first error is the one to report.
-        await this.rollbackTransaction().catch(() => undefined);
-        throw error;
-      }
+      return await inHostTransaction(this, work);
     } finally {
-      this.#migration = migration;
-      this.#ownsScope = ownsScope;
       Object.assign(this, { scope, transactionDepth });
     }
   }
 
-  /** Not a transaction of the host's: its subscribers are not told of what the migration did not begin. */
-  async #inOwnTransaction<T>(work: (run: RunInTransaction) => Promise<T>): Promise<T> {
-    await this.sendOnce(['START TRANSACTION']);
-    try {
-      const result = await work(this.#runForJournal);
-      await this.sendOnce(['COMMIT']);
-      return result;
-    } catch (error) {
-      // The first error is the one to report.
-      await this.sendOnce(['ROLLBACK']).catch(() => undefined);
-      throw error;
-    }
-  }
-
-  readonly #runForJournal: RunInTransaction = async (text, values) =>
+  /** Sends what the journal writes, in the transaction that is open. */
+  readonly runForJournal: RunInTransaction = async (text, values) =>
     answerOf(await this.sendOnce([text, [...values], true])).rows;
 
-  /** Sends a statement once; see {@link AutocommitRunner}. */
+  /** Sends a statement once; see {@link MigratingRunner}. */
   sendOnce(statement: Statement, keys?: ReusedIdentityKeys): Promise<unknown> {
     return this.#keys.send(statement, keys, (adapted) => this.#sendAdapted(adapted));
   }
@@ -414,7 +304,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     await lease.hold();
   }
 
-  /** Gives the connection back to the pool; see {@link AutocommitRunner}. */
+  /** Gives the connection back to the pool; see {@link MigratingRunner}. */
   giveConnectionBack(): void {
     if (this.isReleased || this.releaseCallback === undefined) return;
     // A connection that must not be used again is not taken back by the pool.
@@ -425,23 +315,6 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
     const { connectedQueryRunners } = this.driver;
     const index = connectedQueryRunners.indexOf(this);
     if (index >= 0) connectedQueryRunners.splice(index, 1);
-  }
-
-  /** For the subscribers it stays one transaction. */
-  async #outsideTransaction<T>(work: () => Promise<T>): Promise<T> {
-    this.scope?.expectNothingUnfinished();
-    await this.#sendInTransaction(['COMMIT']);
-    this.#isCommitted = false;
-    this.isTransactionActive = false;
-    try {
-      const result = await work();
-      this.isTransactionActive = true;
-      await this.#sendInTransaction(['START TRANSACTION']);
-      return result;
-    } finally {
-      // Where it was not begun again, there is nothing that its rollback would have to undo.
-      this.isTransactionActive = true;
-    }
   }
 
   /** What came behind it would commit itself, and be done again with the callback after a conflict. */
@@ -463,166 +336,43 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
 
   /** In a migration a statement is a step of it, and may be sent otherwise than it was written. */
   #carryOut(statement: Statement): Promise<unknown> {
-    if (this.#migration === undefined) return this.#run(statement);
+    const { steps } = this.#migrating;
+    if (steps === undefined) return this.send(statement);
     const [, ...rest] = statement;
-    return this.#migration.run(statement, (sql) => this.#run([sql, ...rest]));
+    return steps.run(statement, (sql) => this.send([sql, ...rest]));
   }
 
-  /** Whether the transaction that it is in is run again by itself where it was not committed. */
-  get isRepeatable(): boolean {
-    return this.scope?.states !== undefined;
-  }
-
-  #run(statement: Statement): Promise<unknown> {
+  /** Sends a statement that is no step of a migration; see {@link MigratingRunner}. */
+  send(statement: Statement): Promise<unknown> {
     const arrays = arrayStatementOf(statement);
-    return arrays === undefined ? this.#send(statement) : this.#insertArrays(statement, arrays);
+    return arrays === undefined ? this.#dispatch(statement) : this.#insertArrays(statement, arrays);
   }
 
   async #insertArrays(statement: Statement, arrays: ArrayStatement): Promise<unknown> {
     try {
-      const result = await this.#send(statement);
+      const result = await this.#dispatch(statement);
       arrays.accepted();
       return result;
     } catch (error) {
       const values = arrays.insteadOf(error);
       if (values === undefined) throw error;
-      if (this.#isAutocommit(values)) return this.#send(values);
+      if (this.#isAutocommit(values)) return this.#dispatch(values);
       throw this.isRepeatable ? new NotCommitted({ cause: error }) : error;
     }
   }
 
-  #send(statement: Statement): Promise<unknown> {
+  #dispatch(statement: Statement): Promise<unknown> {
     const { marked } = this.#autocommit;
-    if (marked !== undefined) return marked.then(() => this.#send(statement));
+    if (marked !== undefined) return marked.then(() => this.#dispatch(statement));
     return this.#isAutocommit(statement)
       ? this.#autocommit.run(statement)
-      : this.#sendInTransaction(statement);
+      : this.#inTransaction.run(statement);
   }
 
   #isAutocommit([text, parameters]: Statement): boolean {
     if (this.isTransactionActive || this.client?.isInTransaction === true) return false;
     const hasParameters = Array.isArray(parameters) && parameters.length > 0;
     return hasParameters || summarizeText(text).statements <= 1;
-  }
-
-  async #sendInTransaction(statement: Statement): Promise<unknown> {
-    const { scope } = this;
-    const { verb, onlyReads, mayCommit } = summarizeText(statement[0]);
-    this.#expectNotEnding(verb);
-    if (verb === 'commit' || verb === 'rollback') return this.#sendEnd(statement, verb);
-    const send = async () => {
-      if (verb !== 'begin') this.#expectConnection(undefined);
-      if (verb === undefined) await scope?.enter(statement, this.#scopeConnection());
-      while (this.#first.isUnderWay) {
-        await this.#first.whenAnswered();
-        this.#expectNotEnding(verb);
-      }
-      if (verb === 'begin') this.migrations?.entries.forget();
-      if (verb === undefined && this.#isFirstOfCaller) return this.#sendFirst(statement);
-      return verb === undefined && scope?.endsWithNext() === true
-        ? this.#sendLast(statement, scope)
-        : this.sendOnce(statement, scope?.keys);
-    };
-    try {
-      const result = await (scope === undefined || onlyReads ? send() : scope.during(send));
-      if (mayCommit) this.#noteCommit();
-      return result;
-    } catch (error) {
-      scope?.noteFailure(error);
-      throw error;
-    }
-  }
-
-  #expectNotEnding(verb: TransactionVerb | undefined): void {
-    if (!this.#isEnding && !(this.#hasCommitTravelled && verb === undefined)) return;
-    throw new DsqlError(
-      'A statement was not sent, because its transaction was being committed or rolled back: a promise was not awaited. Await every operation before the callback returns.',
-    );
-  }
-
-  /** Whether BEGIN travels with what is sent next, in a transaction that only its caller could run again. */
-  get #isFirstOfCaller(): boolean {
-    const isCallers = !this.isRepeatable && this.#migration === undefined;
-    return isCallers && this.isTransactionActive && this.client?.hasUnsentBegin === true;
-  }
-
-  #sendFirst(statement: Statement): Promise<unknown> {
-    const { defaults } = transactionsOf(dataSourceOf(this));
-    const send = () => this.sendOnce(statement);
-    return this.#first.send(statement[0], send, () => this.client, defaults.run);
-  }
-
-  /** Sends the last statement of a transaction, and COMMIT with it. */
-  async #sendLast([text, parameters, ...rest]: Statement, scope: TransactionScope): Promise<unknown> {
-    await scope.prepareCommit();
-    this.#isEnding = true;
-    try {
-      const result = await this.sendOnce(
-        [text, ofLastStatement(parameters as unknown[]), ...rest],
-        scope.keys,
-      );
-      this.#hasCommitTravelled = true;
-      return result;
-    } catch (error) {
-      this.#hasCommitTravelled = findInChain(error, isAfterCommitError) !== undefined;
-      throw error;
-    } finally {
-      this.#isEnding = false;
-      if (this.#hasCommitTravelled) this.#noteCommit();
-    }
-  }
-
-  #noteCommit(): void {
-    this.#isCommitted = true;
-    this.scope?.noteCommit();
-  }
-
-  async #sendEnd(statement: Statement, verb: 'commit' | 'rollback'): Promise<unknown> {
-    if (verb === 'commit' && this.#hasCommitTravelled) {
-      dataSourceOf(this).logger.logQuery(statement[0], undefined, this);
-      return undefined;
-    }
-    this.#isEnding = true;
-    try {
-      while (this.#first.isUnderWay) await this.#first.whenAnswered();
-      this.#expectConnection(verb);
-      if (verb === 'commit') await this.migrations?.noteBeforeCommit(this.#runForJournal);
-      else this.migrations?.entries.forget();
-      const result = await this.sendOnce(statement);
-      if (verb === 'commit') {
-        this.migrations?.entries.committed();
-        this.#noteCommit();
-      }
-      return result;
-    } catch (error) {
-      if (verb === 'commit') throw error;
-      await this.#destroyConnection(error);
-      // The server rolls back what has lost its connection.
-      if (!isNotSentError(error)) throw error;
-      return undefined;
-    } finally {
-      this.#isEnding = false;
-    }
-  }
-
-  /** The host releases a query runner whose connection was lost, and then only says that it is released. */
-  #expectConnection(verb: TransactionVerb | undefined): void {
-    if (!this.isReleased || !this.isTransactionActive) return;
-    const subject = verb === undefined ? 'statement' : verb === 'commit' ? 'COMMIT' : 'ROLLBACK';
-    throw new NotSentError(subject, { cause: new QueryRunnerAlreadyReleasedError() });
-  }
-
-  #scopeConnection(): ScopeConnection {
-    const { scope } = this;
-    return {
-      // What was sent past the host, through its connection, must not be given back with it.
-      canBeGivenBack: () => this.client?.hasUnsentBegin !== false,
-      giveBack: () => {
-        this.giveConnectionBack();
-      },
-      isOpen: () => this.scope === scope && this.isTransactionActive,
-      begin: () => this.sendOnce(['START TRANSACTION']),
-    };
   }
 
   #warn(message: string): void {
@@ -632,11 +382,12 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements AutocommitRunn
   #end(): void {
     this.isTransactionActive = false;
     this.scope?.end();
-    if (this.#ownsScope) this.scope = undefined;
-    this.#ownsScope = false;
+    // Otherwise it is that of a managed transaction, which may have another attempt.
+    if (!this.isRepeatable) this.scope = undefined;
   }
 
-  async #destroyConnection(error: unknown): Promise<void> {
+  /** The transaction is over, and its connection is not used again; see {@link MigratingRunner}. */
+  async destroyConnection(error: unknown): Promise<void> {
     this.releaseCallback?.(error);
     this.releaseCallback = undefined;
     this.transactionDepth = 0;

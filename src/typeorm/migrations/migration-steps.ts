@@ -1,4 +1,4 @@
-import type { Answer, MigrationRun, MigrationStatement, TableBatches } from '../../migrate/for-orms';
+import type { MigrationRun, MigrationStatement, TableBatches } from '../../migrate/for-orms';
 import { isUnsupportedFeatureError } from '../../occ';
 import {
   callPlace,
@@ -10,7 +10,7 @@ import {
 } from '../../schema';
 import { QueryResult } from 'typeorm/query-runner/QueryResult.js';
 import { appendToMessage } from '../refusal-explanation';
-import type { Statement } from '../statement';
+import { answerOf, type Statement } from '../statement';
 
 /** How the statements of a migration are translated. */
 export interface MigrationTranslation {
@@ -79,16 +79,6 @@ export class MigrationSteps {
       throw error;
     }
   }
-}
-
-/** What a statement answered, in either form in which TypeORM gives it. */
-export function answerOf(result: unknown): Answer {
-  if (Array.isArray(result)) return { rows: result as Record<string, unknown>[], rowCount: 0 };
-  const { records, affected } = (result ?? {}) as {
-    readonly records?: readonly Record<string, unknown>[];
-    readonly affected?: number;
-  };
-  return { rows: records ?? [], rowCount: affected ?? 0 };
 }
 
 /** A result that was kept as a plain object, or an empty one, in the form in which it is asked for. */

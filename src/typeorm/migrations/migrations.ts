@@ -7,6 +7,7 @@ import {
 } from '../../migrate/for-orms';
 import type { CatalogueReader, ResolvedMapping } from '../../schema';
 import { DsqlQueryRunner } from '../dsql-query-runner';
+import { inHostTransaction } from '../transactions/host-transaction';
 
 /** The driver of a data source of ours, as far as migrations need it. */
 interface MigratingDriver {
@@ -121,16 +122,10 @@ class DsqlMigrationExecutor extends MigrationExecutor {
       await migrations.record(migration);
       return record();
     }
-    await queryRunner.startTransaction();
-    try {
+    await inHostTransaction(queryRunner, async () => {
       await migrations.record(migration);
       await record();
-      await queryRunner.commitTransaction();
-    } catch (error) {
-      // The first error is the one to report.
-      await queryRunner.rollbackTransaction().catch(() => undefined);
-      throw error;
-    }
+    });
   }
 }
 
