@@ -4,7 +4,8 @@ import { TableUtils } from 'typeorm/schema-builder/util/TableUtils.js';
 import type { HeldLease } from '../../migrate/for-orms';
 import { isComparable } from '../../schema';
 import { newForms, storedForms } from './column-change';
-import { SchemaQueryRunner, type TableTarget } from './schema-query-runner';
+import type { TableTarget } from './known-tables';
+import { SchemaQueryRunner } from './schema-query-runner';
 
 /**
  * TypeORM's schema builder, on Aurora DSQL: all changes are put together before the first one is sent, and foreign keys

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { EntityMetadata, Table, TableColumn } from 'typeorm';
+import type { EntityMetadata, ReplicationMode, Table, TableColumn } from 'typeorm';
 import { Query } from 'typeorm/driver/Query.js';
-import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
 import type { DsqlClient } from '../../connection';
@@ -13,34 +12,16 @@ import {
   type PlannedChange,
   type SchemaProgress,
 } from '../../schema';
-import {
-  defaultName,
-  enumCheckOf,
-  literal,
-  notNullCheckOf,
-  type CatalogTable,
-  type EnumFacts,
-  type TableFacts,
-} from '../../sql';
+import { defaultName, enumCheckOf, literal, type EnumFacts } from '../../sql';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import { planByCopy, unfinishedCopies } from './copied-tables';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
+import { KnownTables, type TableTarget } from './known-tables';
 import { SchemaPlan } from './schema-plan';
 import { CopyQuery, SchemaQuery, translateDownQueries, translateQueries, undoneByCopy } from './schema-query';
 import { schemaSession } from './schema-session';
-import {
-  absentTable,
-  completeTable,
-  pathKey,
-  readTable,
-  readTables,
-  unvalidatedConstraints,
-  type TablePath,
-} from './table-details';
+import { completeTable, unvalidatedConstraints } from './table-details';
 import { dataSourceOf } from '../transactions/transactions';
-
-/** What names a table to TypeORM. */
-export type TableTarget = Parameters<PostgresDriver['parseTableName']>[0];
 
 /** The change that some work belongs to: others may be put together at the same time, also for one query runner. */
 const plans = new AsyncLocalStorage<SchemaPlan>();
@@ -55,8 +36,12 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   abstract readonly isMigrating: boolean;
   /** What has to be held right before anything is sent. */
   lease: Pick<HeldLease, 'hold'> | undefined;
-  /** What the catalogue says of tables, by {@link pathKey}, until the schema is changed. */
-  readonly #known = new Map<string, CatalogTable>();
+  readonly #tables: KnownTables;
+
+  constructor(driver: DsqlDriverParts, mode: ReplicationMode) {
+    super(driver, mode);
+    this.#tables = new KnownTables(this, driver);
+  }
 
   /**
    * Puts together all changes of the schema that some work asks for, and then carries them out: jobs run at the same
@@ -95,7 +80,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     const plan = new SchemaPlan(this);
     await plans.run(plan, work);
     const statements = plan.queries.flatMap((query) => (query instanceof SchemaQuery ? query.statement : []));
-    plan.unsupported.push(...exceededIndexLimits(statements, [...this.#known.values()]));
+    plan.unsupported.push(...exceededIndexLimits(statements, this.#tables.all));
     if (plan.unsupported.length > 0) throw unsupportedChanges(plan.unsupported);
     return plan;
   }
@@ -112,7 +97,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
 
   /** The same for whatever names the same table. */
   keyOf(target: TableTarget): string {
-    return pathKey(this.#pathOf(target));
+    return this.#tables.keyOf(target);
   }
 
   /**
@@ -120,12 +105,12 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
    * a job failed or was not waited for.
    */
   unvalidatedConstraints(table: Table, metadata: EntityMetadata): readonly string[] {
-    return unvalidatedConstraints(this.#knownTable(this.#pathOf(table)), metadata);
+    return unvalidatedConstraints(this.#tables.of(table), metadata);
   }
 
   /** What a column of a loaded table is in the database, if it is an enum to TypeORM. */
   enumTypeOf(table: Table, column: string): string | undefined {
-    return enumTypeOf(this.#knownTable(this.#pathOf(table)), column);
+    return this.#tables.enumTypeOf(table, column);
   }
 
   /** Has the rows of a table checked against a constraint that was added without. */
@@ -178,18 +163,14 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     await this.knowSchema();
     const tables = await super.loadTables(tableNames);
     if (tables.length === 0) return tables;
-    const read = await readTables(
-      schemaSession(this),
-      tables.map((table) => this.#pathOf(table)),
-    );
-    for (const [path, table] of read) this.#known.set(path, table);
+    await this.#tables.load(tables);
     const dataSource = dataSourceOf(this);
     for (const table of tables) {
       const path = this.keyOf(table);
       const metadata = dataSource.entityMetadatas.find(
         (each) => each.tableType !== 'view' && this.keyOf(each) === path,
       );
-      completeTable(table, this.#knownTable(this.#pathOf(table)), metadata);
+      completeTable(table, this.#tables.of(table), metadata);
     }
     return tables;
   }
@@ -216,7 +197,11 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     // The host says that there is no such column.
     if (oldColumn === undefined) return super.changeColumn(table, oldColumnOrName, newColumn);
     await this.asOneChange(async () => {
-      const { before, after } = storedForms(oldColumn, newColumn, await this.#storedType(table, oldColumn));
+      const { before, after } = storedForms(
+        oldColumn,
+        newColumn,
+        await this.#tables.storedTypeOf(table, oldColumn),
+      );
       const forms = newForms(before, after);
       if (forms !== undefined) {
         if (this.driver.mapping.rebuild !== false && !after.isArray && !before.isArray) {
@@ -251,7 +236,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       return;
     }
     const planned = await planByCopy(this, this.driver.mapping, sql);
-    this.#known.clear();
+    this.#tables.forget();
     await this.#withRunner((runner) => runner.run(planned.statements));
   }
 
@@ -321,27 +306,13 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       const lists = isOneTransaction && names.length > 0 ? [names.join(', ')] : names;
       for (const list of lists) await this.query(`DROP ${kind} IF EXISTS ${list} CASCADE`);
     }
-    this.#known.clear();
-  }
-
-  #pathOf(target: TableTarget): TablePath {
-    const { schema, tableName } = this.driver.parseTableName(target);
-    return { schema: schema ?? this.driver.searchSchema ?? 'public', name: tableName };
-  }
-
-  #knownTable(path: TablePath): CatalogTable {
-    return this.#known.get(pathKey(path)) ?? absentTable(path);
-  }
-
-  async #storedType(table: Table, column: TableColumn): Promise<string | undefined> {
-    if (!isEnum(column)) return undefined;
-    return enumTypeOf(await readTable(schemaSession(this), this.#pathOf(table)), column.name);
+    this.#tables.forget();
   }
 
   /** @param planned - what the first one is carried out by, where that is known */
   async #carryOut(queries: readonly Query[], planned?: PlannedChange): Promise<void> {
     if (queries.length === 0) return;
-    this.#known.clear();
+    this.#tables.forget();
     // In a transaction nothing can be waited for: it sees sys.jobs as it was when it began. A migration waits itself.
     const isByCopy = queries.some((query) => query instanceof CopyQuery);
     if (this.isMigrating || (this.isTransactionActive && !isByCopy)) {
@@ -394,19 +365,8 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   /** How these statements are translated, with what is known of the tables that they name. */
   async #translationOf(queries: readonly Query[]) {
     const { capabilities, simplify, identityCache } = this.driver.mapping;
-    const named = this.loadedTables.filter((table) => {
-      const { tableName } = this.driver.parseTableName(table);
-      return queries.some(({ query }) => query.includes(tableName));
-    });
-    const unknown = named
-      .map((table) => this.#pathOf(table))
-      .filter((path) => !this.#known.has(pathKey(path)));
-    if (unknown.length > 0) {
-      const read = await readTables(schemaSession(this), unknown);
-      for (const [path, table] of read) this.#known.set(path, table);
-    }
     return {
-      catalog: { tables: named.map((table) => this.#factsOf(table)) },
+      catalog: { tables: await this.#tables.factsFor(queries, this.loadedTables) },
       ...(capabilities !== undefined && { capabilities }),
       simplify,
       // The order of this table's ids says which migration is undone first.
@@ -417,28 +377,6 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   #createsMigrationsTable(query: string): boolean {
     const { migrationsTableName = 'migrations' } = dataSourceOf(this).options;
     return query.startsWith('CREATE TABLE ') && query.includes(`"${migrationsTableName}" (`);
-  }
-
-  #factsOf(table: Table): TableFacts {
-    const path = this.#pathOf(table);
-    const known = this.#knownTable(path);
-    const primaryKeyName = known.constraints.find(({ type }) => type === 'p')?.name;
-    return {
-      ...path,
-      primaryKey: table.primaryColumns.map(({ name }) => name),
-      ...(primaryKeyName !== undefined && { primaryKeyName }),
-      constraints: known.constraints.map(({ name }) => name),
-      columns: table.columns.map((column) => {
-        const notNullCheck = notNullCheckOf(known, column.name)?.name;
-        return {
-          name: column.name,
-          type: isEnum(column) ? 'text' : this.driver.createFullType(column),
-          notNull: !column.isNullable && notNullCheck === undefined,
-          ...(notNullCheck !== undefined && { notNullCheck }),
-          identity: isIdentity(column),
-        };
-      }),
-    };
   }
 
   #enumsOf(table: Table): EnumFacts[] {
@@ -455,11 +393,10 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     const was = isEnum(oldColumn) ? (oldColumn.enum ?? []) : [];
     const is = isEnum(newColumn) ? (newColumn.enum ?? []) : [];
     if (JSON.stringify(was) === JSON.stringify(is)) return;
-    const path = this.#pathOf(table);
-    const known = await readTable(schemaSession(this), path);
+    const known = await this.#tables.readNow(table);
     const taken = known.constraints.map(({ name }) => name);
     const oldName = enumCheckOf(known, oldColumn.name)?.name;
-    const newName = defaultName(path.name, [oldColumn.name], 'check', (name) => taken.includes(name));
+    const newName = defaultName(known.name, [oldColumn.name], 'check', (name) => taken.includes(name));
     const alter = (action: string) => new Query(`ALTER TABLE ${this.escapePath(table)} ${action}`);
     const add = (name: string, labels: readonly string[]) =>
       alter(`ADD CONSTRAINT "${name}" CHECK ("${oldColumn.name}" IN (${labels.map(literal).join(', ')}))`);
@@ -468,13 +405,6 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       [...(is.length > 0 ? [add(newName, is)] : []), ...(oldName !== undefined ? [drop(oldName)] : [])],
       [...(is.length > 0 ? [drop(newName)] : []), ...(oldName !== undefined ? [add(oldName, was)] : [])],
     );
-  }
-
-  /** Identities are bigint and were created NOT NULL; a column that is not takes its values from a sequence. */
-  async #mayCountUp(table: Table, column: TableColumn): Promise<boolean> {
-    const { columns } = await readTable(schemaSession(this), this.#pathOf(table));
-    const known = columns.find(({ name }) => name === column.name);
-    return known?.type === 'bigint' && known.notNull;
   }
 
   /** An identity is added and dropped as such; TypeORM knows only how a default of a sequence is. */
@@ -489,17 +419,11 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     } else if (
       after.isGenerated &&
       after.generationStrategy !== 'uuid' &&
-      (await this.#mayCountUp(table, before))
+      (await this.#tables.mayCountUp(table, before))
     ) {
       await this.executeQueries(add(after), alter('DROP IDENTITY'));
     } else return;
     before.isGenerated = after.isGenerated;
     if (after.generationStrategy !== undefined) before.generationStrategy = after.generationStrategy;
   }
-}
-
-/** The type that a column has in the database, if it is an enum to TypeORM. */
-function enumTypeOf(table: CatalogTable, column: string): string | undefined {
-  if (enumCheckOf(table, column) === undefined) return undefined;
-  return table.columns.find(({ name }) => name === column)?.baseType;
 }

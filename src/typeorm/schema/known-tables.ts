@@ -1,0 +1,120 @@
+import type { QueryRunner, Table, TableColumn } from 'typeorm';
+import type { Query } from 'typeorm/driver/Query.js';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { enumCheckOf, notNullCheckOf, type CatalogTable, type TableFacts } from '../../sql';
+import type { DsqlDriverParts } from '../dsql-driver-parts';
+import { isEnum, isIdentity } from './column-change';
+import { schemaSession } from './schema-session';
+import { absentTable, pathKey, readTable, readTables, type TablePath } from './table-details';
+
+/** What names a table to TypeORM. */
+export type TableTarget = Parameters<PostgresDriver['parseTableName']>[0];
+
+/** What the catalogue says of the tables that a query runner has loaded, until the schema is changed. */
+export class KnownTables {
+  readonly #queryRunner: QueryRunner;
+  readonly #driver: DsqlDriverParts;
+  /** By {@link pathKey}. */
+  readonly #known = new Map<string, CatalogTable>();
+
+  /** @param queryRunner - what the catalogue is read with */
+  constructor(queryRunner: QueryRunner, driver: DsqlDriverParts) {
+    this.#queryRunner = queryRunner;
+    this.#driver = driver;
+  }
+
+  /** All that are known. */
+  get all(): readonly CatalogTable[] {
+    return [...this.#known.values()];
+  }
+
+  /** The schema and the name of a table. */
+  pathOf(target: TableTarget): TablePath {
+    const { schema, tableName } = this.#driver.parseTableName(target);
+    return { schema: schema ?? this.#driver.searchSchema ?? 'public', name: tableName };
+  }
+
+  /** The same for whatever names the same table. */
+  keyOf(target: TableTarget): string {
+    return pathKey(this.pathOf(target));
+  }
+
+  /** What is known of a table; nothing of one that was not loaded. */
+  of(target: TableTarget): CatalogTable {
+    const path = this.pathOf(target);
+    return this.#known.get(pathKey(path)) ?? absentTable(path);
+  }
+
+  /** What a column is in the database, if it is an enum to TypeORM. */
+  enumTypeOf(target: TableTarget, column: string): string | undefined {
+    return enumTypeOf(this.of(target), column);
+  }
+
+  /** Reads tables, which are known from then on. */
+  async load(targets: readonly TableTarget[]): Promise<void> {
+    const read = await readTables(
+      schemaSession(this.#queryRunner),
+      targets.map((target) => this.pathOf(target)),
+    );
+    for (const [path, table] of read) this.#known.set(path, table);
+  }
+
+  /** The schema is about to be changed. */
+  forget(): void {
+    this.#known.clear();
+  }
+
+  /** A table as it is now, whatever was known of it. */
+  readNow(target: TableTarget): Promise<CatalogTable> {
+    return readTable(schemaSession(this.#queryRunner), this.pathOf(target));
+  }
+
+  /** What a column is in the database now, if it is an enum to TypeORM. */
+  async storedTypeOf(table: Table, column: TableColumn): Promise<string | undefined> {
+    return isEnum(column) ? enumTypeOf(await this.readNow(table), column.name) : undefined;
+  }
+
+  /** Identities are bigint and were created NOT NULL; a column that is not takes its values from a sequence. */
+  async mayCountUp(table: Table, column: TableColumn): Promise<boolean> {
+    const { columns } = await this.readNow(table);
+    const known = columns.find(({ name }) => name === column.name);
+    return known?.type === 'bigint' && known.notNull;
+  }
+
+  /** What translation has to know of the tables that statements name. */
+  async factsFor(queries: readonly Query[], loaded: readonly Table[]): Promise<TableFacts[]> {
+    const named = loaded.filter((table) => {
+      const { tableName } = this.#driver.parseTableName(table);
+      return queries.some(({ query }) => query.includes(tableName));
+    });
+    const unknown = named.filter((table) => !this.#known.has(this.keyOf(table)));
+    if (unknown.length > 0) await this.load(unknown);
+    return named.map((table) => this.#factsOf(table));
+  }
+
+  #factsOf(table: Table): TableFacts {
+    const known = this.of(table);
+    const primaryKeyName = known.constraints.find(({ type }) => type === 'p')?.name;
+    return {
+      ...this.pathOf(table),
+      primaryKey: table.primaryColumns.map(({ name }) => name),
+      ...(primaryKeyName !== undefined && { primaryKeyName }),
+      constraints: known.constraints.map(({ name }) => name),
+      columns: table.columns.map((column) => {
+        const notNullCheck = notNullCheckOf(known, column.name)?.name;
+        return {
+          name: column.name,
+          type: isEnum(column) ? 'text' : this.#driver.createFullType(column),
+          notNull: !column.isNullable && notNullCheck === undefined,
+          ...(notNullCheck !== undefined && { notNullCheck }),
+          identity: isIdentity(column),
+        };
+      }),
+    };
+  }
+}
+
+function enumTypeOf(table: CatalogTable, column: string): string | undefined {
+  if (enumCheckOf(table, column) === undefined) return undefined;
+  return table.columns.find(({ name }) => name === column)?.baseType;
+}
