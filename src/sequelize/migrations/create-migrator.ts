@@ -17,7 +17,7 @@ import {
 import { reportJobs } from '../../schema';
 import { dialectOf, isDsqlSequelize } from '../dialect/dsql-dialect';
 import { log } from '../log';
-import { hostError } from '../schema/schema-changes';
+import { hostJobError } from '../schema/job-error';
 import { inOwnTransaction } from '../transactions/own-transaction';
 import { MigrationStorage, type MigrationStorageOptions } from './migration-storage';
 import { RunningMigration } from './running-migration';
@@ -205,7 +205,7 @@ class DsqlMigrator extends Umzug<Context> {
             migrations.carryOut(toBeRun(migration, direction), running.session, async (run) => {
               await running.during(run, work);
             }),
-          hostError,
+          hostJobError,
         );
         return undefined;
       };

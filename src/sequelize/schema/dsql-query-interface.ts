@@ -1,25 +1,24 @@
-import {
-  DatabaseError,
-  DataTypes,
-  Deferrable,
-  QueryTypes,
-  type Model,
-  type ModelStatic,
-  type Sequelize,
-} from 'sequelize';
+import { DatabaseError, QueryTypes, type Model, type ModelStatic, type Sequelize } from 'sequelize';
 import type { TableBatches } from '../../migrate/for-orms';
 import { planCascade, requireOwnRowsOnly, type ResolvedMapping } from '../../schema';
-import { enumCheckOf, quotedTable, type CatalogTable, type TableName } from '../../sql';
+import { enumCheckOf, quotedTable, type CatalogTable } from '../../sql';
 import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
 import { runInBatches } from '../writes/run-in-batches';
 import { ColumnChange, withoutIdentity } from './column-change';
-import { enumValues, isWholeNumber, modelOf, withoutConversion, type ColumnAttribute } from './column-types';
-import { describeTable, type DescribedColumn } from './describe-table';
+import { enumValues, withoutConversion, type ColumnAttribute } from './column-types';
+import {
+  describeEnums,
+  describeForeignKeys,
+  describeIndexes,
+  describeTable,
+  type DescribedColumn,
+} from './describe-table';
 import type { DsqlQueryGenerator } from '../dialect/dsql-query-generator';
 import { nameOf, type NewTable, type TableIdentifier } from './dsql-schema-generator';
-import { arrayText, enumCheckName, withNewValues } from './enum-checks';
+import { withNewValues } from './enum-checks';
 import { RecreatedColumn } from './recreated-column';
+import { ReferringColumns } from './referring-columns';
 import type { SchemaChanges } from './schema-changes';
 
 /** Options of a method of the query interface, as far as they are looked at here. */
@@ -52,6 +51,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   /** What carries out the changes of this instance. */
   readonly changes: SchemaChanges;
   readonly #mapping: ResolvedMapping;
+  readonly #referring: ReferringColumns;
 
   constructor(
     sequelize: Sequelize,
@@ -62,6 +62,9 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     super(sequelize, queryGenerator, mapping);
     this.changes = changes;
     this.#mapping = mapping;
+    this.#referring = new ReferringColumns(sequelize, queryGenerator, (tables, options) =>
+      changes.readTables(tables, options),
+    );
   }
 
   /** The same, for methods of Sequelize's: what they send goes through {@link SchemaChanges}. */
@@ -90,7 +93,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
         this.sequelize.normalizeAttribute(attribute),
       ]),
     );
-    const columns = await this.#followDatabase(table, normalized, options);
+    const columns = await this.#referring.widened(table, normalized, options);
     const sql = this.queryGenerator.createTableStatements(table, columns, {
       ...options,
       uniqueKeys: options.uniqueKeys ?? model?.uniqueKeys,
@@ -136,7 +139,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     options: CallOptions,
   ): Promise<AddedColumn> {
     const normalized = this.sequelize.normalizeAttribute(given);
-    const { [key]: attribute = normalized } = await this.#followDatabase(
+    const { [key]: attribute = normalized } = await this.#referring.widened(
       table,
       { [key]: normalized },
       options,
@@ -186,7 +189,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     }
     const normalized = this.normalizeAttribute(given);
     const isBigint = column.type === 'bigint';
-    const followed = isBigint ? await this.#followDatabase(table, { [name]: normalized }, options) : {};
+    const followed = isBigint ? await this.#referring.widened(table, { [name]: normalized }, options) : {};
     const { [name]: attribute = normalized } = followed;
     const change = new ColumnChange(this.queryGenerator, known, column, { ...attribute, field: name });
     const ofType = change.ofType;
@@ -244,26 +247,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     const table = await this.#find(tableName, options);
     // `sync` is to build what is not built.
     const shown = (table?.indexes ?? []).filter(({ valid }) => valid || !this.changes.isTogether(options));
-    return shown.map(({ name, primary, unique, valid, indkey, definition, keys }) => ({
-      name,
-      primary,
-      unique,
-      valid,
-      indkey,
-      definition,
-      fields: keys.flatMap(({ column, descending }) =>
-        column === null
-          ? []
-          : [
-              {
-                attribute: column,
-                collate: undefined,
-                order: descending ? 'DESC' : undefined,
-                length: undefined,
-              },
-            ],
-      ),
-    }));
+    return describeIndexes(shown);
   }
 
   override async getForeignKeyReferencesForTable(
@@ -273,30 +257,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     // `sync({ alter })` asks in order to make each of them anew; `changeColumn` changes what is different.
     if (Boolean(options.alter) && options.force !== true && this.changes.isTogether(options)) return [];
     const table = await this.#find(tableName, options);
-    if (table === undefined) return [];
-    const catalog = this.sequelize.config.database;
-    return table.constraints.flatMap(({ name, columns, target, deferrable, deferred }) =>
-      target === null
-        ? []
-        : columns.map((columnName, at) => ({
-            constraintName: name,
-            constraintSchema: table.schema,
-            constraintCatalog: catalog,
-            tableName: table.name,
-            tableSchema: table.schema,
-            tableCatalog: catalog,
-            columnName,
-            referencedTableSchema: target.schema,
-            referencedTableCatalog: catalog,
-            referencedTableName: target.name,
-            referencedColumnName: target.columns[at],
-            deferrable: !deferrable
-              ? Deferrable.NOT
-              : deferred
-                ? Deferrable.INITIALLY_DEFERRED
-                : Deferrable.INITIALLY_IMMEDIATE,
-          })),
-    );
+    return table === undefined ? [] : describeForeignKeys(table, this.sequelize.config.database);
   }
 
   /** Adds to the enums of a table what the model has more than they. */
@@ -332,7 +293,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
       `n.nspname = ${this.queryGenerator.escape(schema)}`,
       options,
     );
-    return tables.flatMap(enumsOf);
+    return tables.flatMap(describeEnums);
   }
 
   /**
@@ -391,41 +352,6 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     const { schema, tableName: name } = this.queryGenerator.extractTableDetails(tableName, options);
     return (await this.changes.readTables([{ schema, name }], options))[0];
   }
-
-  /** Makes columns bigint that refer to a bigint of a table without a model, as in a migration. */
-  async #followDatabase(
-    table: TableIdentifier,
-    attributes: Readonly<Record<string, ColumnAttribute>>,
-    options: CallOptions,
-  ): Promise<Readonly<Record<string, ColumnAttribute>>> {
-    const { schema: ownSchema } = this.queryGenerator.extractTableDetails(table, options);
-    const referring = Object.entries(attributes).flatMap(([key, attribute]): Referring[] => {
-      const { model, key: column = 'id' } = attribute.references ?? {};
-      if (model === undefined || !isWholeNumber(attribute.type)) return [];
-      const { schema, tableName } = this.queryGenerator.extractTableDetails(model, { schema: ownSchema });
-      if (tableName === nameOf(table)) {
-        const own = Object.entries(attributes).find(([name, each]) => (each.field ?? name) === column)?.[1];
-        if (own?.autoIncrement === true) return [{ key, attribute, target: undefined }];
-      }
-      if (modelOf(this.sequelize, model) !== undefined) return [];
-      return [{ key, attribute, target: { schema, name: tableName, column } }];
-    });
-    if (referring.length === 0) return attributes;
-    const targets = referring.flatMap(({ target }) => target ?? []);
-    const tables = await this.changes.readTables(targets, options);
-    const widened = referring.filter(
-      ({ target }) =>
-        target === undefined ||
-        tables
-          .find(({ schema, name }) => schema === target.schema && name === target.name)
-          ?.columns.find(({ name }) => name === target.column)?.type === 'bigint',
-    );
-    const bigint = new DataTypes.BIGINT();
-    return {
-      ...attributes,
-      ...Object.fromEntries(widened.map(({ key, attribute }) => [key, { ...attribute, type: bigint }])),
-    };
-  }
 }
 
 /** The other methods that send what Sequelize itself writes. */
@@ -462,22 +388,6 @@ for (const name of WRITING) {
   });
 }
 
-/** A column that refers to one of which no model is known; without `target`, it is bigint for certain. */
-interface Referring {
-  readonly key: string;
-  readonly attribute: ColumnAttribute;
-  readonly target: (TableName & { readonly column: string }) | undefined;
-}
-
 const EMPTY_OTHERS_FIRST = 'Pass `cascade: true` to empty that table first, or use destroy().';
 
 const NO_CHANGE = { statements: [], refusals: [] } as const;
-
-function enumsOf(table: CatalogTable): { enum_name: string; enum_value: string }[] {
-  return table.columns.flatMap(({ name }) => {
-    const check = enumCheckOf(table, name);
-    return check === undefined
-      ? []
-      : [{ enum_name: enumCheckName(table.name, name), enum_value: arrayText(check.values) }];
-  });
-}

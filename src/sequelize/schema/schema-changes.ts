@@ -1,10 +1,4 @@
-import {
-  DatabaseError,
-  ForeignKeyConstraintError,
-  QueryTypes,
-  UniqueConstraintError,
-  type Sequelize,
-} from 'sequelize';
+import { QueryTypes, type Sequelize } from 'sequelize';
 import { isUnsupportedFeatureError, retryOnConflict, sqlStateOf, UnsupportedFeatureError } from '../../occ';
 import {
   callPlace,
@@ -21,16 +15,15 @@ import {
   sentInstead,
   translateChange,
   unfinishedRebuilds,
-  type JobViolation,
   type OpenConnection,
   type ResolvedMapping,
-  type SchemaJobError,
   type UnfinishedRebuild,
 } from '../../schema';
 import type { CatalogTable, DsqlStatement, TableName, Translation } from '../../sql';
 import { log } from '../log';
 import { runningMigration, type RunningMigration } from '../migrations/running-migration';
 import type { AddedColumn } from './added-column';
+import { hostJobError } from './job-error';
 import { SharedLease, SyncLease } from './sync-lease';
 import { ambientTransaction } from '../transactions/cls';
 import { DsqlTransaction } from '../transactions/dsql-transaction';
@@ -169,7 +162,7 @@ export class SchemaChanges {
       const statements = asTexts(planned);
       await runner.run(mayBeThere ? statements.map(unlessThere) : statements);
       if (together === undefined) await runner.settle();
-    }, hostError);
+    }, hostJobError);
     return [[], undefined];
   }
 
@@ -190,7 +183,7 @@ export class SchemaChanges {
     let result: unknown;
     await reportJobs(async () => {
       result = await migration.change(text, options, plan, () => this.#send(text, outside));
-    }, hostError);
+    }, hostJobError);
     return result;
   }
 
@@ -246,7 +239,7 @@ export class SchemaChanges {
       if (isLeft) return undefined;
       if (lease.isHeld) await this.#finishRebuilds(given, runner);
       const result = await work({ ...given, together: { runner, lease } });
-      await reportJobs(() => runner.settle(), hostError);
+      await reportJobs(() => runner.settle(), hostJobError);
       return result;
     } finally {
       await lease.release();
@@ -363,7 +356,7 @@ export class SchemaChanges {
           const runner = this.#runner(past, transaction, () => hold(), committed);
           await runner.run(added?.isBegun === true ? planned.map(unlessThere) : planned);
           await runner.settle();
-        }, hostError);
+        }, hostJobError);
         return [[], undefined];
       });
     } catch (error) {
@@ -393,7 +386,7 @@ export class SchemaChanges {
       const [rows] = result as [Row[]];
       const runner = this.#runner(options);
       runner.adoptJob(only.sql, rows);
-      transaction.afterCommit(() => reportJobs(() => runner.settle(), hostError));
+      transaction.afterCommit(() => reportJobs(() => runner.settle(), hostJobError));
     }
     return result;
   }
@@ -443,19 +436,4 @@ function unlessThere(statement: DsqlStatement): DsqlStatement {
     '$1IF NOT EXISTS ',
   );
   return { ...statement, sql };
-}
-
-/** A job that failed, as Sequelize's users know it from PostgreSQL. */
-export function hostError(
-  error: SchemaJobError,
-  violation: JobViolation,
-): DatabaseError | UniqueConstraintError {
-  const parent = Object.assign(error, { sql: error.job.sql, parameters: {} });
-  const host =
-    violation === 'unique'
-      ? new UniqueConstraintError({ message: error.message, parent, fields: {} })
-      : violation === 'foreign key'
-        ? new ForeignKeyConstraintError({ message: error.message, parent })
-        : new DatabaseError(parent);
-  return Object.assign(host, { cause: error });
 }
