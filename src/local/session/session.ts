@@ -27,7 +27,7 @@ import { ExtendedQuery } from './protocol/extended-query';
 import { SERVER_VERSION } from './reported-settings';
 import { SimpleQuery } from './protocol/simple-query';
 import { StatementBook } from './statement-book';
-import { StatementRunner } from './statement-runner';
+import { StatementRunner } from './statements/statement-runner';
 
 /** What a session works with. */
 export interface SessionParts {

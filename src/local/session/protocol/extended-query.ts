@@ -9,7 +9,8 @@ import { describedAs } from './described-as';
 import { textForBackend } from '../own-statements';
 import { readQueryText, unreadable } from './query-text';
 import { isRefusal, type StatementBook } from '../statement-book';
-import type { StatementRunner } from '../statement-runner';
+import type { StatementAdmission } from '../statements/admission';
+import type { StatementRunner } from '../statements/statement-runner';
 
 /** What the messages of a client are served with; all of it belongs to one session. */
 export interface QueryParts {
@@ -28,6 +29,7 @@ export class ExtendedQuery {
   readonly #answers: Answers;
   readonly #book: StatementBook;
   readonly #runner: StatementRunner;
+  readonly #admission: StatementAdmission;
   readonly #trace: ConnectionTrace;
 
   constructor({ link, answers, book, runner, trace }: QueryParts) {
@@ -35,6 +37,7 @@ export class ExtendedQuery {
     this.#answers = answers;
     this.#book = book;
     this.#runner = runner;
+    this.#admission = runner.admission;
     this.#trace = trace;
   }
 
@@ -48,8 +51,8 @@ export class ExtendedQuery {
       return;
     }
     const [statement] = statements;
-    await this.#runner.attend(statement);
-    if (statement?.refusal && (this.#runner.failed || (await this.#runner.isRefused(statement)))) {
+    await this.#admission.attend(statement);
+    if (statement?.refusal && (this.#runner.failed || (await this.#admission.isRefused(statement)))) {
       await this.#runner.refuse(this.#runner.failed ? TRANSACTION_ABORTED : statement.refusal);
       return;
     }
@@ -70,7 +73,7 @@ export class ExtendedQuery {
 
   /** Refuses what is against a table of which the session has read the catalogue too long ago. */
   async #isStale(statement: Statement | undefined): Promise<boolean> {
-    const stale = await this.#runner.staleness(statement);
+    const stale = await this.#admission.staleness(statement);
     if (!stale || !statement) return false;
     this.#trace.statement(statement);
     await this.#runner.refuse(stale);
@@ -85,7 +88,7 @@ export class ExtendedQuery {
       await this.#runner.refuse(prepared);
       return;
     }
-    await this.#runner.attend(prepared.statement);
+    await this.#admission.attend(prepared.statement);
     if (await this.#isStale(prepared.statement)) return;
     const { values, binaryResult } = request;
     this.#book.bind(request.portal, { prepared, values, binaryResult, progress: 'bound' });
@@ -101,7 +104,7 @@ export class ExtendedQuery {
       return;
     }
     const prepared = 'prepared' in found ? found.prepared : found;
-    await this.#runner.attend(prepared.statement);
+    await this.#admission.attend(prepared.statement);
     if (await this.#isStale(prepared.statement)) return;
     const binary = 'prepared' in found && found.binaryResult;
     this.#runner.queue({
@@ -130,7 +133,7 @@ export class ExtendedQuery {
       this.#runner.relay(bytes, 'I');
       return undefined;
     }
-    const statement = await this.#runner.resolve(parsed);
+    const statement = await this.#admission.resolve(parsed);
     const source = { text, parameterTypes, values: portal.values, maxRows };
     return this.#runner.execute({ statement, bytes, source, portal, simple: false, last });
   }

@@ -9,7 +9,8 @@ import { textForBackend } from '../own-statements';
 import { genericPlanText, strayParameter } from './parameters';
 import { readQueryText, unreadable } from './query-text';
 import type { StatementBook } from '../statement-book';
-import type { StatementRunner } from '../statement-runner';
+import type { StatementAdmission } from '../statements/admission';
+import type { StatementRunner } from '../statements/statement-runner';
 
 /** The parameters of a simple Query, which has none, in a Parse and in a Bind. */
 const NO_PARAMETERS = count(0);
@@ -21,12 +22,14 @@ export class SimpleQuery {
   readonly #answers: Answers;
   readonly #book: StatementBook;
   readonly #runner: StatementRunner;
+  readonly #admission: StatementAdmission;
 
   constructor({ link, answers, book, runner }: QueryParts) {
     this.#link = link;
     this.#answers = answers;
     this.#book = book;
     this.#runner = runner;
+    this.#admission = runner.admission;
   }
 
   /** Answers all of its statements, and says that the next unit may come. */
@@ -53,8 +56,8 @@ export class SimpleQuery {
   }
 
   async #execute(parsed: Statement, { encode, positionInText, last }: Place): Promise<void> {
-    const statement = await this.#runner.resolve(parsed);
-    const refusal = await this.#runner.refusalOf(statement);
+    const statement = await this.#admission.resolve(parsed);
+    const refusal = await this.#admission.refusalOf(statement);
     if (refusal) {
       await this.#runner.refuse(refusal, undefined, statement);
       return;

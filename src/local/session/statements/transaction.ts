@@ -1,7 +1,8 @@
-import { MAX_TRANSACTION_ROWS, refusalOf } from '../../sql';
-import type { Refusal, Statement, TableName } from '../../sql';
-import { changedRowsOf, mayExceedSize, writtenBy } from '../limits/written';
-import type { Written } from '../limits/written';
+import { MAX_TRANSACTION_ROWS, refusalOf } from '../../../sql';
+import type { Refusal, Statement, TableName } from '../../../sql';
+import { changedRowsOf, mayExceedSize, writtenBy } from '../../limits/written';
+import type { Written } from '../../limits/written';
+import type { TransactionStatus } from '../../wire/server-messages';
 
 /** AWS's troubleshooting skill, 2026-10-01. */
 const MAX_AGE_MS = 300_000;
@@ -78,6 +79,69 @@ export class Transaction {
       copiedRows: this.#written.copiedRows + added.copiedRows,
     };
     return this.#rows > MAX_TRANSACTION_ROWS ? refusalOf('row-limit') : undefined;
+  }
+}
+
+/** The transaction that a session is in at this moment of a unit, if it is in one. */
+export class CurrentTransaction {
+  readonly #clock: () => Date;
+  #transaction: Transaction | undefined;
+  /** As in ReadyForQuery. */
+  #status: TransactionStatus;
+
+  /** @param status - that of the session now */
+  constructor(status: TransactionStatus, clock: () => Date) {
+    this.#status = status;
+    this.#clock = clock;
+  }
+
+  get transaction(): Transaction | undefined {
+    return this.#transaction;
+  }
+
+  /** Whether BEGIN was executed. */
+  get isExplicit(): boolean {
+    return this.#transaction?.explicit ?? false;
+  }
+
+  /** Whether no transaction was begun. */
+  get isIdle(): boolean {
+    return this.#status === 'I';
+  }
+
+  /** Whether the transaction failed, so that everything but its end is refused. */
+  get hasFailed(): boolean {
+    return this.#status === 'E';
+  }
+
+  /** The time by the clock of the session. */
+  now(): Date {
+    return this.#clock();
+  }
+
+  /** The transaction that a statement is to be executed in. */
+  open(): Transaction {
+    return (this.#transaction ??= new Transaction(this.#clock(), false));
+  }
+
+  /** BEGIN was executed. */
+  begin(): void {
+    this.#status = 'T';
+    if (this.#transaction) this.#transaction.explicit = true;
+  }
+
+  /** PostgreSQL says at the end of a unit that a transaction goes on. */
+  goOn(status: TransactionStatus): void {
+    this.#transaction ??= new Transaction(this.#clock(), true);
+    this.#status = status;
+  }
+
+  /** @returns the transaction that has ended */
+  end(): Transaction | undefined {
+    const ended = this.#transaction;
+    this.#transaction = undefined;
+    this.#status = 'I';
+    return ended;
   }
 }
 

@@ -1,32 +1,30 @@
-import type { Refusal, Statement } from '../../sql';
-import { checkBefore, refusalHolds } from '../limits/catalogue-checks';
-import type { Ask } from '../limits/catalogue-checks';
-import type { CommitEffect, FaultInjector } from '../faults/fault-injector';
-import { exceededSize } from '../limits/limits';
-import type { Limits, Watch } from '../limits/limits';
-import type { LoggedStatement, StatementSource } from '../concurrency/logged-statement';
-import type { Participant } from '../concurrency/participant';
-import type { ConnectionTrace } from '../trace';
-import type { Message } from '../wire/message-buffer';
+import type { Refusal, Statement } from '../../../sql';
+import type { Ask } from '../../limits/catalogue-checks';
+import type { CommitEffect, FaultInjector } from '../../faults/fault-injector';
+import type { Limits, Watch } from '../../limits/limits';
+import type { StatementSource } from '../../concurrency/logged-statement';
+import type { Participant } from '../../concurrency/participant';
+import type { ConnectionTrace } from '../../trace';
+import type { Message } from '../../wire/message-buffer';
 import {
   commandComplete,
   dataRow,
   parameterStatus,
   readCstring,
   readyForQuery,
-} from '../wire/server-messages';
-import type { TransactionStatus } from '../wire/server-messages';
-import type { Answers } from './answers';
-import { BackendError } from './backend-link';
-import type { BackendLink, Outcome, Step } from './backend-link';
-import { refusalResponse, SCHEMA_CONFLICT, TRANSACTION_ABORTED, translateError } from './client-error';
-import type { ClientInput } from './client-input';
-import { copyIn } from './copy-in';
-import { ownStatement } from './own-statements';
-import type { OwnStatement } from './own-statements';
-import { reportedSetting } from './reported-settings';
-import type { Portal, StatementBook } from './statement-book';
-import { isDml, Transaction } from './transaction';
+} from '../../wire/server-messages';
+import type { Answers } from '../answers';
+import { BackendError } from '../backend-link';
+import type { BackendLink, Outcome, Step } from '../backend-link';
+import { refusalResponse, translateError } from '../client-error';
+import type { ClientInput } from '../client-input';
+import { ownStatement } from '../own-statements';
+import type { OwnStatement } from '../own-statements';
+import { reportedSetting } from '../reported-settings';
+import type { Portal, StatementBook } from '../statement-book';
+import { StatementAdmission } from './admission';
+import { Pipeline } from './pipeline';
+import { CurrentTransaction, isDml } from './transaction';
 
 /** What a runner works with; all of it belongs to one session. */
 export interface RunnerParts {
@@ -67,40 +65,26 @@ interface Seen {
   complete?: Message;
 }
 
-/** A statement whose answer is kept back until it is verified. */
-interface Verification {
-  logged: LoggedStatement;
-  readonly messages: Message[];
-  /** Passes a message of the answer on. */
-  readonly receive: (message: Message) => void;
-  /** The answer is not that of the first execution. */
-  wasRerun: boolean;
-}
-
 /**
- * Runs the statements of one session, one at a time: what DSQL's transactions allow, what only DSQL has, and what
- * becomes of the answers. Messages for PostgreSQL are gathered while nothing has to be known of one before the next is
- * sent; {@link StatementRunner.execute} is the one place where a statement is executed.
+ * Runs the statements of one session, one at a time: what only DSQL has, and what the client is answered.
+ * {@link StatementRunner.execute} is the one place where a statement is executed.
  */
 export class StatementRunner {
   readonly #link: BackendLink;
-  readonly #input: ClientInput;
   readonly #answers: Answers;
   readonly #book: StatementBook;
   readonly #participant: Participant;
-  readonly #clock: () => Date;
   readonly #faults: FaultInjector;
   readonly #limits: Limits;
-  readonly #trace: ConnectionTrace;
   readonly #cutClient: () => void;
   readonly #onJobs: (jobIds: readonly string[]) => void;
   readonly #ask: Ask = (sql, parameters) => this.#link.hidden(sql, parameters);
 
-  /** Messages for PostgreSQL that nothing had to be known of before sending the next. */
-  #batch: Step[] = [];
-  #transaction: Transaction | undefined;
-  /** As in ReadyForQuery, but of this moment in a unit. */
-  #status: TransactionStatus;
+  readonly #current: CurrentTransaction;
+  readonly #pipeline: Pipeline;
+  /** What has a say before a statement is executed. */
+  readonly admission: StatementAdmission;
+
   /** An error was answered: the rest of the messages up to Sync is ignored. */
   #skipping = false;
   /** A statement was executed that its transaction had no room for: PostgreSQL has yet to be told. */
@@ -111,26 +95,32 @@ export class StatementRunner {
   #jobs: string[] = [];
   /** What a fault does when the commit that is on its way has been done. */
   #commitEffect: CommitEffect | undefined;
-  /** The statement that is being executed, if it writes. */
-  #verification: Verification | undefined;
   /** The reported settings as the client was told. */
   readonly #told: Map<string, string>;
 
   constructor(parts: RunnerParts) {
     const { link, input, answers, book, participant, clock, faults, limits, trace, cut, onJobs } = parts;
     this.#link = link;
-    this.#input = input;
     this.#answers = answers;
     this.#book = book;
     this.#participant = participant;
     this.#told = new Map(link.parameters);
-    this.#clock = clock;
     this.#faults = faults;
     this.#limits = limits;
-    this.#trace = trace;
     this.#cutClient = cut;
     this.#onJobs = onJobs;
-    this.#status = link.status;
+    this.#current = new CurrentTransaction(link.status, clock);
+    this.#pipeline = new Pipeline({
+      link,
+      input,
+      participant,
+      current: this.#current,
+      report: (outcome) => {
+        this.#report(outcome);
+      },
+    });
+    const own = { current: this.#current, ask: this.#ask, cut: () => this.#cut() };
+    this.admission = new StatementAdmission({ ...own, participant, faults, limits, trace });
   }
 
   /** Whether an error was answered, so that the rest of the messages up to Sync is ignored. */
@@ -140,68 +130,12 @@ export class StatementRunner {
 
   /** Whether the transaction failed, so that everything but its end is refused. */
   get failed(): boolean {
-    return this.#status === 'E';
-  }
-
-  /** The statement with what it does by way of functions. */
-  resolve(statement: Statement): Promise<Statement> | Statement {
-    return this.#limits.functions.resolve(statement, this.#transaction?.createdFunctions ?? []);
-  }
-
-  /** Whether what the parser would have a statement refused with holds in this session now. */
-  async isRefused(statement: Statement): Promise<boolean> {
-    return statement.refusal !== undefined && refusalHolds(statement, this.#ask);
-  }
-
-  /** What the statement must be refused with at this point. */
-  async refusalOf(statement: Statement): Promise<Refusal | undefined> {
-    this.#trace.statement(statement);
-    // A failed transaction answers everything alike; what PostgreSQL can read it answers itself.
-    if (this.#status === 'E') return statement.refusal && TRANSACTION_ABORTED;
-    await this.attend(statement);
-    if (await this.isRefused(statement)) return statement.refusal;
-    const stale = await this.staleness(statement);
-    if (stale) return stale;
-    const now = this.#clock();
-    this.#transaction ??= new Transaction(now, false);
-    const refusal = this.#transaction.admit(statement, now);
-    if (refusal) return refusal;
-    if (statement.kind !== 'commit' && statement.kind !== 'rollback' && this.#participant.refusal) {
-      return this.#participant.refusal;
-    }
-    const fault = this.#faults.beforeStatement(statement);
-    if (fault) return fault === 'cut' ? this.#cut() : fault;
-    if (statement.kind === 'commit' && this.#transaction.mayExceedSize && !this.#participant.isPrivate) {
-      return exceededSize(this.#ask, this.#transaction.tables, 'all');
-    }
-    return checkBefore(statement)?.(this.#ask);
-  }
-
-  /**
-   * Prepares the transaction for something that looks at it: a statement that is to be parsed, described or executed.
-   *
-   * @param statement - absent if it cannot be read
-   */
-  async attend(statement: Statement | undefined): Promise<void> {
-    const kind = statement?.kind;
-    if (kind === 'rollback' || this.#status === 'E') return;
-    if (kind !== 'begin' && kind !== 'session' && kind !== 'commit') this.#participant.takesSnapshot();
-    if (!this.#participant.isDisplaced) return;
-    await this.#participant.restore(kind === 'commit' ? 'for commit' : 'for a statement');
-  }
-
-  /**
-   * Says that a statement, which {@link StatementRunner.attend} was called for, is against a table of which this session
-   * has read the catalogue too long ago.
-   */
-  async staleness(statement: Statement | undefined): Promise<Refusal | undefined> {
-    if (!statement || this.#status === 'E') return undefined;
-    return (await this.#participant.meetsStaleCatalogue(statement)) ? SCHEMA_CONFLICT : undefined;
+    return this.#current.hasFailed;
   }
 
   /** Queues messages for PostgreSQL. */
   queue(...steps: readonly Step[]): void {
-    this.#batch.push(...steps);
+    this.#pipeline.queue(...steps);
   }
 
   /** Queues a message for PostgreSQL whose answer is the client's as it is. */
@@ -215,7 +149,7 @@ export class StatementRunner {
       if (confirms) this.#book.confirm();
       this.#answers.send(message.bytes);
     };
-    this.#batch.push({ bytes, ends, receive, clientPosition });
+    this.#pipeline.queue({ bytes, ends, receive, clientPosition });
   }
 
   /**
@@ -224,14 +158,14 @@ export class StatementRunner {
    * @returns `copied` when the unit was read on behind its end, as a COPY does
    */
   async execute(execution: Execution, { admitted = false } = {}): Promise<'copied' | undefined> {
-    const { statement, bytes, last } = execution;
-    const refusal = admitted ? undefined : await this.refusalOf(statement);
+    const { statement } = execution;
+    const refusal = admitted ? undefined : await this.admission.refusalOf(statement);
     if (refusal) {
       await this.refuse(refusal, undefined, statement);
       return undefined;
     }
     if (statement.kind === 'commit' && (await this.#prepareCommit())) return undefined;
-    if (statement.kind === 'ddl' && this.#status !== 'E') {
+    if (statement.kind === 'ddl' && !this.#current.hasFailed) {
       await this.flush();
       if (this.#skipping) return undefined;
       await this.#participant.foreseeChange(statement);
@@ -242,26 +176,40 @@ export class StatementRunner {
       if (!this.#skipping) await this.#runOwn(own, execution);
       return undefined;
     }
-    const explicit = this.#transaction?.explicit ?? false;
-    const watch = await this.#limits.watch(statement, inputBytesOf(execution.source), explicit);
+    const inputBytes = inputBytesOf(execution.source);
+    const watch = await this.#limits.watch(statement, inputBytes, this.#current.isExplicit);
     if (watch?.before) {
       await this.flush();
       if (this.#skipping) return undefined;
       await watch.before(this.#ask);
     }
+    return this.#executeInPostgres(execution, own, watch);
+  }
+
+  /** Has PostgreSQL execute a statement, and does what is ours behind it. */
+  async #executeInPostgres(
+    execution: Execution,
+    own: OwnStatement | undefined,
+    watch: Watch | undefined,
+  ): Promise<'copied' | undefined> {
+    const { statement, bytes, source, portal, last } = execution;
     const seen: Seen = { copyIn: false };
     // Where something is left for us to do, it is complete only after that.
     const keepsCompletion = own !== undefined || watch !== undefined;
-    const receive = await this.#receiver(execution, (message) => {
+    const isResumed = portal?.progress === 'suspended';
+    const receive = await this.#pipeline.receiver({ statement, source }, isResumed, (message) => {
       this.#passOn(message, execution, seen, keepsCompletion);
     });
-    const verification = this.#verification;
-    this.#batch.push({ bytes, ends: 'CsIG', receive });
-    if (statement.kind === 'begin' && this.#status === 'I') this.#batch.push(...this.#participant.begins());
+    const { verification } = this.#pipeline;
+    this.queue({ bytes, ends: 'CsIG', receive });
+    if (statement.kind === 'begin' && this.#current.isIdle) this.queue(...this.#participant.begins());
     if (last && !watch && !this.#mustSettle(statement)) return undefined;
 
     await this.flush();
-    if (seen.copyIn) await this.#copyIn(receive);
+    if (seen.copyIn) {
+      this.#answers.flush(); // the client sends no data before it is asked for
+      await this.#pipeline.copyIn(receive);
+    }
     if (this.#overflowing) await this.#overflow();
     if (own && !this.#skipping) await this.#runOwn(own, execution, watch);
     else if (watch && seen.complete && !this.#skipping) {
@@ -289,45 +237,10 @@ export class StatementRunner {
     this.#answers.send(shown ?? message.bytes);
   }
 
-  /** Who gets the answer to a statement: that of one that writes is kept back until it is verified. */
-  async #receiver(
-    { statement, source, portal }: Execution,
-    pass: (message: Message) => void,
-  ): Promise<(message: Message) => void> {
-    const { kind, targets } = statement;
-    const isResumed = portal?.progress === 'suspended';
-    if (this.#status === 'E' || kind === 'begin' || kind === 'commit' || kind === 'rollback') return pass;
-    if (!isResumed && (kind === 'write' || kind === 'ddl' || (kind === 'copy' && targets.length > 0))) {
-      await this.#participant.foresee(statement);
-      const messages: Message[] = [];
-      this.#verification = { logged: { statement, source }, messages, receive: pass, wasRerun: false };
-      return (message) => {
-        if (message.type === 'G') pass(message);
-        else messages.push(message);
-      };
-    }
-    return (message) => {
-      pass(message);
-      if (message.type !== 'C') return;
-      if (isResumed) this.#participant.resumed({ statement, source });
-      else this.#participant.executed({ statement, source });
-    };
-  }
-
-  async #copyIn(receive: (message: Message) => void): Promise<void> {
-    this.#answers.flush(); // the client sends no data before it is asked for
-    const verification = this.#verification;
-    this.#verification = undefined;
-    const data: Buffer[] = [];
-    const outcome = await copyIn(this.#input, this.#link, receive, (bytes) => data.push(bytes));
-    if (verification) verification.logged = { ...verification.logged, copyData: Buffer.concat(data) };
-    await this.#conclude(outcome, verification);
-  }
-
   /** Whether something remains to be done between a statement and the commit that a Sync may bring. */
   #mustSettle(statement: Statement): boolean {
     if (statement.async || statement.kind === 'copy') return true; // both take more than one exchange
-    return (isDml(statement) || statement.kind === 'ddl') && !this.#transaction?.explicit;
+    return (isDml(statement) || statement.kind === 'ddl') && !this.#current.isExplicit;
   }
 
   /** Completes a statement, unless what it did is found to be too much. */
@@ -343,18 +256,17 @@ export class StatementRunner {
   }
 
   #completed({ statement, source, last }: Execution, tag: string, bytes: Buffer, rows?: number): void {
-    const overflow = this.#transaction?.executed(statement, tag, inputBytesOf(source), rows);
+    const overflow = this.#current.transaction?.executed(statement, tag, inputBytesOf(source), rows);
     if (overflow) {
       this.#answers.send(refusalResponse(overflow));
       this.#overflowing = true;
       return;
     }
     if (statement.kind === 'begin') {
-      this.#status = 'T';
-      if (this.#transaction) this.#transaction.explicit = true;
+      this.#current.begin();
     } else if (statement.kind === 'commit' || statement.kind === 'rollback') {
       this.#participant.ended(tag === 'COMMIT');
-      this.#endTransaction('I');
+      this.#endTransaction();
     } else if (tag === 'DEALLOCATE ALL') {
       this.#book.forgetStatements();
       this.#participant.forgetPrepared();
@@ -362,7 +274,7 @@ export class StatementRunner {
     if (this.#commitEffect) {
       this.#skipping = true;
       this.#afterCommit();
-    } else if (last && !this.#transaction?.explicit) this.#held = bytes;
+    } else if (last && !this.#current.isExplicit) this.#held = bytes;
     else this.#answers.send(bytes);
   }
 
@@ -395,35 +307,7 @@ export class StatementRunner {
 
   /** Runs what is queued, up to the last answer. */
   flush(): Promise<void> {
-    return this.#runBatch('flush');
-  }
-
-  async #runBatch(ending: 'sync' | 'flush'): Promise<void> {
-    const steps = this.#batch;
-    this.#batch = [];
-    const outcome = await this.#link.exchange(steps, ending);
-    const verification = this.#verification;
-    // The answer to a COPY is yet to come.
-    if (!outcome.error && verification?.messages.length === 0) return;
-    this.#verification = undefined;
-    await this.#conclude(outcome, verification);
-  }
-
-  /** Answers a statement that writes, or lets an error be known. */
-  async #conclude(outcome: Outcome, verification: Verification | undefined): Promise<void> {
-    if (!verification) {
-      if (!outcome.error) return;
-      this.#report({ error: await this.#participant.explain(outcome.error), failed: outcome.failed });
-      return;
-    }
-    const { logged, messages, receive } = verification;
-    const answer = await this.#participant.verify({ ...logged, answer: messages }, outcome);
-    if (answer.error) {
-      this.#report({ error: answer.error, failed: outcome.failed });
-      return;
-    }
-    verification.wasRerun = answer.messages !== messages;
-    for (const message of answer.messages) receive(message);
+    return this.#pipeline.run('flush');
   }
 
   #report({ error, failed }: Outcome): void {
@@ -451,15 +335,15 @@ export class StatementRunner {
    * @returns whether it is not to be done
    */
   async #prepareCommit(): Promise<boolean> {
-    if (this.#status === 'E') return false;
-    const explicit = this.#transaction?.explicit ?? false;
+    if (this.#current.hasFailed) return false;
+    const { isExplicit } = this.#current;
     const error = await this.#participant.commits();
     if (!error) return this.#strikeCommit();
     if (this.#link.skipping) await this.#link.hiddenExchange([], 'sync');
     await this.flush();
     if (this.#skipping) return true;
     this.#report({ error });
-    if (explicit) await this.#link.hidden('ROLLBACK');
+    if (isExplicit) await this.#link.hidden('ROLLBACK');
     else await this.#link.abortTransaction();
     return true;
   }
@@ -470,13 +354,13 @@ export class StatementRunner {
    * @returns whether it is not to be done
    */
   async #strikeCommit(): Promise<boolean> {
-    const transaction = this.#transaction;
+    const { transaction } = this.#current;
     if (!this.#faults.watchesCommits || !transaction) return false;
     const { explicit } = transaction;
     await this.flush();
     // It was not to be committed after all, or BEGIN was executed, or an error.
-    if (this.#transaction !== transaction || transaction.explicit !== explicit) return false;
-    if (this.#skipping || this.#overflowing || this.#status === 'E') return false;
+    if (this.#current.transaction !== transaction || transaction.explicit !== explicit) return false;
+    if (this.#skipping || this.#overflowing || this.#current.hasFailed) return false;
     const effect = this.#faults.atCommit(transaction);
     if (!effect) return false;
     if (effect.committed) {
@@ -509,8 +393,8 @@ export class StatementRunner {
 
   /** Ends the unit: runs what is queued and says that the next unit may come. */
   async sync(): Promise<void> {
-    if (!this.#skipping && this.#transaction?.explicit === false) await this.#prepareCommit();
-    await this.#runBatch('sync');
+    if (!this.#skipping && this.#current.transaction?.explicit === false) await this.#prepareCommit();
+    await this.#pipeline.run('sync');
     if (this.#link.skipping) await this.#link.hiddenExchange([], 'sync');
     if (this.#link.status === 'I') this.#participant.ended(!this.#skipping && !this.#overflowing);
     if (!this.#skipping) this.#afterCommit();
@@ -533,21 +417,19 @@ export class StatementRunner {
       this.#told.set(name, value);
       this.#answers.send(parameterStatus(name, value));
     }
-    if (status === 'I') this.#endTransaction(status);
-    else this.#transaction ??= new Transaction(this.#clock(), true);
-    this.#status = status;
+    if (status === 'I') this.#endTransaction();
+    else this.#current.goOn(status);
     if (status === 'I' && this.#jobs.length > 0) this.#onJobs(this.#jobs.splice(0));
     this.#answers.send(readyForQuery(status));
     this.#answers.flush();
   }
 
-  #endTransaction(status: TransactionStatus): void {
-    if (this.#transaction?.hasDdl) {
+  #endTransaction(): void {
+    const ended = this.#current.end();
+    if (ended?.hasDdl) {
       this.#limits.forget();
-      this.#limits.functions.forget(this.#transaction.createdFunctions.length > 0);
+      this.#limits.functions.forget(ended.createdFunctions.length > 0);
     }
-    this.#transaction = undefined;
-    this.#status = status;
     this.#book.forgetPortals();
   }
 }

@@ -1,7 +1,7 @@
-import { copyFail, flush } from '../wire/client-messages';
-import type { Message } from '../wire/message-buffer';
-import type { BackendLink, Outcome } from './backend-link';
-import type { ClientInput } from './client-input';
+import { copyFail, flush } from '../../wire/client-messages';
+import type { Message } from '../../wire/message-buffer';
+import type { BackendLink, Outcome } from '../backend-link';
+import type { ClientInput } from '../client-input';
 
 /**
  * Passes the data of a `COPY … FROM STDIN` on, from PostgreSQL's CopyInResponse to the end of the COPY.
