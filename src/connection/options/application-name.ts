@@ -1,4 +1,4 @@
-import { PACKAGE } from '../version';
+import { PACKAGE } from './version';
 
 /** PostgreSQL keeps 63 bytes of an application name. */
 const MAX_BYTES = 63;

@@ -1,4 +1,4 @@
-import { refuseOldNode } from '../node';
+import { refuseOldNode } from '../../node';
 
 refuseOldNode();
 
