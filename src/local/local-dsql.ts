@@ -134,45 +134,13 @@ async function serve(postgres: PostgresServer, options: ResolvedLocalOptions): P
   const caFile = path.join(postgres.directory, 'ca.pem');
   writeFileSync(caFile, ca);
   const identities = new Identities();
-  const connections = new ConnectionLimits(options.maxConnections, clock);
   const proxies: ProxyServer[] = [];
-  const faults = new FaultInjector(
-    {
-      end: () => proxies.reduce((count, proxy) => count + proxy.endSessions(), 0),
-      cut: (cutOff) => {
-        for (const proxy of proxies) if ((cutOff ?? proxy.region) === proxy.region) proxy.cutConnections();
-      },
-    },
-    clock,
-  );
+  const faults = faultsOf(proxies, clock);
   const trace = new Tracer();
-  const { concurrency, catalogue, jobs, close } = await openOwnSessions(postgres, options, faults);
-  const common = {
-    secureContext: createSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
-    clock,
-    concurrency,
-    faults,
-    limits: new Limits(catalogue),
-    trace,
-    cancelRequests: options.cancelRequests,
-    onRefused: options.onConnectionRefused,
-    onJobs: (jobIds: readonly string[]) => {
-      for (const jobId of jobIds) jobs.run(jobId);
-    },
-  };
-  const gate = {
-    requireSni: options.requireSni,
-    tokenClocks: options.tokenClocks,
-    credentials: (accessKeyId: string) => identities.of(accessKeyId),
-    admit: (user: string) => faults.atConnection(user) ?? connections.admit(),
-    leave: () => {
-      connections.release();
-    },
-    onToken: (accepted: boolean) => {
-      trace.count(accepted ? 'tokensVerified' : 'tokensRefused');
-    },
-    postgres,
-  };
+  const sessions = await openOwnSessions(postgres, options, faults);
+  const secureContext = createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+  const common = { secureContext, faults, trace, ...sharedParts(options, sessions) };
+  const gate = gateTo(postgres, options, { identities, faults, trace });
   const endpoints: LocalEndpoint[] = [];
   for (const names of regions) {
     const proxy = new ProxyServer({ ...common, gate: { ...gate, ...names } });
@@ -182,13 +150,13 @@ async function serve(postgres: PostgresServer, options: ResolvedLocalOptions): P
   }
   const [own] = endpoints as [LocalEndpoint];
   const closeProxies = () => Promise.all(proxies.map((proxy) => proxy.close()));
-  let stopped: Promise<void> | undefined;
-  const stop = () => {
-    stopped ??= closeProxies()
-      .then(close)
-      .then(() => postgres.stop());
-    return stopped;
+  const end = async () => {
+    await closeProxies();
+    await sessions.close();
+    await postgres.stop();
   };
+  let stopped: Promise<void> | undefined;
+  const stop = () => (stopped ??= end());
   // Without PostgreSQL there is nothing to serve; clients learn it from their connections closing.
   void postgres.ended.then(closeProxies);
   const credentials = identities.assumeRole(ROLE_ARN);
@@ -203,6 +171,41 @@ async function serve(postgres: PostgresServer, options: ResolvedLocalOptions): P
     env: (user = 'admin') => environment(address, user, clock()),
     stop,
     [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** @param proxies - those that there are when something is to fail */
+function faultsOf(proxies: readonly ProxyServer[], clock: () => Date): FaultInjector {
+  return new FaultInjector(
+    {
+      end: () => proxies.reduce((count, proxy) => count + proxy.endSessions(), 0),
+      cut: (cutOff) => {
+        for (const proxy of proxies) if ((cutOff ?? proxy.region) === proxy.region) proxy.cutConnections();
+      },
+    },
+    clock,
+  );
+}
+
+/** Who is let in, at every endpoint alike. */
+function gateTo(
+  postgres: PostgresServer,
+  { requireSni, tokenClocks, maxConnections, clock }: ResolvedLocalOptions,
+  { identities, faults, trace }: { identities: Identities; faults: FaultInjector; trace: Tracer },
+) {
+  const connections = new ConnectionLimits(maxConnections, clock);
+  return {
+    requireSni,
+    tokenClocks,
+    credentials: (accessKeyId: string) => identities.of(accessKeyId),
+    admit: (user: string) => faults.atConnection(user) ?? connections.admit(),
+    leave: () => {
+      connections.release();
+    },
+    onToken: (accepted: boolean) => {
+      trace.count(accepted ? 'tokensVerified' : 'tokensRefused');
+    },
+    postgres,
   };
 }
 
@@ -239,6 +242,23 @@ async function openOwnSessions(
     catalogue.close();
   };
   return { concurrency, catalogue, jobs, close };
+}
+
+/** What all endpoints serve their clients with. */
+function sharedParts(
+  { clock, cancelRequests, onConnectionRefused }: ResolvedLocalOptions,
+  { concurrency, catalogue, jobs }: Awaited<ReturnType<typeof openOwnSessions>>,
+) {
+  return {
+    clock,
+    concurrency,
+    limits: new Limits(catalogue),
+    cancelRequests,
+    onRefused: onConnectionRefused,
+    onJobs: (jobIds: readonly string[]) => {
+      for (const jobId of jobIds) jobs.run(jobId);
+    },
+  };
 }
 
 /** What a client finds the local DSQL by. */

@@ -77,12 +77,44 @@ const MAX_CLOCK_SKEW_MS = 5 * 60_000;
  */
 export async function verifyToken(token: string, expected: TokenExpectations): Promise<VerifiedToken> {
   const { host, parameters } = parseToken(token);
-  const parameter = (name: string) => parameters.get(name) ?? '';
+  const { accessKeyId, region, day } = expectSignedFor(host, parameters, expected);
+  const { signedAt, expiresSecs, expiresAt } = expectValidNow(parameters, day, expected.now);
+  const credentials = expected.credentials(accessKeyId);
+  if (!credentials) throw new TokenRejectedError('unknown key', 'no such access key');
+  if (!sameText(parameters.get('X-Amz-Security-Token') ?? '', credentials.sessionToken ?? '')) {
+    throw new TokenRejectedError('session token', 'X-Amz-Security-Token is not the one of this access key');
+  }
+  const signed = await presign(parameters, {
+    host,
+    region,
+    accessKeyId,
+    ...credentials,
+    now: signedAt,
+    expiresSecs,
+  });
+  if (!sameText(parameters.get('X-Amz-Signature') ?? '', signed.get('X-Amz-Signature') ?? '')) {
+    throw new TokenRejectedError('signature', 'X-Amz-Signature is not the signature of this token');
+  }
+  return { accessKeyId, action: expected.action, signedAt, expiresAt };
+}
 
-  if (parameter('X-Amz-Algorithm') !== 'AWS4-HMAC-SHA256') {
+/** What a token was signed for, by its credential scope. */
+interface TokenScope {
+  readonly accessKeyId: string;
+  readonly region: string;
+  readonly day: string;
+}
+
+/** @throws {@link TokenRejectedError} when a token was not signed for the endpoint and the action that it is used for */
+function expectSignedFor(
+  host: string,
+  parameters: ReadonlyMap<string, string>,
+  expected: TokenExpectations,
+): TokenScope {
+  if (parameters.get('X-Amz-Algorithm') !== 'AWS4-HMAC-SHA256') {
     throw new TokenRejectedError('algorithm', 'X-Amz-Algorithm must be AWS4-HMAC-SHA256');
   }
-  const scope = parameter('X-Amz-Credential').split('/');
+  const scope = (parameters.get('X-Amz-Credential') ?? '').split('/');
   const [accessKeyId, day, region, service, terminator] = scope;
   if (!accessKeyId || !day || !region || scope.length !== 5 || terminator !== 'aws4_request') {
     throw new TokenRejectedError('scope', 'X-Amz-Credential must be <key>/<day>/<region>/dsql/aws4_request');
@@ -94,49 +126,36 @@ export async function verifyToken(token: string, expected: TokenExpectations): P
   if (!expected.hosts.some((name) => name.toLowerCase() === host.toLowerCase())) {
     throw new TokenRejectedError('host', `it was not signed for ${expected.hosts.join(' or ')}`);
   }
-  if (parameter('Action') !== expected.action) {
+  if ((parameters.get('Action') ?? '') !== expected.action) {
     throw new TokenRejectedError('action', `it was not signed for the action ${expected.action}`);
   }
+  return { accessKeyId, region, day };
+}
 
-  const timestamp = parameter('X-Amz-Date');
+/** @throws {@link TokenRejectedError} when a token is not valid, or not at this time */
+function expectValidNow(parameters: ReadonlyMap<string, string>, day: string, now: Date) {
+  const timestamp = parameters.get('X-Amz-Date') ?? '';
   const signedAt = parseTimestamp(timestamp);
   if (!signedAt || !timestamp.startsWith(`${day}T`)) {
     throw new TokenRejectedError('date', 'X-Amz-Date must be a UTC time on the day of the credential scope');
   }
-  const expires = parameter('X-Amz-Expires');
+  const expires = parameters.get('X-Amz-Expires') ?? '';
   const expiresSecs = /^\d{1,6}$/.test(expires) ? Number(expires) : 0;
   if (expiresSecs < 1 || expiresSecs > MAX_EXPIRES_SECS) {
     throw new TokenRejectedError('expiry', `X-Amz-Expires must be 1 to ${MAX_EXPIRES_SECS} seconds`);
   }
-  if (parameter('X-Amz-SignedHeaders') !== 'host') {
+  if (parameters.get('X-Amz-SignedHeaders') !== 'host') {
     throw new TokenRejectedError('signed headers', 'X-Amz-SignedHeaders must be host');
   }
   const expiresAt = new Date(signedAt.getTime() + expiresSecs * 1000);
-  if (signedAt.getTime() > expected.now.getTime() + MAX_CLOCK_SKEW_MS) {
+  if (signedAt.getTime() > now.getTime() + MAX_CLOCK_SKEW_MS) {
     throw new TokenRejectedError('not yet valid', 'it was signed more than five minutes in the future');
   }
-  if (expiresAt < expected.now) {
-    const explanation = `${timestampOf(expiresAt)} is now earlier than ${timestampOf(expected.now)}`;
+  if (expiresAt < now) {
+    const explanation = `${timestampOf(expiresAt)} is now earlier than ${timestampOf(now)}`;
     throw new TokenRejectedError('expired', explanation);
   }
-
-  const credentials = expected.credentials(accessKeyId);
-  if (!credentials) throw new TokenRejectedError('unknown key', 'no such access key');
-  if (!sameText(parameter('X-Amz-Security-Token'), credentials.sessionToken ?? '')) {
-    throw new TokenRejectedError('session token', 'X-Amz-Security-Token is not the one of this access key');
-  }
-  const signed = await presign(parameters, {
-    host,
-    region,
-    accessKeyId,
-    ...credentials,
-    now: signedAt,
-    expiresSecs,
-  });
-  if (!sameText(parameter('X-Amz-Signature'), signed.get('X-Amz-Signature') ?? '')) {
-    throw new TokenRejectedError('signature', 'X-Amz-Signature is not the signature of this token');
-  }
-  return { accessKeyId, action: expected.action, signedAt, expiresAt };
+  return { signedAt, expiresSecs, expiresAt };
 }
 
 /** What to sign a token for. */

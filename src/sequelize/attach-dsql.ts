@@ -3,7 +3,7 @@ import { ConfigurationError } from '../connection';
 import type { DsqlOrmOptions } from '../schema';
 import { DsqlDialect, isDsqlSequelize } from './dialect/dsql-dialect';
 import { DsqlInstance, superviseModels, type DsqlTransactions, type HostModelManager } from './dsql-instance';
-import { resolveSequelizeOptions } from './options/options';
+import { resolveSequelizeOptions, type ResolvedSequelizeOptions } from './options/options';
 import { syncAll } from './schema/sync';
 
 /** What Sequelize's types leave out, as far as it is used here. */
@@ -55,32 +55,8 @@ export function attachDsql<Instance extends Sequelize>(
       'has models already, which took their data types from its dialect. Call attachDsql before you define the first model.',
     );
   }
-  const { dsql: ofInstance, dialectOptions = {}, ...options } = host.options;
-  const resolved = resolveSequelizeOptions({
-    ...options,
-    ...host.config,
-    // The dialect that was there first has written its own default into the configuration.
-    port: options.port,
-    // sequelize-cli makes of a url without `?ssl=true` that TLS is off; it is always on.
-    ssl: options.ssl === false ? undefined : options.ssl,
-    dialectOptions: Object.fromEntries(
-      Object.entries(dialectOptions).filter(([name]) => !FROM_URL.has(name)),
-    ),
-    dsql: dsql ?? ofInstance ?? {},
-  } as Parameters<typeof resolveSequelizeOptions>[0]);
-
-  const { hostOptions } = resolved;
-  Object.assign(host.options, hostOptions);
-  hideCredentials(host.options);
-  const { host: name, port, username, database, pool, dialectOptions: ownDialectOptions } = hostOptions;
-  Object.assign(host.config, {
-    host: name,
-    port,
-    username,
-    database,
-    pool,
-    dialectOptions: ownDialectOptions,
-  });
+  const resolved = resolveOptionsOf(host, dsql);
+  adoptOptions(host, resolved.hostOptions);
   const dialect = new DsqlDialect(sequelize, resolved);
   const hostQuery = host.query.bind(sequelize);
   const hostSync = host.sync.bind(sequelize);
@@ -101,6 +77,30 @@ export function attachDsql<Instance extends Sequelize>(
   });
   Object.assign(host.modelManager, { addModel: superviseModels(host.modelManager) });
   return sequelize as Instance & DsqlTransactions;
+}
+
+function resolveOptionsOf(host: HostInstance, dsql: DsqlOrmOptions | undefined): ResolvedSequelizeOptions {
+  const { dsql: ofInstance, dialectOptions = {}, ...options } = host.options;
+  return resolveSequelizeOptions({
+    ...options,
+    ...host.config,
+    // The dialect that was there first has written its own default into the configuration.
+    port: options.port,
+    // sequelize-cli makes of a url without `?ssl=true` that TLS is off; it is always on.
+    ssl: options.ssl === false ? undefined : options.ssl,
+    dialectOptions: Object.fromEntries(
+      Object.entries(dialectOptions).filter(([name]) => !FROM_URL.has(name)),
+    ),
+    dsql: dsql ?? ofInstance ?? {},
+  } as Parameters<typeof resolveSequelizeOptions>[0]);
+}
+
+/** Lets an instance have the options that one of ours is made with. */
+function adoptOptions(host: HostInstance, hostOptions: Options): void {
+  Object.assign(host.options, hostOptions);
+  hideCredentials(host.options);
+  const { host: name, port, username, database, pool, dialectOptions } = hostOptions;
+  Object.assign(host.config, { host: name, port, username, database, pool, dialectOptions });
 }
 
 /** An instance is logged easily, and its options make other instances: a function gives the credentials, and shows none. */

@@ -18,7 +18,7 @@ import { binariesIn, completeLibraryLinks, findBinaries, PostgresUnavailableErro
 import { bootstrapSql } from './bootstrap';
 import { openGateway } from './gateway';
 import type { PostgresServer, ServerSettings } from './postgres-server';
-import { PostgresSession } from './postgres-session';
+import { PostgresSession, type PostgresAddress } from './postgres-session';
 import { createServerDirectory, gatewayPath, SOCKET_NAME, sweepStaleDirectories } from './server-directory';
 import type { SystemUser } from './system-user';
 import { serverAccount } from './system-user';
@@ -221,12 +221,7 @@ async function startBehindPort({
   await watchdog.ready;
   try {
     const address = { socket: { host: '127.0.0.1', port }, user: SUPERUSER, password };
-    const session = await PostgresSession.open(address, new Map([['database', 'postgres']]));
-    try {
-      await session.query(`SET allow_system_table_mods = on; ${bootstrapSql}`);
-    } finally {
-      session.close();
-    }
+    await bootstrap(address);
     const gateway = await openGateway(gatewayPath(directory), address, 'postgres');
     return {
       superuser: SUPERUSER,
@@ -241,6 +236,16 @@ async function startBehindPort({
   } catch (error) {
     await watchdog.stop();
     throw error;
+  }
+}
+
+/** Makes what the local DSQL needs in a server that has just been made. */
+async function bootstrap(address: PostgresAddress): Promise<void> {
+  const session = await PostgresSession.open(address, new Map([['database', 'postgres']]));
+  try {
+    await session.query(`SET allow_system_table_mods = on; ${bootstrapSql}`);
+  } finally {
+    session.close();
   }
 }
 

@@ -91,31 +91,15 @@ export function changeOf(
   const droppedConstraints = new Set<string>();
   const rest: Alteration[] = [];
   let primaryKey: TableChange['primaryKey'];
-  const alter = (name: string, change: ColumnChange) =>
-    columns.set(name, { ...columns.get(name), ...change });
   for (const alteration of alterations) {
     const { command, text } = alteration;
     const { subtype, name = '', def } = command;
+    const changed = columnChangeIn(alteration);
+    if (changed !== undefined) {
+      columns.set(name, { ...columns.get(name), ...changed });
+      continue;
+    }
     switch (subtype) {
-      case 'AT_AlterColumnType':
-        alter(name, typeIn(text));
-        break;
-      case 'AT_ColumnDefault':
-        alter(name, { default: def === undefined ? null : after(text, 'DEFAULT') });
-        break;
-      case 'AT_SetNotNull':
-      case 'AT_DropNotNull':
-        alter(name, { notNull: subtype === 'AT_SetNotNull' });
-        break;
-      case 'AT_AddIdentity':
-        alter(name, { identity: after(text, 'ADD') });
-        break;
-      case 'AT_DropIdentity':
-        alter(name, { identity: null });
-        break;
-      case 'AT_DropExpression':
-        alter(name, { isPlain: true });
-        break;
       case 'AT_AddColumn':
         added.set(asNode(def, 'ColumnDef')?.colname ?? '', addedColumnIn(text));
         break;
@@ -140,6 +124,27 @@ export function changeOf(
   }
   const change = { columns, added, dropped, droppedConstraints };
   return { change: primaryKey === undefined ? change : { ...change, primaryKey }, rest };
+}
+
+/** What an action changes of a column that there is. */
+function columnChangeIn({ command: { subtype, def }, text }: Alteration): ColumnChange | undefined {
+  switch (subtype) {
+    case 'AT_AlterColumnType':
+      return typeIn(text);
+    case 'AT_ColumnDefault':
+      return { default: def === undefined ? null : after(text, 'DEFAULT') };
+    case 'AT_SetNotNull':
+    case 'AT_DropNotNull':
+      return { notNull: subtype === 'AT_SetNotNull' };
+    case 'AT_AddIdentity':
+      return { identity: after(text, 'ADD') };
+    case 'AT_DropIdentity':
+      return { identity: null };
+    case 'AT_DropExpression':
+      return { isPlain: true };
+    default:
+      return undefined;
+  }
 }
 
 /** Whether a table is as a change wants it already, as far as its columns and its key tell. */

@@ -194,17 +194,7 @@ export class RunningMigration implements AroundMigration {
           ),
         );
       },
-      inTransaction: (work) =>
-        ours(async () => {
-          try {
-            return await inOwnTransaction(sequelize, (transaction) => {
-              setOwn(transaction);
-              return work(inTransaction(sequelize, transaction));
-            });
-          } finally {
-            setOwn(undefined);
-          }
-        }),
+      inTransaction: transactionsOfTheirOwn(sequelize, setOwn),
       inBatch: (work) => inBatch(sequelize, work),
       read: (sql) => send(sql, null).then(({ rows }) => rows),
       warn: () => undefined,
@@ -215,6 +205,24 @@ export class RunningMigration implements AroundMigration {
       onProgress: this.#mapping.onSchemaProgress,
     };
   }
+}
+
+/** @param setOwn - hears of each that has begun, and of its end */
+function transactionsOfTheirOwn(
+  sequelize: Sequelize,
+  setOwn: (transaction: DsqlTransaction | undefined) => void,
+): MigrationSession['inTransaction'] {
+  return (work) =>
+    ours(async () => {
+      try {
+        return await inOwnTransaction(sequelize, (transaction) => {
+          setOwn(transaction);
+          return work(inTransaction(sequelize, transaction));
+        });
+      } finally {
+        setOwn(undefined);
+      }
+    });
 }
 
 /** A transaction that is made for one statement. */

@@ -105,13 +105,8 @@ export function resolveSequelizeOptions(
     );
   const connectionOf = rememberEndpoints(resolve);
 
-  const { replication } = given;
-  const own: SequelizeEndpoint = {
-    host: given.host,
-    port: given.port,
-    username: given.username,
-    database: given.database,
-  };
+  const { host, port, username, database, replication } = given;
+  const own: SequelizeEndpoint = { host, port, username, database };
   const endpoints = replication
     ? [replication.write, replication.read].flat().map((endpoint) => ({ ...own, ...endpoint }))
     : [own];
@@ -126,18 +121,23 @@ export function resolveSequelizeOptions(
     driverOptions: Object.fromEntries(
       driverOptionNames.flatMap((name) => (dialect[name] === undefined ? [] : [[name, dialect[name]]])),
     ),
-    hostOptions: {
-      ...given,
-      pool: { max: 10, idle: 600_000, ...given.pool },
-      dialect: 'postgres',
-      dialectModule: pg,
-      dialectOptions: { ...dialectOptions },
-      host: primary.host,
-      // Each of several endpoints has its own.
-      port: primary.endpoints === undefined ? primary.port : given.port,
-      username: primary.user,
-      database: primary.database,
-    },
+    hostOptions: hostOptionsOf({ ...given, dialectOptions }, primary),
+  };
+}
+
+/** What Sequelize is told. */
+function hostOptionsOf(given: Options, primary: ResolvedConnection): Options {
+  return {
+    ...given,
+    pool: { max: 10, idle: 600_000, ...given.pool },
+    dialect: 'postgres',
+    dialectModule: pg,
+    dialectOptions: { ...given.dialectOptions },
+    host: primary.host,
+    // Each of several endpoints has its own.
+    port: primary.endpoints === undefined ? primary.port : given.port,
+    username: primary.user,
+    database: primary.database,
   };
 }
 

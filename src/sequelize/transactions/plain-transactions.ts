@@ -51,25 +51,7 @@ export function managePlain(sequelize: Sequelize): SequelizeTransactions {
       const transaction = begun as unknown as Transaction;
       const touched = modelMemory.watch();
       touchedIn.set(transaction, touched);
-      let late: Awaited<ReturnType<typeof commitTransaction>>;
-      const result = await body({
-        transaction,
-        touched,
-        isUsed: true,
-        hasChangedSchema: false,
-        get outcome() {
-          return outcomeOf(transaction);
-        },
-        run: (text, values) => runStatement(sequelize, text, values, transaction),
-        commit: async () => {
-          late = await commitTransaction(transaction, { state: 'sent' }, outcomeOfPlainCommit);
-        },
-        complete: async () => {
-          transaction.finished = 'commit';
-          await runAfterCommitHooks(transaction, late);
-        },
-        reasonOf: (error) => error,
-      });
+      const result = await body(attemptIn(sequelize, transaction, touched));
       // Sequelize is going to commit what has just been committed.
       Object.defineProperty(transaction, 'commit', { configurable: true, value: () => Promise.resolve() });
       return result;
@@ -80,4 +62,31 @@ export function managePlain(sequelize: Sequelize): SequelizeTransactions {
     open,
     make: (attempt) => attempt(),
   }));
+}
+
+/** A transaction of Sequelize's own class that has begun, as an attempt. */
+function attemptIn(
+  sequelize: Sequelize,
+  transaction: Transaction,
+  touched: TouchedInstances<Model>,
+): Parameters<Parameters<OpenSequelizeAttempt>[1]>[0] {
+  let late: Awaited<ReturnType<typeof commitTransaction>>;
+  return {
+    transaction,
+    touched,
+    isUsed: true,
+    hasChangedSchema: false,
+    get outcome() {
+      return outcomeOf(transaction);
+    },
+    run: (text, values) => runStatement(sequelize, text, values, transaction),
+    commit: async () => {
+      late = await commitTransaction(transaction, { state: 'sent' }, outcomeOfPlainCommit);
+    },
+    complete: async () => {
+      transaction.finished = 'commit';
+      await runAfterCommitHooks(transaction, late);
+    },
+    reasonOf: (error) => error,
+  };
 }
