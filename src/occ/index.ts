@@ -25,6 +25,7 @@ export {
   BatchesError,
   inBatches,
   isBatchesError,
+  partBatchesOptions,
   type BatchesOptions,
   type BatchesProgress,
   type IterableRows,

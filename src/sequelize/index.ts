@@ -12,13 +12,4 @@ export { conflictReport, transactionCounters } from './transactions/transaction-
 export type { SequelizeTransactionOptions } from './transactions/transaction-options';
 export { warmUp } from './warm-up';
 export * from '../schema/shared-exports';
-export type { ConnectionOptions, DsqlOptions } from '../connection';
-export {
-  BatchesError,
-  isBatchesError,
-  type BatchesOptions,
-  type BatchesProgress,
-  type IterableRows,
-  type RowRange,
-} from '../occ';
-export type { DsqlOrmOptions } from '../schema';
+export type { ConnectionOptions } from '../connection';

@@ -7,13 +7,3 @@ export { isStaleEntityError, StaleEntityError } from './transactions/stale-entit
 export { conflictReport, transactionCounters } from './transactions/transactions';
 export { warmUp } from './warm-up';
 export * from '../schema/shared-exports';
-export type { DsqlOptions } from '../connection';
-export {
-  BatchesError,
-  isBatchesError,
-  type BatchesOptions,
-  type BatchesProgress,
-  type IterableRows,
-  type RowRange,
-} from '../occ';
-export type { DsqlOrmOptions } from '../schema';

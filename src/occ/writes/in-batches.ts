@@ -105,6 +105,23 @@ export function isBatchesError(error: unknown): error is BatchesError {
   return error instanceof BatchesError;
 }
 
+/**
+ * Parts the options of batches that are transactions of an ORM.
+ *
+ * @param work - writes one batch: those of one caller are of one kind, and of another kind than those of others
+ * @returns the options of {@link inBatches}, and those of each transaction
+ */
+export function partBatchesOptions<Options extends BatchesOptions>(
+  options: Options,
+  work: (...given: never[]) => unknown,
+) {
+  const { batchSize, concurrency, onProgress, remaining, ...others } = options;
+  return {
+    batches: { batchSize, concurrency, onProgress, remaining, signal: options.signal },
+    transaction: { label: work.toString(), ...others },
+  };
+}
+
 type WriteBatch<Row, Result> = (batch: readonly Row[], range: RowRange) => Promise<Result>;
 type ResolvedBatchesOptions = ResolvedOptionsOf<typeof batchesOptions>;
 
@@ -197,66 +214,91 @@ interface Ended {
   readonly unknown: readonly RowRange[];
 }
 
+/** How batches are written, and out of how many rows where that is known. */
+type WritingOptions = ResolvedBatchesOptions & { readonly rowsTotal: number | undefined };
+
 /** Writes batches until there are no more, or one of them fails. */
 async function writeBatches<Row>(
   source: RowSource<Row>,
-  {
-    concurrency,
-    onProgress,
-    signal,
-    rowsTotal,
-  }: ResolvedBatchesOptions & { readonly rowsTotal: number | undefined },
+  options: WritingOptions,
   write: (batch: Batch<Row>) => Promise<void>,
 ): Promise<Ended> {
-  const unknown: RowRange[] = [];
-  let failure: { readonly cause: unknown } | undefined;
-  let rowsDone = 0;
-  const fail = (cause: unknown) => {
-    failure ??= { cause };
-    source.stop();
-  };
-
-  const writeOne = async (batch: Batch<Row>): Promise<void> => {
-    const { range } = batch;
-    let isDone = false;
-    try {
-      signal?.throwIfAborted();
-      await write(batch);
-      isDone = true;
-      rowsDone += range.to - range.from;
-      onProgress?.({ ...range, rowsDone, rowsTotal });
-    } catch (error) {
-      const isUnknown = findInChain(error, isCommitOutcomeUnknownError) !== undefined;
-      if (isUnknown) unknown.push(range);
-      const mayGoOn = !isUnknown && !isDone && source.putBack(batch, error);
-      if (!mayGoOn) fail(error);
-    }
-  };
-
-  const workers: Promise<void>[] = [];
-  const work = async (): Promise<void> => {
-    while (failure === undefined) {
-      const batch = await source.take();
-      if (batch === undefined) return;
-      hire();
-      await writeOne(batch);
-    }
-  };
-  /** Another one, as long as there is something to do. */
-  const hire = () => {
-    if (workers.length < concurrency) workers.push(work().catch(fail));
-  };
-
+  const { signal } = options;
+  const writing = new BatchWriting(source, options, write);
   const stop = () => {
     source.stop();
   };
   signal?.addEventListener('abort', stop);
   if (signal?.aborted === true) stop();
-  hire();
-  for (const worker of workers) await worker;
+  await writing.run();
   signal?.removeEventListener('abort', stop);
-  await source.close().catch(fail);
-  return { failure, unknown: inOrder(unknown) };
+  return writing.end();
+}
+
+/** The writing of batches by as many workers as there is work for. */
+class BatchWriting<Row> {
+  readonly #source: RowSource<Row>;
+  readonly #options: WritingOptions;
+  readonly #write: (batch: Batch<Row>) => Promise<void>;
+  readonly #workers: Promise<void>[] = [];
+  readonly #unknown: RowRange[] = [];
+  #failure: Ended['failure'];
+  #rowsDone = 0;
+
+  constructor(source: RowSource<Row>, options: WritingOptions, write: (batch: Batch<Row>) => Promise<void>) {
+    this.#source = source;
+    this.#options = options;
+    this.#write = write;
+  }
+
+  /** Writes as many as can be, until all that was begun has ended. */
+  async run(): Promise<void> {
+    this.#hire();
+    for (const worker of this.#workers) await worker;
+  }
+
+  /** Takes no more batches from the source. */
+  async end(): Promise<Ended> {
+    await this.#source.close().catch(this.#fail);
+    return { failure: this.#failure, unknown: inOrder(this.#unknown) };
+  }
+
+  /** Another worker, as long as there is something to do. */
+  #hire(): void {
+    if (this.#workers.length < this.#options.concurrency) this.#workers.push(this.#work().catch(this.#fail));
+  }
+
+  async #work(): Promise<void> {
+    while (this.#failure === undefined) {
+      const batch = await this.#source.take();
+      if (batch === undefined) return;
+      this.#hire();
+      await this.#writeOne(batch);
+    }
+  }
+
+  async #writeOne(batch: Batch<Row>): Promise<void> {
+    const { signal, onProgress, rowsTotal } = this.#options;
+    const { range } = batch;
+    let isDone = false;
+    try {
+      signal?.throwIfAborted();
+      await this.#write(batch);
+      isDone = true;
+      this.#rowsDone += range.to - range.from;
+      onProgress?.({ ...range, rowsDone: this.#rowsDone, rowsTotal });
+    } catch (error) {
+      const isUnknown = findInChain(error, isCommitOutcomeUnknownError) !== undefined;
+      if (isUnknown) this.#unknown.push(range);
+      const mayGoOn = !isUnknown && !isDone && this.#source.putBack(batch, error);
+      if (!mayGoOn) this.#fail(error);
+    }
+  }
+
+  readonly #fail = (cause: unknown): void => {
+    this.#failure ??= { cause };
+    this.#source.stop();
+  };
 }
 
 /** @throws ConfigurationError for what is neither a list nor an iterable */

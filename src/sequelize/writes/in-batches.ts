@@ -1,6 +1,7 @@
 import type { Sequelize, Transaction } from 'sequelize';
 import {
   inBatches as writeInBatches,
+  partBatchesOptions,
   type BatchesOptions,
   type IterableRows,
   type RowRange,
@@ -52,14 +53,9 @@ export async function inBatches<Row, Result>(
   options: SequelizeBatchesOptions,
   work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<Result>,
 ): Promise<Result[] | number> {
-  const { batchSize, concurrency, onProgress, remaining, ...others } = options;
-  checkOptionNames(others);
-  // Batches of one caller are of one kind, and of another kind than those of others.
-  const transactionOptions = { label: work.toString(), ...others };
-  return writeInBatches(
-    rows,
-    { batchSize, concurrency, onProgress, remaining, signal: options.signal },
-    (batch, range) =>
-      runInTransaction(sequelize, (transaction) => work(batch, transaction, range), transactionOptions),
+  const { batches, transaction: ofTransactions } = partBatchesOptions(options, work);
+  checkOptionNames(ofTransactions);
+  return writeInBatches(rows, batches, (batch, range) =>
+    runInTransaction(sequelize, (transaction) => work(batch, transaction, range), ofTransactions),
   );
 }

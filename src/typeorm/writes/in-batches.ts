@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import {
   inBatches as writeInBatches,
+  partBatchesOptions,
   resolveTransactionOptions,
   type BatchesOptions,
   type IterableRows,
@@ -50,14 +51,9 @@ export async function inBatches<Row, Result>(
   options: TypeOrmBatchesOptions,
   work: (batch: readonly Row[], manager: EntityManager, range: RowRange) => Promise<Result>,
 ): Promise<Result[] | number> {
-  const { batchSize, concurrency, onProgress, remaining, ...others } = options;
-  // Batches of one caller are of one kind, and of another kind than those of others.
-  const transactionOptions = { label: work.toString(), ...others };
-  resolveTransactionOptions<EntityManager>(transactionOptions);
-  return writeInBatches(
-    rows,
-    { batchSize, concurrency, onProgress, remaining, signal: options.signal },
-    (batch, range) =>
-      runInTransaction(dataSource, (manager) => work(batch, manager, range), transactionOptions),
+  const { batches, transaction: ofTransactions } = partBatchesOptions(options, work);
+  resolveTransactionOptions<EntityManager>(ofTransactions);
+  return writeInBatches(rows, batches, (batch, range) =>
+    runInTransaction(dataSource, (manager) => work(batch, manager, range), ofTransactions),
   );
 }
