@@ -19,6 +19,7 @@ export {
   type LeaseHolder,
 } from './errors';
 export type { MigrationRunOptions } from './migrations';
+export type { MigrationProgress, MigrationStep } from './progress';
 export { repairSchema, type RepairOptions, type RepairedObject } from './repair';
 export { rebuildTable, type RebuildOptions } from './rebuild-table';
 export {

@@ -10,6 +10,7 @@ import { resultOf, resultText } from './journal/result-text';
 import { statementHash } from './journal/statement-hash';
 import type { MigrationSession, MigrationStatement } from './migration-session';
 import { endOf, patiently } from './patience';
+import type { TellStep } from './progress';
 import { SchemaSteps } from './schema-steps';
 
 /** A call of the migration's code that is to be carried out. */
@@ -37,6 +38,7 @@ export class MigrationRun {
   readonly #journal: Journal;
   readonly #session: MigrationSession;
   readonly #patienceMs: number;
+  readonly #tell: TellStep | undefined;
   readonly #replay: Replay;
   readonly #schema: SchemaSteps;
   #position = 0;
@@ -51,14 +53,15 @@ export class MigrationRun {
   #turn: Promise<unknown> = Promise.resolve();
   readonly #failures = new WeakSet<object>();
 
-  constructor(run: JournalledRun, { journal, patienceMs }: RunContext, session: MigrationSession) {
+  constructor(run: JournalledRun, { journal, patienceMs, tell }: RunContext, session: MigrationSession) {
     this.#run = run;
     this.#journal = journal;
     this.#patienceMs = patienceMs;
+    this.#tell = tell;
     this.#session = session;
     this.#replay = new Replay(run.migration, run.statements);
     this.#committed = run.statements.filter(({ state, kind }) => state === 'done' && kind !== 'read').length;
-    this.#schema = new SchemaSteps(run, { journal, session, takeReads: () => this.#takeReads() });
+    this.#schema = new SchemaSteps(run, { journal, session, tell, takeReads: () => this.#takeReads() });
   }
 
   /**
@@ -171,6 +174,7 @@ export class MigrationRun {
   ): Promise<Result> {
     const { text, parameters } = statement;
     const { onlyReads } = summarizeText(text);
+    this.#tell?.({ step: 'call', position, sql: text });
     await this.#journal.lease.hold();
     const hash = statementHash(text, parameters);
     const { isInTransaction } = session;
@@ -355,8 +359,9 @@ export class MigrationRun {
   }
 
   async #carryOutBatches(position: number, batches: TableBatches, session: MigrationSession): Promise<void> {
-    await this.#journal.lease.hold();
     const { text } = batches;
+    this.#tell?.({ step: 'call', position, sql: text });
+    await this.#journal.lease.hold();
     const { isInTransaction } = session;
     const call = { position, hash: statementHash(text, undefined) };
     const recorded = this.#replay.take({ ...call, text, onlyReads: false, isInTransaction });
@@ -366,6 +371,7 @@ export class MigrationRun {
       journal: this.#journal,
       session,
       patienceMs: this.#patienceMs,
+      tell: this.#tell,
       committed: () => {
         this.#committed++;
       },
@@ -411,6 +417,8 @@ export interface RunContext {
   readonly journal: Journal;
   /** How long a statement is tried, in milliseconds. */
   readonly patienceMs: number;
+  /** Told of each step; nothing where nobody looks. */
+  readonly tell?: TellStep | undefined;
 }
 
 /** The only statement that takes the place of a text, unless it has to be a transaction of its own. */

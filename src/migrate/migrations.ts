@@ -8,6 +8,7 @@ import { SchemaLease, type LeaseContext } from './lease/schema-lease';
 import { MigrationRun } from './migration-run';
 import type { MigrationSession } from './migration-session';
 import { isPassing, patiently } from './patience';
+import type { MigrationProgress, MigrationStep } from './progress';
 import { migrationTables } from './tables';
 
 /** What one call may say of how it runs migrations. */
@@ -19,12 +20,15 @@ export interface MigrationRunOptions {
    * @defaultValue that of `dsql.migrations`
    */
   readonly whileHeld?: ResolvedMigrationOptions['whileHeld'] | undefined;
+  /** Told of each step of each migration. */
+  readonly onProgress?: ((progress: MigrationProgress) => void) | undefined;
 }
 
 /** Where and how migrations are run. */
 export interface MigrationsContext extends LeaseContext {
   /** The name of the ORM's own table of migrations: it tells those of several applications in one schema apart. */
   readonly history: string;
+  readonly onProgress?: MigrationRunOptions['onProgress'];
 }
 
 /** A migration that is to be carried out. */
@@ -46,12 +50,12 @@ export class Migrations {
   readonly entries: TransactionEntries;
   readonly #journal: Journal;
   readonly #patienceMs: number;
-  readonly #context: Pick<MigrationsContext, 'options' | 'log'>;
+  readonly #context: OwnContext;
   #runs = new Map<string, JournalledRun>();
   /** Errors that migrations have thrown for reasons of their own. */
   readonly #foreign = new WeakSet<object>();
 
-  private constructor(journal: Journal, context: Pick<MigrationsContext, 'options' | 'log'>) {
+  private constructor(journal: Journal, context: OwnContext) {
     this.#journal = journal;
     this.#context = context;
     this.#patienceMs = context.options.patienceMs;
@@ -70,12 +74,12 @@ export class Migrations {
     context: MigrationsContext,
     work: (migrations: Migrations) => Promise<T>,
   ): Promise<{ readonly value: T } | undefined> {
-    const { schema, history, options, log } = context;
+    const { schema, history, options, log, onProgress } = context;
     const held = await SchemaLease.take(context, migrationTables(schema));
     if (held === undefined) return undefined;
     try {
       const journal = new Journal(held.connection, held.lease, history);
-      const migrations = new Migrations(journal, { options, log });
+      const migrations = new Migrations(journal, { options, log, onProgress });
       const once = () => {
         migrations.#runs = new Map();
         migrations.entries.forget();
@@ -110,15 +114,30 @@ export class Migrations {
     if (journalled.isNew && session.isInTransaction) session.entries.begin(journalled);
     else if (journalled.isNew) await this.#journal.begin(journalled);
     this.#runs.set(name, journalled);
-    const context = { journal: this.#journal, patienceMs: this.#patienceMs };
+    const { onProgress } = this.#context;
+    const tell =
+      onProgress &&
+      ((step: MigrationStep) => {
+        onProgress({ migration: name, direction, ...step });
+      });
+    const context = { journal: this.#journal, patienceMs: this.#patienceMs, tell };
     const run = new MigrationRun(journalled, context, session);
+    tell?.({ step: 'begun' });
+    try {
+      await this.#runCode(run, work);
+      await run.end();
+    } finally {
+      tell?.({ step: 'ended' });
+    }
+  }
+
+  async #runCode(run: MigrationRun, work: (run: MigrationRun) => Promise<void>): Promise<void> {
     try {
       await work(run);
     } catch (error) {
       if (typeof error === 'object' && error !== null && !run.hasFailedWith(error)) this.#foreign.add(error);
       throw error;
     }
-    await run.end();
   }
 
   /**
@@ -194,6 +213,8 @@ export class Migrations {
     return findInChain(error, isForeign) !== undefined;
   }
 }
+
+type OwnContext = Pick<MigrationsContext, 'options' | 'log' | 'onProgress'>;
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -6,6 +6,7 @@ import type { Journal, JournalledRun } from './journal/journal';
 import type { RecordedStatement } from './journal/recorded-statement';
 import type { Answer, MigrationSession } from './migration-session';
 import { isPassing } from './patience';
+import { estimatedRows, tablesNamedIn, type TellStep } from './progress';
 import { settleStatement } from './settle/settle';
 
 /** What a statement answered that was sent, and what of it is kept. */
@@ -18,6 +19,8 @@ export interface Sent {
 export interface SchemaStepsContext {
   readonly journal: Journal;
   readonly session: MigrationSession;
+  /** Told of each step; nothing where nobody looks. */
+  readonly tell: TellStep | undefined;
   /** What was read before, and is to be noted with the next statement. */
   readonly takeReads: () => readonly RecordedStatement[];
 }
@@ -43,21 +46,25 @@ export class SchemaSteps {
   readonly #journal: Journal;
   readonly #session: MigrationSession;
   readonly #takeReads: SchemaStepsContext['takeReads'];
+  readonly #tell: TellStep | undefined;
   readonly #runner: SchemaRunner;
   /** The statement that is being carried out; what else is sent meanwhile is that of the runner. */
   #current: { readonly sql: string; readonly send: () => Promise<Answer> } | undefined;
   #startedJob: string | undefined;
+  /** How many rows there may be for the statement that is repeated. */
+  #tableRows: number | undefined;
   readonly #jobs = new Map<string, RecordedStatement>();
   /** What is to be noted with the next statement. */
   #unnoted: RecordedStatement[] = [];
   /** What a transaction that the migration has begun holds of them. */
   #open: RecordedStatement[] = [];
 
-  constructor(run: JournalledRun, { journal, session, takeReads }: SchemaStepsContext) {
+  constructor(run: JournalledRun, { journal, session, tell, takeReads }: SchemaStepsContext) {
     this.#run = run;
     this.#journal = journal;
     this.#session = session;
     this.#takeReads = takeReads;
+    this.#tell = tell;
     this.#runner = new SchemaRunner(
       {
         query: (sql) => (this.#current?.sql === sql ? this.#current.send() : session.send(sql)),
@@ -88,8 +95,9 @@ export class SchemaSteps {
   ): Promise<void> {
     // The whole plan is noted with the first of them.
     if (statements.every(({ state }) => state === 'planned')) this.#unnoted.push(...statements);
-    for (const statement of statements) {
+    for (const [index, statement] of statements.entries()) {
       const { state, kind, sql } = statement;
+      this.#tell?.({ step: 'part', part: index + 1, parts: statements.length, sql });
       // What holds for the session is done again by each process.
       if (kind === 'session') {
         await this.#session.send(sql);
@@ -178,6 +186,8 @@ export class SchemaSteps {
 
   async #carryOut(sql: string, { kind }: RecordedStatement, send: () => Promise<Answer>): Promise<void> {
     this.#current = { sql, send };
+    const isWatched = kind === 'repeated' && this.#tell !== undefined;
+    this.#tableRows = isWatched ? await estimatedRows(tablesNamedIn(sql), this.#session.read) : undefined;
     try {
       await this.#runner.run([
         {
@@ -206,6 +216,7 @@ export class SchemaSteps {
 
   #follow(progress: SchemaProgress): void {
     this.#session.onProgress?.(progress);
+    this.#tell?.(progress.step === 'batch' ? { ...progress, tableRows: this.#tableRows } : progress);
     if (progress.step === 'job started') this.#startedJob = progress.jobId;
     if (progress.step !== 'job ended') return;
     const job = this.#jobs.get(progress.jobId);

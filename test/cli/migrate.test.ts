@@ -185,6 +185,11 @@ describe.each(byForm<readonly Host[]>({ short: [HOSTS[0]], long: HOSTS, soak: HO
       expect((await migrate('plan', ...project)).stdout).toContain(
         '[index build, about 1,234 rows in the table] CREATE INDEX ASYNC shelf_name',
       );
+      for (let more = 0; more < 3; more++)
+        await query('INSERT INTO shelf SELECT gen_random_uuid() FROM generate_series(1, 3000)');
+      expect(JSON.parse((await migrate('plan', '--json', ...project)).stdout)).toMatchObject({
+        migrations: [{ statements: [{ kind: 'ddl' }, { kind: 'job', rows: 10_000, rowsAreLeast: true }] }],
+      });
     });
 
     it('stops between two statements at Ctrl-C, and continues', async () => {

@@ -1,5 +1,6 @@
 import type { PlannedMigration } from '../../check';
 import { quotedTable } from '../../sql';
+import { canRewriteLine, ProgressLine } from './progress-line';
 import { planText } from './reports';
 import { estimateRows, type RowEstimate } from './row-estimates';
 import type { MigrationProject, RunOptions } from './project';
@@ -15,12 +16,41 @@ type Action = (project: MigrationProject, options: ProjectOptions) => Promise<nu
 /** `migrate up`. */
 export const up: Action = async (project, options) => {
   if (options.dryRun) return plan(project, options);
-  return report('up', await project.up(runOptions(options)), options);
+  const run = (watched: RunOptions) => project.up(watched);
+  const total = async () => named(await project.pending(), options.to).length;
+  return report('up', await watch(project, options, run, total), options);
 };
 
 /** `migrate down`. */
 export const down: Action = async (project, options) =>
-  report('down', await project.down(runOptions(options)), options);
+  report('down', await watch(project, options, (watched) => project.down(watched)), options);
+
+/** Says on a terminal how far the migrations have come. */
+async function watch(
+  project: MigrationProject,
+  options: ProjectOptions,
+  run: (options: RunOptions) => Promise<readonly string[]>,
+  countAll?: () => Promise<number>,
+): Promise<readonly string[]> {
+  const given = runOptions(options);
+  if (!canRewriteLine(process.stderr, process.env)) return run(given);
+  const line = new ProgressLine(process.stderr, await countAll?.());
+  const clear = () => {
+    line.clear();
+  };
+  project.beforeLogging(clear);
+  options.signal?.addEventListener('abort', clear);
+  try {
+    return await run({ ...given, onProgress: line.follow });
+  } finally {
+    clear();
+  }
+}
+
+/** Those up to one. */
+function named(pending: readonly string[], to: string | undefined): readonly string[] {
+  return pending.slice(0, to === undefined ? pending.length : pending.indexOf(to) + 1);
+}
 
 /** `migrate baseline`. */
 export const baseline: Action = async (project, options) =>
@@ -28,23 +58,21 @@ export const baseline: Action = async (project, options) =>
 
 /** `migrate plan`. */
 export const plan: Action = async (project, { to, json }) => {
-  const pending = await project.pending();
-  const last = to === undefined ? pending.length : pending.indexOf(to) + 1;
-  const planned = await project.plan(pending.slice(0, last));
+  const planned = await project.plan(named(await project.pending(), to));
   const tables = planned.flatMap(({ statements }) => statements.flatMap(({ table }) => table ?? []));
   const estimates = await estimateRows(tables, (sql) => project.query(sql));
   print(json ? asJson({ migrations: planned.map(withRows(estimates)) }) : planText(planned, estimates));
   return planned.some(({ refusals, failure }) => refusals.length > 0 || failure !== undefined) ? 1 : 0;
 };
 
-/** For the report as JSON: `rows` is missing where the table is not there yet. */
+/** For the report as JSON: `rows` is missing where the table is not there yet; there may be more with `rowsAreLeast`. */
 function withRows(estimates: ReadonlyMap<string, RowEstimate>) {
   return ({ statements, ...migration }: PlannedMigration) => ({
     ...migration,
-    statements: statements.map(({ table, ...statement }) => ({
-      ...statement,
-      rows: table && estimates.get(quotedTable(table))?.rows,
-    })),
+    statements: statements.map(({ table, ...statement }) => {
+      const { rows, isLeast } = (table && estimates.get(quotedTable(table))) ?? {};
+      return { ...statement, rows, rowsAreLeast: isLeast };
+    }),
   });
 }
 

@@ -26,6 +26,8 @@ export interface MigrationProject {
   query(sql: string): Promise<readonly Record<string, unknown>[]>;
   /** What the schema lacks of what the entities or models say, as statements or sentences. */
   differences(): Promise<readonly string[]>;
+  /** Calls something before each line that the project itself prints, as far as its ORM does that. */
+  beforeLogging(before: () => void): void;
   /** Closes all connections. */
   close(): Promise<void>;
 }

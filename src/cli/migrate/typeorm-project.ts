@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, Logger } from 'typeorm';
 import { globFiles, loadedEntities, planTypeOrmMigrations } from '../../check';
 import { quotedTable } from '../../sql';
 import { ArgumentError } from '../command';
@@ -60,8 +60,27 @@ export async function typeOrmProject(
       const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
       return upQueries.map(({ query }) => query);
     },
+    beforeLogging: (before) => {
+      // Without it only migrations are told, when they are recorded.
+      const { logging = false } = dataSource.options;
+      if (logging !== false) dataSource.logger = announced(dataSource.logger, before);
+    },
     close: () => dataSource.destroy(),
   };
+}
+
+/** A logger of which each method calls something first. */
+function announced(logger: Logger, before: () => void): Logger {
+  return new Proxy(logger, {
+    get: (target, key) => {
+      const method: unknown = Reflect.get(target, key);
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]): unknown => {
+        before();
+        return Reflect.apply(method, target, args);
+      };
+    },
+  });
 }
 
 /** SQLSTATE of a table that does not exist. */

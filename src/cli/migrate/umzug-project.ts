@@ -53,6 +53,17 @@ export function umzugProject(umzug: Umzug, file: string): MigrationProject {
       return rows as Record<string, unknown>[];
     },
     differences: () => differencesOf(sequelize, queryInterface),
+    beforeLogging: (before) => {
+      const { options } = sequelize as unknown as { readonly options: { logging?: unknown } };
+      // `true` is an old way to ask for console.log, of which Sequelize warns.
+      const { logging } = options;
+      if (typeof logging !== 'function') return;
+      const print = logging as (...args: unknown[]) => unknown;
+      options.logging = (...args: unknown[]) => {
+        before();
+        return print(...args);
+      };
+    },
     close: () => sequelize.close(),
   };
 }

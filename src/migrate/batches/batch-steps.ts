@@ -4,6 +4,7 @@ import type { RecordedStatement } from '../journal/recorded-statement';
 import { resultOf, resultText } from '../journal/result-text';
 import type { MigrationSession } from '../migration-session';
 import { patiently } from '../patience';
+import { estimatedRows, type TellStep } from '../progress';
 import type { Checkpoint, TableBatches } from './table-batches';
 
 /** What the batches of a migration are carried out with. */
@@ -13,6 +14,8 @@ export interface BatchStepsContext {
   readonly session: MigrationSession;
   /** How long a batch is tried, in milliseconds. */
   readonly patienceMs: number;
+  /** Told of each step; nothing where nobody looks. */
+  readonly tell: TellStep | undefined;
   /** Told of each batch that is committed. */
   readonly committed: () => void;
 }
@@ -43,7 +46,7 @@ export class BatchSteps {
     recorded: readonly RecordedStatement[],
     reads: readonly RecordedStatement[],
   ): Promise<void> {
-    const { run, journal, session, patienceMs, committed } = this.#context;
+    const { run, journal, session, patienceMs, tell, committed } = this.#context;
     if (session.isInTransaction) {
       throw new UnsupportedFeatureError('inBatches in a transaction', 'Commit it first.');
     }
@@ -51,6 +54,7 @@ export class BatchSteps {
     let { step } = recorded.at(-1) ?? call;
     const done = recorded.at(-1)?.result ?? null;
     if (recorded.length === 0) await journal.note(run, [...reads, call]);
+    const tableRows = tell && (await estimatedRows([batches.table], session.read));
     const mayTryAgain = (error: unknown) => classifyError(error).isRetryable;
     await batches.run(
       {
@@ -71,7 +75,9 @@ export class BatchSteps {
           step++;
           committed();
           journal.noteCommit();
-          session.onProgress?.({ step: 'batch', sql: call.sql, rows, totalRows });
+          const progress = { step: 'batch', sql: call.sql, rows, totalRows } as const;
+          session.onProgress?.(progress);
+          tell?.({ ...progress, tableRows });
           session.tell(`Migration "${run.migration}": ${totalRows.toLocaleString('en')} ${batches.text}`);
         },
       },

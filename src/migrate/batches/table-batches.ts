@@ -73,6 +73,10 @@ export class TableBatches {
     this.text = `rows of ${quotedTable(table)}${where === undefined ? '' : ` WHERE ${where}`} in batches`;
   }
 
+  get table(): TableName {
+    return this.#options.table;
+  }
+
   /**
    * Goes through what is left of the rows.
    *

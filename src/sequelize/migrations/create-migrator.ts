@@ -137,7 +137,7 @@ class DsqlMigrator extends Umzug<Context> {
     left: () => Promise<string[]>,
     direction: Direction,
     run: (names: string[]) => Promise<unknown>,
-    { signal, whileHeld }: MigrationRunOptions = {},
+    { signal, whileHeld, onProgress }: MigrationRunOptions = {},
   ): Promise<Meta[]> {
     const { mapping, catalogue } = dialectOf(this.#sequelize);
     const done = new Map<string, Meta>();
@@ -148,6 +148,7 @@ class DsqlMigrator extends Umzug<Context> {
       options: mapping.migrations,
       signal,
       whileHeld,
+      onProgress,
       log: (message: string) => {
         log(this.#sequelize, message);
       },

@@ -214,7 +214,7 @@ function codeOf(written: readonly Migration[]): ReadonlyMap<string, string | und
 
 function whileNobodyElseDoes<T>(
   dataSource: DataSource,
-  { signal, whileHeld }: MigrationRunOptions,
+  { signal, whileHeld, onProgress }: MigrationRunOptions,
   work: (migrations: Migrations) => Promise<T>,
 ) {
   const driver = dataSource.driver as unknown as MigratingDriver;
@@ -228,6 +228,7 @@ function whileNobodyElseDoes<T>(
       options: driver.mapping.migrations,
       signal,
       whileHeld,
+      onProgress,
       log: (message) => {
         dataSource.logger.logSchemaBuild(message);
       },

@@ -1,0 +1,117 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { startLocalDsql, type LocalDsql } from 'aurora-dsql-orm/local';
+import { empty } from '../migrate/database-state';
+import { nodeArgs, outcomeOf } from './run-cli';
+
+// Without util-linux (macOS, Windows) nothing here can pretend to be a terminal.
+const describeWithTerminal =
+  spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0 ? describe : describe.skip;
+
+const root = path.resolve(__dirname, '../..');
+let local: LocalDsql;
+let folder: string;
+
+beforeAll(async () => {
+  local = await startLocalDsql({ jobDurationMs: 500 });
+  mkdirSync(path.join(root, 'build'), { recursive: true });
+  folder = mkdtempSync(path.join(root, 'build/progress-'));
+  writeFileSync(path.join(folder, 'migrator.ts'), MIGRATOR);
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await local.stop();
+});
+beforeEach(() => {
+  const { host, port, hostaddr, ca, credentials, region } = local;
+  return empty({ host, port, hostaddr, ca, credentials, region });
+});
+
+/** Its code waits where the line is to be drawn with what was told last. */
+const MIGRATOR = `
+  import { inBatches, rebuildTable } from 'aurora-dsql-orm/migrate';
+  import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
+  import { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 300));
+  const sequelize = createDsqlSequelize({ logging: process.env.LOGS ? console.log : false });
+  const migrations = [
+    {
+      name: 'create',
+      up: async ({ context }) => {
+        await context.sequelize.query('CREATE TABLE shelf (id int PRIMARY KEY, label text)');
+        await context.sequelize.query("INSERT INTO shelf SELECT n, 'top' FROM generate_series(1, 2500) AS n");
+      },
+      down: ({ context }) => context.dropTable('shelf'),
+    },
+    {
+      name: 'change',
+      up: async ({ context }) => {
+        await sequelize.query('ANALYZE shelf');
+        await inBatches(context, { table: 'shelf' }, (batch) =>
+          context.sequelize.query("UPDATE shelf SET label = 'low' WHERE " + batch.condition));
+        await pause();
+        await context.sequelize.query('CREATE INDEX shelf_label ON shelf (label)');
+        await rebuildTable(context, { table: 'shelf', change: 'ALTER COLUMN id TYPE bigint' });
+      },
+    },
+  ];
+  export const migrator = createMigrator(sequelize, { migrations, logger: undefined });`;
+
+const UP = ['migrate', 'up', '--migrator', 'migrator.ts'];
+
+/** What `aurora-dsql-orm` prints on a terminal. */
+async function onTerminal(env: NodeJS.ProcessEnv): Promise<{ status: number | null; printed: string }> {
+  const command = ['exec', process.execPath, ...nodeArgs, ...UP].join(' ');
+  const terminal = spawn('script', ['-qec', `stty cols 200; ${command}`, '/dev/null'], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      CI: undefined,
+      NO_COLOR: undefined,
+      TERM: 'xterm-256color',
+      ...(await local.env()),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const { status, stdout } = await outcomeOf(terminal);
+  return { status, printed: stdout };
+}
+
+const ERASE = '\r\u001b[K';
+const END = 'create was run.\r\nchange was run.\r\n';
+
+describeWithTerminal('aurora-dsql-orm migrate up on a terminal', () => {
+  it('says in one line how far it has come, and takes it away before it prints another', async () => {
+    const { status, printed } = await onTerminal({});
+    const frames = printed.split(ERASE).map(stripVTControlCharacters);
+    expect(status).toBe(0);
+    expect(frames).toContain('create (1 of 2): begins');
+    expect(frames).toContainEqual(
+      expect.stringMatching(/^change \(2 of 2\): statement 2, 2,500 of about 2,500 rows \| rows of "shelf"/),
+    );
+    expect(frames).toContainEqual(
+      expect.stringMatching(/^change \(2 of 2\): statement 3, a job for 0 s \| CREATE INDEX/),
+    );
+    expect(frames).toContainEqual(expect.stringMatching(/^change \(2 of 2\): statement 4, step \d+ of \d+/));
+    expect(frames.at(-1)).toBe(END);
+    expect(frames.slice(0, -1).join('')).not.toContain('\n');
+    expect(printed).toContain('\u001b[90m');
+  });
+
+  it('has no colour with NO_COLOR, and leaves whole lines to the statements that the project prints', async () => {
+    const { printed } = await onTerminal({ NO_COLOR: '1', LOGS: 'yes' });
+    expect(printed).not.toContain('\u001b[90m');
+    expect(printed).toContain(ERASE);
+    const lines = printed.split('\r\n').filter((line) => line.includes('Executing (default): CREATE TABLE'));
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines)
+      expect(line.split(ERASE).at(-1)).toMatch(/^Executing \(default\): CREATE TABLE/);
+  });
+
+  it.each([{ TERM: 'dumb' }, { CI: 'true' }])('prints plain lines with %j', async (env) => {
+    expect(await onTerminal(env)).toStrictEqual({ status: 0, printed: END });
+  });
+});
