@@ -74,12 +74,11 @@ export class Migrations {
     context: MigrationsContext,
     work: (migrations: Migrations) => Promise<T>,
   ): Promise<{ readonly value: T } | undefined> {
-    const { schema, history, options, log, onProgress } = context;
-    const held = await SchemaLease.take(context, migrationTables(schema));
-    if (held === undefined) return undefined;
+    const { options, log } = context;
+    const taken = await Migrations.take(context);
+    if (taken === undefined) return undefined;
+    const { lease: held, migrations } = taken;
     try {
-      const journal = new Journal(held.connection, held.lease, history);
-      const migrations = new Migrations(journal, { options, log, onProgress });
       const once = () => {
         migrations.#runs = new Map();
         migrations.entries.forget();
@@ -87,7 +86,7 @@ export class Migrations {
       };
       const value = await patiently(once, {
         patienceMs: options.patienceMs,
-        progress: () => journal.progress,
+        progress: () => migrations.#journal.progress,
         mayTryAgain: (error) => isPassing(error) && !migrations.#isForeign(error),
         onRetry: (error) => {
           log(`Migrations are run again from where they were: ${messageOf(error)}`);
@@ -97,6 +96,22 @@ export class Migrations {
     } finally {
       await held.release();
     }
+  }
+
+  /**
+   * Takes the lease for migrations that are run once, by somebody else.
+   *
+   * @returns nothing where another process runs some, and `whileHeld` says `skip`
+   * @throws as {@link Migrations.run}
+   */
+  static async take(
+    context: MigrationsContext,
+  ): Promise<{ readonly lease: SchemaLease; readonly migrations: Migrations } | undefined> {
+    const { schema, history, options, log, onProgress } = context;
+    const lease = await SchemaLease.take(context, migrationTables(schema));
+    if (lease === undefined) return undefined;
+    const journal = new Journal(lease.connection, lease.lease, history);
+    return { lease, migrations: new Migrations(journal, { options, log, onProgress }) };
   }
 
   /**
@@ -160,6 +175,11 @@ export class Migrations {
    */
   expectOnly(mayBeOpen: (run: Pick<JournalledRun, 'migration' | 'direction'>) => boolean): Promise<void> {
     return this.#journal.expectOnly(mayBeOpen);
+  }
+
+  /** Whether no migration is half-done. */
+  async isWhole(): Promise<boolean> {
+    return (await this.#journal.openRuns()).length === 0;
   }
 
   /**

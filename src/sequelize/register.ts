@@ -22,7 +22,7 @@
 import { ConnectionError, Sequelize } from 'sequelize';
 import type { DsqlOrmOptions } from '../schema';
 import { attachDsql } from './attach-dsql';
-import { leaseForCli, runsMigrations } from './migrations/cli-lease';
+import { directionOfCli, journalForCli } from './migrations/cli-migrations';
 
 declare module 'sequelize' {
   interface Options {
@@ -36,7 +36,8 @@ Sequelize.addHook('afterInit', 'aurora-dsql-orm', (sequelize) => {
   if (dsql === undefined) return;
   try {
     attachDsql(sequelize, dsql);
-    if (runsMigrations(process.argv)) leaseForCli(sequelize);
+    const direction = directionOfCli(process.argv);
+    if (direction !== undefined) journalForCli(sequelize, direction);
   } catch (error) {
     // Sequelize makes of what a hook throws a rejection that nobody handles, and the instance would go on as it was.
     const refusal = Object.assign(new ConnectionError(error as Error), { cause: error });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { classifyError, isPartlyCommittedError, MigrationStorage } from 'aurora-dsql-orm/sequelize';
@@ -229,6 +229,13 @@ const leases = async () => {
   return rows.map(({ held }) => held);
 };
 
+/** What is journalled of the runs of migrations, the last one first. */
+const runs = () =>
+  sequelize.query(
+    'SELECT migration, direction, state FROM aurora_dsql_orm_migration ORDER BY started_at DESC',
+    { type: QueryTypes.SELECT },
+  );
+
 describe('sequelize-cli', () => {
   let project = '';
 
@@ -341,5 +348,75 @@ describe('sequelize-cli', () => {
     const ran = ['20260101000002-count down', ...up.slice(0, 1), '20260101000003-count down', ...up.slice(1)];
     expect(await namesIn('ran')).toStrictEqual(ran);
     expect(await namesIn('SequelizeMeta')).toStrictEqual([]);
+  });
+
+  describe('when it is killed half-way', () => {
+    const name = '20260101000009-halt.js';
+
+    beforeAll(() => {
+      const { host, port } = cluster.local;
+      rmSync(path.join(project, 'migrations'), { recursive: true });
+      mkdirSync(path.join(project, 'migrations'));
+      write(
+        'config/config.js',
+        `require('aurora-dsql-orm/sequelize/register');
+         const dsql = { migrations: { leaseMs: 1000 } };
+         module.exports = { development: { url: 'postgres://admin@${host}:${port}/postgres', dsql } };`,
+      );
+      write(
+        'migrations/20260101000008-before.js',
+        `module.exports = {
+           up: ({ sequelize }) => sequelize.query('CREATE TABLE stop (name text PRIMARY KEY)'),
+           down: ({ sequelize }) => sequelize.query('DROP TABLE stop'),
+         };`,
+      );
+      write(
+        `migrations/${name}`,
+        `const { existsSync, rmSync } = require('node:fs');
+         const pass = async ({ sequelize }, name) => {
+           // What is asked for at once is in its order, too.
+           const asked = [sequelize.query('SELECT 1 AS one'), sequelize.query('SELECT 2 AS two')];
+           const [[[{ one }]], [[{ two }]]] = await Promise.all(asked);
+           await sequelize.query('INSERT INTO stop VALUES ($1)', { bind: [name + one + two] });
+           await sequelize.transaction((transaction) =>
+             sequelize.query('INSERT INTO stop VALUES ($1)', { bind: [name + ' twice'], transaction }));
+           if (!existsSync('kill')) return;
+           rmSync('kill');
+           process.kill(process.pid, 'SIGKILL');
+         };
+         module.exports = {
+           up: async (queryInterface, { DataTypes }) => {
+             await queryInterface.createTable('shelf', { id: { type: DataTypes.INTEGER, primaryKey: true } });
+             await pass(queryInterface, 'up');
+             await queryInterface.addColumn('shelf', 'label', DataTypes.STRING);
+           },
+           down: async (queryInterface) => {
+             await queryInterface.removeColumn('shelf', 'label');
+             await pass(queryInterface, 'down');
+             await queryInterface.dropTable('shelf');
+           },
+         };`,
+      );
+    });
+
+    it.each([
+      ['db:migrate', 'up', /^(?:CREATE TABLE IF NOT EXISTS "shelf"|ALTER TABLE "public"."shelf")/],
+      ['db:migrate:undo', 'down', /^(?:DROP TABLE IF EXISTS "shelf"|ALTER TABLE "public"."shelf")/],
+    ])('%s goes on behind the last statement that is finished', async (command, way, changes) => {
+      const trace = cluster.local.trace.start();
+      write('kill', '');
+      expect(await cli(command)).toMatchObject({ status: null });
+      const [half] = await runs();
+      expect(half).toStrictEqual({ migration: name, direction: way, state: 'running' });
+      expect(await cli(command)).toMatchObject({ status: 0 });
+      expect((await runs())[0]).toStrictEqual({ migration: name, direction: way, state: 'done' });
+      const sent = trace.stop().statements.filter(({ text }) => changes.test(text));
+      expect(sent).toHaveLength(2);
+      expect((await namesIn('stop')).filter((each) => each.startsWith(way))).toStrictEqual([
+        `${way} twice`,
+        `${way}12`,
+      ]);
+      expect((await namesIn('SequelizeMeta')).includes(name)).toBe(way === 'up');
+    });
   });
 });

@@ -102,13 +102,18 @@ export class Journal {
   async expectOnly(
     mayBeOpen: (run: Pick<JournalledRun, 'migration' | 'direction'>) => boolean,
   ): Promise<void> {
+    for (const run of await this.openRuns()) {
+      if (!mayBeOpen(run)) throw new HalfDoneMigrationError(run.migration, run.direction);
+    }
+  }
+
+  /** The runs that have not come to their end, the oldest first. */
+  async openRuns(): Promise<readonly Pick<JournalledRun, 'migration' | 'direction'>[]> {
     const rows = await this.#connection.run({
       text: `SELECT migration, direction FROM ${this.#connection.tables.migration} WHERE history = $1 AND state = 'running' ORDER BY started_at`,
       values: [this.history],
     });
-    for (const { migration, direction } of rows as unknown as JournalledRun[]) {
-      if (!mayBeOpen({ migration, direction })) throw new HalfDoneMigrationError(migration, direction);
-    }
+    return rows as unknown as readonly Pick<JournalledRun, 'migration' | 'direction'>[];
   }
 
   /** The checksums of the migrations that were run up to their end, and not down again, by their names. */

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { QueryInterface, Sequelize } from 'sequelize';
 import {
   Umzug,
@@ -19,6 +18,7 @@ import { dialectOf, isDsqlSequelize } from '../dialect/dsql-dialect';
 import { log } from '../log';
 import { hostJobError } from '../schema/job-error';
 import { inOwnTransaction } from '../transactions/own-transaction';
+import { codeOf } from './migration-files';
 import { MigrationStorage, type MigrationStorageOptions } from './migration-storage';
 import { RunningMigration } from './running-migration';
 
@@ -233,16 +233,8 @@ class DsqlMigrator extends Umzug<Context> {
 
 function toBeRun({ name, path }: Runnable, direction: Direction): MigrationToRun {
   // What umzug makes of a file is the same for all; a migration without a file has no text that says all of it.
-  const code = path === undefined ? undefined : textOf(path);
+  const code = path === undefined ? undefined : codeOf(path);
   return { name, direction, ...(code !== undefined && { code }) };
-}
-
-function textOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 /** The names of those that umzug would run, in its order. */

@@ -14,7 +14,7 @@ import { ambientTransaction } from '../transactions/cls';
 import { DsqlTransaction } from '../transactions/dsql-transaction';
 import { inBatch, inOwnTransaction, inTransaction } from '../transactions/own-transaction';
 import type { JournalledAnswer, KeptAnswer } from './journalled-answer';
-import { migrationAround, ours, type AroundMigration } from './own-statements';
+import { asMigration, migrationAround, ours, type AroundMigration } from './own-statements';
 
 /** The options of a call, as far as they are looked at here. */
 interface CallOptions {
@@ -31,8 +31,8 @@ export interface SentOptions {
 
 /** The migration of an instance in whose code this is called. */
 export function runningMigration(sequelize: Sequelize): RunningMigration | undefined {
-  const store = migrationAround.getStore();
-  return store instanceof RunningMigration && store.sequelize === sequelize ? store : undefined;
+  const around = migrationAround(sequelize);
+  return around instanceof RunningMigration && around.sequelize === sequelize ? around : undefined;
 }
 
 const NO_ANSWER: KeptAnswer = { command: '', rowCount: 0, rows: [] };
@@ -42,9 +42,18 @@ export class RunningMigration implements AroundMigration {
   readonly sequelize: Sequelize;
   readonly #migrations: Migrations;
   readonly #mapping: ResolvedMapping;
+  readonly #find: (() => Promise<MigrationRun>) | undefined;
+  #finding: Promise<MigrationRun> | undefined;
   #run: MigrationRun | undefined;
 
-  constructor(sequelize: Sequelize, migrations: Migrations, mapping: ResolvedMapping) {
+  /** @param find - finds its run when its code sends the first statement, where somebody else calls the code */
+  constructor(
+    sequelize: Sequelize,
+    migrations: Migrations,
+    mapping: ResolvedMapping,
+    find?: () => Promise<MigrationRun>,
+  ) {
+    this.#find = find;
     this.sequelize = sequelize;
     this.#migrations = migrations;
     this.#mapping = mapping;
@@ -53,7 +62,20 @@ export class RunningMigration implements AroundMigration {
   /** Runs the code of the migration. */
   during(run: MigrationRun, work: () => Promise<unknown>): Promise<unknown> {
     this.#run = run;
-    return migrationAround.run(this, work);
+    return asMigration(this, work);
+  }
+
+  /** Finds the run of a migration whose code somebody else calls, once. */
+  begin(): Promise<MigrationRun> {
+    if (this.#find === undefined) throw new TypeError('The migration has not begun.');
+    return (this.#finding ??= ours(this.#find).then((run) => (this.#run = run)));
+  }
+
+  /** Does something with its run. What waits for that stays in its order. */
+  #withRun<T>(work: (run: MigrationRun) => Promise<T>): Promise<T> {
+    if (this.#find !== undefined) return this.begin().then(work);
+    if (this.#run === undefined) throw new TypeError('The migration has not begun.');
+    return work(this.#run);
   }
 
   /** The session in which the migration begins. */
@@ -138,8 +160,7 @@ export class RunningMigration implements AroundMigration {
 
   /** Changes rows in batches: see `inBatches` of `aurora-dsql-orm/migrate`. */
   batches(batches: TableBatches): Promise<void> {
-    if (this.#run === undefined) throw new TypeError('The migration has not begun.');
-    return this.#run.batches(batches, this.session);
+    return this.#withRun((run) => run.batches(batches, this.session));
   }
 
   #statement(
@@ -147,12 +168,11 @@ export class RunningMigration implements AroundMigration {
     own: OwnTransaction,
     statement: MigrationStatement<unknown>,
   ): Promise<unknown> {
-    if (this.#run === undefined) throw new TypeError('The migration has not begun.');
     const open = transaction instanceof DsqlTransaction ? transaction.root : null;
     if (open !== null) open.entries ??= this.#migrations.newEntries();
     const entries = open?.entries ?? this.#migrations.entries;
     const session = this.#session(open, entries, (current) => (own.current = current));
-    return this.#run.statement(statement, session);
+    return this.#withRun((run) => run.statement(statement, session));
   }
 
   #session(

@@ -18,6 +18,12 @@ export class SharedLease {
     return this.#held;
   }
 
+  /** Shares one that is held until the process ends. */
+  adopt(held: HeldLease): void {
+    this.#users++;
+    this.#held = Promise.resolve(held);
+  }
+
   async release(): Promise<void> {
     this.#users--;
     if (this.#users > 0) return;

@@ -224,7 +224,7 @@ export class DsqlTransaction extends Transaction {
     } catch (error) {
       this.#commitHasFailed = true;
       const reason = this.reasonOf(error);
-      migrationAround.getStore()?.noteFailure(reason);
+      migrationAround(this.sequelize)?.noteFailure(reason);
       if (!this.#isManaged && this.finished !== 'commit') this.touched.abandon(reason);
       throw reason;
     } finally {
@@ -307,7 +307,7 @@ export class DsqlTransaction extends Transaction {
     if (summarizeText(text).verb !== undefined) return statement();
     while (root.#first.isUnderWay) await root.#first.whenAnswered();
     const isFirst = root.#client?.hasUnsentBegin === true;
-    if (root.#isManaged || !isFirst || migrationAround.getStore() !== undefined) return statement();
+    if (root.#isManaged || !isFirst || migrationAround(root.sequelize) !== undefined) return statement();
     return root.#first.send(text, statement, () => root.#client, options);
   }
 
