@@ -6,6 +6,7 @@ import { EntitySchema, EntitySchemaOptions } from 'typeorm';
 import { DsqlClient } from '../src';
 import { createDsqlSequelize, inBatches as inBatchesOfSequelize } from '../src/sequelize';
 import { createDsqlDataSource, inBatches as inBatchesOfTypeOrm } from '../src/typeorm';
+import { report } from './result';
 import { withServer, type Server } from './server';
 
 /**
@@ -15,7 +16,7 @@ import { withServer, type Server } from './server';
  * With `--iterable` both ORMs write the rows of a generator by `inBatches`, once, and what counts is how much memory the client
  * takes at the most, with Node.js, the ORMs and this script.
  *
- * Usage: npm run bench:bulk -- [--rows 30000] [--rounds 5] [--iterable] [--concurrency 4]
+ * Usage: npm run bench -- bulk [--rows 30000] [--rounds 5] [--iterable] [--concurrency 4]
  */
 
 interface Reading {
@@ -100,7 +101,7 @@ interface Opened {
 
 async function openWays(server: Server): Promise<Opened> {
   const { host, port, ...dsql } = server;
-  const client = new DsqlClient({ host, port, ...dsql });
+  const client = new DsqlClient(server);
   await client.connect();
   const entity = Object.assign(new EntitySchemaOptions<Reading>(), {
     name: 'reading',
@@ -182,22 +183,22 @@ async function bench(server: Server, rowCount: number, rounds: number): Promise<
     }
   }
   await end();
-  const rateOf = (name: string) => best.get(name) ?? Number.NaN;
-  console.table(
-    [...best].map(([way, perSecond]) => ({
-      way,
-      'rows/s': Math.round(perSecond),
-      'of VALUES': Number((perSecond / rateOf('pg, VALUES')).toFixed(2)),
-      'of unnest': Number((perSecond / rateOf('pg, unnest')).toFixed(2)),
-    })),
-  );
+  report({
+    name: 'bulk',
+    title: `Inserting ${rowCount} rows of ${NAMES.length} columns`,
+    unit: 'rows/s',
+    better: 'more',
+    series: ['rows/s'],
+    rows: [...best].map(([name, perSecond]) => ({ name, values: [perSecond] })),
+  });
 }
 
 /** Says how much memory each way takes that reads its rows from a generator. */
 async function benchIterables(server: Server, rowCount: number, concurrency: number): Promise<void> {
   const { streamingWays, end } = await openWays(server);
-  const inMiB = (bytes: number) => Math.round(bytes / 1024 ** 2);
-  for (const [way, write] of Object.entries(streamingWays)) {
+  const inMiB = (bytes: number) => bytes / 1024 ** 2;
+  const measured: { readonly name: string; readonly values: number[]; readonly perSecond: number }[] = [];
+  for (const [name, write] of Object.entries(streamingWays)) {
     let peak = 0;
     const before = process.memoryUsage.rss();
     const watch = setInterval(() => {
@@ -206,18 +207,27 @@ async function benchIterables(server: Server, rowCount: number, concurrency: num
     const begun = performance.now();
     const written = await write(yieldRows(rowCount), concurrency);
     clearInterval(watch);
-    const perSecond = Math.round(written / ((performance.now() - begun) / 1000));
-    console.table([
-      {
-        way,
-        rows: written,
-        'rows/s': perSecond,
-        'MiB before': inMiB(before),
-        'MiB peak': inMiB(peak),
-      },
-    ]);
+    const perSecond = written / ((performance.now() - begun) / 1000);
+    measured.push({ name, values: [inMiB(before), inMiB(peak)], perSecond });
   }
   await end();
+  report({
+    name: 'bulk-memory',
+    title: `Memory of a client that inserts ${rowCount} rows of a generator, ${concurrency} batches at a time`,
+    unit: 'MiB',
+    better: 'less',
+    series: ['before', 'at most'],
+    rows: measured.map(({ name, values }) => ({ name, values })),
+  });
+  report({
+    name: 'bulk-memory-speed',
+    title: `Inserting ${rowCount} rows of a generator, ${concurrency} batches at a time`,
+    unit: 'rows/s',
+    better: 'more',
+    series: ['rows/s'],
+    rows: measured.map(({ name, perSecond }) => ({ name, values: [perSecond] })),
+    isPlotted: false,
+  });
 }
 
 const { values } = parseArgs({

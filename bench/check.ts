@@ -1,14 +1,15 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { check } from '../src/check';
+import { report } from './result';
 
 /**
  * How long `check` takes for a great many migrations: TypeORM's in TypeScript, as generated and by hand, sequelize-cli's
  * in JavaScript, and SQL, 100 in a folder.
  *
- * Usage: node -r ./test/typescript-register.cjs bench/check.ts [--files 10000]
+ * Usage: npm run bench -- check [--files 10000]
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { files: { type: 'string', default: '10000' } } });
@@ -22,24 +23,29 @@ async function main(): Promise<void> {
     const seconds = (performance.now() - started) / 1000;
     if (files !== count || failures.length > 0)
       throw new Error(failures[0]?.message ?? 'Files were left out.');
-    const load = loadavg()[0] ?? 0;
-    console.log(
-      `${files.toLocaleString('en')} files in ${seconds.toFixed(1)} s, ${processorTime()}` +
-        ` ${findings.length.toLocaleString('en')} findings (load ${load.toFixed(1)})`,
-    );
+    const row = (name: string, value: number | null) => ({ name, values: [value] });
+    report({
+      name: 'check',
+      title: `Checking ${files} migration files with ${findings.length} findings`,
+      unit: 's',
+      better: 'less',
+      series: ['seconds'],
+      rows: [row('on the clock', seconds), row('processor time', processorSeconds())],
+      isPlotted: false,
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 /** That of the processes that the files were run in, which Linux alone tells of. */
-function processorTime(): string {
-  if (process.platform !== 'linux') return '';
+function processorSeconds(): number | null {
+  if (process.platform !== 'linux') return null;
   const fields = readFileSync('/proc/self/stat', 'utf8')
     .replace(/^.*\) /, '')
     .split(' ');
   // cutime and cstime, in hundredths of a second.
-  return `${((Number(fields[13]) + Number(fields[14])) / 100).toFixed(1)} s of processor time, `;
+  return (Number(fields[13]) + Number(fields[14])) / 100;
 }
 
 function writeMigration(folder: string, number: number): void {

@@ -2,19 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { DsqlPool, isOccConflict, isRetryExhaustedError } from '../src';
 import { TransactionRunner, type Admit, type RunOptions } from '../src/occ';
+import { numbersOf, quantile, report, type Row } from './result';
 import { withServer, type Server } from './server';
 
 /**
  * Read-modify-write transactions of several workers on a few rows, under four policies in turn: the two that AWS's
  * connectors have, ours, and ours where the transactions of each row take turns (`serializeBy`); and what admission does to
- * work that has nothing to do with a hot row, and to transactions inside transactions. The server is another process than the clients, as it is for users: in one process, a policy that
- * begins more attempts would get more of the server's time, too.
+ * work that has nothing to do with a hot row, and to transactions inside transactions. The server is another process than the
+ * clients, as it is for users: in one process, a policy that begins more attempts would get more of the server's time, too.
  *
- * Usage: npm run bench:contention -- [--cells grid,bystanders,inner] [--seconds 3] [--rounds 1] [--workers 64] [--rows 10]
+ * Usage: npm run bench -- contention [--cells grid,bystanders,inner] [--seconds 3] [--rounds 1] [--workers 64] [--rows 10]
  *   [--latencyMs 0] [--thinkMs 20]
  *
  * The policies take turns `rounds` times, another one first each time, so that what else the machine does meets all of
- * them. With `thinkMs` each transaction spends a random time of its own between its read and its write, up to so much and mostly less.
+ * them. With `thinkMs` each transaction spends a random time of its own between its read and its write, up to so much and
+ * mostly less.
  */
 
 /** Runs a transaction on a row until it is committed; `false` when it gives up. */
@@ -133,10 +135,6 @@ async function run(pool: DsqlPool, cell: Cell, policy: Policy, seconds: number):
   };
 }
 
-function quantile(values: readonly number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? 0;
-}
-
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /**
@@ -145,32 +143,64 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
  */
 const LEARNING = 1 / 2;
 
-/** Runs a cell under each policy, in turn. */
-async function compare(pool: DsqlPool, cell: Cell, seconds: number, rounds: number) {
+/** Runs a cell under each policy, in turn. Returns the means of each policy. */
+async function compare(pool: DsqlPool, cell: Cell, seconds: number, rounds: number): Promise<Result[]> {
   const names = Object.keys(policies);
-  const results: Record<string, Result[]> = Object.fromEntries(names.map((name) => [name, []]));
+  const results = names.map((): Result[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const turn of names.keys()) {
       // The table grows with each turn; none of them is always the last.
-      const name = names[(round + turn) % names.length] ?? '';
-      const policy = policies[name]?.();
+      const index = (round + turn) % names.length;
+      const policy = policies[names[index] ?? '']?.();
       if (!policy) continue;
       await run(pool, cell, policy, seconds * LEARNING);
-      results[name]?.push(await run(pool, cell, policy, seconds));
+      results[index]?.push(await run(pool, cell, policy, seconds));
     }
   }
-  const row: Record<string, string> = {};
-  const rates: Record<string, number> = {};
-  for (const [name, of] of Object.entries(results)) {
-    const [perSecond, gaveUp] = [mean(of.map((r) => r.perSecond)), mean(of.map((r) => r.gaveUp))];
-    rates[name] = perSecond;
-    row[name] =
-      `${perSecond.toFixed(0)}/s  p99 ${mean(of.map((r) => r.p99Ms)).toFixed(0)} ms` +
-      `  ×${mean(of.map((r) => r.attemptsPerCommit)).toFixed(1)}` +
-      (gaveUp > 0 ? `  gave up ${(100 * gaveUp).toFixed(1)} %` : '');
-  }
-  const ofAws = names.filter((name) => name.startsWith('AWS')).map((name) => rates[name] ?? 0);
-  return { ...row, 'ours / better of AWS': ((rates.ours ?? 0) / Math.max(...ofAws)).toFixed(2) };
+  return results.map((of) => ({
+    perSecond: mean(of.map((result) => result.perSecond)),
+    gaveUp: mean(of.map((result) => result.gaveUp)),
+    p99Ms: mean(of.map((result) => result.p99Ms)),
+    attemptsPerCommit: mean(of.map((result) => result.attemptsPerCommit)),
+  }));
+}
+
+function reportGrid(latencyMs: number, cells: ReadonlyMap<string, readonly Result[]>): void {
+  const at = `${latencyMs} ms added to each round trip`;
+  const rowsOf = (value: (result: Result) => number): Row[] =>
+    [...cells].map(([name, results]) => ({ name, values: results.map(value) }));
+  const series = Object.keys(policies);
+  const id = `contention-${latencyMs}-ms`;
+  const others = { series, better: 'less', isPlotted: false } as const;
+  report({
+    name: id,
+    title: `Transactions of workers that read and write few rows, ${at}`,
+    unit: 'transactions/s',
+    better: 'more',
+    series,
+    rows: rowsOf(({ perSecond }) => perSecond),
+  });
+  report({
+    ...others,
+    name: `${id}-given-up`,
+    title: `Transactions that were given up, ${at}`,
+    unit: '%',
+    rows: rowsOf(({ gaveUp }) => 100 * gaveUp),
+  });
+  report({
+    ...others,
+    name: `${id}-p99`,
+    title: `99th percentile of a transaction, ${at}`,
+    unit: 'ms',
+    rows: rowsOf(({ p99Ms }) => p99Ms),
+  });
+  report({
+    ...others,
+    name: `${id}-attempts`,
+    title: `Attempts per success, ${at}`,
+    unit: 'attempts',
+    rows: rowsOf(({ attemptsPerCommit }) => attemptsPerCommit),
+  });
 }
 
 /**
@@ -195,21 +225,19 @@ async function runBystanders(pool: DsqlPool, policy: Policy, seconds: number): P
 
 const BYSTANDER_WORKERS = 32;
 
-/** Says how long work takes that is alone on its rows beside a hot one, with and without admission. */
-async function compareBystanders(pool: DsqlPool, seconds: number, rounds: number): Promise<string> {
-  const ratios: number[] = [];
-  const medians: string[] = [];
-  for (let round = 0; round < rounds; round++) {
+/** How long work takes that is alone on its rows beside a hot one, without and with admission: medians of each round. */
+async function compareBystanders(pool: DsqlPool, seconds: number, rounds: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let round = 1; round <= rounds; round++) {
     const without = await runBystanders(pool, ourPolicy({ admission: false }), seconds);
     const withAdmission = await runBystanders(pool, ourPolicy(), seconds);
-    ratios.push(withAdmission / without);
-    medians.push(`${withAdmission.toFixed(0)} : ${without.toFixed(0)} ms`);
+    rows.push({ name: `round ${round}`, values: [without, withAdmission] });
   }
-  return `${medians.join(', ')}; ratio ${mean(ratios).toFixed(2)}`;
+  return rows;
 }
 
-/** Clients that do independent work inside their transactions, on the same rows. Says how many of them have finished. */
-async function runInner(pool: DsqlPool, options?: RunOptions): Promise<string> {
+/** Clients that do independent work inside their transactions, on the same rows. Says how many a second have finished. */
+async function runInner(pool: DsqlPool, options?: RunOptions): Promise<number> {
   const policy = ourPolicy({ ...options, deadlineMs: 10_000 });
   let finished = 0;
   const work = async () => {
@@ -220,60 +248,75 @@ async function runInner(pool: DsqlPool, options?: RunOptions): Promise<string> {
   };
   const startedAt = performance.now();
   await Promise.all(Array.from({ length: INNER_CLIENTS }, work));
-  const seconds = (performance.now() - startedAt) / 1000;
-  return `${finished} of ${INNER_CLIENTS * INNER_REQUESTS} in ${seconds.toFixed(1)} s`;
+  return finished / ((performance.now() - startedAt) / 1000);
 }
 
 const INNER_CLIENTS = 12;
 const INNER_REQUESTS = 5;
 
+async function measureGrid(endpoint: Server, seconds: number, rounds: number, latencyMs: number) {
+  const cells = new Map<string, readonly Result[]>();
+  for (const workers of numbersOf(values.workers)) {
+    await withPool(endpoint, workers, async (pool) => {
+      await warmUp(pool, workers, seconds);
+      for (const rows of numbersOf(values.rows)) {
+        const cell = { workers, rows, thinkMs: Number(values.thinkMs) };
+        cells.set(`${workers} workers on ${rows}`, await compare(pool, cell, seconds, rounds));
+      }
+    });
+  }
+  reportGrid(latencyMs, cells);
+}
+
+async function measureAdmission(
+  endpoint: Server,
+  seconds: number,
+  rounds: number,
+  latencyMs: number,
+  cell: string,
+): Promise<void> {
+  const at = `${latencyMs} ms added to each round trip`;
+  const series = ['without admission', 'with admission'];
+  const shared = { series, comparedWith: 'without admission', isPlotted: false } as const;
+  if (cell === 'bystanders') {
+    report({
+      ...shared,
+      name: `contention-${latencyMs}-ms-bystanders`,
+      title: `Work that is alone on its rows beside a hot one, median, ${at}`,
+      unit: 'ms',
+      better: 'less',
+      rows: await withPool(endpoint, BYSTANDER_WORKERS, (pool) => compareBystanders(pool, seconds, rounds)),
+    });
+    return;
+  }
+  report({
+    ...shared,
+    name: `contention-${latencyMs}-ms-inner`,
+    title: `Transactions with an independent one inside, ${at}`,
+    unit: 'transactions/s',
+    better: 'more',
+    rows: await withPool(endpoint, 2 * INNER_CLIENTS, async (pool) => [
+      { name: 'finished', values: [await runInner(pool, { admission: false }), await runInner(pool)] },
+    ]),
+  });
+}
+
 async function measure(endpoint: Server, addLatency: (latencyMs: number) => Promise<void>): Promise<void> {
-  const numbers = (list: string) => list.split(',').map(Number);
-  const [seconds, rounds, thinkMs] = [values.seconds, values.rounds, values.thinkMs].map(Number) as [
-    number,
-    number,
-    number,
-  ];
-  const cells = values.cells.split(',');
+  const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
   await fill(endpoint);
-  for (const latencyMs of numbers(values.latencyMs)) {
+  for (const latencyMs of numbersOf(values.latencyMs)) {
     await addLatency(latencyMs);
-    console.log(`\n${latencyMs} ms added to each round trip`);
-    const table: Record<string, Record<string, string>> = {};
-    for (const workers of cells.includes('grid') ? numbers(values.workers) : []) {
-      await withPool(endpoint, workers, async (pool) => {
-        await warmUp(pool, workers);
-        for (const rows of numbers(values.rows)) {
-          table[`${workers} on ${rows}`] = await compare(pool, { workers, rows, thinkMs }, seconds, rounds);
-        }
-      });
-    }
-    if (cells.includes('grid')) {
-      console.log('Workers on rows: finished, 99th percentile, attempts each');
-      console.table(table);
-    }
-    if (cells.includes('bystanders')) {
-      const found = await withPool(endpoint, BYSTANDER_WORKERS, (pool) =>
-        compareBystanders(pool, seconds, rounds),
-      );
-      console.log(`Cold work beside a hot row, median with : without admission: ${found}`);
-    }
-    if (cells.includes('inner')) {
-      const found = await withPool(
-        endpoint,
-        2 * INNER_CLIENTS,
-        async (pool) =>
-          `${await runInner(pool)}; without admission ${await runInner(pool, { admission: false })}`,
-      );
-      console.log(`Transactions with an independent one inside: finished ${found}`);
+    for (const cell of values.cells.split(',')) {
+      if (cell === 'grid') await measureGrid(endpoint, seconds, rounds, latencyMs);
+      else await measureAdmission(endpoint, seconds, rounds, latencyMs, cell);
     }
   }
 }
 
 /** Opens the connections, and runs what is measured once, so that the first policy does not pay for both. */
-async function warmUp(pool: DsqlPool, connections: number): Promise<void> {
+async function warmUp(pool: DsqlPool, connections: number, seconds: number): Promise<void> {
   await pool.warmUp(connections);
-  await run(pool, { workers: connections, rows: 1000, thinkMs: 0 }, ourPolicy(), 3);
+  await run(pool, { workers: connections, rows: 1000, thinkMs: 0 }, ourPolicy(), seconds);
 }
 
 async function withPool<T>(endpoint: Server, max: number, work: (pool: DsqlPool) => Promise<T>): Promise<T> {
@@ -299,7 +342,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '1' },
     workers: { type: 'string', default: '1,4,16,64' },
     rows: { type: 'string', default: '1,10,1000' },
-    latencyMs: { type: 'string', default: '0,5' },
+    latencyMs: { type: 'string', default: '0,1,5' },
     thinkMs: { type: 'string', default: '0' },
   },
 });

@@ -1,27 +1,16 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { Socket } from 'node:net';
-import type { SocketConnectOpts } from 'node:net';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { Client } from 'pg';
-import type { ClientConfig } from 'pg';
+import { Client, type ClientConfig } from 'pg';
 import { startLocalDsql } from '../src/local';
-import type { LocalDsqlEnvironment } from '../src/local';
+import { quantile, report, type Row } from './result';
+import { login, withServer, type Direct, type Server } from './server';
 
 /**
  * What the local DSQL costs: the same statements through it, over TLS, and on its own PostgreSQL directly, over a Unix
- * socket, by turns in the same run. The server is another process than the client, as it is for most users. Of many
- * short rounds the quietest one counts for each side, so that other work on the machine does little harm.
+ * socket, by turns in the same run. Of many short rounds the quietest one counts for each side, so that other work on the
+ * machine does little harm.
  *
- * Usage: npm run bench:local -- [--seconds 0.25] [--rounds 15] [--boots 5]
+ * Usage: npm run bench -- local [--seconds 0.25] [--rounds 15] [--boots 5]
  */
-
-interface Server {
-  readonly env: LocalDsqlEnvironment;
-  /** Where its PostgreSQL listens, as which superuser. */
-  readonly direct: ClientConfig;
-}
 
 interface Measurement {
   readonly perSecond: number;
@@ -52,57 +41,6 @@ function row(): number {
   return Math.floor(Math.random() * ROWS);
 }
 
-class RedirectedSocket extends Socket {
-  readonly #dialled: string;
-
-  constructor(address: string) {
-    super();
-    this.#dialled = address;
-  }
-
-  override connect(...args: unknown[]): this {
-    const [port] = args;
-    if (typeof port === 'number') return super.connect(port, this.#dialled);
-    return super.connect(...(args as [SocketConnectOpts]));
-  }
-}
-
-async function serve(): Promise<void> {
-  const local = await startLocalDsql();
-  // Its directory holds the certificate, and the socket of PostgreSQL.
-  const direct = { host: path.dirname(local.caFile), user: 'dsql_local', database: 'postgres' };
-  process.send?.({ env: await local.env(), direct } satisfies Server);
-  process.once('message', () => {
-    void local.stop().then(() => {
-      process.disconnect();
-    });
-  });
-}
-
-async function withServer(work: (server: Server, ca: string) => Promise<void>): Promise<void> {
-  const child = fork(__filename, ['--server'], { execArgv: process.execArgv });
-  const [server] = (await once(child, 'message')) as [Server];
-  try {
-    const { readFileSync } = await import('node:fs');
-    await work(server, readFileSync(server.env.PGSSLROOTCERT, 'utf8'));
-  } finally {
-    child.send('stop');
-    await once(child, 'exit');
-  }
-}
-
-function proxied({ env }: Server, ca: string): ClientConfig {
-  return {
-    host: env.PGHOST,
-    port: Number(env.PGPORT),
-    user: env.PGUSER,
-    database: env.PGDATABASE,
-    password: env.PGPASSWORD,
-    ssl: { ca },
-    stream: () => new RedirectedSocket(env.PGHOSTADDR),
-  };
-}
-
 async function connect(config: ClientConfig): Promise<Client> {
   const client = new Client(config);
   await client.connect();
@@ -125,91 +63,111 @@ async function measure(clients: readonly Client[], work: Work, seconds: number):
     }),
   );
   const elapsed = performance.now() - started;
-  latencies.sort((a, b) => a - b);
-  const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? Number.NaN;
-  return { perSecond: latencies.length / (elapsed / 1000), p50Ms: at(0.5), p95Ms: at(0.95) };
+  return {
+    perSecond: latencies.length / (elapsed / 1000),
+    p50Ms: quantile(latencies, 0.5),
+    p95Ms: quantile(latencies, 0.95),
+  };
 }
 
 function quietest(rounds: readonly Measurement[]): Measurement {
   return rounds.reduce((best, round) => (round.p50Ms < best.p50Ms ? round : best));
 }
 
-async function benchStatements(seconds: number, rounds: number): Promise<void> {
-  await withServer(async (server, ca) => {
-    const setUp = await connect(proxied(server, ca));
-    await setUp.query('CREATE TABLE bench (id int PRIMARY KEY, v int NOT NULL)');
-    await setUp.query(`INSERT INTO bench SELECT n, 0 FROM generate_series(0, ${ROWS - 1}) n`);
-    await setUp.end();
+const CONNECTIONS = [1, 16];
 
-    const rows: Record<string, string | number>[] = [];
-    for (const count of [1, 16]) {
-      const open = (config: ClientConfig) =>
-        Promise.all(Array.from({ length: count }, () => connect(config)));
-      const [direct, through] = [await open(server.direct), await open(proxied(server, ca))];
-      for (const [name, work] of Object.entries(WORKS)) {
-        await measure(direct, work, 0.2);
-        await measure(through, work, 0.2);
-        const measured: Record<'direct' | 'through', Measurement[]> = { direct: [], through: [] };
-        for (let round = 0; round < rounds; round++) {
-          measured.direct.push(await measure(direct, work, seconds));
-          measured.through.push(await measure(through, work, seconds));
+async function benchStatements(
+  server: Server,
+  direct: Direct,
+  seconds: number,
+  rounds: number,
+): Promise<void> {
+  const through = await login(server);
+  const setUp = await connect(through);
+  await setUp.query('CREATE TABLE bench (id int PRIMARY KEY, v int NOT NULL)');
+  await setUp.query(`INSERT INTO bench SELECT n, 0 FROM generate_series(0, ${ROWS - 1}) n`);
+  await setUp.end();
+  for (const count of CONNECTIONS) {
+    const open = (config: ClientConfig) => Promise.all(Array.from({ length: count }, () => connect(config)));
+    const sides = [await open(direct), await open(through)];
+    const best: Record<string, readonly Measurement[]> = {};
+    for (const [name, work] of Object.entries(WORKS)) {
+      for (const clients of sides) await measure(clients, work, seconds);
+      const measured: Measurement[][] = sides.map(() => []);
+      for (let round = 0; round < rounds; round++) {
+        for (const [side, clients] of sides.entries()) {
+          measured[side]?.push(await measure(clients, work, seconds));
         }
-        const [best, ours] = [quietest(measured.direct), quietest(measured.through)];
-        rows.push({
-          connections: count,
-          statements: name,
-          'direct/s': Math.round(best.perSecond),
-          'local/s': Math.round(ours.perSecond),
-          ratio: Number((ours.perSecond / best.perSecond).toFixed(2)),
-          'direct p50 ms': Number(best.p50Ms.toFixed(3)),
-          'local p50 ms': Number(ours.p50Ms.toFixed(3)),
-          'added ms': Number((ours.p50Ms - best.p50Ms).toFixed(3)),
-          'local p95 ms': Number(ours.p95Ms.toFixed(3)),
-        });
       }
-      await Promise.all([...direct, ...through].map((client) => client.end()));
+      best[name] = measured.map(quietest);
     }
-    console.table(rows);
+    await Promise.all(sides.flat().map((client) => client.end()));
+    reportStatements(count, best);
+  }
+}
+
+function reportStatements(connections: number, best: Readonly<Record<string, readonly Measurement[]>>): void {
+  const rowsOf = (what: keyof Measurement): Row[] =>
+    Object.entries(best).map(([name, sides]) => ({ name, values: sides.map((side) => side[what]) }));
+  const title = `The local DSQL and its PostgreSQL, connections: ${connections}`;
+  const series = ['PostgreSQL alone', 'local DSQL'];
+  const shared = { series, comparedWith: 'PostgreSQL alone', isPlotted: false } as const;
+  const id = `local-${connections}`;
+  report({
+    ...shared,
+    name: `${id}-rate`,
+    title,
+    unit: 'statements or transactions/s',
+    better: 'more',
+    rows: rowsOf('perSecond'),
   });
+  for (const quantileName of ['p50', 'p95'] as const) {
+    report({
+      ...shared,
+      name: `${id}-${quantileName}`,
+      title: `${title}, ${quantileName}`,
+      unit: 'ms',
+      better: 'less',
+      rows: rowsOf(`${quantileName}Ms`),
+    });
+  }
 }
 
 async function benchBoot(boots: number): Promise<void> {
-  const rows: Record<string, number>[] = [];
-  for (let boot = 0; boot < boots; boot++) {
+  const rows: Row[] = [];
+  for (let boot = 1; boot <= boots; boot++) {
     const begun = performance.now();
     const local = await startLocalDsql();
     const started = performance.now();
-    const env = await local.env();
-    const client = await connect(proxied({ env, direct: {} }, local.ca));
+    const client = await connect(await login(local));
     await client.query('SELECT 1');
     const answered = performance.now();
     await client.end();
     const stopping = performance.now();
     await local.stop();
-    rows.push({
-      'start ms': Math.round(started - begun),
-      'to first answer ms': Math.round(answered - begun),
-      'stop ms': Math.round(performance.now() - stopping),
-    });
+    const values = [started - begun, answered - begun, performance.now() - stopping];
+    rows.push({ name: `boot ${boot}`, values });
   }
-  console.table(rows);
-}
-
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      server: { type: 'boolean' },
-      seconds: { type: 'string', default: '0.25' },
-      rounds: { type: 'string', default: '15' },
-      boots: { type: 'string', default: '5' },
-    },
+  report({
+    name: 'local-boot',
+    title: 'Starting and stopping the local DSQL',
+    unit: 'ms',
+    better: 'less',
+    series: ['until it is started', 'until the first answer', 'to stop it'],
+    rows,
+    isPlotted: false,
   });
-  if (values.server) return serve();
-  await benchBoot(Number(values.boots));
-  await benchStatements(Number(values.seconds), Number(values.rounds));
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '0.25' },
+    rounds: { type: 'string', default: '15' },
+    boots: { type: 'string', default: '5' },
+  },
+});
+
+withServer(__filename, async (server, _addLatency, direct) => {
+  await benchBoot(Number(values.boots));
+  await benchStatements(server, direct, Number(values.seconds), Number(values.rounds));
 });

@@ -1,34 +1,39 @@
-import { DsqlSigner } from '@aws-sdk/dsql-signer';
+import { AuroraDSQLClient } from '@aws/aurora-dsql-node-postgres-connector';
+import { Client } from 'pg';
 import { parseArgs } from 'node:util';
-import { DataTypes, Sequelize, type Model, type ModelStatic } from 'sequelize';
-import { DataSource, EntitySchema, EntitySchemaOptions, type DataSourceOptions } from 'typeorm';
+import type { Sequelize } from 'sequelize';
+import type { DataSource } from 'typeorm';
+import { RedirectedSocket } from '../test/local/local-client';
 import { DsqlClient } from '../src';
-import { createDsqlSequelize } from '../src/sequelize';
-import { createDsqlDataSource } from '../src/typeorm';
-import { withServer, type Server } from './server';
+import { numbersOf, report } from './result';
+import { login, withServer, type Server } from './server';
+import {
+  AccountEntity,
+  CREATE_ACCOUNT,
+  defineAccount,
+  insertAccounts,
+  newDataSources,
+  newSequelizes,
+  type Account,
+} from './sides';
 
 /**
- * What one operation of an ORM costs, with this package and without it, by turns in the same run on one connection each:
- * processor time of the client and time on the clock. The server is another process. Of all rounds the quietest one
- * counts for each side. Both sides talk to the same local DSQL; the stock ORM gets a token and the certificate by hand.
+ * What one operation costs, with this package and without it, by turns in the same run on one connection each: processor time
+ * of the client and time on the clock. Both ORMs, and SQL by hand with `pg`, with the connector of AWS and with `DsqlClient`.
+ * Of all rounds the quietest one counts for each side.
  *
- * Usage: npm run bench:operations -- [--rounds 15] [--operations 100] [--latencyMs 0]
+ * Usage: npm run bench -- operations [--latencyMs 0,1,5] [--rounds 15] [--operations 100]
  */
 
 type Operation = () => Promise<unknown>;
-type Operations = Readonly<Record<string, Operation>>;
 
 interface Side {
-  readonly operations: Operations;
+  readonly operations: Readonly<Record<string, Operation>>;
   readonly end: () => Promise<unknown>;
 }
 
-interface Account {
-  id: number;
-  name: string;
-  balance: number;
-  createdAt: Date;
-}
+/** By its name; the first one is what the others are compared with. */
+type Group = Readonly<Record<string, Side>>;
 
 /** The rows that are there at first, under the ids from 1. */
 const ROWS = 1000;
@@ -37,35 +42,23 @@ const LARGEST_NEW_ID = 1_000_000_000;
 let newIds = ROWS;
 const newId = () => ++newIds % LARGEST_NEW_ID;
 const anyId = () => 1 + Math.floor(Math.random() * ROWS);
-
-const Account = new EntitySchema<Account>(
-  Object.assign(new EntitySchemaOptions<Account>(), {
-    name: 'account',
-    columns: {
-      id: { type: 'integer', primary: true },
-      name: { type: 'text' },
-      balance: { type: 'integer' },
-      createdAt: { type: 'timestamptz' },
-    },
-  }),
-);
-
+const newName = () => `name ${newIds++}`;
 const newAccount = (): Account => ({ id: newId(), name: 'new', balance: 0, createdAt: new Date() });
 
 async function openTypeorm(dataSource: DataSource): Promise<Side> {
   await dataSource.initialize();
-  const accounts = dataSource.getRepository(Account);
+  const accounts = dataSource.getRepository(AccountEntity);
   return {
     operations: {
       'find by id': () => accounts.findOneBy({ id: anyId() }),
       'find 100': () => accounts.find({ where: { balance: 0 }, order: { id: 'ASC' }, take: 100 }),
       insert: () => accounts.insert(newAccount()),
-      update: () => accounts.update({ id: anyId() }, { name: `name ${newIds++}` }),
+      update: () => accounts.update({ id: anyId() }, { name: newName() }),
       'save, new': () => accounts.save(newAccount()),
       'transaction of two': () =>
         dataSource.transaction(async (manager) => {
-          await manager.update(Account, { id: anyId() }, { name: `name ${newIds++}` });
-          await manager.insert(Account, newAccount());
+          await manager.update(AccountEntity, { id: anyId() }, { name: newName() });
+          await manager.insert(AccountEntity, newAccount());
         }),
     },
     end: () => dataSource.destroy(),
@@ -73,67 +66,76 @@ async function openTypeorm(dataSource: DataSource): Promise<Side> {
 }
 
 function openSequelize(sequelize: Sequelize): Side {
-  const Accounts: ModelStatic<Model<Account>> = sequelize.define(
-    'account',
-    {
-      id: { type: DataTypes.INTEGER, primaryKey: true },
-      name: DataTypes.TEXT,
-      balance: DataTypes.INTEGER,
-      createdAt: DataTypes.DATE,
-    },
-    { tableName: 'account', timestamps: false },
-  );
+  const accounts = defineAccount(sequelize);
   return {
     operations: {
-      'find by id': () => Accounts.findByPk(anyId()),
-      'find 100': () => Accounts.findAll({ where: { balance: 0 }, order: ['id'], limit: 100 }),
-      insert: () => Accounts.create(newAccount()),
-      update: () => Accounts.update({ name: `name ${newIds++}` }, { where: { id: anyId() } }),
+      'find by id': () => accounts.findByPk(anyId()),
+      'find 100': () => accounts.findAll({ where: { balance: 0 }, order: ['id'], limit: 100 }),
+      insert: () => accounts.create(newAccount()),
+      update: () => accounts.update({ name: newName() }, { where: { id: anyId() } }),
       'transaction of two': () =>
         sequelize.transaction(async (transaction) => {
-          await Accounts.update({ name: `name ${newIds++}` }, { where: { id: anyId() }, transaction });
-          await Accounts.create(newAccount(), { transaction });
+          await accounts.update({ name: newName() }, { where: { id: anyId() }, transaction });
+          await accounts.create(newAccount(), { transaction });
         }),
     },
     end: () => sequelize.close(),
   };
 }
 
-async function open(
-  server: Server,
-): Promise<Readonly<Record<string, { readonly stock: Side; readonly ours: Side }>>> {
-  const { host, port, hostaddr, ca, credentials, region } = server;
-  const dsql = { hostaddr, ca, credentials, region };
-  const token = await new DsqlSigner({ hostname: host, region, credentials }).getDbConnectAdminAuthToken();
-  const stock = { host: hostaddr, port, username: 'admin', password: token, database: 'postgres' };
-  const ssl = { ca, servername: host };
-  const common = { entities: [Account], poolSize: 1 };
-  const pool = { max: 1, min: 0, idle: 600_000 };
-  const plain: DataSourceOptions = { type: 'postgres', ...stock, ssl, installExtensions: false, ...common };
-  const dialectOptions = { ssl, clientMinMessages: 'ignore' };
+/** What the three clients have in common. */
+type AnyClient = Pick<Client, 'query' | 'end'> & { connect(): Promise<unknown> };
+
+async function openClient(client: AnyClient): Promise<Side> {
+  await client.connect();
+  const insert = () =>
+    client.query('INSERT INTO account VALUES ($1, $2, $3, $4)', Object.values(newAccount()));
+  const update = () => client.query('UPDATE account SET name = $2 WHERE id = $1', [anyId(), newName()]);
   return {
-    TypeORM: {
-      stock: await openTypeorm(new DataSource(plain)),
-      ours: await openTypeorm(createDsqlDataSource({ host, port, ...common, dsql })),
+    operations: {
+      'find by id': () => client.query('SELECT * FROM account WHERE id = $1', [anyId()]),
+      'find 100': () => client.query('SELECT * FROM account WHERE balance = $1 ORDER BY id LIMIT 100', [0]),
+      insert,
+      update,
+      'transaction of two': async () => {
+        await client.query('BEGIN');
+        await update();
+        await insert();
+        await client.query('COMMIT');
+      },
     },
-    Sequelize: {
-      stock: openSequelize(
-        new Sequelize({
-          dialect: 'postgres',
-          ...stock,
-          logging: false,
-          pool,
-          dialectOptions,
-        }),
-      ),
-      ours: openSequelize(createDsqlSequelize({ host, port, logging: false, pool, dsql })),
+    end: () => client.end(),
+  };
+}
+
+function awsClient({ host, port, hostaddr, ca, credentials, region }: Server): AnyClient {
+  return new AuroraDSQLClient({
+    host,
+    port,
+    region,
+    customCredentialsProvider: credentials,
+    ssl: { ca, rejectUnauthorized: true },
+    stream: () => new RedirectedSocket(hostaddr),
+  });
+}
+
+async function open(server: Server): Promise<Readonly<Record<string, Group>>> {
+  const dataSources = await newDataSources(server, [AccountEntity], 1);
+  const sequelizes = await newSequelizes(server, 1);
+  return {
+    TypeORM: { stock: await openTypeorm(dataSources.stock), ours: await openTypeorm(dataSources.ours) },
+    Sequelize: { stock: openSequelize(sequelizes.stock), ours: openSequelize(sequelizes.ours) },
+    pg: {
+      'plain pg': await openClient(new Client(await login(server))),
+      "AWS's connector": await openClient(awsClient(server)),
+      ours: await openClient(new DsqlClient(server)),
     },
   };
 }
 
 interface Cost {
-  cpuMicros: number;
-  wallMicros: number;
+  readonly cpuMicros: number;
+  readonly wallMicros: number;
 }
 
 async function measure(operation: Operation, times: number): Promise<Cost> {
@@ -154,56 +156,103 @@ function quieter(one: Cost, other: Cost): Cost {
   };
 }
 
-/** What an operation costs at best on either side. */
-async function compare(stock: Operation, ours: Operation, rounds: number, times: number) {
-  const best = { stock: NO_COST, ours: NO_COST };
+/** What an operation costs at best on each side. */
+async function compare(operations: readonly Operation[], rounds: number, times: number): Promise<Cost[]> {
+  const best = operations.map(() => NO_COST);
   for (let round = 0; round < rounds; round++) {
-    const order = round % 2 === 0 ? (['stock', 'ours'] as const) : (['ours', 'stock'] as const);
+    const order = round % 2 === 0 ? [...operations.keys()] : [...operations.keys()].reverse();
     for (const side of order) {
-      const cost = await measure(side === 'stock' ? stock : ours, times);
-      best[side] = quieter(best[side], cost);
+      const operation = operations[side];
+      if (operation) best[side] = quieter(best[side] ?? NO_COST, await measure(operation, times));
     }
   }
   return best;
 }
 
-const ratio = (ours: number, stock: number) => Number((ours / stock).toFixed(2));
+type Costs = Readonly<Record<string, readonly Cost[]>>;
+
+/** The operations of a group at one latency. */
+async function measureGroup(group: Group, rounds: number, times: number): Promise<Costs> {
+  const sides = Object.values(group);
+  const costs: Record<string, readonly Cost[]> = {};
+  for (const name of Object.keys(sides[0]?.operations ?? {})) {
+    const operations = sides.flatMap((side) => side.operations[name] ?? []);
+    costs[name] = await compare(operations, rounds, times);
+  }
+  return costs;
+}
+
+function reportCosts(groupName: string, series: readonly string[], latencyMs: number, costs: Costs): void {
+  const shared = {
+    series,
+    comparedWith: series[0] ?? '',
+    better: 'less',
+    unit: 'µs',
+    isPlotted: false,
+  } as const;
+  const id = groupName.toLowerCase();
+  const of = (what: keyof Cost) =>
+    Object.entries(costs).map(([name, sides]) => ({ name, values: sides.map((cost) => cost[what]) }));
+  report({
+    ...shared,
+    name: `operations-${id}-${latencyMs}-ms`,
+    title: `${groupName}: time of an operation, ${latencyMs} ms added to each round trip`,
+    rows: of('wallMicros'),
+  });
+  if (latencyMs > 0) return;
+  report({
+    ...shared,
+    name: `operations-${id}-processor`,
+    title: `${groupName}: the client's processor time of an operation`,
+    rows: of('cpuMicros'),
+  });
+}
+
+/** What is plotted: how long an operation takes with us, in terms of the first side. */
+function reportRatios(groupName: string, base: string, at: ReadonlyMap<number, Costs>): void {
+  const names = Object.keys([...at.values()][0] ?? {});
+  report({
+    name: `operations-${groupName.toLowerCase()}`,
+    title: `${groupName}: time of an operation with this package, ${base} = 1`,
+    unit: 'ratio',
+    better: 'less',
+    series: [...at.keys()].map((latencyMs) => `${latencyMs} ms added`),
+    rows: names.map((name) => ({
+      name,
+      values: [...at.values()].map(
+        ({ [name]: costs = [] }) => (costs.at(-1)?.wallMicros ?? NaN) / (costs[0]?.wallMicros ?? NaN),
+      ),
+    })),
+  });
+}
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '15' },
     operations: { type: 'string', default: '100' },
-    latencyMs: { type: 'string', default: '0' },
+    latencyMs: { type: 'string', default: '0,1,5' },
   },
 });
 
 withServer(__filename, async (server, addLatency) => {
   const client = new DsqlClient(server);
   await client.connect();
-  await client.query(
-    'CREATE TABLE account (id integer PRIMARY KEY, name text, balance integer, "createdAt" timestamptz)',
-  );
-  await client.query(`INSERT INTO account SELECT n, 'name', 0, now() FROM generate_series(1, ${ROWS}) AS n`);
+  await client.query(CREATE_ACCOUNT);
+  await client.query(insertAccounts(1, ROWS));
   await client.end();
-  const sides = await open(server);
-  await addLatency(Number(values.latencyMs));
-  for (const [orm, { stock, ours }] of Object.entries(sides)) {
-    const rows = [];
-    for (const [name, operation] of Object.entries(stock.operations)) {
-      const other = ours.operations[name] ?? operation;
-      const best = await compare(operation, other, Number(values.rounds), Number(values.operations));
-      rows.push({
-        [orm]: name,
-        'stock, CPU µs': Math.round(best.stock.cpuMicros),
-        'ours, CPU µs': Math.round(best.ours.cpuMicros),
-        'CPU ratio': ratio(best.ours.cpuMicros, best.stock.cpuMicros),
-        'stock, µs': Math.round(best.stock.wallMicros),
-        'ours, µs': Math.round(best.ours.wallMicros),
-        'time ratio': ratio(best.ours.wallMicros, best.stock.wallMicros),
-      });
+  const [rounds, times] = [Number(values.rounds), Number(values.operations)];
+  for (const [name, group] of Object.entries(await open(server))) {
+    const series = Object.keys(group);
+    const at = new Map<number, Costs>();
+    for (const latencyMs of numbersOf(values.latencyMs)) {
+      await addLatency(latencyMs);
+      // Where each takes milliseconds, fewer say as much.
+      const share = 1 / (1 + latencyMs);
+      const costs = await measureGroup(group, Math.ceil(rounds * share), Math.ceil(times * share));
+      at.set(latencyMs, costs);
+      reportCosts(name, series, latencyMs, costs);
     }
-    console.table(rows);
-    await stock.end();
-    await ours.end();
+    reportRatios(name, series[0] ?? '', at);
+    for (const { end } of Object.values(group)) await end();
   }
 });

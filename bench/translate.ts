@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util';
 import { loadParser, translate } from '../src/sql';
+import { report, type Row } from './result';
 
 /**
  * How many statements a second are translated, each text seen for the first time, as in migration files.
  *
- * Usage: node -r ./test/typescript-register.cjs bench/translate.ts [--statements 30000]
+ * Usage: npm run bench -- translate [--statements 30000]
  */
 
 /** What the ORMs send most, with a number in place of `#` so that no text comes twice. */
@@ -27,11 +28,18 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { statements: { type: 'string', default: '30000' } } });
   const count = Number(values.statements);
   await loadParser();
-  measure('one at a time', 1, count);
-  measure('in files of 12', TYPICAL.length, count);
+  report({
+    name: 'translate',
+    title: `Translating ${count} statements`,
+    unit: 'statements/s',
+    better: 'more',
+    series: ['on the clock', 'of processor time'],
+    rows: [measure('one at a time', 1, count), measure('in files of 12', TYPICAL.length, count)],
+    isPlotted: false,
+  });
 }
 
-function measure(name: string, perText: number, count: number): void {
+function measure(name: string, perText: number, count: number): Row {
   const texts = Array.from({ length: Math.ceil(count / perText) }, (_, text) =>
     Array.from({ length: perText }, (_each, index) => {
       const number = text * perText + index;
@@ -46,10 +54,8 @@ function measure(name: string, perText: number, count: number): void {
   if (refused > 0)
     throw new Error(`${String(refused)} statements were refused: this measures something else.`);
   const { user, system } = process.cpuUsage(startedCpu);
-  const rate = (duration: number) => Math.round((texts.length * perText) / duration).toLocaleString('en');
-  console.log(
-    `${name}: ${rate(seconds)} statements a second, ${rate((user + system) / 1e6)} a second of processor time`,
-  );
+  const rate = (duration: number) => (texts.length * perText) / duration;
+  return { name, values: [rate(seconds), rate((user + system) / 1e6)] };
 }
 
 void main();
