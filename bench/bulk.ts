@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import type { Client } from 'pg';
+import { Client } from 'pg';
 import { DataTypes } from 'sequelize';
 import { EntitySchema, EntitySchemaOptions } from 'typeorm';
 import { DsqlClient } from '../src';
 import { createDsqlSequelize, inBatches as inBatchesOfSequelize } from '../src/sequelize';
 import { createDsqlDataSource, inBatches as inBatchesOfTypeOrm } from '../src/typeorm';
+import { copyRows } from './copy';
 import { report } from './result';
-import { withServer, type Server } from './server';
+import { login, withServer, type Server } from './server';
 
 /**
- * How fast many rows are inserted: by both ORMs with `batch: true`, and by hand with node-postgres, as VALUES and as one
- * array per column, by turns in the same run. The server is another process. The quietest round counts for each way.
+ * How fast many rows are inserted: by both ORMs with `batch: true`, and by hand with node-postgres, as VALUES, as one
+ * array per column and by COPY, by turns in the same run. The server is another process. The quietest round counts for each way.
  *
  * With `--iterable` both ORMs write the rows of a generator by `inBatches`, once, and what counts is how much memory the client
  * takes at the most, with Node.js, the ORMs and this script.
@@ -103,6 +104,8 @@ async function openWays(server: Server): Promise<Opened> {
   const { host, port, ...dsql } = server;
   const client = new DsqlClient(server);
   await client.connect();
+  const plain = new Client(await login(server));
+  await plain.connect();
   const entity = Object.assign(new EntitySchemaOptions<Reading>(), {
     name: 'reading',
     columns: {
@@ -148,6 +151,8 @@ async function openWays(server: Server): Promise<Opened> {
     ways: {
       'pg, VALUES': (rows) => inParts(rows, (part) => insertValues(client, part)),
       'pg, unnest': (rows) => inParts(rows, (part) => insertArrays(client, part)),
+      'pg, COPY': (rows) =>
+        inParts(rows, (part) => copyRows(plain, `reading (${QUOTED_NAMES})`, NAMES, part)),
       'TypeORM insert': (rows) => dataSource.manager.insert(Entity, rows),
       'TypeORM save': (rows) => dataSource.manager.save(Entity, rows),
       'Sequelize bulkCreate': (rows) => Model.bulkCreate(rows as never),
@@ -164,6 +169,7 @@ async function openWays(server: Server): Promise<Opened> {
     },
     end: async () => {
       await client.end();
+      await plain.end();
       await dataSource.destroy();
       await sequelize.close();
     },
