@@ -50,6 +50,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     ],
     quick: [{ args: '--cells grid --latencyMs 1 --workers 4 --rows 10 --seconds 0.2' }],
   },
+  migrate: {
+    full: [{ args: '--statements 50 --rounds 3' }],
+    quick: [{ args: '--statements 3 --rounds 1 --latencyMs 0' }],
+  },
   growth: {
     full: [{ args: '' }],
     quick: [{ args: '--rounds 1 --pools 1,2 --workers 2 --rows 1,10 --children 1,5 --entities 2,4' }],

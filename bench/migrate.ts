@@ -1,10 +1,10 @@
 import 'reflect-metadata';
-import { DsqlSigner } from '@aws-sdk/dsql-signer';
 import { parseArgs } from 'node:util';
 import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { DsqlClient } from '../src';
 import { createDsqlDataSource } from '../src/typeorm';
-import { withServer, type Server } from './server';
+import { numbersOf, report, type Row } from './result';
+import { login, withServer, type Server } from './server';
 
 /**
  * What the journal of migrations costs: one migration of many statements, run by this package and by TypeORM alone, by turns
@@ -12,7 +12,7 @@ import { withServer, type Server } from './server';
  * journal of a statement takes two round trips; what a run has besides (the lease, the look at what was run) is in the
  * numbers, too.
  *
- * Usage: npm run bench:migrate -- [--statements 100] [--rounds 5] [--latencyMs 0,2]
+ * Usage: npm run bench -- migrate [--statements 100] [--rounds 5] [--latencyMs 0,2]
  */
 
 type Side = 'stock' | 'ours';
@@ -46,10 +46,8 @@ function migrationOf(run: number, statementOf: StatementOf, statements: number):
 async function sources(
   server: Server,
 ): Promise<Readonly<Record<Side, (migration: MigrationClass) => DataSource>>> {
-  const { host, port, hostaddr, ca, credentials, region } = server;
-  const token = await new DsqlSigner({ hostname: host, region, credentials }).getDbConnectAdminAuthToken();
-  const stock = { host: hostaddr, port, username: 'admin', password: token, database: 'postgres' };
-  const ssl = { ca, servername: host };
+  const { user: username, ...stock } = await login(server);
+  const { host, port, ...dsql } = server;
   // Each side has a table of migrations; TypeORM cannot make its own on Aurora DSQL.
   const common = { migrationsTransactionMode: 'none', poolSize: 1 } as const;
   return {
@@ -57,7 +55,7 @@ async function sources(
       new DataSource({
         type: 'postgres',
         ...stock,
-        ssl,
+        username,
         installExtensions: false,
         ...common,
         migrations: [migration],
@@ -69,7 +67,7 @@ async function sources(
         port,
         ...common,
         migrations: [migration],
-        dsql: { hostaddr, ca, credentials, region },
+        dsql,
       }),
   };
 }
@@ -117,8 +115,8 @@ withServer(__filename, async (server, addLatency) => {
   const next = (side: Side, statementOf: StatementOf, count: number) =>
     measure(make[side](migrationOf(++run, statementOf, count)));
   for (const side of ['stock', 'ours'] as const) await next(side, () => 'SELECT 1', 1);
-  const rows = [];
-  for (const latencyMs of values.latencyMs.split(',').map(Number)) {
+  const rows: Row[] = [];
+  for (const latencyMs of numbersOf(values.latencyMs)) {
     await addLatency(latencyMs);
     for (const [kind, statementOf] of Object.entries(KINDS)) {
       const best = { stock: Infinity, ours: Infinity };
@@ -129,13 +127,18 @@ withServer(__filename, async (server, addLatency) => {
         }
       }
       rows.push({
-        'latency, ms': latencyMs,
-        statements: `${statements} ${kind}`,
-        'stock, ms each': Number((best.stock / statements).toFixed(2)),
-        'ours, ms each': Number((best.ours / statements).toFixed(2)),
-        ratio: Number((best.ours / best.stock).toFixed(2)),
+        name: `${kind}, ${latencyMs} ms added`,
+        values: [best.stock / statements, best.ours / statements],
       });
     }
   }
-  console.table(rows);
+  report({
+    name: 'migrate',
+    title: `Each of ${statements} statements of a migration, by ms added to each round trip`,
+    unit: 'ms',
+    better: 'less',
+    series: ['stock', 'ours'],
+    comparedWith: 'stock',
+    rows,
+  });
 });

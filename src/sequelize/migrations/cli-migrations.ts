@@ -7,7 +7,7 @@ import { retryOnConflict } from '../../occ';
 import { reportJobs } from '../../schema';
 import { dialectOf } from '../dialect/dsql-dialect';
 import { log } from '../log';
-import { hostError } from '../schema/schema-changes';
+import { hostJobError } from '../schema/job-error';
 import { schemaChangesOf } from '../schema/sync';
 import { inOwnTransaction } from '../transactions/own-transaction';
 import { codeIn, codeOf } from './migration-files';
@@ -258,7 +258,7 @@ class CliMigration {
     }
     await this.running.begin();
     this.#hasEnded();
-    await reportJobs(() => this.#carriedOut ?? Promise.resolve(), hostError);
+    await reportJobs(() => this.#carriedOut ?? Promise.resolve(), hostJobError);
   }
 
   async #begin(): Promise<Parameters<Parameters<Migrations['carryOut']>[2]>[0]> {
