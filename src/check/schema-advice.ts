@@ -1,7 +1,7 @@
-import { beginsWith, quoted, quotedTable } from '../sql';
+import { beginsWith, foreignKeysOf, primaryKeyOf, quoted, quotedTable, storedTypeOf } from '../sql';
 import type { Catalog } from './catalogue/catalog';
 import { keyOf } from './catalogue/table';
-import type { Column, ForeignKey, Table } from './catalogue/table';
+import type { DeclaredColumn, DeclaredConstraint, DeclaredTable } from './catalogue/table';
 import type { Problem } from './finding';
 
 /** What the advice depends on besides the schema. */
@@ -12,17 +12,19 @@ export interface AdviceOptions {
   readonly identityCache: number;
 }
 
+type ForeignKey = ReturnType<typeof foreignKeysOf<DeclaredConstraint>>[number];
+
 /** Says what DSQL takes of a schema, and what will hurt later. */
 export function adviseOn(catalog: Catalog, options: AdviceOptions): Problem[] {
   return catalog
     .tables()
     .flatMap((table) => [
-      ...table.foreignKeys.flatMap((key) => adviseOnForeignKey(catalog, table, key)),
+      ...foreignKeysOf(table).flatMap((key) => adviseOnForeignKey(catalog, table, key)),
       ...adviseOnKey(table, options),
     ]);
 }
 
-function adviseOnForeignKey(catalog: Catalog, table: Table, key: ForeignKey): Problem[] {
+function adviseOnForeignKey(catalog: Catalog, table: DeclaredTable, key: ForeignKey): Problem[] {
   const problems: Problem[] = [];
   if (!isIndexed(table, key)) {
     problems.push({
@@ -30,24 +32,24 @@ function adviseOnForeignKey(catalog: Catalog, table: Table, key: ForeignKey): Pr
       severity: 'note',
       place: key.place,
       message: `the foreign key ${table.name} (${key.columns.join(', ')}) begins no index`,
-      why: `A change or a removal in ${key.references.name} reads all of ${table.name}, and conflicts with what writes to it.`,
+      why: `A change or a removal in ${key.target.name} reads all of ${table.name}, and conflicts with what writes to it.`,
       instead: `CREATE INDEX ASYNC ON ${quotedTable(table)} (${key.columns.map(quoted).join(', ')});`,
     });
   }
-  const target = catalog.table(key.references);
-  const referenced =
-    key.referencedColumns.length > 0 ? key.referencedColumns : (target?.primaryKey?.columns ?? []);
+  const target = catalog.table(key.target);
+  const named = key.target.columns;
+  const referenced = named.length > 0 || !target ? named : primaryKeyOf(target);
   key.columns.forEach((name, index) => {
     const column = columnOf(table, name);
     const wide = target && columnOf(target, referenced[index] ?? '');
     const isKept = column?.place.text.followsKeys !== true;
     const isNarrow = isKept && (column?.type === 'integer' || column?.type === 'smallint');
-    if (!isNarrow || !wide || !isEightBytes(wide) || keyOf(key.references) === keyOf(table)) return;
+    if (!isNarrow || !wide || storedTypeOf(wide) !== 'bigint' || keyOf(key.target) === keyOf(table)) return;
     problems.push({
       rule: 'int4-key',
       severity: 'warning',
       place: column.place,
-      message: `${table.name}.${name} is ${column.type ?? ''}, and references ${key.references.name}.${wide.name}, which is bigint on DSQL`,
+      message: `${table.name}.${name} is ${column.type ?? ''}, and references ${key.target.name}.${wide.name}, which is bigint on DSQL`,
       why: 'The key may grow beyond what the column takes, and the type of a column cannot be changed on DSQL.',
       instead: 'Declare the column bigint.',
     });
@@ -56,31 +58,28 @@ function adviseOnForeignKey(catalog: Catalog, table: Table, key: ForeignKey): Pr
 }
 
 /** Whether an index, or a key, begins with these columns, in any order. */
-function isIndexed({ indexes, uniques, primaryKey }: Table, { columns }: ForeignKey): boolean {
-  const candidates = [
-    ...indexes.filter(({ isPartial }) => !isPartial).map((index) => index.columns),
-    ...uniques.map((unique) => unique.columns),
-    ...(primaryKey ? [primaryKey.columns] : []),
-  ];
-  return candidates.some((candidate) => beginsWith(candidate, columns));
+function isIndexed({ indexes }: DeclaredTable, { columns }: ForeignKey): boolean {
+  return indexes.some(
+    ({ partial, keys }) =>
+      !partial &&
+      beginsWith(
+        keys.map(({ column }) => column),
+        columns,
+      ),
+  );
 }
 
-function columnOf({ columns }: Table, name: string): Column | undefined {
-  return columns?.find((column) => column.name === name);
-}
-
-/** Identities of any type become bigint on DSQL. */
-function isEightBytes({ type, sequence }: Column): boolean {
-  return type === 'bigint' || (sequence !== undefined && sequence.kind !== 'named');
+function columnOf({ columns }: DeclaredTable, name: string): DeclaredColumn | undefined {
+  return columns.find((column) => column.name === name);
 }
 
 const SAFE_INTEGER = BigInt(Number.MAX_SAFE_INTEGER);
 /** A table with fewer rows than this is none that one worries about. */
 const MANY_ROWS = 1_000_000_000n;
 
-function adviseOnKey(table: Table, { highRateTables, identityCache }: AdviceOptions): Problem[] {
+function adviseOnKey(table: DeclaredTable, { highRateTables, identityCache }: AdviceOptions): Problem[] {
   const problems: Problem[] = [];
-  for (const column of table.columns ?? []) {
+  for (const column of table.columns) {
     const { sequence, type, name, place } = column;
     if (!sequence) continue;
     if (sequence.kind === 'named' && (type === 'integer' || type === 'smallint')) {
@@ -112,8 +111,8 @@ function adviseOnKey(table: Table, { highRateTables, identityCache }: AdviceOpti
   return problems;
 }
 
-function hotKey(table: Table, identityCache: number): Problem | undefined {
-  const column = columnOf(table, table.primaryKey?.columns[0] ?? '');
+function hotKey(table: DeclaredTable, identityCache: number): Problem | undefined {
+  const column = columnOf(table, primaryKeyOf(table)[0] ?? '');
   if (!column) return undefined;
   const { sequence, defaultFunction, type = '', name, place } = column;
   const isSequential = sequence !== undefined && (sequence.cache ?? identityCache) === 1;

@@ -1,9 +1,9 @@
 import type { AlterTableCmd, Node } from 'libpg-query';
 import { MAX_INDEXES } from '../schema/for-check';
-import { asNode, columnConstraints, refusalOf, refusals, strings, tableNameOf } from '../sql';
+import { asNode, columnConstraints, refusalOf, refusals, storedTypeOf, strings, tableNameOf } from '../sql';
 import type { NodeBody, Statement } from '../sql';
 import type { Catalog } from './catalogue/catalog';
-import type { Column, Table } from './catalogue/table';
+import type { DeclaredColumn, DeclaredTable } from './catalogue/table';
 import type { Place } from './sources/sql-text';
 import type { Problem } from './finding';
 
@@ -25,7 +25,7 @@ export function exceededLimits(catalog: Catalog, statement: Statement, place: Pl
   const add = (rule: string, name: string, fact: string) => {
     problems.push(limitProblem(rule, { ...place, name }, fact));
   };
-  const count = countIndexes(table);
+  const count = new Set(table.indexes.map((index) => index.name)).size;
   if (count > MAX_INDEXES && keys.some(({ isNew }) => isNew)) {
     add(
       'index-count',
@@ -94,17 +94,7 @@ function keysIn(item: Node): DeclaredKey[] {
     }));
 }
 
-function countIndexes({ primaryKey, uniques, indexes }: Table): number {
-  const names = new Set(indexes.map(({ name }) => name));
-  // One that was made of an index may have another name than that.
-  const own = uniques.filter(
-    ({ name, columns }) =>
-      !names.has(name) && !indexes.some((index) => index.isUnique && index.columns.join() === columns.join()),
-  );
-  return names.size + own.length + ((primaryKey?.columns.length ?? 0) > 0 ? 1 : 0);
-}
-
-function declaredBytes({ columns = [] }: Table, key: readonly string[]): number {
+function declaredBytes({ columns }: DeclaredTable, key: readonly string[]): number {
   const sizes = key.map((name) => {
     const column = columns.find((each) => each.name === name);
     return column ? declaredSize(column) : 0;
@@ -113,11 +103,10 @@ function declaredBytes({ columns = [] }: Table, key: readonly string[]): number 
 }
 
 /** What has no declared size counts only as it is written. */
-function declaredSize({ type = '', isArray, sequence }: Column): number {
-  if (isArray) return 0;
-  if (sequence && sequence.kind !== 'named') return 8;
+function declaredSize(column: DeclaredColumn): number {
+  if (column.isArray) return 0;
   const [, base = '', modifier] =
-    /^([a-z ]*?)(?:\((\d+)(?:,\d+)?\))?(?: with(?:out)? time zone)?$/.exec(type) ?? [];
+    /^([a-z ]*?)(?:\((\d+)(?:,\d+)?\))?(?: with(?:out)? time zone)?$/.exec(storedTypeOf(column) ?? '') ?? [];
   const declared = Number(modifier ?? 0);
   if (base === 'character varying' || base === 'character') return declared;
   // Two bytes for each four digits, and some for the rest.

@@ -17,7 +17,7 @@ export function typeChangeByOrm(problem: Problem, statement: Statement, catalog:
     .find((each) => each?.subtype === 'AT_AlterColumnType');
   const type = formattedType(asNode(command?.def, 'ColumnDef')?.typeName);
   const table = catalog.table(tableNameOf(relation));
-  const column = table?.columns?.find(({ name }) => name === command?.name);
+  const column = table?.columns.find(({ name }) => name === command?.name);
   // What it was is not in the history.
   if (!column) return [];
   const wasText = column.enum !== undefined || /^(?:text|character varying)/.test(column.type ?? '');

@@ -1,7 +1,7 @@
 export { callPlace, framesIn } from './call-place';
 export { CatalogueReader, type OpenConnection } from './catalogue/catalogue-reader';
 export { planCascade, requireOwnRowsOnly } from './catalogue/emptying-order';
-export { isOneOf, readTablesWhere } from './catalogue/read-tables';
+export { isOneOf, readTablesWhere, type ReadTables } from './catalogue/read-tables';
 export { ReusedIdentityKeys, type FindIdentityColumn } from './identity-keys/reused-identity-keys';
 export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
 export {
@@ -13,7 +13,7 @@ export {
   type ResolvedMapping,
   type ResolvedMigrationOptions,
 } from './orm-options';
-export { EnumTypes, type ReadTables } from './planning/enum-types';
+export { EnumTypes } from './planning/enum-types';
 export { isTransaction, isWrittenForPostgres, onlyStatement, planChange } from './planning/planned-change';
 export { mayChangeSchema } from './planning/may-change-schema';
 export { translateChange } from './planning/translate-change';

@@ -1,18 +1,18 @@
 export { nameOfParts, tableNameOf } from './catalogue/catalog-facts';
-export type {
-  ArrayColumn,
-  CatalogFacts,
-  ColumnFacts,
-  EnumFacts,
-  RestrictingKey,
-  TableFacts,
-} from './catalogue/catalog-facts';
-export { beginsWith } from './catalogue/catalog-table';
+export type { ArrayColumn, CatalogFacts, EnumFacts } from './catalogue/catalog-facts';
+export { isBroken } from './catalogue/catalog-table';
 export type { CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable } from './catalogue/catalog-table';
-export { enumCheckOf, isNotNullCheck, notNullCheckOf } from './catalogue/checks';
+export { enumCheckOf, isNotNull, isNotNullCheck, notNullCheckOf } from './catalogue/checks';
 export type { EnumCheck } from './catalogue/checks';
 export { emptyingPlan, restrictsDelete, type EmptyingPlan } from './catalogue/emptying-plan';
-export { factsOf, isBroken, isNotNull, primaryKeyOf } from './catalogue/table-facts';
+export {
+  beginsWith,
+  foreignKeysOf,
+  primaryKeyOf,
+  REFERENTIAL_ACTIONS,
+  storedTypeOf,
+} from './catalogue/known-table';
+export type { KnownColumn, KnownConstraint, KnownIndex, KnownTable } from './catalogue/known-table';
 export { isExecuted } from './syntax/classify';
 export { capabilities } from './facts/capabilities';
 export type { Capability, CapabilityOverrides } from './facts/capabilities';
@@ -55,7 +55,10 @@ export type { TextSummary, TransactionVerb } from './text/text-summary';
 export type { Token } from './text/scan';
 export {
   arrayColumnsIn,
+  constraintType,
   createdEnum,
+  declaredColumn,
+  declaredConstraint,
   defaultName,
   enumCheckName,
   formattedType,

@@ -192,7 +192,15 @@ describe('SchemaRunner', () => {
       );
     }
     const progress = await change('TRUNCATE account', {
-      catalog: { tables: [{ name: 'account', primaryKey: ['id'] }] },
+      catalog: {
+        tables: [
+          {
+            name: 'account',
+            columns: [],
+            constraints: [{ name: 'account_pkey', type: 'p', columns: ['id'], validated: true }],
+          },
+        ],
+      },
     });
     expect(progress.flatMap((step) => (step.step === 'batch' ? step.totalRows : []))).toStrictEqual([
       3000, 6000, 7500,

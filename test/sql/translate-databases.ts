@@ -4,6 +4,7 @@ import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import { launchPostgres } from '../../src/local/postgres';
 import type { PostgresServer } from '../../src/local/postgres';
+import { readTablesWhere } from '../../src/schema';
 import type { CatalogFacts, DsqlStatement } from '../../src/sql';
 import { connect } from '../local/local-client';
 
@@ -85,49 +86,9 @@ async function rows(client: Client, sql: string): Promise<Record<string, unknown
   return found;
 }
 
-/** Reads the facts about all tables that a translation can use. */
+/** Reads what a translation can use of all tables. */
 export async function readFacts(client: Client): Promise<CatalogFacts> {
-  const columns = await rows(
-    client,
-    `SELECT n.nspname AS schema, c.relname AS table, a.attname AS name, a.attnotnull AS "notNull",
-       format_type(a.atttypid, a.atttypmod) AS type, a.attidentity <> '' AS identity,
-       (SELECT conname FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated
-          AND pg_get_constraintdef(k.oid) = format('CHECK ((%I IS NOT NULL))', a.attname)) AS check
-     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND ${OWN_SCHEMAS} ORDER BY a.attnum`,
-  );
-  const constraints = await rows(
-    client,
-    `SELECT n.nspname AS schema, c.relname AS table, conname AS name, contype AS type,
-       (SELECT json_agg(a.attname ORDER BY p.position) FROM unnest(conkey) WITH ORDINALITY AS p(number, position)
-          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.number) AS keys
-     FROM pg_constraint k JOIN pg_class c ON c.oid = conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE ${OWN_SCHEMAS}`,
-  );
-  const names = new Map(
-    columns.map(({ schema, table }) => [JSON.stringify([schema, table]), [schema, table]]),
-  );
-  return {
-    tables: [...names.values()].map(([schema, table]) => {
-      const isOfTable = (row: Record<string, unknown>) => row.schema === schema && row.table === table;
-      const own = constraints.filter(isOfTable);
-      const key = own.find(({ type }) => type === 'p');
-      return {
-        schema: String(schema),
-        name: String(table),
-        primaryKey: (key?.keys as string[] | undefined) ?? [],
-        ...(key && { primaryKeyName: String(key.name) }),
-        constraints: own.map(({ name }) => String(name)),
-        columns: columns.filter(isOfTable).map((column) => ({
-          name: String(column.name),
-          type: String(column.type),
-          notNull: column.notNull === true,
-          identity: column.identity === true,
-          ...(typeof column.check === 'string' && { notNullCheck: column.check }),
-        })),
-      };
-    }),
-  };
+  return { tables: await readTablesWhere(OWN_SCHEMAS, (sql) => rows(client, sql)) };
 }
 
 /** What a database holds, one line each, in words that are the same on DSQL and on PostgreSQL. */

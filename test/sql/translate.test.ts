@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { loadParser, parseQuery, refusals, translate } from '../../src/sql';
-import type { TranslateOptions } from '../../src/sql';
+import type { KnownConstraint, TranslateOptions } from '../../src/sql';
 import { deriveStatement, statementRules } from './accepted-grammar';
 import { derived, observed } from './refused-statements';
 
@@ -15,6 +15,14 @@ function sqlOf(sql: string, options?: TranslateOptions): string[] {
 
 const rulesOf = (sql: string, options?: TranslateOptions): string[] =>
   translate(sql, options).refusals.map(({ rule }) => rule);
+
+/** The primary key of a table. */
+const keyOf = (table: string, ...columns: string[]): KnownConstraint => ({
+  name: `${table}_pkey`,
+  type: 'p',
+  columns,
+  validated: true,
+});
 
 describe("DSQL's own SQL", () => {
   it.each([
@@ -119,7 +127,9 @@ describe('the kinds of statements', () => {
   });
 
   it('takes the rows of a repeated write by the key of the table', () => {
-    const catalog = { tables: [{ schema: 'public', name: 't', primaryKey: ['a', 'B'] }] };
+    const catalog = {
+      tables: [{ schema: 'public', name: 't', columns: [], constraints: [keyOf('t', 'a', 'B')] }],
+    };
     expect(translate('TRUNCATE t', { catalog }).statements).toMatchObject([
       {
         sql: 'DELETE FROM t WHERE ("a", "B") IN (SELECT "a", "B" FROM t LIMIT 3000)',
@@ -221,20 +231,60 @@ describe('the actions of one ALTER TABLE', () => {
   });
 });
 
+describe('tables that the text has made', () => {
+  it.each([
+    [
+      'CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a); TRUNCATE a, b',
+      [
+        'DELETE FROM b WHERE "id" IN (SELECT "id" FROM b LIMIT 3000)',
+        'DELETE FROM a WHERE "id" IN (SELECT "id" FROM a LIMIT 3000)',
+      ],
+    ],
+    [
+      'CREATE TABLE t (a int CHECK (a > 0) CHECK (a < 9)); ALTER TABLE t ADD CHECK (a <> 5)',
+      [
+        'ALTER TABLE t ADD CONSTRAINT "t_a_check2" CHECK (a <> 5) NOT VALID',
+        'ALTER TABLE ASYNC t VALIDATE CONSTRAINT "t_a_check2"',
+      ],
+    ],
+    [
+      'CREATE TABLE t (a int, b int UNIQUE); ALTER TABLE t DROP b; ALTER TABLE t ADD b int; ALTER TABLE t ADD UNIQUE (b)',
+      [
+        'CREATE UNIQUE INDEX ASYNC "t_b_key" ON t (b)',
+        'ALTER TABLE t ADD CONSTRAINT "t_b_key" UNIQUE USING INDEX "t_b_key"',
+      ],
+    ],
+    [
+      'CREATE TABLE IF NOT EXISTS t (id int PRIMARY KEY, a int NOT NULL); ALTER TABLE t ALTER a DROP NOT NULL',
+      ['ALTER TABLE t ALTER a DROP NOT NULL, DROP CONSTRAINT IF EXISTS "t_a_not_null"'],
+    ],
+  ])('are known: %s', (sql, expected) => {
+    expect(sqlOf(sql).slice(-expected.length)).toEqual(expected);
+  });
+});
+
 describe('facts of the catalogue', () => {
   const catalog = {
     tables: [
       {
         schema: 'public',
         name: 't',
-        primaryKey: ['id'],
-        primaryKeyName: 't_pkey',
-        constraints: ['t_pkey', 't_a_key', 'own_check'],
+        constraints: [
+          keyOf('t', 'id'),
+          { name: 't_a_key', type: 'u' as const, columns: ['a'], validated: true },
+          {
+            name: 'own_check',
+            type: 'c' as const,
+            columns: ['a'],
+            validated: true,
+            definition: 'CHECK ((a IS NOT NULL))',
+          },
+        ],
         columns: [
           { name: 'id', type: 'bigint', notNull: true, identity: true },
-          { name: 'a', type: 'character varying(255)', notNull: false, notNullCheck: 'own_check' },
-          { name: 'at', type: 'timestamp(3) with time zone', notNull: false },
-          { name: 'j', type: 'jsonb', notNull: false },
+          { name: 'a', type: 'character varying(255)', notNull: false, identity: false },
+          { name: 'at', type: 'timestamp(3) with time zone', notNull: false, identity: false },
+          { name: 'j', type: 'jsonb', notNull: false, identity: false },
         ],
       },
     ],
@@ -492,7 +542,7 @@ describe('refusals', () => {
   );
 
   it('tells tables of one name in several schemas apart', () => {
-    const columns = [{ name: 'a', type: 'integer' }];
+    const columns = [{ name: 'a', type: 'integer', notNull: false, identity: false }];
     const tables = [
       { schema: 'public', name: 't', columns, constraints: [] },
       { schema: 's', name: 't', columns: [], constraints: [] },

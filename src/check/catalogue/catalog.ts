@@ -1,33 +1,31 @@
 import { tableNameOf, walk } from '../../sql';
-import type { CatalogFacts, EnumFacts, ParsedQuery, TableFacts, TableName } from '../../sql';
+import type { CatalogFacts, EnumFacts, KnownIndex, ParsedQuery, TableName } from '../../sql';
 import { LayeredMap } from './layered-map';
-import { keyOf } from './table';
-import type { Index, Sequence, Table } from './table';
+import { keyOf, ownIndexes } from './table';
+import type { DeclaredConstraint, DeclaredTable, Sequence } from './table';
 
 /**
  * What a database holds after the texts so far, on PostgreSQL: what a migration that asks for it is told, what
  * `translate` should know, and what is looked at when all is done.
  */
 export class Catalog {
-  readonly #tables: LayeredMap<Table>;
-  readonly #indexes: LayeredMap<Index & TableName>;
+  readonly #tables: LayeredMap<DeclaredTable>;
   readonly #enums: LayeredMap<EnumFacts>;
   readonly #sequences: LayeredMap<Sequence>;
   readonly #views: LayeredMap<TableName>;
 
   constructor(below?: Catalog) {
     this.#tables = new LayeredMap(below ? below.#tables : undefined);
-    this.#indexes = new LayeredMap(below ? below.#indexes : undefined);
     this.#enums = new LayeredMap(below ? below.#enums : undefined);
     this.#sequences = new LayeredMap(below ? below.#sequences : undefined);
     this.#views = new LayeredMap(below ? below.#views : undefined);
   }
 
-  table(name: TableName): Table | undefined {
+  table(name: TableName): DeclaredTable | undefined {
     return this.#tables.get(keyOf(name));
   }
 
-  tables(): Table[] {
+  tables(): DeclaredTable[] {
     return [...this.#tables.values()];
   }
 
@@ -41,7 +39,7 @@ export class Catalog {
 
   /** What is known of what a text is about. */
   factsFor(sql: string, { statements }: ParsedQuery): CatalogFacts {
-    const tables = new Map<string, Table>();
+    const tables = new Map<string, DeclaredTable>();
     for (const { node, tree } of statements) {
       walk(node, tree as object, ({ name, body }) => {
         const table = name === 'RangeVar' ? this.table(tableNameOf(body)) : undefined;
@@ -50,16 +48,16 @@ export class Catalog {
       });
     }
     return {
-      tables: [...tables.values()].map(factsOf),
+      tables: [...tables.values()],
       enums: [...this.#enums.values()].filter(({ name }) => sql.includes(name)),
     };
   }
 
-  setTable(table: Table): void {
+  setTable(table: DeclaredTable): void {
     this.#tables.set(keyOf(table), table);
   }
 
-  changeTable(name: TableName, change: (table: Table) => Partial<Table>): void {
+  changeTable(name: TableName, change: (table: DeclaredTable) => Partial<DeclaredTable>): void {
     const table = this.table(name);
     if (table) this.setTable({ ...table, ...change(table) });
   }
@@ -75,27 +73,26 @@ export class Catalog {
     if (!table) return;
     this.setTable({ ...table, ...to });
     for (const other of this.tables()) {
-      if (!other.foreignKeys.some(({ references }) => keyOf(references) === keyOf(from))) continue;
-      const foreignKeys = other.foreignKeys.map((key) =>
-        keyOf(key.references) === keyOf(from) ? { ...key, references: to } : key,
+      const isReference = ({ target }: DeclaredConstraint) => target && keyOf(target) === keyOf(from);
+      if (!other.constraints.some(isReference)) continue;
+      const constraints = other.constraints.map((each) =>
+        isReference(each) ? { ...each, target: { columns: [], ...each.target, ...to } } : each,
       );
-      this.setTable({ ...other, foreignKeys });
+      this.setTable({ ...other, constraints });
     }
   }
 
-  addIndex(index: Index): void {
-    const { schema } = index.table;
-    this.#indexes.set(keyOf({ ...(schema !== undefined && { schema }), name: index.name }), index);
-    this.changeTable(index.table, ({ indexes }) => ({ indexes: [...indexes, index] }));
+  addIndex(table: TableName, index: KnownIndex): void {
+    this.changeTable(table, ({ indexes }) => ({ indexes: [...indexes, index] }));
   }
 
-  dropIndex(name: TableName): void {
-    const index = this.#indexes.get(keyOf(name));
-    if (!index) return;
-    this.#indexes.delete(keyOf(name));
-    this.changeTable(index.table, ({ indexes }) => ({
-      indexes: indexes.filter((each) => each.name !== name.name),
-    }));
+  /** @param name - of the index, which is in the schema of its table */
+  dropIndex({ schema, name }: TableName): void {
+    for (const table of this.tables()) {
+      const isOfSchema = (table.schema ?? 'public') === (schema ?? 'public');
+      if (!isOfSchema || !ownIndexes(table).some((index) => index.name === name)) continue;
+      this.setTable({ ...table, indexes: table.indexes.filter((index) => index.name !== name) });
+    }
   }
 
   setEnum(facts: EnumFacts): void {
@@ -117,24 +114,4 @@ export class Catalog {
   setView(name: TableName): void {
     this.#views.set(keyOf(name), name);
   }
-}
-
-function factsOf({ columns, primaryKey, uniques, checks, foreignKeys, ...table }: Table): TableFacts {
-  const { schema, name } = table;
-  return {
-    ...(schema !== undefined && { schema }),
-    name,
-    primaryKey: primaryKey?.columns ?? [],
-    ...(primaryKey && { primaryKeyName: primaryKey.name }),
-    ...(columns && {
-      columns: columns.map(({ name: column, type, notNull, sequence }) => {
-        const identity = sequence !== undefined && sequence.kind !== 'named';
-        const dsqlType = identity ? 'bigint' : type;
-        return { name: column, ...(dsqlType !== undefined && { type: dsqlType }), notNull, identity };
-      }),
-    }),
-    constraints: [...(primaryKey ? [primaryKey] : []), ...uniques, ...checks, ...foreignKeys].map(
-      (constraint) => constraint.name,
-    ),
-  };
 }

@@ -2,7 +2,7 @@ import type { ColumnDef, Node } from 'libpg-query';
 import {
   asNode,
   columnConstraints,
-  formattedType,
+  declaredColumn,
   serialType,
   stringConstant,
   strings,
@@ -10,24 +10,20 @@ import {
 } from '../../sql';
 import type { Place } from '../sources/sql-text';
 import type { Catalog } from './catalog';
-import type { Column, ColumnSequence } from './table';
+import type { ColumnSequence, DeclaredColumn } from './table';
 
 /** A column as a text declares it. */
-export function columnOf(column: ColumnDef, catalog: Catalog, place: Place): Column {
-  const { colname: name = '', typeName } = column;
-  const constraints = columnConstraints(column);
-  const has = (type: string) => constraints.some(({ contype }) => contype === type);
+export function columnOf(column: ColumnDef, catalog: Catalog, place: Place): DeclaredColumn {
+  const { typeName } = column;
+  const declared = declaredColumn(column);
   const sequence = sequenceOf(column, catalog);
-  const isCounted = sequence !== undefined && sequence.kind !== 'named';
-  const type = sequence?.kind === 'serial' ? integerOf(serialType(typeName)) : formattedType(typeName);
-  const enumFacts = type === undefined ? catalog.enum(nameOfParts(strings(typeName?.names))) : undefined;
+  const enumFacts =
+    declared.type === undefined ? catalog.enum(nameOfParts(strings(typeName?.names))) : undefined;
   const defaultFunction = functionIn(defaultOf(column));
   return {
-    name,
-    ...(type !== undefined && { type }),
+    ...declared,
     ...(enumFacts && { enum: enumFacts }),
     isArray: typeName?.arrayBounds !== undefined,
-    notNull: isCounted || has('CONSTR_PRIMARY') || has('CONSTR_NOTNULL'),
     ...(sequence && { sequence }),
     ...(defaultFunction !== undefined && { defaultFunction }),
     place,
@@ -59,11 +55,6 @@ export function namedSequence(expression: Node | undefined, catalog: Catalog): C
     ...(start !== undefined && { start }),
     ...(increment !== undefined && { increment }),
   };
-}
-
-function integerOf(serial: string | undefined): string {
-  if (serial === 'bigserial' || serial === 'serial8') return 'bigint';
-  return serial === 'smallserial' || serial === 'serial2' ? 'smallint' : 'integer';
 }
 
 function functionIn(expression: Node | undefined): string | undefined {

@@ -14,7 +14,7 @@ import type { NodeBody, ParsedQuery, Statement } from '../../sql';
 import type { Place, SqlText } from '../sources/sql-text';
 import type { Catalog } from './catalog';
 import { sequenceOptions } from './columns';
-import type { Key } from './table';
+import { isKey } from './table';
 import { TableEffects } from './table-effects';
 
 /**
@@ -126,26 +126,28 @@ class StatementEffects {
       return;
     }
     const place = this.#place(into?.rel?.location, name.name);
-    this.catalog.setTable({ ...name, uniques: [], checks: [], foreignKeys: [], indexes: [], place });
+    this.catalog.setTable({ ...name, columns: [], constraints: [], indexes: [], isPartial: true, place });
   }
 
   #createIndex(index: NodeBody<'IndexStmt'>): void {
     const table = tableNameOf(index.relation);
-    const elements = (index.indexParams ?? []).map((item) => asNode(item, 'IndexElem'));
-    const columns = elements.map((element) => element?.name);
+    const keys = (index.indexParams ?? []).map((item) => {
+      const { name, ordering } = asNode(item, 'IndexElem') ?? {};
+      return { column: name ?? null, descending: ordering === 'SORTBY_DESC' };
+    });
     const name =
       index.idxname ??
       defaultName(
         table.name,
-        columns.map((column) => column ?? 'expr'),
+        keys.map(({ column }) => column ?? 'expr'),
         'idx',
       );
-    this.catalog.addIndex({
+    this.catalog.addIndex(table, {
       name,
-      table,
-      columns,
-      isUnique: index.unique === true,
-      isPartial: index.whereClause !== undefined,
+      primary: false,
+      unique: index.unique === true,
+      partial: index.whereClause !== undefined,
+      keys,
     });
   }
 
@@ -167,30 +169,28 @@ class StatementEffects {
     if (newname === undefined) return;
     const table = tableNameOf(relation);
     const swap = (name: string) => (name === subname ? newname : name);
-    const inKey = <K extends Key>(key: K): K => ({ ...key, columns: key.columns.map(swap) });
     switch (renameType) {
       case 'OBJECT_TABLE':
         this.catalog.renameTable(table, { ...table, name: newname });
         return;
       case 'OBJECT_COLUMN':
-        this.catalog.changeTable(table, ({ columns, primaryKey, uniques, foreignKeys, indexes }) => ({
-          ...(columns && { columns: columns.map((each) => ({ ...each, name: swap(each.name) })) }),
-          ...(primaryKey && { primaryKey: inKey(primaryKey) }),
-          uniques: uniques.map(inKey),
-          foreignKeys: foreignKeys.map(inKey),
+        this.catalog.changeTable(table, ({ columns, constraints, indexes }) => ({
+          columns: columns.map((each) => ({ ...each, name: swap(each.name) })),
+          constraints: constraints.map((each) => ({ ...each, columns: each.columns.map(swap) })),
           indexes: indexes.map((index) => ({
             ...index,
-            columns: index.columns.map((column) => column && swap(column)),
+            keys: index.keys.map((key) => ({ ...key, column: key.column && swap(key.column) })),
           })),
         }));
         return;
       case 'OBJECT_TABCONSTRAINT':
-        this.catalog.changeTable(table, ({ primaryKey, uniques, checks, foreignKeys }) => ({
-          ...(primaryKey && { primaryKey: { ...primaryKey, name: swap(primaryKey.name) } }),
-          uniques: uniques.map((each) => ({ ...each, name: swap(each.name) })),
-          checks: checks.map((each) => ({ ...each, name: swap(each.name) })),
-          foreignKeys: foreignKeys.map((each) => ({ ...each, name: swap(each.name) })),
-        }));
+        this.catalog.changeTable(table, ({ constraints, indexes }) => {
+          const isOfKey = constraints.some((each) => each.name === subname && isKey(each));
+          return {
+            constraints: constraints.map((each) => ({ ...each, name: swap(each.name) })),
+            ...(isOfKey && { indexes: indexes.map((index) => ({ ...index, name: swap(index.name) })) }),
+          };
+        });
         return;
       case 'OBJECT_TYPE': {
         const known = this.catalog.enum(nameOfParts(strings(asNode(object, 'List')?.items)));

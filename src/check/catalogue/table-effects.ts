@@ -1,21 +1,14 @@
 import type { AlterTableCmd, ColumnDef, Constraint } from 'libpg-query';
-import { asNode, columnConstraints, defaultName, formattedType, strings, tableNameOf } from '../../sql';
-import type { NodeBody, TableName } from '../../sql';
+import { asNode, columnConstraints, constraintType, declaredConstraint, formattedType } from '../../sql';
+import type { KnownIndex, NodeBody, TableName } from '../../sql';
 import type { Place } from '../sources/sql-text';
 import type { Catalog } from './catalog';
 import { columnOf, namedSequence, sequenceOptions } from './columns';
-import type { Column, ForeignKey } from './table';
+import { isKey } from './table';
+import type { DeclaredColumn, DeclaredConstraint } from './table';
 
 /** Where something stands: at a location of the parser, or at the beginning of the statement. */
 export type PlaceAt = (location: number | undefined, name: string) => Place;
-
-const ACTIONS: Readonly<Record<string, string>> = {
-  a: 'NO ACTION',
-  r: 'RESTRICT',
-  c: 'CASCADE',
-  n: 'SET NULL',
-  d: 'SET DEFAULT',
-};
 
 /** What CREATE TABLE and ALTER TABLE do to a table. */
 export class TableEffects {
@@ -33,20 +26,21 @@ export class TableEffects {
     const { relation, tableElts = [], if_not_exists: mayExist } = tree;
     if (mayExist === true && this.#catalog.table(this.#name)) return;
     const columns = tableElts.flatMap((element) => asNode(element, 'ColumnDef') ?? []);
-    const isOpen = [tree.inhRelations, tree.ofTypename, tree.partbound].some(Boolean);
+    const isPartial =
+      [tree.inhRelations, tree.ofTypename, tree.partbound].some(Boolean) ||
+      tableElts.some((element) => asNode(element, 'TableLikeClause'));
     this.#catalog.setTable({
       ...this.#name,
-      ...(!isOpen && { columns: columns.map((column) => this.#column(column)) }),
-      uniques: [],
-      checks: [],
-      foreignKeys: [],
+      columns: columns.map((column) => this.#column(column)),
+      constraints: [],
       indexes: [],
+      isPartial,
       place: this.#placeAt(relation?.location, this.#name.name),
     });
     for (const column of columns) this.#addColumnConstraints(column);
     for (const element of tableElts) {
       const constraint = asNode(element, 'Constraint');
-      if (constraint) this.#addConstraint(constraint, strings(constraint.keys));
+      if (constraint) this.#addConstraint(constraint);
     }
   }
 
@@ -57,75 +51,41 @@ export class TableEffects {
     }
   }
 
-  #column(column: ColumnDef): Column {
+  #column(column: ColumnDef): DeclaredColumn {
     return columnOf(column, this.#catalog, this.#placeAt(column.location, column.colname ?? ''));
   }
 
   #addColumnConstraints(column: ColumnDef): void {
     for (const constraint of columnConstraints(column)) {
-      this.#addConstraint(constraint, [column.colname ?? '']);
+      this.#addConstraint(constraint, column.colname);
     }
   }
 
-  #addConstraint(constraint: Constraint, columns: readonly string[]): void {
-    const { contype, conname } = constraint;
-    switch (contype) {
-      case 'CONSTR_PRIMARY':
-        this.#addPrimaryKey(conname ?? defaultName(this.#name.name, [], 'pkey'), columns);
-        return;
-      case 'CONSTR_UNIQUE':
-        this.#addUnique(constraint, columns);
-        return;
-      case 'CONSTR_CHECK': {
-        const name = conname ?? defaultName(this.#name.name, columns, 'check');
-        this.#catalog.changeTable(this.#name, ({ checks }) => ({ checks: [...checks, { name }] }));
-        return;
-      }
-      case 'CONSTR_FOREIGN':
-        this.#addForeignKey(constraint, columns);
-        return;
-    }
-  }
-
-  #addPrimaryKey(name: string, columns: readonly string[]): void {
-    this.#catalog.changeTable(this.#name, ({ columns: known }) => ({
-      primaryKey: { name, columns },
-      ...(known && {
-        columns: known.map((column) =>
-          columns.includes(column.name) ? { ...column, notNull: true } : column,
+  #addConstraint(constraint: Constraint, column?: string): void {
+    const type = constraintType(constraint);
+    const table = this.#catalog.table(this.#name);
+    if (type === undefined || !table) return;
+    const isTaken = (name: string) => table.constraints.some((each) => each.name === name);
+    const declared = declaredConstraint(type, constraint, { table: this.#name.name, column, isTaken });
+    const index = table.indexes.find(({ name }) => name === constraint.indexname);
+    const columns = index ? index.keys.flatMap((key) => key.column ?? []) : declared.columns;
+    const place = this.#placeAt(constraint.location, columns[0] ?? '');
+    const key = { ...declared, columns, place };
+    this.#catalog.setTable({
+      ...table,
+      ...(type === 'p' && {
+        columns: table.columns.map((each) =>
+          columns.includes(each.name) ? { ...each, notNull: true } : each,
         ),
       }),
-    }));
+      constraints: [...table.constraints, key],
+      ...(isKey(key) && { indexes: [...table.indexes.filter((each) => each !== index), indexOf(key)] }),
+    });
   }
 
-  #addUnique({ conname, indexname }: Constraint, columns: readonly string[]): void {
-    const index = this.#catalog.table(this.#name)?.indexes.find(({ name }) => name === indexname);
-    const keys = index ? index.columns.flatMap((column) => column ?? []) : columns;
-    const name = conname ?? indexname ?? defaultName(this.#name.name, columns, 'key');
-    this.#catalog.changeTable(this.#name, ({ uniques }) => ({
-      uniques: [...uniques, { name, columns: keys }],
-    }));
-  }
-
-  #addForeignKey(constraint: Constraint, columns: readonly string[]): void {
-    const keys = constraint.fk_attrs ? strings(constraint.fk_attrs) : columns;
-    const key: ForeignKey = {
-      name: constraint.conname ?? defaultName(this.#name.name, keys, 'fkey'),
-      columns: keys,
-      references: tableNameOf(constraint.pktable),
-      referencedColumns: strings(constraint.pk_attrs),
-      onDelete: ACTIONS[constraint.fk_del_action ?? 'a'] ?? 'NO ACTION',
-      onUpdate: ACTIONS[constraint.fk_upd_action ?? 'a'] ?? 'NO ACTION',
-      place: this.#placeAt(constraint.location, keys[0] ?? ''),
-    };
-    this.#catalog.changeTable(this.#name, ({ foreignKeys }) => ({ foreignKeys: [...foreignKeys, key] }));
-  }
-
-  #changeColumn(name: string, change: (column: Column) => Partial<Column>): void {
+  #changeColumn(name: string, change: (column: DeclaredColumn) => Partial<DeclaredColumn>): void {
     this.#catalog.changeTable(this.#name, ({ columns }) => ({
-      ...(columns && {
-        columns: columns.map((each) => (each.name === name ? { ...each, ...change(each) } : each)),
-      }),
+      columns: columns.map((each) => (each.name === name ? { ...each, ...change(each) } : each)),
     }));
   }
 
@@ -140,7 +100,7 @@ export class TableEffects {
         this.#dropColumn(name);
         return;
       case 'AT_AddConstraint':
-        if (constraint) this.#addConstraint(constraint, strings(constraint.keys));
+        if (constraint) this.#addConstraint(constraint);
         return;
       case 'AT_DropConstraint':
         this.#dropConstraint(name);
@@ -159,7 +119,7 @@ export class TableEffects {
       }
       case 'AT_AddIdentity': {
         const sequence = { kind: 'identity' as const, ...sequenceOptions(constraint?.options) };
-        this.#changeColumn(name, () => ({ sequence, notNull: true }));
+        this.#changeColumn(name, () => ({ sequence, identity: true, notNull: true }));
         return;
       }
     }
@@ -168,40 +128,44 @@ export class TableEffects {
   #addColumn(column: ColumnDef): void {
     const added = this.#column(column);
     this.#catalog.changeTable(this.#name, ({ columns }) => ({
-      ...(columns && { columns: [...columns.filter((each) => each.name !== added.name), added] }),
+      columns: [...columns.filter((each) => each.name !== added.name), added],
     }));
     this.#addColumnConstraints(column);
   }
 
   #dropColumn(name: string): void {
-    const isWithout = ({ columns }: { readonly columns: readonly (string | undefined)[] }) =>
-      !columns.includes(name);
-    this.#catalog.changeTable(this.#name, ({ columns, uniques, foreignKeys, indexes }) => ({
-      ...(columns && { columns: columns.filter((each) => each.name !== name) }),
-      uniques: uniques.filter(isWithout),
-      foreignKeys: foreignKeys.filter(isWithout),
-      indexes: indexes.filter(isWithout),
+    this.#catalog.changeTable(this.#name, ({ columns, constraints, indexes }) => ({
+      columns: columns.filter((each) => each.name !== name),
+      constraints: constraints.filter((each) => !each.columns.includes(name)),
+      indexes: indexes.filter(({ keys }) => !keys.some(({ column }) => column === name)),
     }));
   }
 
   #dropConstraint(name: string): void {
-    this.#catalog.changeTable(this.#name, ({ primaryKey, uniques, checks, foreignKeys }) => ({
-      ...(primaryKey?.name === name && { primaryKey: { ...primaryKey, columns: [] } }),
-      uniques: uniques.filter((each) => each.name !== name),
-      checks: checks.filter((each) => each.name !== name),
-      foreignKeys: foreignKeys.filter((each) => each.name !== name),
-    }));
+    this.#catalog.changeTable(this.#name, ({ constraints, indexes }) => {
+      const dropped = constraints.find((each) => each.name === name);
+      return {
+        constraints: constraints.filter((each) => each !== dropped),
+        ...(dropped && isKey(dropped) && { indexes: indexes.filter((each) => each.name !== name) }),
+      };
+    });
   }
 
   #alterType(column: string, { typeName }: ColumnDef): void {
     const type = formattedType(typeName);
-    this.#changeColumn(column, ({ name, notNull, isArray, sequence, place }) => ({
+    this.#changeColumn(column, ({ name, notNull, identity, isArray, sequence, place }) => ({
       name,
       notNull,
+      identity,
       isArray: typeName?.arrayBounds !== undefined || (type === undefined && isArray),
       ...(type !== undefined && { type }),
       ...(sequence && { sequence }),
       place,
     }));
   }
+}
+
+function indexOf({ name, type, columns }: DeclaredConstraint): KnownIndex {
+  const keys = columns.map((column) => ({ column, descending: false }));
+  return { name, primary: type === 'p', unique: true, partial: false, keys };
 }

@@ -1,27 +1,20 @@
-import type { EnumFacts, TableName } from '../../sql';
+import type { EnumFacts, KnownColumn, KnownConstraint, KnownIndex, KnownTable, TableName } from '../../sql';
 import type { Place } from '../sources/sql-text';
 
-/** A table as the texts so far have made it. */
-export interface Table extends TableName {
-  /** Absent for a table whose columns no text names, such as CREATE TABLE … AS. */
-  readonly columns?: readonly Column[];
-  readonly primaryKey?: Key;
-  readonly uniques: readonly Key[];
-  readonly checks: readonly { readonly name: string }[];
-  readonly foreignKeys: readonly ForeignKey[];
-  readonly indexes: readonly Index[];
+/** A table as the texts so far have made it, on PostgreSQL. */
+export interface DeclaredTable extends KnownTable {
+  readonly columns: readonly DeclaredColumn[];
+  readonly constraints: readonly DeclaredConstraint[];
+  /** Those of its keys among them, which have their names. */
+  readonly indexes: readonly KnownIndex[];
   readonly place: Place;
 }
 
 /** A column as it was declared for PostgreSQL. */
-export interface Column {
-  readonly name: string;
-  /** As `format_type()` gives it; absent for types that are not PostgreSQL's own. */
-  readonly type?: string;
+export interface DeclaredColumn extends KnownColumn {
   /** The enum type that it has. */
   readonly enum?: EnumFacts;
   readonly isArray: boolean;
-  readonly notNull: boolean;
   /** What generates its values. */
   readonly sequence?: ColumnSequence;
   /** The function that gives its default: `now`, `gen_random_uuid`. */
@@ -38,30 +31,9 @@ export interface ColumnSequence {
   readonly increment?: bigint;
 }
 
-/** A primary key or a unique constraint. */
-export interface Key {
-  readonly name: string;
-  readonly columns: readonly string[];
-}
-
-/** A foreign key. */
-export interface ForeignKey extends Key {
-  readonly references: TableName;
-  /** Empty for the primary key of the table that it references. */
-  readonly referencedColumns: readonly string[];
-  readonly onDelete: string;
-  readonly onUpdate: string;
+/** A constraint, with the place of its declaration. */
+export interface DeclaredConstraint extends KnownConstraint {
   readonly place: Place;
-}
-
-/** An index. */
-export interface Index {
-  readonly name: string;
-  readonly table: TableName;
-  /** Its key, in order; `undefined` stands for an expression. */
-  readonly columns: readonly (string | undefined)[];
-  readonly isUnique: boolean;
-  readonly isPartial: boolean;
 }
 
 /** A sequence with a name of its own. */
@@ -70,4 +42,15 @@ export interface Sequence extends TableName, Omit<ColumnSequence, 'kind'> {}
 /** Two names are one table when they are in one schema; what has none is in `public`. */
 export function keyOf({ schema = 'public', name }: TableName): string {
   return `${schema}.${name}`;
+}
+
+/** The indexes that CREATE INDEX has made: a key's own has the name of its constraint. */
+export function ownIndexes({ indexes, constraints }: DeclaredTable): readonly KnownIndex[] {
+  const keys = new Set(constraints.filter(isKey).map(({ name }) => name));
+  return indexes.filter(({ name }) => !keys.has(name));
+}
+
+/** Whether a constraint has an index of its own. */
+export function isKey({ type }: KnownConstraint): boolean {
+  return type === 'p' || type === 'u';
 }

@@ -1,8 +1,8 @@
 import type { QueryInterface, Sequelize } from 'sequelize';
 import { mayChangeSchema } from '../../schema/for-check';
-import type { TableName } from '../../sql';
+import { foreignKeysOf, primaryKeyOf, type TableName } from '../../sql';
 import { rowsFor } from './answers';
-import type { Table } from '../catalogue/table';
+import { ownIndexes, type DeclaredTable } from '../catalogue/table';
 import { requireFrom } from '../sources/load-module';
 import type { Recording } from './recording';
 
@@ -112,7 +112,7 @@ export function recordingSequelize(project: SequelizePackage, recording: Recordi
     },
   );
 
-  const tableOf = (name: Named): Table | undefined => catalog.table(tableName(name));
+  const tableOf = (name: Named): DeclaredTable | undefined => catalog.table(tableName(name));
   Object.assign(queryInterface, {
     tableExists: (name: Named) => Promise.resolve(tableOf(name) !== undefined),
     showAllTables: () => Promise.resolve(catalog.tables().map(({ name }) => name)),
@@ -125,33 +125,14 @@ export function recordingSequelize(project: SequelizePackage, recording: Recordi
         ? Promise.resolve(description(table))
         : Promise.reject(new Error(`No description found for "${tableName(name).name}" table.`));
     },
-    showIndex: (name: Named) =>
-      Promise.resolve(
-        (tableOf(name)?.indexes ?? []).map((index) => ({
-          name: index.name,
-          unique: index.isUnique,
-          primary: false,
-          fields: index.columns.flatMap((column) => (column === undefined ? [] : [{ attribute: column }])),
-        })),
-      ),
+    showIndex: (name: Named) => Promise.resolve(indexesOf(tableOf(name))),
     showConstraint: (name: Named, constraint?: string) =>
       Promise.resolve(
         constraintsOf(tableOf(name)).filter(
           ({ constraintName }) => constraint === undefined || constraintName === constraint,
         ),
       ),
-    getForeignKeyReferencesForTable: (name: Named) =>
-      Promise.resolve(
-        (tableOf(name)?.foreignKeys ?? []).flatMap((key) =>
-          key.columns.map((column, index) => ({
-            constraintName: key.name,
-            tableName: tableName(name).name,
-            columnName: column,
-            referencedTableName: key.references.name,
-            referencedColumnName: key.referencedColumns[index],
-          })),
-        ),
-      ),
+    getForeignKeyReferencesForTable: (name: Named) => Promise.resolve(referencesOf(tableOf(name))),
   });
 
   const watchedSequelize: Sequelize = recording.watched(sequelize, {
@@ -246,33 +227,49 @@ function tableName(name: Named): TableName {
   return { ...(schema !== undefined && { schema }), name: table };
 }
 
-function description({ columns = [], primaryKey }: Table): Record<string, object> {
+function description(table: DeclaredTable): Record<string, object> {
+  const primaryKey = primaryKeyOf(table);
   return Object.fromEntries(
-    columns.map((column) => [
+    table.columns.map((column) => [
       column.name,
       {
         type: column.enum ? 'USER-DEFINED' : (column.type ?? 'TEXT').toUpperCase(),
         allowNull: !column.notNull,
         defaultValue: null,
         special: [...(column.enum?.labels ?? [])],
-        primaryKey: primaryKey?.columns.includes(column.name) ?? false,
+        primaryKey: primaryKey.includes(column.name),
       },
     ]),
   );
 }
 
-function constraintsOf(table: Table | undefined) {
-  if (!table) return [];
-  const { primaryKey, uniques, checks, foreignKeys, name } = table;
-  const row = (type: string) => (constraint: { readonly name: string }) => ({
-    constraintName: constraint.name,
-    constraintType: type,
-    tableName: name,
-  });
-  return [
-    ...(primaryKey ? [primaryKey] : []).map(row('PRIMARY KEY')),
-    ...uniques.map(row('UNIQUE')),
-    ...checks.map(row('CHECK')),
-    ...foreignKeys.map(row('FOREIGN KEY')),
-  ];
+function indexesOf(table: DeclaredTable | undefined) {
+  return (table ? ownIndexes(table) : []).map(({ name, unique, primary, keys }) => ({
+    name,
+    unique,
+    primary,
+    fields: keys.flatMap(({ column }) => (column === null ? [] : [{ attribute: column }])),
+  }));
+}
+
+function referencesOf(table: DeclaredTable | undefined) {
+  return (table ? foreignKeysOf(table) : []).flatMap(({ name, columns, target }) =>
+    columns.map((column, index) => ({
+      constraintName: name,
+      tableName: table?.name,
+      columnName: column,
+      referencedTableName: target.name,
+      referencedColumnName: target.columns[index],
+    })),
+  );
+}
+
+const CONSTRAINT_TYPES = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN KEY' } as const;
+
+function constraintsOf(table: DeclaredTable | undefined) {
+  return (table?.constraints ?? []).map(({ name, type }) => ({
+    constraintName: name,
+    constraintType: CONSTRAINT_TYPES[type],
+    tableName: table?.name,
+  }));
 }

@@ -9,9 +9,9 @@ import type {
 } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
-import type { TableName } from '../../sql';
+import { foreignKeysOf, REFERENTIAL_ACTIONS, type TableName } from '../../sql';
 import { rowsFor } from './answers';
-import type { Column, Table } from '../catalogue/table';
+import { ownIndexes, type DeclaredColumn, type DeclaredTable } from '../catalogue/table';
 import { requireFrom } from '../sources/load-module';
 import type { Recording } from './recording';
 
@@ -130,8 +130,8 @@ export function recordingQueryRunner(
     }
 
     override hasColumn(table: HostTable | string, column: string): Promise<boolean> {
-      const { columns = [] } = recording.catalog.table(this.#named(table)) ?? {};
-      return Promise.resolve(columns.some(({ name }) => name === column));
+      const { columns } = recording.catalog.table(this.#named(table)) ?? {};
+      return Promise.resolve(columns?.some(({ name }) => name === column) ?? false);
     }
 
     /** Enum types that are gone with their table would be made again; one that is there is not. */
@@ -150,7 +150,7 @@ export function recordingQueryRunner(
       column: { readonly name: string },
     ): Promise<{ schema: string; name: string }> {
       const known = recording.catalog.table(this.#named(table));
-      const type = known?.columns?.find(({ name }) => name === column.name)?.enum;
+      const type = known?.columns.find(({ name }) => name === column.name)?.enum;
       return Promise.resolve({ schema: type?.schema ?? 'public', name: type?.name ?? column.name });
     }
 
@@ -215,8 +215,10 @@ export function recordingQueryRunner(
   return watched;
 }
 
-function hostTable({ package: typeorm }: TypeOrm, table: Table): HostTable {
-  const { primaryKey, uniques, columns = [] } = table;
+function hostTable({ package: typeorm }: TypeOrm, table: DeclaredTable): HostTable {
+  const { columns, constraints } = table;
+  const primaryKey = constraints.find(({ type }) => type === 'p');
+  const uniques = constraints.filter(({ type }) => type === 'u');
   return new typeorm.Table({
     name: table.schema === undefined ? table.name : `${table.schema}.${table.name}`,
     schema: table.schema ?? 'public',
@@ -228,20 +230,20 @@ function hostTable({ package: typeorm }: TypeOrm, table: Table): HostTable {
       isUnique: uniques.some((unique) => unique.columns.length === 1 && unique.columns[0] === column.name),
     })),
     uniques: uniques.map((unique) => ({ name: unique.name, columnNames: [...unique.columns] })),
-    checks: table.checks.map(({ name }) => ({ name, expression: 'true' })),
-    indices: table.indexes.map((index) => ({
+    checks: constraints.filter(({ type }) => type === 'c').map(({ name }) => ({ name, expression: 'true' })),
+    indices: ownIndexes(table).map((index) => ({
       name: index.name,
-      columnNames: index.columns.flatMap((column) => column ?? []),
-      isUnique: index.isUnique,
-      ...(index.isPartial && { where: 'true' }),
+      columnNames: index.keys.flatMap(({ column }) => column ?? []),
+      isUnique: index.unique,
+      ...(index.partial && { where: 'true' }),
     })),
-    foreignKeys: table.foreignKeys.map((key) => ({
-      name: key.name,
-      columnNames: [...key.columns],
-      referencedTableName: key.references.name,
-      referencedColumnNames: [...key.referencedColumns],
-      onDelete: key.onDelete,
-      onUpdate: key.onUpdate,
+    foreignKeys: foreignKeysOf(table).map(({ name, columns: keys, target, onDelete, onUpdate }) => ({
+      name,
+      columnNames: [...keys],
+      referencedTableName: target.name,
+      referencedColumnNames: [...target.columns],
+      onDelete: REFERENTIAL_ACTIONS[onDelete ?? 'a'],
+      onUpdate: REFERENTIAL_ACTIONS[onUpdate ?? 'a'],
     })),
   });
 }
@@ -254,7 +256,7 @@ function hostColumn({
   notNull,
   sequence,
   defaultFunction,
-}: Column) {
+}: DeclaredColumn) {
   const [, base = type, modifiers, rest = ''] = /^([^(]*)\(([^)]*)\)(.*)$/.exec(type) ?? [];
   const [first, second] = (modifiers ?? '').split(',');
   const isText = base.startsWith('character');

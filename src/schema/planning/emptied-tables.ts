@@ -6,16 +6,13 @@ import type { Planning } from './planning';
 /** A TRUNCATE … CASCADE, as one without CASCADE that names all tables which it empties. */
 export async function truncateOfAll(
   { tree }: Statement,
-  { readTables, read }: Pick<Planning, 'readTables' | 'read'>,
+  { readTables }: Pick<Planning, 'readTables'>,
 ): Promise<string> {
   const { relations = [], restart_seqs: restarts } = tree as NodeBody<'TruncateStmt'>;
   const names = relations.flatMap((item) => asNode(item, 'RangeVar') ?? []).map(tableNameOf);
   const emptied = new Set<string>();
   for (const { schema, name } of await readTables(isOneOf(names))) {
-    const { order } = await planCascade(
-      { schema, name },
-      async (sql) => (await read(sql)) as readonly object[],
-    );
+    const { order } = await planCascade({ schema, name }, readTables);
     for (const table of order) emptied.add(quotedTable(table));
   }
   if (emptied.size === 0) for (const name of names) emptied.add(quotedTable(name));

@@ -11,8 +11,8 @@ import {
   type DsqlStatement,
   type Translation,
 } from '../../sql';
+import { refersTo, type ReadTables } from '../catalogue/read-tables';
 import { typeIn } from '../rebuild/table-change';
-import type { ReadTables } from './enum-types';
 
 /** What a change of a type on an empty table needs. */
 export interface EmptyTablePlanning {
@@ -40,9 +40,7 @@ export async function retypeEmpty(
   const { type } = typeIn(action);
   if (type === '' || column.identity || primaryKeyOf(table).includes(column.name)) return undefined;
   const written = quotedTable(table);
-  const referring = await readTables(
-    `EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.oid AND o.contype = 'f' AND o.confrelid = ${literal(written)}::regclass)`,
-  );
+  const referring = await readTables(refersTo(table));
   const isReferred = referring.some(({ constraints }) =>
     constraints.some(({ target }) => target?.name === table.name && target.columns.includes(column.name)),
   );

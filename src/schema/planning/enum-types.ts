@@ -23,11 +23,9 @@ import {
   type TableName,
   nameOfParts,
 } from '../../sql';
+import type { ReadTables } from '../catalogue/read-tables';
 import { ArrayColumns } from './array-columns';
 import { unsupportedChanges } from './unsupported-change';
-
-/** Reads tables by a condition on `c` (`pg_class`) and `n` (`pg_namespace`). */
-export type ReadTables = (where: string) => Promise<readonly CatalogTable[]>;
 
 /** What is done in the place of a statement about a type. */
 export interface TypeChange {

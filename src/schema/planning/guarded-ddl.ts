@@ -12,7 +12,7 @@ import {
   type NodeBody,
 } from '../../sql';
 import { isOneOf } from '../catalogue/read-tables';
-import type { ReadTables } from './enum-types';
+import type { ReadTables } from '../catalogue/read-tables';
 
 /** Asks a database. */
 export interface Asking {

@@ -1,6 +1,7 @@
 import type { DsqlStatement, TableName } from '../../sql';
 import type { ResolvedMapping } from '../orm-options';
-import type { EnumTypes, ReadTables } from './enum-types';
+import type { ReadTables } from '../catalogue/read-tables';
+import type { EnumTypes } from './enum-types';
 
 /** What there is to know for planning a change of the schema. */
 export interface Planning {

@@ -1,5 +1,4 @@
 import {
-  factsOf,
   loadParser,
   translate,
   type ArrayColumn,
@@ -22,6 +21,6 @@ export async function translateChange(
   types: { readonly enums?: readonly EnumFacts[]; readonly arrays?: readonly ArrayColumn[] } = {},
 ): Promise<Translation> {
   await loadParser();
-  const catalog = { tables: tables.map(factsOf), ...types };
+  const catalog = { tables, ...types };
   return translate(text, { catalog, simplify, identityCache, arrays, ...(capabilities && { capabilities }) });
 }

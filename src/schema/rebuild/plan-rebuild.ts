@@ -9,7 +9,7 @@ import {
   type Translation,
 } from '../../sql';
 import { tableDetailsQuery, type TableDetails } from '../catalogue/table-details';
-import type { ReadTables } from '../planning/enum-types';
+import { refersTo, type ReadTables } from '../catalogue/read-tables';
 import { refusedStatement, unsupportedChanges, type UnsupportedChange } from '../planning/unsupported-change';
 import { conversions, valuesInTheWay, throughText } from './conversions';
 import { copyBatch, copyNothing, createCopied, orderOf, rowsInTheWay } from './copied-rows';
@@ -73,9 +73,7 @@ export async function planRebuild(
     change: impossible.length === 0 ? change : throughText(change, impossible),
     names: rebuiltNames(table, (other) => taken.has(other)),
   };
-  const referring = await readTables(
-    `EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.oid AND o.contype = 'f' AND o.confrelid = ${literal(quotedTable(table))}::regclass)`,
-  );
+  const referring = await readTables(refersTo(table));
   const references = referring
     .filter((each) => each.schema !== schema || each.name !== name)
     .flatMap((owner) => referencesOf(owner, rebuild));

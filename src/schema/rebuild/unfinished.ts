@@ -1,5 +1,5 @@
 import { literal, quotedTable, type DsqlStatement, type DsqlStatementKind } from '../../sql';
-import type { ReadTables } from '../planning/enum-types';
+import type { ReadTables } from '../catalogue/read-tables';
 import { isOneOf } from '../catalogue/read-tables';
 import type { RebuiltNames } from './rebuilt-names';
 

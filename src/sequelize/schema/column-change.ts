@@ -6,6 +6,7 @@ import {
   enumCheckOf,
   isNotNull,
   primaryKeyOf,
+  REFERENTIAL_ACTIONS,
   quoted,
   quotedTable,
   type CatalogColumn,
@@ -192,14 +193,8 @@ export class ColumnChange {
 
 /** What `pg_constraint` calls the action of a foreign key. */
 function actionLetter(action = 'NO ACTION'): string {
-  const letters: Readonly<Record<string, string>> = {
-    'NO ACTION': 'a',
-    RESTRICT: 'r',
-    CASCADE: 'c',
-    'SET NULL': 'n',
-    'SET DEFAULT': 'd',
-  };
-  return letters[action.trim().toUpperCase().replace(/\s+/g, ' ')] ?? '';
+  const written = action.trim().toUpperCase().replace(/\s+/g, ' ');
+  return Object.entries(REFERENTIAL_ACTIONS).find(([, words]) => words === written)?.[0] ?? '';
 }
 
 const LITERAL = /E?'(?:[^']|'')*'/g;

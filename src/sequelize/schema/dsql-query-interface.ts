@@ -324,9 +324,9 @@ export class DsqlQueryInterface extends BulkQueryInterface {
     if (options.truncate !== true) return super.bulkDelete(tableName, where, options, model);
     const { schema, tableName: name } = this.queryGenerator.extractTableDetails(tableName, options);
     const emptied = { schema, name };
-    const select = (sql: string) => this.changes.select(sql, options);
-    if (options.cascade !== true) await requireOwnRowsOnly(emptied, select, EMPTY_OTHERS_FIRST);
-    const tables = options.cascade === true ? (await planCascade(emptied, select)).order : [emptied];
+    const readTables = (where: string) => this.changes.readTablesWhere(where, options);
+    if (options.cascade !== true) await requireOwnRowsOnly(emptied, readTables, EMPTY_OTHERS_FIRST);
+    const tables = options.cascade === true ? (await planCascade(emptied, readTables)).order : [emptied];
     const restart = options.restartIdentity === true ? ' RESTART IDENTITY' : '';
     await this.#query(`TRUNCATE ${tables.map(quotedTable).join(', ')}${restart};`, {
       ...options,

@@ -1,9 +1,10 @@
 import type { RangeVar } from 'libpg-query';
 import type { TableName } from '../syntax/statement';
+import type { KnownTable } from './known-table';
 
 /** What is known of a database, as far as a translation can use it; everything may be omitted. */
 export interface CatalogFacts {
-  readonly tables?: readonly TableFacts[];
+  readonly tables?: readonly KnownTable[];
   /**
    * The enum types that the text uses. Their columns become text with a CHECK, and a CREATE TYPE of such a type has
    * nothing to do: give a type here if its columns come in other texts.
@@ -19,38 +20,6 @@ export interface ArrayColumn {
   readonly column: string;
   /** Whether its members are numbers in JSON, too. */
   readonly isOfNumbers: boolean;
-}
-
-/** What is known of a table. A field that is absent is unknown; an empty one says that there is none. */
-export interface TableFacts extends TableName {
-  /** The columns of the primary key, in its order. */
-  readonly primaryKey?: readonly string[];
-  /** All columns. */
-  readonly columns?: readonly ColumnFacts[];
-  /** The names of all constraints, the primary key's among them. */
-  readonly constraints?: readonly string[];
-  /** The name of the primary key's constraint. */
-  readonly primaryKeyName?: string;
-  /** The foreign keys to other tables that keep rows there from being deleted. */
-  readonly restrictingKeys?: readonly RestrictingKey[];
-}
-
-/** A foreign key with ON DELETE NO ACTION or RESTRICT. */
-export interface RestrictingKey {
-  readonly target: TableName;
-  /** One of its columns that takes NULL; the row then refers to nothing. */
-  readonly nullable: string | undefined;
-}
-
-/** What is known of a column. */
-export interface ColumnFacts {
-  readonly name: string;
-  /** As `format_type()` gives it: `character varying(255)`. */
-  readonly type?: string;
-  readonly notNull?: boolean;
-  /** The name of a validated `CHECK (column IS NOT NULL)`, which is how a column becomes NOT NULL later on DSQL. */
-  readonly notNullCheck?: string;
-  readonly identity?: boolean;
 }
 
 /** An enum type. */

@@ -1,4 +1,4 @@
-import type { CatalogConstraint, CatalogTable } from './catalog-table';
+import type { KnownColumn, KnownConstraint, KnownTable } from './known-table';
 
 /** A CHECK that holds the values of an enum. */
 export interface EnumCheck {
@@ -8,7 +8,7 @@ export interface EnumCheck {
 }
 
 /** The CHECKs that name one column only. */
-function checksOf({ constraints }: CatalogTable, column: string): readonly CatalogConstraint[] {
+function checksOf({ constraints }: KnownTable, column: string): readonly KnownConstraint[] {
   return constraints.filter(
     ({ type, columns }) => type === 'c' && columns.length === 1 && columns[0] === column,
   );
@@ -17,7 +17,7 @@ function checksOf({ constraints }: CatalogTable, column: string): readonly Catal
 const IS_NOT_NULL = /^CHECK \(\((?:"(?:[^"]|"")+"|[^\s"]+) IS NOT NULL\)\)(?: NOT VALID)?$/;
 
 /** Whether this is `CHECK (column IS NOT NULL)`. */
-export function isNotNullCheck({ type, definition }: CatalogConstraint): boolean {
+export function isNotNullCheck({ type, definition = '' }: KnownConstraint): boolean {
   return type === 'c' && IS_NOT_NULL.test(definition);
 }
 
@@ -25,8 +25,13 @@ export function isNotNullCheck({ type, definition }: CatalogConstraint): boolean
  * The CHECK by which a column is NOT NULL that was created without it: there is no SET NOT NULL. Until it is validated,
  * rows from before it may be NULL.
  */
-export function notNullCheckOf(table: CatalogTable, column: string): CatalogConstraint | undefined {
+export function notNullCheckOf(table: KnownTable, column: string): KnownConstraint | undefined {
   return checksOf(table, column).find(isNotNullCheck);
+}
+
+/** Whether a column takes no NULL: DSQL makes an existing column NOT NULL by a CHECK. */
+export function isNotNull(table: KnownTable, column: KnownColumn): boolean {
+  return column.notNull || notNullCheckOf(table, column.name)?.validated === true;
 }
 
 const LITERAL = /E?'(?:[^']|'')*'/g;
@@ -45,8 +50,8 @@ function enumValuesOf(definition: string): readonly string[] | undefined {
 }
 
 /** The CHECK that holds the values of the enum that a column is. */
-export function enumCheckOf(table: CatalogTable, column: string): EnumCheck | undefined {
-  for (const { name, definition } of checksOf(table, column)) {
+export function enumCheckOf(table: KnownTable, column: string): EnumCheck | undefined {
+  for (const { name, definition = '' } of checksOf(table, column)) {
     const values = enumValuesOf(definition);
     if (values !== undefined) return { name, values };
   }

@@ -1,9 +1,13 @@
 import type { TableName } from '../syntax/statement';
-import { isSameName, type RestrictingKey } from './catalog-facts';
+import { isSameName } from './catalog-facts';
+import { notNullCheckOf } from './checks';
+import { foreignKeysOf, type KnownTable } from './known-table';
 
-/** A table that is to be emptied by DELETE. */
-export interface EmptiedTable extends TableName {
-  readonly restrictingKeys?: readonly RestrictingKey[] | undefined;
+/** A foreign key that keeps rows of another table from being deleted. */
+interface RestrictingKey {
+  readonly target: TableName;
+  /** One of its columns that takes NULL; the row then refers to nothing. */
+  readonly nullable: string | undefined;
 }
 
 /** How tables are emptied that refer to each other. */
@@ -15,12 +19,26 @@ export interface EmptyingPlan<Table> {
 }
 
 /** Whether a foreign key keeps rows from being deleted that it refers to, by `pg_constraint.confdeltype`. */
-export function restrictsDelete(onDelete: string): boolean {
+export function restrictsDelete(onDelete: string | undefined): boolean {
   return onDelete === 'a' || onDelete === 'r';
 }
 
-/** Plans how to empty tables by DELETE, so that no foreign key between them is in the way where that can be. */
-export function emptyingPlan<Table extends EmptiedTable>(tables: readonly Table[]): EmptyingPlan<Table> {
+function restrictingKeysOf(table: KnownTable): readonly RestrictingKey[] {
+  // A CHECK that is not validated refuses a new NULL, too.
+  const takesNull = (name: string) =>
+    table.columns.some((column) => column.name === name && !column.notNull) &&
+    notNullCheckOf(table, name) === undefined;
+  return foreignKeysOf(table)
+    .filter(({ target, onDelete }) => !isSameName(target, table) && restrictsDelete(onDelete))
+    .map(({ target, columns }) => ({ target, nullable: columns.find(takesNull) }));
+}
+
+/**
+ * Plans how to empty tables by DELETE, so that no foreign key between them is in the way where that can be.
+ *
+ * @param tables - one of which nothing is known has neither columns nor constraints
+ */
+export function emptyingPlan<Table extends KnownTable>(tables: readonly Table[]): EmptyingPlan<Table> {
   const first = planFrom(tables);
   if (!first.isBroken) return first;
   // In a circle one of the keys has to take NULL, and which one it is follows from where one begins.
@@ -31,19 +49,20 @@ export function emptyingPlan<Table extends EmptiedTable>(tables: readonly Table[
   return first;
 }
 
-function planFrom<Table extends EmptiedTable>(
+function planFrom<Table extends KnownTable>(
   tables: readonly Table[],
 ): EmptyingPlan<Table> & { readonly isBroken: boolean } {
   const unset: { readonly table: Table; readonly column: string }[] = [];
   const order: Table[] = [];
   const begun = new Set<Table>();
+  const keysOf = new Map(tables.map((table) => [table, restrictingKeysOf(table)]));
   let isBroken = false;
   const visit = (table: Table): void => {
     if (begun.has(table)) return;
     begun.add(table);
     for (const owner of tables) {
       if (owner === table) continue;
-      for (const { target, nullable } of owner.restrictingKeys ?? []) {
+      for (const { target, nullable } of keysOf.get(owner) ?? []) {
         if (!isSameName(target, table)) continue;
         visit(owner);
         if (order.includes(owner)) continue;

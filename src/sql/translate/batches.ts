@@ -2,6 +2,7 @@ import type { TableName } from '../syntax/statement';
 import type { TranslationContext } from './context';
 import type { Draft } from './draft';
 import { quoted, tuple } from '../text/quoting';
+import { primaryKeyOf } from '../catalogue/known-table';
 import { MAX_TRANSACTION_ROWS } from '../facts/row-limit';
 
 /** A table as the text writes it, and as it is called. */
@@ -52,9 +53,11 @@ function batch(table: WrittenTable, key: readonly string[], condition?: string):
 }
 
 function knownKey({ name }: WrittenTable, context: TranslationContext): readonly string[] {
-  const key = context.catalogue.table(name)?.primaryKey;
-  if (!key) context.unknownKeys.set(JSON.stringify(name), name);
-  return key ?? [];
+  const table = context.catalogue.table(name);
+  const key = table ? primaryKeyOf(table) : [];
+  const isKnown = key.length > 0 || (table !== undefined && table.isPartial !== true);
+  if (!isKnown) context.unknownKeys.set(JSON.stringify(name), name);
+  return key;
 }
 
 function repeated(sql: string, { name, written }: WrittenTable, key: readonly string[]): Draft {

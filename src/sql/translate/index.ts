@@ -1,4 +1,5 @@
 export { sortsByBytes } from './columns/collations';
+export { constraintType, declaredColumn, declaredConstraint } from './columns/declarations';
 export { defaultName, enumCheckName, isEnumCheckOf } from './columns/default-names';
 export type { Simplifications } from './context';
 export { translate } from './translate';

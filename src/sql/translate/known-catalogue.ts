@@ -1,17 +1,18 @@
 import type { TableName } from '../syntax/statement';
 import { isSameName } from '../catalogue/catalog-facts';
-import type { CatalogFacts, ColumnFacts, TableFacts } from '../catalogue/catalog-facts';
+import type { CatalogFacts } from '../catalogue/catalog-facts';
+import type { KnownColumn, KnownConstraint, KnownTable } from '../catalogue/known-table';
 
-/** The facts of one translation: those given, and those the text itself has made so far. */
+/** The tables of one translation: those given, and those the text itself has made so far. */
 export class KnownCatalogue {
-  readonly #tables: TableFacts[];
+  readonly #tables: KnownTable[];
 
   constructor({ tables = [] }: CatalogFacts = {}) {
     this.#tables = [...tables];
   }
 
   /** Where a name without a schema may be several tables, it is the one in `public`, which a search_path usually begins with. */
-  table(name: TableName): TableFacts | undefined {
+  table(name: TableName): KnownTable | undefined {
     const same = this.#tables.filter((table) => isSameName(table, name));
     return (
       same.findLast(({ schema }) => schema === name.schema) ??
@@ -20,18 +21,25 @@ export class KnownCatalogue {
     );
   }
 
-  column(table: TableName, column: string): ColumnFacts | undefined {
-    return this.table(table)?.columns?.find(({ name }) => name === column);
+  column(table: TableName, column: string): KnownColumn | undefined {
+    return this.table(table)?.columns.find(({ name }) => name === column);
   }
 
+  /** Whether a table is known to have a constraint of that name. */
   hasConstraint(table: TableName, name: string): boolean {
-    return this.table(table)?.constraints?.includes(name) ?? false;
+    return this.table(table)?.constraints.some((each) => each.name === name) ?? false;
+  }
+
+  /** Whether a table is known to have no constraint of that name. */
+  lacksConstraint(table: TableName, name: string): boolean {
+    const known = this.table(table);
+    return known !== undefined && known.isPartial !== true && !this.hasConstraint(table, name);
   }
 
   /** Notes that the text has created a table, or changed it. */
-  set(facts: TableFacts): void {
-    this.forget(facts);
-    this.#tables.push(facts);
+  set(table: KnownTable): void {
+    this.forget(table);
+    this.#tables.push(table);
   }
 
   /** Notes that the text has dropped a table, or done with it what is not followed here. */
@@ -40,39 +48,39 @@ export class KnownCatalogue {
     if (known) this.#tables.splice(this.#tables.indexOf(known), 1);
   }
 
-  /** Notes a column that the text has added or changed; without `facts` it has dropped it. */
-  setColumn(table: TableName, column: string, facts: ColumnFacts | undefined): void {
+  /** Notes a column that the text has added or changed. */
+  setColumn(table: TableName, column: KnownColumn): void {
     const known = this.table(table);
-    if (!known?.columns) return;
-    const others = known.columns.filter(({ name }) => name !== column);
-    this.set({ ...known, columns: facts ? [...others, facts] : others });
+    if (!known) return;
+    const others = known.columns.filter(({ name }) => name !== column.name);
+    this.set({ ...known, columns: [...others, column] });
   }
 
-  addConstraint(table: TableName, name: string): void {
+  /** Notes that the text has dropped a column, and with it the constraints on it. */
+  dropColumn(table: TableName, column: string): void {
     const known = this.table(table);
-    if (known?.constraints) this.set({ ...known, constraints: [...known.constraints, name] });
+    if (!known) return;
+    this.set({
+      ...known,
+      columns: known.columns.filter(({ name }) => name !== column),
+      constraints: known.constraints.filter((each) => isKept(each) || !each.columns.includes(column)),
+    });
+  }
+
+  addConstraint(table: TableName, constraint: KnownConstraint): void {
+    const known = this.table(table);
+    if (known) this.set({ ...known, constraints: [...known.constraints, constraint] });
   }
 
   dropConstraint(table: TableName, name: string): void {
     const known = this.table(table);
     if (!known) return;
-    this.set({
-      ...known,
-      ...(known.constraints && { constraints: known.constraints.filter((each) => each !== name) }),
-      ...(known.columns && {
-        columns: known.columns.map((column) =>
-          column.notNullCheck === name ? withoutNotNullCheck(column) : column,
-        ),
-      }),
-    });
+    const constraints = known.constraints.filter((each) => isKept(each) || each.name !== name);
+    this.set({ ...known, constraints });
   }
 }
 
-function withoutNotNullCheck({ name, type, notNull, identity }: ColumnFacts): ColumnFacts {
-  return {
-    name,
-    ...(type !== undefined && { type }),
-    ...(notNull !== undefined && { notNull }),
-    ...(identity !== undefined && { identity }),
-  };
+/** A table of DSQL never loses its primary key: what would drop it is refused. */
+function isKept({ type }: KnownConstraint): boolean {
+  return type === 'p';
 }

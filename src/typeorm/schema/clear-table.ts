@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { planCascade, isOneOf, readTablesWhere, SchemaRunner } from '../../schema';
-import { factsOf, loadParser, quoted, quotedTable, translate } from '../../sql';
+import { loadParser, quoted, quotedTable, translate } from '../../sql';
 import { schemaSession } from './schema-session';
 
 /**
@@ -18,9 +18,12 @@ export async function clearTable(
   await loadParser();
   const read = (sql: string) => queryRunner.query(sql) as Promise<readonly object[]>;
   const path = { name: tableName, ...(schema !== undefined && { schema }) };
-  const [known] = await readTablesWhere(isOneOf([path]), read);
+  const readTables = (where: string) => readTablesWhere(where, read);
+  const [known = { ...path, columns: [], constraints: [] }] = await readTables(isOneOf([path]));
   const { unset, order } =
-    cascade && known !== undefined ? await planCascade(known, read) : { unset: [], order: [known ?? path] };
+    cascade && known.schema !== undefined
+      ? await planCascade({ ...path, schema: known.schema }, readTables)
+      : { unset: [], order: [known] };
   if (queryRunner.isTransactionActive) {
     for (const { table, column } of unset) {
       await queryRunner.query(`UPDATE ${quotedTable(table)} SET ${quoted(column)} = NULL`);
@@ -28,8 +31,7 @@ export async function clearTable(
     for (const table of order) await queryRunner.query(`DELETE FROM ${quotedTable(table)}`);
     return;
   }
-  const tables = order.length === 1 && known ? [known] : await readTablesWhere(isOneOf(order), read);
-  const catalog = { tables: tables.map(factsOf) };
-  const { statements } = translate(`TRUNCATE ${order.map(quotedTable).join(', ')}`, { catalog });
+  const sql = `TRUNCATE ${order.map(quotedTable).join(', ')}`;
+  const { statements } = translate(sql, { catalog: { tables: order } });
   await new SchemaRunner(schemaSession(queryRunner)).run(statements);
 }

@@ -1,7 +1,14 @@
 import type { QueryRunner, Table, TableColumn } from 'typeorm';
 import type { Query } from 'typeorm/driver/Query.js';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
-import { enumCheckOf, notNullCheckOf, type CatalogTable, type TableFacts } from '../../sql';
+import {
+  defaultName,
+  enumCheckOf,
+  isNotNullCheck,
+  notNullCheckOf,
+  type CatalogTable,
+  type KnownTable,
+} from '../../sql';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import { isEnum, isIdentity } from './column-change';
 import { schemaSession } from './schema-session';
@@ -82,34 +89,39 @@ export class KnownTables {
   }
 
   /** What translation has to know of the tables that statements name. */
-  async factsFor(queries: readonly Query[], loaded: readonly Table[]): Promise<TableFacts[]> {
+  async knownIn(queries: readonly Query[], loaded: readonly Table[]): Promise<KnownTable[]> {
     const named = loaded.filter((table) => {
       const { tableName } = this.#driver.parseTableName(table);
       return queries.some(({ query }) => query.includes(tableName));
     });
     const unknown = named.filter((table) => !this.#known.has(this.keyOf(table)));
     if (unknown.length > 0) await this.load(unknown);
-    return named.map((table) => this.#factsOf(table));
+    return named.map((table) => this.#knownAs(table));
   }
 
-  #factsOf(table: Table): TableFacts {
+  /** A table as TypeORM will have made it when the queries before are sent, with what the database says of it now. */
+  #knownAs(table: Table): KnownTable {
+    const path = this.pathOf(table);
     const known = this.of(table);
-    const primaryKeyName = known.constraints.find(({ type }) => type === 'p')?.name;
+    const key = known.constraints.find(({ type }) => type === 'p');
+    const columns = table.primaryColumns.map(({ name }) => name);
+    // A CHECK whose validation has failed is left as it is: the schema builder validates it again.
+    const others = known.constraints
+      .filter(({ type }) => type !== 'p')
+      .map((each) => (isNotNullCheck(each) ? { ...each, validated: true } : each));
+    const name = key?.name ?? defaultName(path.name, [], 'pkey');
     return {
-      ...this.pathOf(table),
-      primaryKey: table.primaryColumns.map(({ name }) => name),
-      ...(primaryKeyName !== undefined && { primaryKeyName }),
-      constraints: known.constraints.map(({ name }) => name),
-      columns: table.columns.map((column) => {
-        const notNullCheck = notNullCheckOf(known, column.name)?.name;
-        return {
-          name: column.name,
-          type: isEnum(column) ? 'text' : this.#driver.createFullType(column),
-          notNull: !column.isNullable && notNullCheck === undefined,
-          ...(notNullCheck !== undefined && { notNullCheck }),
-          identity: isIdentity(column),
-        };
-      }),
+      ...path,
+      constraints: [
+        ...(columns.length > 0 ? [{ name, type: 'p' as const, columns, validated: true }] : []),
+        ...others,
+      ],
+      columns: table.columns.map((column) => ({
+        name: column.name,
+        type: isEnum(column) ? 'text' : this.#driver.createFullType(column),
+        notNull: !column.isNullable && notNullCheckOf(known, column.name) === undefined,
+        identity: isIdentity(column),
+      })),
     };
   }
 }

@@ -366,7 +366,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   async #translationOf(queries: readonly Query[]) {
     const { capabilities, simplify, identityCache } = this.driver.mapping;
     return {
-      catalog: { tables: await this.#tables.factsFor(queries, this.loadedTables) },
+      catalog: { tables: await this.#tables.knownIn(queries, this.loadedTables) },
       ...(capabilities !== undefined && { capabilities }),
       simplify,
       // The order of this table's ids says which migration is undone first.

@@ -8,7 +8,13 @@ import { NO_LATER_KEY } from './add-constraint';
 import { AddedColumn } from './added-column';
 import type { Clause } from './added-column';
 import type { Action } from './altered-table';
-import { definitionAt, nameOf, notNullCheck, notValidConstraint, uniqueConstraint } from './constraints';
+import {
+  addedConstraint,
+  definitionAt,
+  notNullCheck,
+  notValidConstraint,
+  uniqueConstraint,
+} from './constraints';
 import { sequenceDefault } from './sequence-default';
 import { Pass } from './step';
 import type { Step } from './step';
@@ -30,8 +36,11 @@ export function addColumn(action: Action): readonly Step[] {
   return withoutClauses(column);
 }
 
-function remember({ table, name, type }: AddedColumn): void {
-  table.catalogue.setColumn(table.name, name, { name, notNull: false, ...(type !== undefined && { type }) });
+/** Notes a column, which never is an identity: DSQL adds none. One that may have been there before may be any. */
+function remember({ table, name, type, isRepeatable }: AddedColumn): void {
+  if (isRepeatable && table.catalogue.table(table.name)?.isPartial === true) return;
+  const column = { name, notNull: false, identity: false, ...(type !== undefined && { type }) };
+  table.catalogue.setColumn(table.name, column);
 }
 
 /** Adds a column, and with statements of their own what DSQL does not add with it. */
@@ -72,10 +81,10 @@ function addedClause(column: AddedColumn, clause: Clause, constraint: Constraint
       return defaultValue(column, clause, constraint);
     case 'CONSTR_CHECK':
     case 'CONSTR_FOREIGN': {
-      const named = nameOf(table, constraint, column.name);
-      const whole =
-        constraint.contype === 'CONSTR_FOREIGN' ? `FOREIGN KEY (${written}) ${definition}` : definition;
-      return notValidConstraint(table, named, whole, isRepeatable);
+      const type = constraint.contype === 'CONSTR_CHECK' ? 'c' : 'f';
+      const added = addedConstraint(table, type, constraint, column.name);
+      const whole = type === 'f' ? `FOREIGN KEY (${written}) ${definition}` : definition;
+      return notValidConstraint(table, added, whole, isRepeatable);
     }
     case 'CONSTR_UNIQUE':
       return uniqueColumn(column, constraint, definition);
@@ -106,7 +115,8 @@ function uniqueColumn(column: AddedColumn, constraint: Constraint, definition: s
   }
   refuseKeylessTypes(rewrite, table.name, [{ name, type }], at);
   const nulls = constraint.nulls_not_distinct === true ? ' NULLS NOT DISTINCT' : '';
-  return uniqueConstraint(table, nameOf(table, constraint, name), `(${written})${nulls}`, isRepeatable);
+  const added = addedConstraint(table, 'u', constraint, name);
+  return uniqueConstraint(table, added, `(${written})${nulls}`, isRepeatable);
 }
 
 /** Expressions that are never NULL, so that a back-fill comes to an end by itself. */

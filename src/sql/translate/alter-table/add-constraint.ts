@@ -2,7 +2,7 @@ import { asNode, strings } from '../../syntax/parse-tree';
 import { refuseKeylessTypes } from '../columns/key-types';
 import { exclusionNote } from '../statements/create-table';
 import type { Action } from './altered-table';
-import { definitionAt, nameOf, notValidConstraint, uniqueConstraint } from './constraints';
+import { addedConstraint, definitionAt, notValidConstraint, uniqueConstraint } from './constraints';
 import { Pass } from './step';
 import type { Step } from './step';
 
@@ -15,9 +15,10 @@ export function addConstraint(action: Action): readonly Step[] {
   switch (constraint.contype) {
     case 'CONSTR_CHECK':
     case 'CONSTR_FOREIGN': {
+      const type = constraint.contype === 'CONSTR_CHECK' ? 'c' : 'f';
       if (constraint.skip_validation === true) return keep;
       const definition = source.cut(definitionAt(source, from + 1), to);
-      return notValidConstraint(table, nameOf(table, constraint), definition, false);
+      return notValidConstraint(table, addedConstraint(table, type, constraint), definition, false);
     }
     case 'CONSTR_UNIQUE':
       return constraint.indexname === undefined ? addUnique(action) : keep;
@@ -49,7 +50,7 @@ function addUnique(action: Action): readonly Step[] {
   }
   const keys = strings(constraint.keys).map((name) => ({ name }));
   refuseKeylessTypes(rewrite, table.name, keys, at);
-  return uniqueConstraint(table, nameOf(table, constraint), uniqueDefinition(action), false);
+  return uniqueConstraint(table, addedConstraint(table, 'u', constraint), uniqueDefinition(action), false);
 }
 
 /** Reads `UNIQUE NULLS NOT DISTINCT (a) INCLUDE (b)` from its tokens, in the order that CREATE INDEX wants. */

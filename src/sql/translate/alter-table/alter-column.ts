@@ -1,6 +1,8 @@
 import type { Node } from 'libpg-query';
 import { asNode, strings } from '../../syntax/parse-tree';
 import { quoted } from '../../text/quoting';
+import { isNotNull, notNullCheckOf } from '../../catalogue/checks';
+import { storedTypeOf } from '../../catalogue/known-table';
 import { isByteCollation } from '../columns/collations';
 import { notNullCheckName } from '../columns/default-names';
 import { formattedType } from '../columns/type-names';
@@ -13,8 +15,10 @@ import type { Step } from './step';
 export function setNotNull(action: Action): readonly Step[] {
   const { source, rewrite, table, name: column, from } = action;
   if (!rewrite.isRefused('set-not-null')) return action.keep(Pass.Attributes);
-  const known = table.catalogue.column(table.name, column);
-  if (known?.notNull === true || known?.notNullCheck !== undefined) {
+  const { catalogue } = table;
+  const known = catalogue.column(table.name, column);
+  const owner = catalogue.table(table.name);
+  if (known && owner && isNotNull(owner, known)) {
     rewrite.note(`${column} is NOT NULL already.`);
     return [];
   }
@@ -28,12 +32,12 @@ export function dropNotNull(action: Action): readonly Step[] {
   const { table, name: column } = action;
   const { catalogue, name } = table;
   const known = catalogue.column(name, column);
-  const check = known?.notNullCheck ?? notNullCheckName(name.name, column);
-  const isPresent =
-    known?.notNullCheck !== undefined || catalogue.table(name)?.constraints?.includes(check) !== false;
-  if (known) catalogue.setColumn(name, column, { ...known, notNull: false });
+  const owner = catalogue.table(name);
+  const check = (owner && notNullCheckOf(owner, column)?.name) ?? notNullCheckName(name.name, column);
+  const isAbsent = catalogue.lacksConstraint(name, check);
+  if (known) catalogue.setColumn(name, { ...known, notNull: false });
   catalogue.dropConstraint(name, check);
-  if (!isPresent || table.dropped.has(check)) return action.keep(Pass.Drop);
+  if (isAbsent || table.dropped.has(check)) return action.keep(Pass.Drop);
   const kept = `${action.written}, DROP CONSTRAINT IF EXISTS ${quoted(check)}`;
   return [{ pass: Pass.Drop, kept }];
 }
@@ -47,7 +51,7 @@ export function alterType(action: Action): readonly Step[] {
   const wanted = formattedType(definition?.typeName);
   const sameCollation = !definition?.collClause || isByteCollation(definition.collClause.collname);
   const sameValue = isCastOf(column, definition?.raw_default);
-  if (wanted !== undefined && known?.type === wanted && sameCollation && sameValue) {
+  if (wanted !== undefined && known && storedTypeOf(known) === wanted && sameCollation && sameValue) {
     rewrite.note(`${column} is ${wanted} already.`);
     return [];
   }

@@ -1,16 +1,16 @@
 import type { Constraint } from 'libpg-query';
-import { strings, walk } from '../../syntax/parse-tree';
-import type { NodeBody } from '../../syntax/parse-tree';
 import { quoted } from '../../text/quoting';
-import { defaultName, notNullCheckName } from '../columns/default-names';
+import type { KnownConstraint } from '../../catalogue/known-table';
+import { declaredConstraint } from '../columns/declarations';
+import { notNullCheckName } from '../columns/default-names';
 import type { StatementText } from '../text/statement-text';
 import type { AlteredTable } from './altered-table';
 import { Pass } from './step';
 import type { Step } from './step';
 
-/** The name of a constraint, and how to write it. */
-export interface ConstraintName {
-  readonly name: string;
+/** A constraint that is added, and how to write its name. */
+export interface AddedConstraint {
+  readonly constraint: KnownConstraint;
   readonly written: string;
 }
 
@@ -20,62 +20,31 @@ export function definitionAt(source: StatementText, from: number): number {
 }
 
 /**
- * The name of a constraint and how to write it: as in the text, or the one that PostgreSQL would choose.
+ * A constraint that is added, with its name as in the text, or the one that PostgreSQL would choose.
  *
  * @param column - The column that it is declared with.
  */
-export function nameOf(
+export function addedConstraint(
   { source, catalogue, name: table }: AlteredTable,
+  type: KnownConstraint['type'],
   constraint: Constraint,
   column?: string,
-): ConstraintName {
-  const { conname, contype, location } = constraint;
-  if (conname !== undefined) {
-    const at = source.indexAt(source.at(location));
-    return { name: conname, written: source.cut(at + 1, at + 2) };
-  }
+): AddedConstraint {
   const isTaken = (name: string) => catalogue.hasConstraint(table, name);
-  const label = LABELS[contype ?? ''] ?? '';
-  const name = defaultName(table.name, namedColumns(constraint, column), label, isTaken);
-  return { name, written: quoted(name) };
-}
-
-const LABELS: Readonly<Record<string, string>> = {
-  CONSTR_CHECK: 'check',
-  CONSTR_FOREIGN: 'fkey',
-  CONSTR_UNIQUE: 'key',
-};
-
-/** The columns that PostgreSQL names a constraint after. */
-function namedColumns(constraint: Constraint, column: string | undefined): readonly string[] {
-  switch (constraint.contype) {
-    case 'CONSTR_FOREIGN':
-      return column !== undefined ? [column] : strings(constraint.fk_attrs);
-    case 'CONSTR_UNIQUE':
-      return column !== undefined ? [column] : strings(constraint.keys);
-    default: {
-      // A CHECK is named after its column only if it has just one.
-      const columns = new Set<string>();
-      walk('Constraint', constraint, ({ name, body }) => {
-        if (name === 'ColumnRef') {
-          const last = strings((body as NodeBody<'ColumnRef'>).fields).at(-1);
-          if (last !== undefined) columns.add(last);
-        }
-        return true;
-      });
-      return columns.size === 1 ? [...columns] : [];
-    }
-  }
+  const declared = declaredConstraint(type, constraint, { table: table.name, column, isTaken });
+  if (constraint.conname === undefined) return { constraint: declared, written: quoted(declared.name) };
+  const at = source.indexAt(source.at(constraint.location));
+  return { constraint: declared, written: source.cut(at + 1, at + 2) };
 }
 
 /** Adds a constraint that DSQL checks for new rows at once, and for the others in a job. */
 export function notValidConstraint(
   table: AlteredTable,
-  { name, written }: ConstraintName,
+  { constraint, written }: AddedConstraint,
   definition: string,
   isRepeatable: boolean,
 ): Step[] {
-  table.catalogue.addConstraint(table.name, name);
+  table.catalogue.addConstraint(table.name, constraint);
   const drop = isRepeatable ? `DROP CONSTRAINT IF EXISTS ${written}, ` : '';
   return [
     table.alteration(`${drop}ADD CONSTRAINT ${written} ${definition} NOT VALID`, Pass.Constraint),
@@ -90,11 +59,11 @@ export function notValidConstraint(
  */
 export function uniqueConstraint(
   table: AlteredTable,
-  { name, written }: ConstraintName,
+  { constraint, written }: AddedConstraint,
   definition: string,
   isRepeatable: boolean,
 ): Step[] {
-  table.catalogue.addConstraint(table.name, name);
+  table.catalogue.addConstraint(table.name, constraint);
   return [
     ...(isRepeatable ? [table.alteration(`DROP CONSTRAINT IF EXISTS ${written}`, Pass.Fill)] : []),
     {
@@ -112,11 +81,9 @@ export function notNullCheck(
   written: string,
   isRepeatable: boolean,
 ): Step[] {
-  const { catalogue } = table;
-  const check = notNullCheckName(table.name.name, column);
-  const named = { name: check, written: quoted(check) };
-  const steps = notValidConstraint(table, named, `CHECK (${written} IS NOT NULL)`, isRepeatable);
-  const known = catalogue.column(table.name, column);
-  if (known) catalogue.setColumn(table.name, column, { ...known, notNullCheck: check });
-  return steps;
+  const name = notNullCheckName(table.name.name, column);
+  const definition = `CHECK ((${quoted(column)} IS NOT NULL))`;
+  const constraint = { name, type: 'c', columns: [column], validated: true, definition } as const;
+  const added = { constraint, written: quoted(name) };
+  return notValidConstraint(table, added, `CHECK (${written} IS NOT NULL)`, isRepeatable);
 }

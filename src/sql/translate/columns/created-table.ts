@@ -1,13 +1,12 @@
 import type { ColumnDef, Constraint } from 'libpg-query';
-import { serialType } from '../../facts/column-types';
 import { columnConstraints } from '../../refusals';
-import { asNode, strings } from '../../syntax/parse-tree';
+import { asNode } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import { tableNameOf } from '../../catalogue/catalog-facts';
-import type { ColumnFacts, TableFacts } from '../../catalogue/catalog-facts';
+import { primaryKeyOf } from '../../catalogue/known-table';
+import type { KnownConstraint, KnownTable } from '../../catalogue/known-table';
 import type { KnownCatalogue } from '../known-catalogue';
-import { defaultName } from './default-names';
-import { formattedType } from './type-names';
+import { constraintType, declaredColumn, declaredConstraint } from './declarations';
 
 /** The columns that a CREATE TABLE names. */
 export function columnsOf({ tableElts }: NodeBody<'CreateStmt'>): ColumnDef[] {
@@ -20,52 +19,40 @@ export function constraintsOf({ tableElts }: NodeBody<'CreateStmt'>): Constraint
 }
 
 /** Notes what a CREATE TABLE says of its table. */
-export function rememberTable(table: NodeBody<'CreateStmt'>, catalogue: KnownCatalogue): void {
-  const name = tableNameOf(table.relation);
-  // `IF NOT EXISTS` may find another table of that name, and `LIKE`, `OF` and `INHERITS` bring columns unseen.
-  const isWhole =
-    table.if_not_exists !== true &&
-    !table.inhRelations &&
-    !table.ofTypename &&
-    (table.tableElts ?? []).every((element) => !asNode(element, 'TableLikeClause'));
-  if (isWhole) catalogue.set(factsOf(table));
-  else if (!catalogue.table(name)) {
-    const { primaryKey } = factsOf(table);
-    // The tables that a migration creates where they do not exist yet have its key.
-    if (primaryKey && primaryKey.length > 0) catalogue.set({ ...name, primaryKey });
+export function rememberTable(tree: NodeBody<'CreateStmt'>, catalogue: KnownCatalogue): void {
+  const table = declaredTable(tree);
+  if (table.isPartial !== true) catalogue.set(table);
+  // The tables that a migration creates where they do not exist yet have its key.
+  else if (!catalogue.table(table) && primaryKeyOf(table).length > 0) {
+    const constraints = table.constraints.filter(({ type }) => type === 'p');
+    catalogue.set({ ...table, columns: [], constraints });
   }
 }
 
-function factsOf(table: NodeBody<'CreateStmt'>): TableFacts {
-  const name = tableNameOf(table.relation);
-  const constraints = constraintsOf(table);
-  const keyConstraint = constraints.find(({ contype }) => contype === 'CONSTR_PRIMARY');
-  const keyColumn = columnsOf(table).find((column) => constraintOf(column, 'CONSTR_PRIMARY'));
-  const primaryKey = keyConstraint ? strings(keyConstraint.keys) : [keyColumn?.colname ?? []].flat();
-  const named = [...constraints, ...columnsOf(table).flatMap(columnConstraints)];
-  const primaryKeyName =
-    keyConstraint?.conname ??
-    (keyColumn && constraintOf(keyColumn, 'CONSTR_PRIMARY')?.conname) ??
-    defaultName(name.name, [], 'pkey');
+function declaredTable(tree: NodeBody<'CreateStmt'>): KnownTable {
+  const { relation, tableElts = [], if_not_exists: mayExist, inhRelations, ofTypename } = tree;
+  const name = tableNameOf(relation);
+  const constraints: KnownConstraint[] = [];
+  const isTaken = (wanted: string) => constraints.some((each) => each.name === wanted);
+  for (const element of tableElts) {
+    const column = asNode(element, 'ColumnDef');
+    for (const each of column ? columnConstraints(column) : [asNode(element, 'Constraint') ?? []].flat()) {
+      const type = constraintType(each);
+      if (type === undefined) continue;
+      constraints.push(
+        declaredConstraint(type, each, { table: name.name, column: column?.colname, isTaken }),
+      );
+    }
+  }
+  const columns = columnsOf(tree).map(declaredColumn);
+  const isPartial =
+    mayExist === true ||
+    Boolean(inhRelations ?? ofTypename) ||
+    tableElts.some((element) => asNode(element, 'TableLikeClause'));
+  const table = { ...name, columns, constraints, isPartial };
+  const key = primaryKeyOf(table);
   return {
-    ...name,
-    primaryKey,
-    ...(primaryKey.length > 0 && { primaryKeyName }),
-    columns: columnsOf(table).map((column) => columnFacts(column, primaryKey)),
-    constraints: named.flatMap(({ conname }) => conname ?? []),
+    ...table,
+    columns: columns.map((column) => (key.includes(column.name) ? { ...column, notNull: true } : column)),
   };
-}
-
-function columnFacts(column: ColumnDef, primaryKey: readonly string[]): ColumnFacts {
-  const { colname: name = '' } = column;
-  const identity =
-    serialType(column.typeName) !== undefined || constraintOf(column, 'CONSTR_IDENTITY') !== undefined;
-  const type = identity ? 'bigint' : formattedType(column.typeName);
-  const notNull =
-    identity || primaryKey.includes(name) || constraintOf(column, 'CONSTR_NOTNULL') !== undefined;
-  return { name, ...(type !== undefined && { type }), notNull, identity };
-}
-
-function constraintOf(column: ColumnDef, type: Constraint['contype']): Constraint | undefined {
-  return columnConstraints(column).find(({ contype }) => contype === type);
 }

@@ -1,3 +1,5 @@
+import type { KnownConstraint } from '../../catalogue/known-table';
+
 const MAX_NAME_BYTES = 63;
 
 /**
@@ -40,6 +42,32 @@ function clip(name: string, bytes: number): string {
     clipped += character;
   }
   return clipped;
+}
+
+/** What PostgreSQL ends the name of an unnamed constraint with. */
+const LABELS: Readonly<Record<KnownConstraint['type'], string>> = {
+  c: 'check',
+  f: 'fkey',
+  p: 'pkey',
+  u: 'key',
+};
+
+/**
+ * The name that PostgreSQL gives an unnamed constraint.
+ *
+ * @param columns - those that the constraint is about
+ * @param type - as in `pg_constraint`
+ * @param isTaken - as for {@link defaultName}
+ */
+export function defaultConstraintName(
+  table: string,
+  columns: readonly string[],
+  type: KnownConstraint['type'],
+  isTaken: (name: string) => boolean,
+): string {
+  // A CHECK is named after its column only if it has just one, and a primary key after none.
+  const isAfterNone = type === 'p' || (type === 'c' && columns.length !== 1);
+  return defaultName(table, isAfterNone ? [] : columns, LABELS[type], isTaken);
 }
 
 /** The name of the CHECK that stands for NOT NULL on a column that was created without it. */

@@ -8,6 +8,9 @@ import { withComments } from '../draft';
 import type { Draft, Outcome } from '../draft';
 import type { Rewrite } from '../rewrite';
 
+/** What is known of a table that is in no catalogue. */
+const UNKNOWN = { columns: [], constraints: [], isPartial: true } as const;
+
 /** Translates TRUNCATE to DELETE in batches. */
 export function truncate(rewrite: Rewrite<'TruncateStmt'>): Outcome {
   const { relations, restart_seqs: restarts, behavior } = rewrite.tree;
@@ -24,8 +27,7 @@ export function truncate(rewrite: Rewrite<'TruncateStmt'>): Outcome {
   const { unset, order } = emptyingPlan(
     tables.map((relation) => {
       const name = tableNameOf(relation);
-      const { restrictingKeys } = rewrite.catalogue.table(name) ?? {};
-      return { ...name, relation, restrictingKeys };
+      return { ...UNKNOWN, ...rewrite.catalogue.table(name), ...name, relation };
     }),
   );
   const drafts = order.flatMap(({ relation }) => [
@@ -57,8 +59,8 @@ function emptied(rewrite: Rewrite<'TruncateStmt'>, table: RangeVar): Draft {
 
 function restarted(rewrite: Rewrite<'TruncateStmt'>, table: RangeVar): Draft[] {
   const written = rewrite.source.nameAt(table.location);
-  const columns = rewrite.catalogue.table(tableNameOf(table))?.columns;
-  if (!columns) {
+  const { columns, isPartial } = rewrite.catalogue.table(tableNameOf(table)) ?? UNKNOWN;
+  if (isPartial === true) {
     rewrite.refuse({
       rule: 'statement-truncate',
       why: `The identity columns of ${written} are not known.`,
@@ -67,6 +69,6 @@ function restarted(rewrite: Rewrite<'TruncateStmt'>, table: RangeVar): Draft[] {
     return [];
   }
   return columns
-    .filter(({ identity }) => identity === true)
+    .filter(({ identity }) => identity)
     .map(({ name }) => ({ sql: `ALTER TABLE ${written} ALTER COLUMN ${quoted(name)} RESTART` }));
 }
