@@ -15,7 +15,7 @@ import {
   readableDataSource,
   recordEntities,
 } from './recording/entities';
-import { severities } from './finding';
+import { hasReplacement, severities } from './finding';
 import type { Problem } from './finding';
 import { fixLiteral, fixScript } from './fix';
 import type { Fix } from './fix';
@@ -203,7 +203,7 @@ export class CheckRun {
       const found = statements
         .filter((_, at) => concerned.includes(at))
         .flatMap((each) => fixes.get(each) ?? []);
-      const fix = problem.replacement && together(found);
+      const fix = hasReplacement(problem) ? together(found) : undefined;
       this.#found.push({ problem, fix, file });
     }
   }
@@ -331,7 +331,7 @@ export class CheckRun {
   #add(recording: Recording, file: string, direction?: Direction): void {
     const fixes = new Map<RecordedText, Fix>();
     for (const text of recording.texts) {
-      if (text.author === 'person' && text.judgement.problems.some(({ replacement }) => replacement)) {
+      if (text.author === 'person' && text.judgement.problems.some(hasReplacement)) {
         fixes.set(text, fixLiteral(text));
       }
     }
@@ -343,7 +343,7 @@ export class CheckRun {
         this.#found.push({ problem: adviseStock(problem), fix: undefined, file });
         continue;
       }
-      const fix = problem.replacement && fixes.get(text);
+      const fix = hasReplacement(problem) ? fixes.get(text) : undefined;
       this.#found.push({ problem, fix, file: text.found?.source.file ?? file, direction });
     }
   }

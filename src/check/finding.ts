@@ -27,6 +27,13 @@ export interface Problem {
   readonly instead?: string;
   /** The statements for DSQL that do what the statement at hand does; empty when nothing is to be done. */
   readonly replacement?: readonly string[];
+  /** Whether it can be written otherwise although DSQL refuses something else of its statement. */
+  readonly isOfPart?: boolean;
+}
+
+/** Whether something else can be written in the place of what was found. */
+export function hasReplacement({ replacement, isOfPart }: Problem): boolean {
+  return replacement !== undefined || isOfPart === true;
 }
 
 /** Something that was found in a file. */

@@ -91,14 +91,16 @@ function fixGroup(
   { members, made }: Group,
   { blanked, sql }: SqlScript,
   text: string,
-  { refusals }: Translation,
+  { refusals, partial }: Translation,
 ): Fix | undefined {
   const start = members[0]?.range.start ?? 0;
   const end = members.at(-1)?.range.end ?? start;
   const [only] = members;
   const isOne = members.length === 1 && only !== undefined;
   if (isOne && made.length === 1 && made[0]?.sql === text.slice(start, end)) return undefined;
-  if (refusals.some((refusal) => refusal.start < end && refusal.end > start)) {
+  const isInside = (each: Range) => each.start < end && each.end > start;
+  const rest = isOne ? partial.find(isInside) : undefined;
+  if (!rest && refusals.some(isInside)) {
     return {
       problem: isOne
         ? 'DSQL has nothing that does the same.'
@@ -108,9 +110,9 @@ function fixGroup(
   const inside = blanked.filter((range) => range.start >= start && range.end <= end);
   const word = isOne ? firstWord(sql, only.statement) : start;
   if (inside.some((range) => range.end > word)) return { problem: 'A command of psql stands inside of it.' };
-  if (made.length === 0) return { edits: [removal(text, word, end)] };
+  if (!rest && made.length === 0) return { edits: [removal(text, word, end)] };
   const kept = Math.max(start, ...inside.map((range) => range.end));
-  const written = joinScript(made);
+  const written = rest ? rest.sql : joinScript(made);
   const comments = sql.slice(start, kept);
   if (comments !== '' && !written.startsWith(comments)) {
     return { problem: 'A command of psql stands before it, among its comments.' };
@@ -150,13 +152,14 @@ function needsJob(statements: readonly DsqlStatement[], index: number): boolean 
 /** What `--fix` does to the literals of a text that a migration has sent. */
 export function fixLiteral(text: RecordedText): Fix {
   const { found, judgement, isSentByRunner } = text;
-  const { statements, refusals } = judgement.translation;
-  if (refusals.length > 0) return { problem: 'DSQL has nothing that does the same.' };
+  const { statements, refusals, partial } = judgement.translation;
+  const [rest] = judgement.parsed.statements.length === 1 ? partial : [];
+  if (!rest && refusals.length > 0) return { problem: 'DSQL has nothing that does the same.' };
   if (!found) return { problem: 'Its text is put together by the program: no literal holds it.' };
   if (statements.some(({ kind }) => kind === 'transaction')) {
     return { problem: 'It begins or ends a transaction.' };
   }
-  const texts = joinedWrites(statements);
+  const texts = rest ? [rest.sql] : joinedWrites(statements);
   if (!isSentByRunner && texts.some(isUntilDone)) {
     return { problem: 'It becomes a write that has to be run again until it touches no row.' };
   }

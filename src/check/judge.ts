@@ -1,5 +1,6 @@
 import type { ColumnDef, FuncCall, InsertStmt, TypeName } from 'libpg-query';
 import {
+  arrayColumnsIn,
   asNode,
   createdEnum,
   locatedRefusals,
@@ -69,6 +70,7 @@ export function judge(text: SqlText, surroundings: Surroundings): Judgement {
     }
     problems.push(...watchTransaction(text, parsed, translation, surroundings));
   }
+  if (options.arrays === 'jsonb') catalog.rememberArrays(arrayColumnsIn(parsed.statements));
   applyText(catalog, text, parsed, (statement) => {
     const place = { text, offset: firstWord(parsed.text, statement), name: '' };
     problems.push(...exceededLimits(catalog, statement, place));
@@ -157,6 +159,7 @@ class StatementJudge {
     if (text.author === 'orm') {
       if (refused.length === 0) problems.push(...this.#simplified(statement));
     } else {
+      const hasRest = this.translation.partial.some(isOfStatement) && !this.#hasEnumArray(statement);
       const replacement =
         refused.length === 0
           ? this.translation.statements.filter(isOfStatement).map(({ sql }) => sql)
@@ -166,7 +169,9 @@ class StatementJudge {
           ({ rule, start: at }) =>
             rule === problem.rule && (at === problem.place.offset || !isColumnRule(rule)),
         );
-        if (!isKnown) problems.push({ ...problem, ...replacedBy(text, replacement) });
+        if (isKnown) continue;
+        const isOfPart = hasRest && !refused.some(({ rule }) => rule === problem.rule);
+        problems.push({ ...problem, ...(isOfPart && { isOfPart }), ...replacedBy(text, replacement) });
       }
       // The clauses of an index are one decision; DSQL names the first that it meets.
       if (statement.node === 'IndexStmt') problems.splice(Math.max(1, refused.length));
@@ -246,17 +251,14 @@ class StatementJudge {
         }
       } else if (name === 'TypeName' && !changesType && node !== 'DropStmt') {
         const type = body as TypeName;
-        const [typed, schema] = [...strings(type.names)].reverse();
-        const isEnum = this.enums.some(
-          (each) => each.name === typed && (schema === undefined || (each.schema ?? 'public') === schema),
-        );
+        const typed = strings(type.names).at(-1);
         const isOfKnownColumn = problems.some(
           ({ rule, place }) =>
             rule === 'enum-type' &&
             place.name !== '' &&
             place.name === this.#columnAt(statement, this.#utf16(type.location ?? 0)),
         );
-        if (isEnum && !isOfKnownColumn && type.location !== undefined) {
+        if (this.#isEnum(type) && !isOfKnownColumn && type.location !== undefined) {
           const message = `type "${typed ?? ''}" does not exist`;
           const why = 'It is an enum type, and DSQL has none.';
           add('enum-type', type.location, '42704', message, why, 'text with CHECK (column IN (…)).');
@@ -265,6 +267,20 @@ class StatementJudge {
       return true;
     });
     return problems;
+  }
+
+  #isEnum({ names }: TypeName): boolean {
+    const [typed, schema] = [...strings(names)].reverse();
+    return this.enums.some(
+      (each) => each.name === typed && (schema === undefined || (each.schema ?? 'public') === schema),
+    );
+  }
+
+  /** Whether a column is an array of an enum type: without the type nobody would know the labels. */
+  #hasEnumArray(statement: Statement): boolean {
+    return this.#columnsOf(statement).some(
+      ({ typeName }) => typeName?.arrayBounds !== undefined && this.#isEnum(typeName),
+    );
   }
 
   #numericColumns(statement: Statement): Problem[] {

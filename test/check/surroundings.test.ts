@@ -135,6 +135,23 @@ it('reads entities in files of their own, which import each other in a circle', 
   expect(findings).toMatchObject([{ file: 'Book.ts', rule: 'add-constraint' }]);
 });
 
+it('takes from a data source whether it keeps arrays as jsonb', async () => {
+  write(
+    'data-source.ts',
+    `import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
+     import { EntitySchema } from 'typeorm';
+     const host = 'abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws';
+     const id = { type: 'uuid', primary: true } as const;
+     const Kept = new EntitySchema({ name: 'Kept', columns: { id, tags: { type: 'text', array: true } } });
+     const Refused = new EntitySchema({ name: 'Refused', columns: { id, words: { type: 'text', array: true } } });
+     export const kept = createDsqlDataSource({ host, entities: [Kept], dsql: { arrays: 'jsonb' } });
+     export const refused = createDsqlDataSource({ host, entities: [Refused] });`,
+  );
+  const { findings, failures } = await reportOf(project.folder, '--timeout', '100');
+  expect(failures).toEqual([]);
+  expect(findings).toMatchObject([{ rule: 'column-type', line: 6 }]);
+});
+
 describe('what migration:generate has just written', () => {
   const cluster = useCluster();
   const root = path.join(__dirname, '../..');

@@ -1,5 +1,5 @@
 import { tableNameOf, walk } from '../../sql';
-import type { CatalogFacts, EnumFacts, KnownIndex, ParsedQuery, TableName } from '../../sql';
+import type { ArrayColumn, CatalogFacts, EnumFacts, KnownIndex, ParsedQuery, TableName } from '../../sql';
 import { LayeredMap } from './layered-map';
 import { keyOf, ownIndexes } from './table';
 import type { DeclaredConstraint, DeclaredTable, Sequence } from './table';
@@ -13,12 +13,14 @@ export class Catalog {
   readonly #enums: LayeredMap<EnumFacts>;
   readonly #sequences: LayeredMap<Sequence>;
   readonly #views: LayeredMap<TableName>;
+  #arrays: readonly ArrayColumn[];
 
   constructor(below?: Catalog) {
     this.#tables = new LayeredMap(below ? below.#tables : undefined);
     this.#enums = new LayeredMap(below ? below.#enums : undefined);
     this.#sequences = new LayeredMap(below ? below.#sequences : undefined);
     this.#views = new LayeredMap(below ? below.#views : undefined);
+    this.#arrays = below ? below.#arrays : [];
   }
 
   table(name: TableName): DeclaredTable | undefined {
@@ -50,7 +52,13 @@ export class Catalog {
     return {
       tables: [...tables.values()],
       enums: [...this.#enums.values()].filter(({ name }) => sql.includes(name)),
+      arrays: this.#arrays,
     };
+  }
+
+  /** Notes columns that are declared as arrays, and kept as jsonb. */
+  rememberArrays(columns: readonly ArrayColumn[]): void {
+    if (columns.length > 0) this.#arrays = [...columns, ...this.#arrays];
   }
 
   setTable(table: DeclaredTable): void {

@@ -27,11 +27,12 @@ export function isOurDataSource(dataSource: DataSource): boolean {
 /** What a data source of ours was told of the translation. */
 export function mappingOf(dataSource: DataSource): TranslateOptions {
   const { mapping } = dataSource.driver as unknown as { readonly mapping?: TranslateOptions };
-  const { identityCache, simplify, capabilities } = mapping ?? {};
+  const { identityCache, simplify, capabilities, arrays } = mapping ?? {};
   return {
     ...(identityCache !== undefined && { identityCache }),
     ...(simplify && { simplify }),
     ...(capabilities && { capabilities }),
+    ...(arrays && { arrays }),
   };
 }
 

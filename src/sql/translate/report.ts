@@ -4,12 +4,19 @@ import type { OwnRefusal } from './context';
 import type { PreparedText } from './text/prepare-text';
 import type { StatementText } from './text/statement-text';
 import type { Piece } from './transactions';
-import type { DsqlStatement, OmittedStatement, Translation, TranslationRefusal } from './translation';
+import type {
+  DsqlStatement,
+  OmittedStatement,
+  PartialTranslation,
+  Translation,
+  TranslationRefusal,
+} from './translation';
 
 /** Collects what a translation has to say, with places in the source. */
 export class Report {
   readonly refusals: TranslationRefusal[] = [];
   readonly #omitted: OmittedStatement[] = [];
+  readonly #partial: PartialTranslation[] = [];
   readonly #source: string;
   readonly #text: PreparedText;
 
@@ -40,6 +47,11 @@ export class Report {
 
   omit(source: StatementText, why: string): void {
     this.#omitted.push({ ...this.#range(source), why });
+  }
+
+  /** Notes what is left of a statement of which something is refused. */
+  keepPartial(source: StatementText, sql: string): void {
+    this.#partial.push({ ...this.#range(source), sql });
   }
 
   refuse(source: StatementText, { message, ...refusal }: OwnRefusal & { readonly message?: string }): void {
@@ -100,6 +112,7 @@ export class Report {
     return {
       statements,
       refusals: this.refusals,
+      partial: this.#partial,
       omitted: [
         ...this.#omitted,
         ...this.#text.merged.map((range) => ({ ...range, why: 'Its primary key went into CREATE TABLE.' })),

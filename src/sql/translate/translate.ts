@@ -119,6 +119,9 @@ function translateStatement(
   const parts = review(rewrite, outcome, text, capabilities, report);
   refuseExtensionTypes(rewrite);
   const isRefused = report.refusals.length > before;
+  if (isRefused && source.statement.node === 'CreateStmt') {
+    for (const { sql } of outcome) report.keepPartial(source, sql);
+  }
   return { source, parts: isRefused ? [] : parts, isRefused };
 }
 

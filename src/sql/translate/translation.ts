@@ -73,11 +73,23 @@ export interface OmittedStatement {
   readonly why: string;
 }
 
+/** A statement of which something is refused, with all else in it translated. */
+export interface PartialTranslation {
+  readonly sql: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** What {@link translate} makes of a text. */
 export interface Translation {
   /** What to run, in order. Run it only if `refusals` is empty: what was refused is missing here. */
   readonly statements: readonly DsqlStatement[];
   readonly refusals: readonly TranslationRefusal[];
+  /**
+   * What the refused CREATE TABLE statements would be without what is refused of them, which stays as it is written. DSQL
+   * takes none of them: they are for a person to go on with.
+   */
+  readonly partial: readonly PartialTranslation[];
   readonly omitted: readonly OmittedStatement[];
   /** The tables whose primary key would turn a write to all rows into batches; see {@link RepeatedWrite.key}. */
   readonly unknownKeys: readonly TableName[];
