@@ -255,6 +255,9 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
     migrations: Migrations,
     work: () => Promise<void>,
   ): Promise<void> {
+    // What the migration before has read is not read again, but the next process begins with this one and reads it.
+    this.loadedTables = [];
+    this.loadedViews = [];
     return this.#migrating.carryOut(migration, migrations, work);
   }
 
