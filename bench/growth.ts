@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import { DataTypes, type Model, type ModelStatic } from 'sequelize';
 import { DataSource, EntitySchema, EntitySchemaOptions } from 'typeorm';
 import { DsqlClient } from '../src';
+import { emptyDatabase } from '../src/local';
 import { createDsqlDataSource } from '../src/typeorm';
 import { numbersOf, report, type Result, type Row } from './result';
 import { withServer, type Direct, type Server } from './server';
@@ -255,6 +256,8 @@ async function synchronizeByEntities(
   await superuser.end();
   const rows: Row[] = [];
   for (const size of sizes) {
+    // DSQL has room for 1,000 tables.
+    await withClient(server, emptyDatabase);
     const entities = newEntities(size);
     const values: number[] = [];
     for (const dataSource of [
@@ -286,11 +289,20 @@ async function synchronizeByEntities(
   };
 }
 
-async function execute(server: Server, statements: readonly string[]): Promise<void> {
+async function withClient(server: Server, work: (client: DsqlClient) => Promise<unknown>): Promise<void> {
   const client = new DsqlClient(server);
   await client.connect();
-  for (const statement of statements) await client.query(statement);
-  await client.end();
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+function execute(server: Server, statements: readonly string[]): Promise<void> {
+  return withClient(server, async (client) => {
+    for (const statement of statements) await client.query(statement);
+  });
 }
 
 const { values } = parseArgs({

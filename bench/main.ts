@@ -139,14 +139,21 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   const begun = performance.now();
+  const failures: string[] = [];
   for (const [each, { full, quick }] of Object.entries(BENCHES)) {
     if (name !== undefined && each !== name) continue;
     console.log(`\n${each}`);
-    const kept = await runAll(each, isQuick ? quick : full);
-    keep(isQuick ? PASSING : KEPT, each, kept);
-    console.log(`${each}: ${kept.seconds} s`);
+    try {
+      const kept = await runAll(each, isQuick ? quick : full);
+      keep(isQuick ? PASSING : KEPT, each, kept);
+      console.log(`${each}: ${kept.seconds} s`);
+    } catch (error) {
+      // The others' results are worth having.
+      failures.push(error instanceof Error ? error.message : String(error));
+    }
   }
   console.log(`\nAll of it took ${Math.round((performance.now() - begun) / 1000)} s.`);
+  if (failures.length > 0) throw new Error(failures.join('\n'));
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

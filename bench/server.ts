@@ -72,14 +72,16 @@ async function serve(): Promise<void> {
   const { host, port, hostaddr, ca, credentials, region } = local;
   process.on('message', (message: 'stop' | { readonly latencyMs: number }) => {
     if (message === 'stop') {
-      void local.stop().then(() => {
-        process.disconnect();
-      });
+      process.disconnect();
       return;
     }
     local.faults.clear();
     if (message.latencyMs > 0) local.faults.addLatency(message.latencyMs);
     process.send?.('done');
+  });
+  // The bench has asked for it, or has crashed.
+  process.once('disconnect', () => {
+    void local.stop();
   });
   process.send?.({
     server: { host, port, hostaddr, ca, credentials, region } satisfies Server,
