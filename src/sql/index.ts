@@ -55,6 +55,8 @@ export type { TextSummary, TransactionVerb } from './text/text-summary';
 export type { Token } from './text/scan';
 export {
   arrayColumnsIn,
+  asksForItsOwn,
+  blockSteps,
   constraintType,
   createdEnum,
   declaredColumn,
@@ -70,6 +72,7 @@ export {
   translate,
 } from './translate';
 export type {
+  BlockStep,
   DsqlStatement,
   DsqlStatementKind,
   GuardedDdl,

@@ -46,8 +46,8 @@ export type DsqlDataSourceOptions = Omit<
     | { readonly rejectUnauthorized?: true; readonly ca?: string | Buffer | (string | Buffer)[] }
     | undefined;
   readonly installExtensions?: false | undefined;
-  /** Aurora DSQL has gen_random_uuid() built in, which is what TypeORM needs `pgcrypto` for. */
-  readonly uuidExtension?: 'pgcrypto' | undefined;
+  /** Either way the built-in gen_random_uuid() makes the values: uuid_generate_v4() makes such as well. */
+  readonly uuidExtension?: 'pgcrypto' | 'uuid-ossp' | undefined;
   readonly replication?:
     | {
         readonly master: DsqlReplicationEndpoint;
@@ -135,7 +135,7 @@ function checkTypeOrmOptions(options: object): void {
   if (given.installExtensions === true) {
     throw refusedOption('installExtensions', refusedOptions.extensions);
   }
-  if (given.uuidExtension !== undefined && given.uuidExtension !== 'pgcrypto') {
+  if (![undefined, 'pgcrypto', 'uuid-ossp'].includes(given.uuidExtension as string | undefined)) {
     throw refusedOption('uuidExtension', refusedOptions.extensions);
   }
   for (const name of Object.keys(given.extra ?? {})) {
@@ -152,10 +152,11 @@ function resolveEndpoint(
   if (named.password !== undefined) {
     throw refusedOption('password', refusedOptions.password);
   }
+  const name = endpoint.applicationName ?? applicationName;
   return resolveConnection(
     {
       ...dsql,
-      ormPrefix: dsql.ormPrefix ?? endpoint.applicationName ?? applicationName,
+      ormPrefix: dsql.ormPrefix ?? name,
       connectionString: endpoint.url,
       host: endpoint.host,
       port: endpoint.port,
@@ -164,6 +165,7 @@ function resolveEndpoint(
       schema,
     },
     'typeorm',
+    dsql.ormPrefix === undefined && name !== undefined,
   );
 }
 

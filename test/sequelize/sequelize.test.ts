@@ -150,7 +150,7 @@ describe('connections', () => {
   it.each([
     ['neither', '', {}, /^sequelize:/],
     ['a url', '?ormPrefix=till', {}, /^till:/],
-    ['application_name beside a url', '?ormPrefix=till', { application_name: 'shop' }, /^shop:/],
+    ['application_name beside a url, as it is', '?ormPrefix=till', { application_name: 'shop' }, /^shop$/],
   ])('are named after %s', async (_, parameters, dialectOptions, name) => {
     const { host, port, dsql } = cluster.orm;
     const url = `dsql://admin@${host}:${port}/postgres${parameters}`;

@@ -187,7 +187,7 @@ describe('what Aurora DSQL lacks', () => {
     ['driver', { driver: {} }],
     ['installExtensions', { installExtensions: true }],
     ['extensions', { extensions: ['citext'] }],
-    ['uuidExtension', { uuidExtension: 'uuid-ossp' }],
+    ['uuidExtension', { uuidExtension: 'uuidv7' }],
     ['isolationLevel', { isolationLevel: 'READ COMMITTED' }],
     ['database', { database: 'shop' }],
     ['extra.statement_timeout', { extra: { statement_timeout: 5 } }],
@@ -229,7 +229,7 @@ it('a url says where the cluster is', async () => {
 it.each([
   ['neither', '', {}, /^typeorm:/],
   ['a url', '?ormPrefix=till', {}, /^till:/],
-  ['applicationName beside a url', '?ormPrefix=till', { applicationName: 'shop' }, /^shop:/],
+  ['applicationName beside a url, as it is', '?ormPrefix=till', { applicationName: 'shop' }, /^shop$/],
 ])('connections are named after %s', async (_, parameters, options, name) => {
   const { host, port, dsql } = cluster.orm;
   const url = `postgres://admin@${host}:${port}/postgres${parameters}`;

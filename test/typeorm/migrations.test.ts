@@ -86,6 +86,8 @@ describe.each(['none', 'each', 'all'] as const)('in transaction mode %s', (migra
     );
     const run = await dataSource.runMigrations();
     expect(run.map(({ name }) => name.replace(/\d+$/, ''))).toStrictEqual(['Shelf', 'Fill', 'Box']);
+    const isTransaction = migrationsTransactionMode === 'each';
+    expect(run.map(({ transaction }) => transaction)).toStrictEqual(Array(3).fill(isTransaction));
     expect(await recorded(dataSource)).toStrictEqual(['Shelf', 'Fill', 'Box']);
     expect(await dataSource.showMigrations()).toBe(false);
     expect(await dataSource.runMigrations()).toStrictEqual([]);

@@ -38,11 +38,13 @@ const LONG_TOKEN_SECS = 3600;
  *
  * @param options - left untouched
  * @param defaultPrefix - the `ormPrefix` where neither the options nor the connection string name one
+ * @param isWholeName - whether `ormPrefix` is all of the `application_name`, as an ORM's own option says it
  * @throws {@link ConfigurationError} naming the first option that is unknown or has a wrong value
  */
 export function resolveConnection(
   options: ConnectionOptions | string = {},
   defaultPrefix?: string,
+  isWholeName = false,
 ): ResolvedConnection {
   const given: ConnectionOptions = typeof options === 'string' ? { connectionString: options } : options;
   checkOptionNames(given, connectionOptions);
@@ -59,7 +61,9 @@ export function resolveConnection(
       ? [{ ...endpointOf(settings, isRegionNamed), port: settings.port, hostaddr: settings.hostaddr }]
       : resolveEndpoints(given, texts, settings, isRegionNamed ? undefined : settings.region);
   if (settings.tokenDurationSecs > LONG_TOKEN_SECS) warnOfLongToken(settings.tokenDurationSecs);
-  const connections = connectionsTo(dialled, settings, settings.ormPrefix ?? defaultPrefix);
+  const { ormPrefix = defaultPrefix } = settings;
+  const name = isWholeName && ormPrefix !== undefined ? ormPrefix : applicationName(ormPrefix);
+  const connections = connectionsTo(dialled, settings, name);
   const [first, ...others] = connections as [ResolvedEndpoint, ...ResolvedEndpoint[]];
   const endpoints =
     settings.endpoints === undefined ? undefined : new EndpointRanking([first, ...others], policy);
@@ -69,7 +73,7 @@ export function resolveConnection(
 function connectionsTo(
   endpoints: readonly DialledEndpoint[],
   settings: Settings,
-  ormPrefix: string | undefined,
+  name: string,
 ): readonly ResolvedEndpoint[] {
   const { user, tokenDurationSecs, profile, credentials, ca = [] } = settings;
   const common = {
@@ -77,7 +81,7 @@ function connectionsTo(
     database: settings.database,
     sslNegotiation: settings.sslNegotiation,
     schema: settings.schema,
-    applicationName: applicationName(ormPrefix),
+    applicationName: name,
     maxLifetimeSecs: settings.maxLifetimeSecs,
     secureContext: trust([ca].flat()),
   };

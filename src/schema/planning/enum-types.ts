@@ -76,6 +76,22 @@ export class EnumTypes {
   }
 
   /**
+   * A query that finds in `pg_type` and `pg_enum` the enum types that it names, as on PostgreSQL.
+   *
+   * @param query - one SELECT
+   */
+  async asked(query: string, read: ReadTables): Promise<string> {
+    if (!/\b(?:pg_type|pg_enum|regtype)\b/i.test(query)) return query;
+    const names = new Set([...query.matchAll(/'(?:\w+\.)?"?(\w+)"?'/g)].map(([, name = '']) => name));
+    const types: EnumFacts[] = [];
+    for (const name of names) {
+      const facts = await this.#factsOf({ name }, read);
+      if (facts !== undefined) types.push(facts);
+    }
+    return types.length === 0 ? query : withEnums(query, types);
+  }
+
+  /**
    * What is done in the place of a statement that makes, changes or drops a type.
    *
    * @returns nothing for every other statement
@@ -358,4 +374,32 @@ function isCastOf(column: string, using: Node | undefined): boolean {
   const cast = asNode(using, 'TypeCast');
   if (cast !== undefined) return isCastOf(column, cast.arg);
   return strings(asNode(using, 'ColumnRef')?.fields).at(-1) === column;
+}
+
+/** No type of a database has such a number so soon. */
+const FIRST_OID = 4_000_000_000;
+
+/** A query that sees enum types in the catalogue that Aurora DSQL does not have. */
+function withEnums(query: string, types: readonly EnumFacts[]): string {
+  const oid = (at: number) => `${String(FIRST_OID + at)}::oid`;
+  const rows = types.map(
+    ({ name }, at) =>
+      `SELECT ${oid(at)}, ${literal(name)}::name, current_schema()::regnamespace::oid, 'e'::"char"`,
+  );
+  const labels = types.flatMap((type, at) =>
+    type.labels.map(
+      (label, order) => `SELECT ${oid(at)}, ${literal(label)}::name, ${String(order + 1)}::real`,
+    ),
+  );
+  const text = types
+    .reduce(
+      (now, { name }, at) =>
+        now.replaceAll(
+          new RegExp(`'(?:\\w+\\.)?"?${name}"?'\\s*::\\s*(?:pg_catalog\\.)?regtype(?:\\s*::\\s*oid)?`, 'gi'),
+          oid(at),
+        ),
+      query,
+    )
+    .replaceAll(/\bpg_catalog\s*\.\s*(?=pg_type\b|pg_enum\b)/gi, '');
+  return `WITH pg_type AS (SELECT oid, typname, typnamespace, typtype FROM pg_catalog.pg_type UNION ALL ${rows.join(' UNION ALL ')}), pg_enum AS (${['SELECT enumtypid, enumlabel, enumsortorder FROM pg_catalog.pg_enum', ...labels].join(' UNION ALL ')}) SELECT * FROM (${text}) asked`;
 }

@@ -2,15 +2,14 @@ import type { AlterTableCmd, RangeVar } from 'libpg-query';
 import { UnsupportedFeatureError } from '../../occ';
 import {
   asNode,
+  blockSteps,
   createdEnum,
-  guardedDdl,
   loadParser,
   parseQuery,
   summarizeText,
   tableNameOf,
   type CatalogTable,
   type DsqlStatement,
-  type GuardedDdl,
   type NodeBody,
   type Statement,
   type TableName,
@@ -22,7 +21,7 @@ import { isAboutIndex, planAbsentIndex } from './absent-index';
 import { actionsOf, commandsOf, textOf } from './alter-actions';
 import { mayNeedCopy, planByCopy, planUnfinished } from './altered-by-copy';
 import { retypeEmpty } from './empty-table';
-import { reasonToSkip } from './guarded-ddl';
+import { planBlock } from './do-block';
 import { together, type PlannedChange, type Planning } from './planning';
 import { truncateOfAll } from './emptied-tables';
 import { exceededIndexLimits } from './index-limit';
@@ -125,7 +124,7 @@ export function isTransaction({ kind, repeat }: DsqlStatement): boolean {
 
 // --- enum types, DO ------------------------------------------------------------------------------------------------
 
-/** Whether a statement is about a type or an index, or a DO block that only guards DDL. */
+/** Whether a statement is about a type or an index, or a DO block that can be planned. */
 function isPlannedApart(statement: Statement, text: string, planning: Planning): boolean {
   if (isAboutIndex(statement) || mayNeedCopy(statement, text, planning)) return true;
   switch (statement.node) {
@@ -140,7 +139,7 @@ function isPlannedApart(statement: Statement, text: string, planning: Planning):
     case 'AlterTableStmt':
       return commandsOf(statement).some(({ subtype }) => subtype === 'AT_AlterColumnType');
     default:
-      return createdEnum(statement) !== undefined || guardedDdl(statement) !== undefined;
+      return createdEnum(statement) !== undefined || blockSteps(statement) !== undefined;
   }
 }
 
@@ -149,8 +148,13 @@ async function planApart(
   statement: Statement,
   planning: Planning,
 ): Promise<'refused' | PlannedChange | undefined> {
-  const guarded = guardedDdl(statement);
-  if (guarded !== undefined) return planGuarded(guarded, planning);
+  const steps = blockSteps(statement);
+  if (steps !== undefined) {
+    const planned = await planBlock(steps, planning, (body) =>
+      planChange(body, { ...planning, author: 'ORM' }),
+    );
+    return planned === 'refused' ? undefined : planned;
+  }
   if (isAboutIndex(statement)) return planAbsentIndex(statement, planning);
   if (statement.node === 'TruncateStmt') {
     const planned = await planText(await truncateOfAll(statement, planning), { ...planning, author: 'ORM' });
@@ -234,25 +238,6 @@ async function planType(
   return (
     statements && { statements, notes: [`${column.name} is made anew, and comes last: its table is empty.`] }
   );
-}
-
-/** Asks the database what a DO block would have asked it. */
-async function planGuarded(
-  parts: readonly GuardedDdl[],
-  planning: Planning,
-): Promise<'refused' | PlannedChange> {
-  const changes: PlannedChange[] = [];
-  for (const part of parts) {
-    const reason = await reasonToSkip(part, planning);
-    if (reason !== undefined) {
-      changes.push({ statements: [], notes: [reason] });
-      continue;
-    }
-    const planned = await planChange(part.body, { ...planning, author: 'ORM' });
-    if (typeof planned === 'string') return 'refused';
-    changes.push(planned);
-  }
-  return together(changes);
 }
 
 function asStatement(sql: string, { kind, node, async }: Statement): DsqlStatement {

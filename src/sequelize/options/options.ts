@@ -86,13 +86,13 @@ export function resolveSequelizeOptions(
   const dialect = dialectOptions as Partial<Record<string, unknown>>;
   checkDialectOptions(dialect);
   const ca = withTrustRoots(withTrustRoots(dsql.ca, 'ssl', ssl), 'dialectOptions.ssl', dialect.ssl);
-  const applicationName = dialect.application_name;
+  const name = typeof dialect.application_name === 'string' ? dialect.application_name : undefined;
 
   const resolve = (endpoint: SequelizeEndpoint) =>
     resolveConnection(
       {
         ...dsql,
-        ormPrefix: dsql.ormPrefix ?? (typeof applicationName === 'string' ? applicationName : undefined),
+        ormPrefix: dsql.ormPrefix ?? name,
         connectionString: url,
         host: endpoint.host === DEFAULT_HOST ? undefined : endpoint.host,
         port: endpoint.port === undefined ? undefined : Number(endpoint.port),
@@ -102,6 +102,7 @@ export function resolveSequelizeOptions(
         ca,
       },
       'sequelize',
+      dsql.ormPrefix === undefined && name !== undefined,
     );
   const connectionOf = rememberEndpoints(resolve);
 

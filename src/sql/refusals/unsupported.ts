@@ -47,7 +47,7 @@ export const unsupported: readonly StatementRule[] = [
   statement('ExecuteStmt', 'EXECUTE', LINT, USE_PROTOCOL),
   statement('DiscardStmt', 'DISCARD', LINT, 'RESET ALL and DEALLOCATE ALL.'),
   statement('LoadStmt', 'LOAD', LINT),
-  statement('DoStmt', 'DO', LINT, 'Do it in the application.'),
+  statement('DoStmt', 'DO', LINT, 'Send its statements one by one, and ask what it asks with a query.'),
   statement('RuleStmt', 'CREATE RULE', LINT),
   statement('FetchStmt', 'FETCH, MOVE', GRAMMAR, 'Page by key.'),
   statement('ClosePortalStmt', 'CLOSE', GRAMMAR),

@@ -169,7 +169,10 @@ export async function runPendingMigrations(
     };
     return withExecutor(dataSource, options, find, migrations, recorded);
   });
-  return (ran?.value ?? []).filter(({ name }) => recorded.has(name));
+  return (ran?.value ?? []).flatMap((migration) => {
+    const done = recorded.get(migration.name);
+    return done === undefined ? [] : [Object.assign(migration, { transaction: done.transaction })];
+  });
 }
 
 /** Reverts the migration that was run last, once. */

@@ -8,7 +8,6 @@ import {
   strings,
   tableNameOf,
   type CatalogTable,
-  type GuardedDdl,
   type NodeBody,
 } from '../../sql';
 import { isOneOf } from '../catalogue/read-tables';
@@ -17,30 +16,11 @@ import type { ReadTables } from '../catalogue/read-tables';
 /** Asks a database. */
 export interface Asking {
   readonly readTables: ReadTables;
-  readonly read: (sql: string) => Promise<unknown>;
-}
-
-/** Why a part of a block is not to be done; nothing where it is to be done. */
-export async function reasonToSkip({ guard, body }: GuardedDdl, asking: Asking): Promise<string | undefined> {
-  switch (guard.kind) {
-    case 'always':
-      return undefined;
-    case 'if':
-      return (await holds(guard.condition, asking)) ? undefined : `${guard.condition} does not hold.`;
-    case 'unless there':
-      return (await isThere(body, asking)) ? 'It is there already.' : undefined;
-    case 'if there':
-      return (await isThere(body, asking)) ? undefined : 'It is not there.';
-  }
-}
-
-async function holds(condition: string, { read }: Asking): Promise<boolean> {
-  const [row] = (await read(`SELECT ${condition} AS holds`)) as readonly { holds?: boolean }[];
-  return row?.holds === true;
+  readonly read: (sql: string) => Promise<readonly unknown[]>;
 }
 
 /** Whether what a statement adds, renames or drops is there. */
-async function isThere(body: string, asking: Asking): Promise<boolean> {
+export async function isThere(body: string, asking: Asking): Promise<boolean> {
   const [statement] = parseQuery(body).statements;
   if (statement === undefined) return false;
   if (statement.node === 'DropStmt') return isDroppable(statement.tree as NodeBody<'DropStmt'>, asking);
@@ -65,7 +45,8 @@ function hasPart({ columns, constraints }: CatalogTable, names: readonly string[
 async function isDroppable({ objects = [] }: NodeBody<'DropStmt'>, asking: Asking): Promise<boolean> {
   for (const object of objects) {
     const name = quotedTable(nameOfParts(strings(asNode(object, 'List')?.items)));
-    if (!(await holds(`to_regclass(${literal(name)}) IS NOT NULL`, asking))) return false;
+    const [row] = await asking.read(`SELECT to_regclass(${literal(name)}) IS NOT NULL AS "isThere"`);
+    if ((row as { isThere?: boolean } | undefined)?.isThere !== true) return false;
   }
   return true;
 }
