@@ -190,6 +190,8 @@ const rename: OfKind<'RenameStmt'> = ({ renameType, relation, subname = '', newn
       );
     case 'OBJECT_INDEX':
       return { exists: relationExists({ ...from, name: newname }, 'i'), isDone: there };
+    case 'OBJECT_SEQUENCE':
+      return { exists: relationExists({ ...from, name: newname }, 'S'), isDone: there };
     default:
       return 'unknown';
   }

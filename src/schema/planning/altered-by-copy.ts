@@ -1,11 +1,19 @@
 import { UnsupportedFeatureError } from '../../occ';
-import { tableNameOf, type CatalogTable, type NodeBody, type Statement } from '../../sql';
+import {
+  asNode,
+  isArrayType,
+  tableNameOf,
+  type CatalogTable,
+  type NodeBody,
+  type Statement,
+} from '../../sql';
 import { planRebuild } from '../rebuild/plan-rebuild';
 import { rebuildSettings, withoutMark } from '../rebuild/rebuild-mark';
 import {
   changeOf,
   isChanged,
   isGenerated,
+  isKey,
   needsCopy,
   typeIn,
   type Alteration,
@@ -31,7 +39,9 @@ type PlanOther = (alteration: Alteration) => Promise<PlannedChange | 'as it is' 
 export function mayNeedCopy(statement: Statement, text: string, { mapping }: Planning): boolean {
   if (statement.node !== 'AlterTableStmt' || statement.async) return false;
   if (rebuildSettings(text, mapping) === undefined) return false;
-  return commandsOf(statement).some((command) => MAY_NEED_COPY.has(command.subtype) || isGenerated(command));
+  return commandsOf(statement).some(
+    (command) => MAY_NEED_COPY.has(command.subtype) || isGenerated(command) || isKey(command),
+  );
 }
 
 /**
@@ -84,7 +94,10 @@ export async function planByCopy(
     if (needsCopy(table, alteration) && (await isRefused(alteration.text))) needing.push(alteration);
   }
   if (needing.length === 0) return undefined;
-  const { change, rest } = changeOf(table, alterations);
+  const { change, rest } = changeOf(
+    table,
+    mapping.arrays === 'jsonb' ? alterations.map(asJson) : alterations,
+  );
   if (isChanged(table, change) && !(await retypes(needing, isRefused))) {
     // The values were made when the column got its type.
     const defaults = alterations.filter(({ command }) => command.subtype === 'AT_ColumnDefault');
@@ -101,6 +114,18 @@ export async function planByCopy(
   const remains = settings.dropOld ? 'dropped in the end' : `kept as ${old}`;
   const note = `${table.name} is copied, and cannot be written meanwhile; the old table is ${remains}.`;
   return planBehind({ statements, notes: [note] }, rest, planOther);
+}
+
+/** An array that takes the place of another type is made jsonb, as its column is. */
+function asJson(alteration: Alteration): Alteration {
+  const { command, text } = alteration;
+  const { typeName } = asNode(command.def, 'ColumnDef') ?? {};
+  const { type, using } = typeIn(text);
+  if (command.subtype !== 'AT_AlterColumnType' || using === undefined || !isArrayType(typeName))
+    return alteration;
+  const end = text.lastIndexOf(using);
+  const start = text.slice(0, end).lastIndexOf(type);
+  return { command, text: `${text.slice(0, start)}jsonb USING to_jsonb(${using})` };
 }
 
 /** Plans actions that are done behind another change. */

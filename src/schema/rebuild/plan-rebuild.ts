@@ -1,5 +1,6 @@
 import { isComparable } from './comparable-types';
 import {
+  defaultName,
   literal,
   quoted,
   quotedTable,
@@ -26,7 +27,7 @@ import {
   withTarget,
   type Rebuild,
 } from './new-table';
-import { besides, rebuiltNames } from './rebuilt-names';
+import { besides, rebuiltNames, sequenceName } from './rebuilt-names';
 import type { TableChange } from './table-change';
 import { dropTable, keepRecord, repeatedStep, step } from './unfinished';
 
@@ -77,8 +78,11 @@ export async function planRebuild(
   const references = referring
     .filter((each) => each.schema !== schema || each.name !== name)
     .flatMap((owner) => referencesOf(owner, rebuild));
+  // Rows without a key have no order to copy them in; where there are none, nothing is copied.
+  const isEmpty =
+    orderOf(rebuild).length === 0 && (await read(`SELECT 1 FROM ${quotedTable(table)} LIMIT 1`)).length === 0;
   const inTheWay = [
-    ...obstacles(rebuild, references),
+    ...obstacles(rebuild, references, isEmpty),
     ...(await leftovers(rebuild, taken, read)),
     ...(await valuesInTheWay(table, impossible, read)),
   ];
@@ -87,7 +91,7 @@ export async function planRebuild(
   if (created.refusals.length > 0) {
     throw unsupportedChanges(created.refusals.map((refusal) => refusedStatement(written, refusal)));
   }
-  const rows = await rowsInTheWay(rebuild, casts, planning);
+  const rows = isEmpty ? undefined : await rowsInTheWay(rebuild, casts, planning);
   if (rows !== undefined) {
     throw unsupportedChanges([
       {
@@ -98,7 +102,7 @@ export async function planRebuild(
     ]);
   }
   const { dropOld } = planning;
-  const context = { written, created: created.statements, references, casts, dropOld };
+  const context = { written, created: created.statements, references, casts, dropOld, isEmpty };
   return { statements: steps(rebuild, context), old: rebuild.names.old };
 }
 
@@ -117,7 +121,11 @@ function referencesOf(owner: CatalogTable, { table }: Rebuild): readonly Referen
 }
 
 /** What makes a rebuild impossible. */
-function obstacles(rebuild: Rebuild, references: readonly Reference[]): readonly UnsupportedChange[] {
+function obstacles(
+  rebuild: Rebuild,
+  references: readonly Reference[],
+  isEmpty: boolean,
+): readonly UnsupportedChange[] {
   const { table, details, change } = rebuild;
   const what = `the rebuild of the table ${table.name}`;
   const views = details.views.map((view) => ({
@@ -132,12 +140,14 @@ function obstacles(rebuild: Rebuild, references: readonly Reference[]): readonly
     .filter((name) => !change.dropped.has(name) && table.columns.some((column) => column.name === name))
     .map((name) => ({ what, why: `It has a column ${name} already.` }));
   const ordered =
-    orderOf(rebuild).length > 0
+    orderOf(rebuild).length > 0 || isEmpty
       ? []
       : [
           {
             what,
-            why: 'It has no primary key, and is to have none of its columns: its rows have no order to copy them in.',
+            why: 'It has rows, no primary key, and is to have none of its columns: its rows have no order to copy them in.',
+            instead:
+              'Add the column of the key first, fill it, and make it the key in a statement behind that.',
           },
         ];
   const own = table.constraints
@@ -214,6 +224,8 @@ interface StepContext {
   readonly references: readonly Reference[];
   readonly casts: ReadonlySet<string>;
   readonly dropOld: boolean;
+  /** There are no rows, and none can come: nothing is copied. */
+  readonly isEmpty: boolean;
 }
 
 function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[] {
@@ -221,7 +233,17 @@ function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[]
   const { schema, table, copy, old, copied } = names;
   const during = duringCopy(rebuild, context);
   const after = afterCopy(rebuild, context);
+  const written = quotedTable({ schema, name: table });
+  const readOnly = quoted(besides(table, '_is_read_only'));
   return [
+    ...(context.isEmpty
+      ? [
+          step(
+            `ALTER TABLE ${written} DROP CONSTRAINT IF EXISTS ${readOnly}, ADD CONSTRAINT ${readOnly} CHECK (false) NOT VALID`,
+          ),
+          step(`ALTER TABLE ASYNC ${written} VALIDATE CONSTRAINT ${readOnly}`, 'validate'),
+        ]
+      : []),
     step(dropTable({ schema, name: copy })),
     step(dropTable({ schema, name: copied })),
     ...context.created,
@@ -236,8 +258,8 @@ function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[]
     ...tryLater(rebuild),
     ...columnComments(rebuild).map((sql) => step(sql)),
     ...grants(rebuild).map((sql) => step(sql)),
-    step(createCopied(rebuild)),
-    step(`ALTER TABLE ${quotedTable({ schema, name: table })} RENAME TO ${quoted(old)}`),
+    ...(context.isEmpty ? [] : [step(createCopied(rebuild))]),
+    step(`ALTER TABLE ${written} RENAME TO ${quoted(old)}`),
     ...during,
     ...after,
   ];
@@ -258,7 +280,7 @@ function tryLater(rebuild: Rebuild): readonly DsqlStatement[] {
 }
 
 /** Each of these can be done again. */
-function duringCopy(rebuild: Rebuild, { references, casts }: StepContext): readonly DsqlStatement[] {
+function duringCopy(rebuild: Rebuild, { references, casts, isEmpty }: StepContext): readonly DsqlStatement[] {
   const { schema, table, copy, old } = rebuild.names;
   const written = (name: string) => quotedTable({ schema, name });
   const readOnly = quoted(besides(table, '_is_read_only'));
@@ -273,7 +295,7 @@ function duringCopy(rebuild: Rebuild, { references, casts }: StepContext): reado
       `CREATE OR REPLACE VIEW ${written(table)} AS SELECT ${columns} FROM ${written(old)} UNION ALL SELECT ${columns} FROM ${written(old)} WHERE false`,
     ),
     ...readGrants(rebuild).map((sql) => step(sql)),
-    repeatedStep(copyBatch(rebuild, casts), copy),
+    ...(isEmpty ? [] : [repeatedStep(copyBatch(rebuild, casts), copy)]),
     ...newSequences(rebuild).map((sql) => step(sql, 'dml')),
     ...later.flatMap((constraint) =>
       replaceConstraint(written(copy), constraint, constraintText(rebuild, constraint)),
@@ -307,12 +329,21 @@ function replaceConstraint(
 /** Lets identities go on where those of the old table were. */
 function newSequences(rebuild: Rebuild): readonly string[] {
   const { schema, copy } = rebuild.names;
-  return rebuild.table.columns.flatMap(({ name, sequence }) => {
-    const change = rebuild.change.columns.get(name);
-    if (sequence === null || rebuild.change.dropped.has(name) || change?.identity === null) return [];
-    return [
+  return carriedIdentities(rebuild).map(
+    ({ name, sequence }) =>
       `SELECT setval(pg_get_serial_sequence(${literal(quotedTable({ schema, name: copy }))}, ${literal(name)}), coalesce(q.last_value, q.start_value), q.last_value IS NOT NULL) FROM pg_catalog.pg_sequences q JOIN pg_catalog.pg_class c ON c.relname = q.sequencename JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = q.schemaname WHERE c.oid = ${literal(sequence)}::regclass`,
-    ];
+  );
+}
+
+/** The identities of the old table that the new one has, too. */
+function carriedIdentities({
+  table,
+  change,
+}: Rebuild): readonly { readonly name: string; readonly sequence: string }[] {
+  return table.columns.flatMap(({ name, sequence }) => {
+    if (sequence === null || change.dropped.has(name) || change.columns.get(name)?.identity === null)
+      return [];
+    return [{ name, sequence }];
   });
 }
 
@@ -323,7 +354,12 @@ function afterCopy(rebuild: Rebuild, { dropOld }: StepContext): readonly DsqlSta
   const written = (name: string) => quotedTable({ schema, name });
   const foreignKeys = table.constraints.filter(({ type }) => type === 'f');
   const dropped = foreignKeys.map(({ name }) => `DROP CONSTRAINT IF EXISTS ${quoted(name)}`);
-  const leave = foreignKeys.length === 0 ? [] : [step(`ALTER TABLE ${written(old)} ${dropped.join(', ')}`)];
+  // The sequences belong to the new table, and may be dropped with it.
+  const counting = table.columns
+    .filter(({ default: value }) => value?.includes('nextval(') === true)
+    .map(({ name }) => `ALTER COLUMN ${quoted(name)} DROP DEFAULT`);
+  const left = [...dropped, ...counting];
+  const leave = left.length === 0 ? [] : [step(`ALTER TABLE ${written(old)} ${left.join(', ')}`)];
   const isKept = (column: string) => !rebuild.change.dropped.has(column);
   return [
     ...details.ownedSequences.map(({ name }) => step(`ALTER SEQUENCE ${name} OWNED BY NONE`)),
@@ -352,6 +388,9 @@ function renamesOfOld({ table, names }: Rebuild): readonly DsqlStatement[] {
     ...table.indexes
       .filter(({ name, primary }) => !primary && !constraints.has(name))
       .map(({ name }) => renameIndex(schema, name, besides(name, suffix))),
+    ...table.columns
+      .flatMap(({ sequence }) => (sequence === null ? [] : [sequenceName(sequence)]))
+      .map((name) => renameSequence(schema, name, besides(name, suffix))),
   ];
 }
 
@@ -364,6 +403,9 @@ function renamesOfNew(rebuild: Rebuild): readonly DsqlStatement[] {
       renameConstraint({ schema, name: table }, newName(name), name),
     ),
     ...carriedIndexes(rebuild).map(({ name }) => renameIndex(schema, newName(name), name)),
+    ...carriedIdentities(rebuild).map(({ name, sequence }) =>
+      renameSequence(schema, defaultName(rebuild.names.copy, [name], 'seq'), sequenceName(sequence)),
+    ),
   ];
 }
 
@@ -372,6 +414,9 @@ const renameConstraint = (
   from: string,
   to: string,
 ) => step(`ALTER TABLE ${quotedTable(table)} RENAME CONSTRAINT ${quoted(from)} TO ${quoted(to)}`);
+
+const renameSequence = (schema: string, from: string, to: string) =>
+  step(`ALTER SEQUENCE ${quotedTable({ schema, name: from })} RENAME TO ${quoted(to)}`);
 
 const renameIndex = (schema: string, from: string, to: string) =>
   step(`ALTER INDEX ${quotedTable({ schema, name: from })} RENAME TO ${quoted(to)}`);

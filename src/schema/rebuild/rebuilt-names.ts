@@ -47,3 +47,9 @@ export function rebuiltNames(
     copied: besides(name, '__copied'),
   };
 }
+
+/** The name of a sequence, of its name as PostgreSQL writes it with its schema. */
+export function sequenceName(written: string): string {
+  const [, name = written] = /(?:^|\.)("(?:[^"]|"")+"|[^".]+)$/.exec(written) ?? [];
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
+}

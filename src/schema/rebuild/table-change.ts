@@ -1,4 +1,4 @@
-import type { AlterTableCmd } from 'libpg-query';
+import type { AlterTableCmd, ConstrType } from 'libpg-query';
 import {
   asNode,
   columnConstraints,
@@ -58,7 +58,7 @@ export function needsCopy(table: CatalogTable, { command }: Alteration): boolean
     case 'AT_DropColumn':
       return primaryKeyOf(table).includes(name);
     case 'AT_AddColumn':
-      return isGenerated(command);
+      return isGenerated(command) || isKey(command);
     case 'AT_AddIdentity': {
       const column = table.columns.find((each) => each.name === name);
       return column !== undefined && (column.type !== 'bigint' || !column.notNull);
@@ -68,12 +68,26 @@ export function needsCopy(table: CatalogTable, { command }: Alteration): boolean
   }
 }
 
+/** Whether an action adds a column that is the primary key. */
+export function isKey(command: AlterTableCmd): boolean {
+  return isAdded(command, 'CONSTR_PRIMARY');
+}
+
+/** What the constraint is called of a column that is added as the primary key, where that is written. */
+function keyNameIn({ def }: AlterTableCmd): { readonly name?: string } {
+  const column = asNode(def, 'ColumnDef');
+  const key = column && columnConstraints(column).find(({ contype }) => contype === 'CONSTR_PRIMARY');
+  return key?.conname === undefined ? {} : { name: key.conname };
+}
+
 /** Whether an action adds a column of which the values are generated. */
-export function isGenerated({ subtype, def }: AlterTableCmd): boolean {
+export function isGenerated(command: AlterTableCmd): boolean {
+  return isAdded(command, 'CONSTR_GENERATED');
+}
+
+function isAdded({ subtype, def }: AlterTableCmd, type: ConstrType): boolean {
   const column = subtype === 'AT_AddColumn' ? asNode(def, 'ColumnDef') : undefined;
-  return (
-    column !== undefined && columnConstraints(column).some(({ contype }) => contype === 'CONSTR_GENERATED')
-  );
+  return column !== undefined && columnConstraints(column).some(({ contype }) => contype === type);
 }
 
 /**
@@ -100,9 +114,13 @@ export function changeOf(
       continue;
     }
     switch (subtype) {
-      case 'AT_AddColumn':
-        added.set(asNode(def, 'ColumnDef')?.colname ?? '', addedColumnIn(text));
+      case 'AT_AddColumn': {
+        const column = asNode(def, 'ColumnDef')?.colname ?? '';
+        const definition = addedColumnIn(text);
+        added.set(column, isKey(command) ? withoutKey(definition) : definition);
+        if (isKey(command)) primaryKey = { ...keyNameIn(command), columns: [column] };
         break;
+      }
       case 'AT_DropColumn':
         dropped.add(name);
         if (primaryKeyOf(table).includes(name)) primaryKey ??= null;
@@ -191,6 +209,17 @@ function after(text: string, word: string): string {
   const tokens = [...tokensOf(text)].filter(({ value }) => value !== ';');
   const at = tokens.findIndex(({ value, kind }) => kind === 'word' && value === word);
   return text.slice(tokens[at + 1]?.start, tokens.at(-1)?.end);
+}
+
+/** The definition of a column that is the primary key, without saying so. */
+function withoutKey(definition: string): string {
+  const tokens = [...tokensOf(definition)];
+  const at = tokens.findIndex(
+    ({ value }, index) => value === 'PRIMARY' && tokens[index + 1]?.value === 'KEY',
+  );
+  const isNamed = tokens[at - 2]?.value === 'CONSTRAINT';
+  const start = tokens[isNamed ? at - 2 : at]?.start ?? 0;
+  return `${definition.slice(0, start)}${definition.slice(tokens[at + 1]?.end)}`.trim();
 }
 
 /** The definition behind `ADD [COLUMN] [IF NOT EXISTS] name`. */

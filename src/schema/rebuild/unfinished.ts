@@ -1,7 +1,7 @@
 import { literal, quotedTable, type DsqlStatement, type DsqlStatementKind } from '../../sql';
 import type { ReadTables } from '../catalogue/read-tables';
 import { isOneOf } from '../catalogue/read-tables';
-import type { RebuiltNames } from './rebuilt-names';
+import { sequenceName, type RebuiltNames } from './rebuilt-names';
 
 /** With this begins the comment of a table that is being rebuilt. */
 const MARK = 'aurora-dsql-orm rebuilds this table: ';
@@ -97,18 +97,22 @@ async function resumed(
     named
       // Its names are free when it is dropped, which comes first.
       .filter(({ name }) => name === table || !isDropped)
-      .flatMap(({ constraints, indexes }) => [...constraints, ...indexes].map(({ name }) => name)),
+      .flatMap(({ constraints, indexes, columns }) => [
+        ...[...constraints, ...indexes].map(({ name }) => name),
+        ...columns.flatMap(({ sequence }) => (sequence === null ? [] : [sequenceName(sequence)])),
+      ]),
   );
   return { ...record, isPastRename: true, left: after.filter(({ sql }) => isPending(sql, taken)) };
 }
 
-const RENAME = /^ALTER (?:INDEX .+|TABLE .+) RENAME (?:CONSTRAINT "((?:[^"]|"")+)" )?TO "((?:[^"]|"")+)"$/;
+const RENAME =
+  /^ALTER (?:INDEX .+|SEQUENCE .+|TABLE .+) RENAME (?:CONSTRAINT "((?:[^"]|"")+)" )?TO "((?:[^"]|"")+)"$/;
 
 /** Whether a statement is still to be done: a name that was given already is not given again. */
 function isPending(sql: string, taken: Set<string>): boolean {
   const [matched, constraint, written = ''] = RENAME.exec(sql) ?? [];
   if (matched === undefined) return true;
-  const [, index = ''] = /^ALTER INDEX (?:"(?:[^"]|"")+"\.)?"((?:[^"]|"")+)"/.exec(sql) ?? [];
+  const [, index = ''] = /^ALTER (?:INDEX|SEQUENCE) (?:"(?:[^"]|"")+"\.)?"((?:[^"]|"")+)"/.exec(sql) ?? [];
   const name = (text: string) => text.replaceAll('""', '"');
   const from = name(constraint ?? index);
   const to = name(written);

@@ -18,6 +18,7 @@ import { createIndex } from './statements/create-index';
 import { createTable } from './statements/create-table';
 import { drop } from './statements/drop';
 import { comment, createExtension } from './statements/extensions';
+import { maintain } from './statements/maintenance';
 import { select } from './statements/select';
 import { alterSequence, createSequence } from './statements/sequence';
 import { begin, setVariable } from './statements/session';
@@ -130,6 +131,8 @@ const TRANSLATORS: { readonly [Name in NodeName]?: (rewrite: Rewrite<Name>) => O
   AlterObjectSchemaStmt: forgetTable,
   AlterSeqStmt: alterSequence,
   AlterTableStmt: alterTable,
+  CheckPointStmt: maintain,
+  ClusterStmt: maintain,
   CommentStmt: comment,
   CreateEnumStmt: createType,
   CreateExtensionStmt: createExtension,
@@ -138,6 +141,7 @@ const TRANSLATORS: { readonly [Name in NodeName]?: (rewrite: Rewrite<Name>) => O
   DoStmt: createType,
   DropStmt: drop,
   IndexStmt: createIndex,
+  ReindexStmt: maintain,
   RenameStmt: forgetTable,
   SelectStmt: select,
   TransactionStmt: begin,

@@ -51,9 +51,12 @@ export function prepareText(
     (type, column) => arrays !== undefined && column !== undefined && isArrayType(type),
   );
   const keys = keepsKeys ? [] : addedKeys(written);
+  const ofArrays = arrays === undefined ? [] : arrayEdits(written, arrays, allEnums);
+  // An array that is written anew takes the type of its members with it.
+  const isInArray = ({ start }: Edit) => ofArrays.some((array) => array.start <= start && start < array.end);
   const edits = uuidEdits(written).concat(
-    enums.edits,
-    arrays === undefined ? [] : arrayEdits(written, arrays, allEnums),
+    enums.edits.filter((edit) => !isInArray(edit)),
+    ofArrays,
     keys.flatMap(({ insertion, removal }) => [insertion, removal]),
   );
   const { sql, parsed, statements } = edits.length > 0 ? parseText(applyEdits(written.sql, edits)) : written;
