@@ -635,6 +635,29 @@ describe('an enum type', () => {
     expect(await labels(later)).toStrictEqual([['new', 'open']]);
   });
 
+  it.each([{}, { rebuild: true }])(
+    'loses its labels where a column takes another type: %j',
+    async (options) => {
+      const dataSource = await dataSourceOf(
+        [
+          migration(
+            'Length',
+            sql(
+              "CREATE TYPE phase AS ENUM ('new', 'open')",
+              'CREATE TABLE box (id integer PRIMARY KEY, state phase)',
+              'ALTER TABLE box ALTER COLUMN state TYPE varchar(20)',
+              "INSERT INTO box VALUES (1, 'neither')",
+            ),
+          ),
+        ],
+        { dsql: { ...cluster.orm.dsql, ...options } },
+      );
+      await dataSource.runMigrations();
+      expect(await labels(dataSource)).toStrictEqual([]);
+      await dataSource.query('DROP TABLE IF EXISTS box__old');
+    },
+  );
+
   it('whose labels cannot be known is refused', async () => {
     const dataSource = await dataSourceOf([migration('Unknown', sql("ALTER TYPE phase ADD VALUE 'next'"))]);
     await expect(dataSource.runMigrations()).rejects.toThrow(

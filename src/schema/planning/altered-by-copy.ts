@@ -87,17 +87,23 @@ export async function planByCopy(
 ): Promise<PlannedChange | 'refused' | undefined> {
   const settings = rebuildSettings(text, planning.mapping);
   if (settings === undefined) return undefined;
-  const { mapping, read, readTables } = planning;
+  const { enums, mapping, read, readTables } = planning;
   const isRefused = async (sql: string) => (await translateChange(sql, [table], mapping)).refusals.length > 0;
   const needing: Alteration[] = [];
   for (const alteration of alterations) {
     if (needsCopy(table, alteration) && (await isRefused(alteration.text))) needing.push(alteration);
   }
   if (needing.length === 0) return undefined;
-  const { change, rest } = changeOf(
+  const { change: asked, rest } = changeOf(
     table,
     mapping.arrays === 'jsonb' ? alterations.map(asJson) : alterations,
   );
+  const outgrown = alterations.flatMap(({ command: { subtype, name = '', def } }) =>
+    subtype === 'AT_AlterColumnType'
+      ? (enums.outgrown(table, name, asNode(def, 'ColumnDef')?.typeName) ?? [])
+      : [],
+  );
+  const change = { ...asked, droppedConstraints: new Set([...asked.droppedConstraints, ...outgrown]) };
   if (isChanged(table, change) && !(await retypes(needing, isRefused))) {
     // The values were made when the column got its type.
     const defaults = alterations.filter(({ command }) => command.subtype === 'AT_ColumnDefault');

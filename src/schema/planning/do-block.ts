@@ -178,7 +178,7 @@ const OF_ARGUMENTS =
 function asksDatabase(query: string): boolean {
   const [statement] = parseQuery(query).statements;
   let asks = statement === undefined;
-  walk(statement?.node ?? '', (statement?.tree ?? {}), ({ name, body }) => {
+  walk(statement?.node ?? '', statement?.tree ?? {}, ({ name, body }) => {
     const called = name === 'FuncCall' ? strings((body as NodeBody<'FuncCall'>).funcname).at(-1) : undefined;
     asks ||= name === 'RangeVar' || (called !== undefined && !OF_ARGUMENTS.test(called));
     return !asks;

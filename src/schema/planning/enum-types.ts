@@ -153,6 +153,14 @@ export class EnumTypes {
     return { ...NOTHING, statements: relabelled(type.name, { table, column, check }, type.labels) };
   }
 
+  /** The name of the CHECK that a column has because it was one of an enum type, which another type has no use for. */
+  outgrown(table: CatalogTable, column: string, type: NodeBody<'TypeName'> | undefined): string | undefined {
+    const check = enumCheckOf(table, column);
+    if (check === undefined || type === undefined || !isBuiltinType(type)) return undefined;
+    const isKnown = this.#known.some((known) => isEnumCheckOf(known.name, table.name, column, check.name));
+    return isKnown || /^enum_|_enum\d*$/.test(check.name) ? check.name : undefined;
+  }
+
   #remember(type: EnumFacts): void {
     this.#known = [...this.#known.filter((known) => !isSameType(known, type)), type];
   }

@@ -234,7 +234,9 @@ async function planType(
   if (isByCopy) return undefined;
   // It has that type already.
   if ((await translateText(action, [table])).refusals.length === 0) return undefined;
-  const statements = await retypeEmpty(table, column, action, { readTables, read, translate: translateText });
+  const outgrown = enums.outgrown(table, column.name, type);
+  const kept = { ...table, constraints: table.constraints.filter(({ name }) => name !== outgrown) };
+  const statements = await retypeEmpty(kept, column, action, { readTables, read, translate: translateText });
   return (
     statements && { statements, notes: [`${column.name} is made anew, and comes last: its table is empty.`] }
   );
