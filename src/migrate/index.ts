@@ -28,6 +28,7 @@ export {
   type HalfDoneMigration,
   type MigrationStatus,
   type Resolution,
+  type RunningJob,
   type StatusOptions,
   type StoppedStatement,
 } from './status';

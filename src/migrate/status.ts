@@ -40,11 +40,25 @@ export interface HalfDoneMigration {
   readonly stopped: readonly StoppedStatement[];
 }
 
+/** An asynchronous job of Aurora DSQL that has not ended, whoever has started it. */
+export interface RunningJob {
+  readonly jobId: string;
+  /** Such as `INDEX_BUILD` and `VALIDATE_CONSTRAINT`. */
+  readonly type: string;
+  /** What it builds or validates, with its schema. */
+  readonly object: string | null;
+  /** `submitted` or `processing`. */
+  readonly status: string;
+  readonly startedAt: Date;
+}
+
 /** What is under way. */
 export interface MigrationStatus {
   /** Who changes the schema at the moment. */
   readonly holder: LeaseHolder | undefined;
   readonly halfDone: readonly HalfDoneMigration[];
+  /** The jobs that run, but for those that Aurora DSQL starts by itself. */
+  readonly jobs: readonly RunningJob[];
 }
 
 /** How long a statement is tried here, in milliseconds: a person waits. */
@@ -53,7 +67,10 @@ export const PATIENCE_MS = 30_000;
 /** How long the lease is taken for, in milliseconds. */
 export const LEASE_MS = 30_000;
 
-/** Reads who changes the schema, and which migrations are half-done. */
+/** ANALYZE and DROP appear by themselves (recorded from a cluster, 2026-09). */
+const RUNNING_JOBS = `SELECT job_id AS "jobId", job_type AS type, object_name AS object, status, start_time AS "startedAt" FROM sys.jobs WHERE status IN ('submitted', 'processing') AND job_type NOT IN ('ANALYZE', 'DROP') ORDER BY start_time, job_id`;
+
+/** Reads who changes the schema, which jobs run, and which migrations are half-done. */
 export async function migrationStatus({ open, schema }: StatusOptions): Promise<MigrationStatus> {
   const tables = migrationTables(schema);
   const connection = new JournalConnection(open, tables, PATIENCE_MS);
@@ -72,7 +89,12 @@ export async function migrationStatus({ open, schema }: StatusOptions): Promise<
       });
       halfDone.push({ ...run, stopped: stopped as unknown as StoppedStatement[] });
     }
-    return { holder: holder?.held === true ? holder : undefined, halfDone };
+    const jobs = await connection.run({ text: RUNNING_JOBS, values: [] });
+    return {
+      holder: holder?.held === true ? holder : undefined,
+      halfDone,
+      jobs: jobs as unknown as RunningJob[],
+    };
   } finally {
     await connection.end();
   }

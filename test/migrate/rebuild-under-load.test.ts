@@ -1,5 +1,6 @@
 import { DsqlClient, retryOnConflict } from 'aurora-dsql-orm';
 import { emptyDatabase } from 'aurora-dsql-orm/local';
+import { byForm } from '../form';
 import { useWorkshop } from './rebuilds';
 
 const { client, cluster, rebuild, rows, run } = useWorkshop();
@@ -18,7 +19,7 @@ async function write(writer: number, known: Known, isStopped: () => boolean): Pr
   let written = 0;
   try {
     for (let step = 0; !isStopped(); step++) {
-      const id = 10_000 * (writer + 1) + (step % 40);
+      const id = 100_000 * (writer + 1) + (step % 40);
       const value = known.get(id) === undefined || step % 3 > 0 ? String(step) : undefined;
       const sql =
         value === undefined
@@ -42,10 +43,13 @@ async function write(writer: number, known: Known, isStopped: () => boolean): Pr
   return written;
 }
 
+/** The old rows. */
+const ROWS = byForm({ short: 6000, long: 51_000, soak: 51_000 });
+
 it('with writers and readers at work no row is lost, none is doubled, and none is old', async () => {
   await emptyDatabase(client());
   await run("CREATE TABLE account (id int PRIMARY KEY, balance text NOT NULL DEFAULT '0')");
-  for (let from = 0; from < 6000; from += 3000) {
+  for (let from = 0; from < ROWS; from += 3000) {
     await rows(
       `INSERT INTO account SELECT g, g::text FROM generate_series(${String(from)}, ${String(from + 2999)}) g`,
     );
@@ -58,7 +62,7 @@ it('with writers and readers at work no row is lost, none is doubled, and none i
   const reader = (async () => {
     while (!work.isOver) {
       const [row] = await retryOnConflict(() =>
-        rows('SELECT count(*)::int AS count FROM account WHERE id < 6000'),
+        rows(`SELECT count(*)::int AS count FROM account WHERE id < ${ROWS}`),
       ).catch((error: unknown) => {
         refusals.push(String((error as { code?: string }).code));
         return [];
@@ -74,14 +78,16 @@ it('with writers and readers at work no row is lost, none is doubled, and none i
   await reader;
 
   expect(Math.min(...written)).toBeGreaterThan(0);
-  expect(new Set(reads)).toStrictEqual(new Set([6000]));
+  expect(new Set(reads)).toStrictEqual(new Set([ROWS]));
   expect(refusals.filter((code) => code !== '42P01')).toStrictEqual([]);
-  const found = await rows('SELECT id, balance::text AS balance FROM account WHERE id >= 6000 ORDER BY id');
+  const found = await rows(
+    `SELECT id, balance::text AS balance FROM account WHERE id >= ${ROWS} ORDER BY id`,
+  );
   const expected = [...known]
     .flatMap(([id, balance]) => (balance === undefined ? [] : [{ id, balance }]))
     .sort((one, other) => one.id - other.id);
   expect(found).toStrictEqual(expected);
   expect(
-    await rows('SELECT count(*)::int AS same FROM account WHERE id < 6000 AND balance = id'),
-  ).toStrictEqual([{ same: 6000 }]);
+    await rows(`SELECT count(*)::int AS same FROM account WHERE id < ${ROWS} AND balance = id`),
+  ).toStrictEqual([{ same: ROWS }]);
 });

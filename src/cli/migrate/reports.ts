@@ -4,7 +4,7 @@ import { quotedTable } from '../../sql';
 import type { RowEstimate } from './row-estimates';
 
 /** What `status` prints. */
-export function statusText({ holder, halfDone }: MigrationStatus, pending?: readonly string[]): string {
+export function statusText({ holder, halfDone, jobs }: MigrationStatus, pending?: readonly string[]): string {
   const lines = halfDone.flatMap((run) => [
     `${run.migration} is ${halfOf(run)}: ${run.finished} statements are finished (${run.history}).`,
     ...run.stopped.map(
@@ -18,7 +18,12 @@ export function statusText({ holder, halfDone }: MigrationStatus, pending?: read
       `Process ${id} on ${host} has been changing the schema since ${since.toISOString()}; its lease ends at ${expiresAt.toISOString()} unless it is renewed.`,
     );
   }
-  if (lines.length === 0) lines.push('No migration is half-done.');
+  for (const { jobId, type, object, status, startedAt } of jobs) {
+    lines.push(
+      `Job ${jobId} (${type}${object === null ? '' : ` of ${object}`}) is ${status} since ${startedAt.toISOString()}.`,
+    );
+  }
+  if (halfDone.length === 0 && holder === undefined) lines.unshift('No migration is half-done.');
   if (pending !== undefined)
     lines.push(pending.length === 0 ? 'None is pending.' : `Pending: ${pending.join(', ')}`);
   return `${lines.join('\n')}\n`;
