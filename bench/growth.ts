@@ -22,7 +22,8 @@ import {
  * ORM, which changes the schema in one transaction as DSQL does not allow, is measured on the PostgreSQL of the local DSQL.
  *
  * Usage: npm run bench -- growth [--of pool,rows,graph,entities] [--rounds 3] [--pools 1,2,5,10,20,50] [--workers 64]
- *   [--rows 1,10,100,1000,10000] [--children 1,10,100,1000] [--entities 10,100,1000] [--latencyMs 1]
+ *   [--rows 1,10,100,1000,10000] [--children 1,10,100,1000] [--entities 10,100,1000] [--tables 10,100,500]
+ *   [--latencyMs 1]
  */
 
 const SERIES = ['TypeORM', 'TypeORM with us', 'Sequelize', 'Sequelize with us'];
@@ -256,7 +257,7 @@ async function synchronizeByEntities(
   await superuser.end();
   const rows: Row[] = [];
   for (const size of sizes) {
-    // DSQL has room for 1,000 tables.
+    // DSQL has room for 1,000 tables, ours among them.
     await withClient(server, emptyDatabase);
     const entities = newEntities(size);
     const values: number[] = [];
@@ -314,6 +315,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '1,10,100,1000,10000' },
     children: { type: 'string', default: '1,10,100,1000' },
     entities: { type: 'string', default: '10,100,1000' },
+    tables: { type: 'string', default: '10,100,500' },
     latencyMs: { type: 'string', default: '1' },
   },
 });
@@ -349,15 +351,14 @@ withServer(__filename, async (server, addLatency, direct) => {
   }
   await addLatency(0);
   if (parts.has('entities')) {
-    const counts = numbersOf(values.entities);
-    const initialized = await initializeByEntities(server, counts, rounds);
+    const initialized = await initializeByEntities(server, numbersOf(values.entities), rounds);
     report({
       ...growth,
       ...initialized,
       name: 'growth-initialize',
       title: 'TypeORM: initialize, by entities',
     });
-    const synchronized = await synchronizeByEntities(server, direct, counts);
+    const synchronized = await synchronizeByEntities(server, direct, numbersOf(values.tables));
     report({
       ...growth,
       ...synchronized,

@@ -56,7 +56,9 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   },
   growth: {
     full: [{ args: '' }],
-    quick: [{ args: '--rounds 1 --pools 1,2 --workers 2 --rows 1,10 --children 1,5 --entities 2,4' }],
+    quick: [
+      { args: '--rounds 1 --pools 1,2 --workers 2 --rows 1,10 --children 1,5 --entities 2,4 --tables 2,4' },
+    ],
   },
   translate: { full: [{ args: '--statements 30000' }], quick: [{ args: '--statements 120' }] },
   check: { full: [{ args: '--files 10000' }], quick: [{ args: '--files 8' }] },
