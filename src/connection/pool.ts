@@ -3,6 +3,8 @@ import { driverOptionNames, DsqlClient, splitOptions, type DriverOptions } from 
 import { clientOf, Opening } from './endpoints/opening';
 import { lifetimeSecs } from './lifetime';
 import type { ConnectionOptions } from './options/connection-options';
+import { numberThat, wholeNumber } from './options/option-kinds';
+import { resolveGiven, type OptionDescriptor } from './options/option-table';
 import { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
 import { elapsedMs, sleep } from './real-time';
 import { connectionRefusalDelayMs, refusalIn } from './refused-connection';
@@ -18,6 +20,25 @@ const ownOptionNames = [
   'onConnect',
   'log',
 ] as const satisfies readonly (keyof PoolConfig)[];
+
+const atLeastNothing = (meaning: string) => ({
+  kind: numberThat((ms) => ms >= 0, 'a number of 0 or more'),
+  meaning,
+});
+
+/** node-postgres takes a number that cannot be for its default, or for no limit. */
+const numbers = {
+  max: { kind: wholeNumber(1, Infinity), meaning: 'connections at most' },
+  min: { kind: wholeNumber(0, Infinity), meaning: 'connections at least' },
+  maxUses: {
+    kind: numberThat((uses) => uses >= 1, 'a number of 1 or more'),
+    meaning: 'uses of a connection',
+  },
+  idleTimeoutMillis: atLeastNothing('the life of an unused connection'),
+  connectionTimeoutMillis: atLeastNothing('the time to connect'),
+  query_timeout: atLeastNothing('the time for a statement'),
+  keepAliveInitialDelayMillis: atLeastNothing('the time to the first probe'),
+} as const satisfies Partial<Record<keyof PoolConfig, OptionDescriptor>>;
 
 /** The options of node-postgres' pool that keep their meaning on Aurora DSQL. */
 export type PoolOptions = Pick<PoolConfig, (typeof ownOptionNames)[number]>;
@@ -65,6 +86,7 @@ export class DsqlPool extends Pool {
     ),
   ) {
     const driver = typeof options === 'string' ? {} : splitOptions(options, poolOptionNames).driver;
+    resolveGiven(numbers, driver);
     const connectTimeoutMs = driver.connectionTimeoutMillis ?? 30_000;
     super({
       idleTimeoutMillis: 600_000,

@@ -7,7 +7,7 @@ import timersPromises from 'node:timers/promises';
  */
 
 /** `setTimeout` of `node:timers/promises`. */
-export const sleep = timersPromises.setTimeout;
+export const sleep: typeof import('node:timers/promises').setTimeout = timersPromises.setTimeout;
 
 /** `performance.now()`: milliseconds, for the time between two moments. */
 export const elapsedMs = perfHooks.performance.now.bind(perfHooks.performance);

@@ -104,7 +104,7 @@ const SPARE_CONNECTIONS = 20;
  * const client = new DsqlClient({ host: local.host, hostaddr: local.hostaddr, port: local.port, ca: local.ca, credentials: local.credentials });
  * await local.stop();
  * ```
- * @throws RangeError for an invalid option, PostgresUnavailableError when there is no PostgreSQL to run
+ * @throws RangeError or TypeError for an invalid option, PostgresUnavailableError when there is no PostgreSQL to run
  */
 export async function startLocalDsql(options: LocalDsqlOptions = {}): Promise<LocalDsql> {
   const resolved = resolveLocalOptions(options);
@@ -178,6 +178,7 @@ async function serve(postgres: PostgresServer, options: ResolvedLocalOptions): P
 function faultsOf(proxies: readonly ProxyServer[], clock: () => Date): FaultInjector {
   return new FaultInjector(
     {
+      regions: () => proxies.map(({ region }) => region),
       end: () => proxies.reduce((count, proxy) => count + proxy.endSessions(), 0),
       cut: (cutOff) => {
         for (const proxy of proxies) if ((cutOff ?? proxy.region) === proxy.region) proxy.cutConnections();

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { checkNamedOptions } from './named-options';
 import { realTime } from './real-time';
 
 /** Options of a local DSQL; all are optional. */
@@ -85,15 +86,30 @@ export interface ResolvedLocalOptions {
   readonly onConnectionRefused: ((error: Error) => void) | undefined;
 }
 
+const optionNames = Object.keys({
+  port: true,
+  region: true,
+  otherRegions: true,
+  clusterId: true,
+  clock: true,
+  maxConnections: true,
+  jobDurationMs: true,
+  requireSni: true,
+  staleCatalogues: true,
+  cancelRequests: true,
+  onConnectionRefused: true,
+} satisfies Record<keyof LocalDsqlOptions, true>);
+
 const CLUSTER_ID = /^[a-z0-9]{26}$/;
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 /**
  * Checks and completes options.
  *
- * @throws RangeError for the first one that cannot be
+ * @throws RangeError for the first one that cannot be, TypeError for one of another kind
  */
 export function resolveLocalOptions(options: LocalDsqlOptions): ResolvedLocalOptions {
+  checkNamedOptions('startLocalDsql', options, optionNames, "startLocalDsql({ region: 'us-east-1' })");
   const { port = 0, region = 'us-east-1', clusterId = randomCharacters(26) } = options;
   const { maxConnections = 1000, jobDurationMs = 0 } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -105,6 +121,12 @@ export function resolveLocalOptions(options: LocalDsqlOptions): ResolvedLocalOpt
     );
   }
   const { otherRegions = [] } = options;
+  if (!Array.isArray(otherRegions)) throw new TypeError('otherRegions: expected a list of AWS regions');
+  for (const name of ['clock', 'onConnectionRefused'] as const) {
+    if (!['function', 'undefined'].includes(typeof options[name])) {
+      throw new TypeError(`${name}: expected a function`);
+    }
+  }
   checkRegions(region, otherRegions);
   if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 10_000) {
     throw new RangeError(`maxConnections: expected an integer from 1 to 10000, got ${maxConnections}`);

@@ -50,7 +50,7 @@ export {
 } from './writes/write-size';
 export { checkRetryOption } from './retry-option';
 export { statementLabel } from './statement-label';
-export { retryOnConflict, type RetryContext, type RetryOptions } from './retry';
+export { checkWork, retryOnConflict, type RetryContext, type RetryOptions } from './retry';
 export { FirstStatementSender } from './transactions/first-statement';
 export { refusalToEndWith } from './transactions/transaction-end';
 export {

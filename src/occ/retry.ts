@@ -1,5 +1,7 @@
 import {
   callback,
+  checkOptionNames,
+  ConfigurationError,
   elapsedMs as clock,
   isObject,
   numberThat,
@@ -110,6 +112,16 @@ export function fullJitterMs(attempt: number, baseDelayMs: number, maxDelayMs: n
 }
 
 /**
+ * Refuses work that is no function, which is found out late otherwise, or never.
+ *
+ * @param call - how it is called rightly
+ * @throws ConfigurationError naming `work`
+ */
+export function checkWork(work: unknown, call: string): void {
+  if (typeof work !== 'function') throw new ConfigurationError('work', `must be a function: ${call}.`);
+}
+
+/**
  * Runs a transaction, and runs it again as long as the server reports a conflict.
  *
  * Only a conflict that the server reported (SQLSTATE 40001) is retried: then nothing of the transaction was done. A
@@ -119,11 +131,14 @@ export function fullJitterMs(attempt: number, baseDelayMs: number, maxDelayMs: n
  *   database must tolerate repetition
  * @returns what the attempt that was committed returned
  * @throws RetryExhaustedError when the last attempt met a conflict too, or the deadline has passed
+ * @throws ConfigurationError naming the first option that is unknown or has a wrong value
  */
 export async function retryOnConflict<T>(
   work: (attempt: number) => Promise<T>,
   options?: RetryOptions,
 ): Promise<T> {
+  checkWork(work, 'retryOnConflict(work, options)');
+  if (options !== undefined) checkOptionNames(options, retryOptions);
   return retry(work, resolveRetryOptions(options), isOccConflict);
 }
 

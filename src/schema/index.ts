@@ -4,10 +4,9 @@ export { planCascade, requireOwnRowsOnly } from './catalogue/emptying-order';
 export { isOneOf, readTablesWhere, type ReadTables } from './catalogue/read-tables';
 export { ReusedIdentityKeys, type FindIdentityColumn } from './identity-keys/reused-identity-keys';
 export { asNumbers, NumberKeys, type BigintColumn, type ReadCatalogue } from './number-keys';
+export { checkHostOptions, splitOrmOptions, type HostOptions } from './host-options';
 export {
-  checkHostOptions,
   mappingOptions,
-  splitOrmOptions,
   type DsqlOrmOptions,
   type MappingOptions,
   type ResolvedMapping,

@@ -1,33 +1,22 @@
 import {
   callback,
-  checkOptionNames,
-  connectionOptions,
-  ConfigurationError,
-  dsqlOptions,
   flag,
   isObject,
   numberThat,
   oneOf,
-  refusedOption,
-  resolveOptions,
   valueThat,
   wholeNumber,
   type DsqlOptions,
   type OptionDescriptor,
   type OptionsOf,
-  type RefusedOptions,
   type ResolvedOptionsOf,
 } from '../connection';
-import {
-  resolveTransactionDefaults,
-  transactionDefaults,
-  type ResolvedTransactionDefaults,
-  type TransactionDefaults,
-} from '../occ';
+import type { TransactionDefaults } from '../occ';
 import type { CapabilityOverrides, Simplifications } from '../sql';
 import type { SchemaProgress } from './schema-runner';
 
-const simplifications = {
+/** What may be simplified, by the names of `dsql.simplify`. */
+export const simplifications = {
   indexOrder: { kind: flag(), meaning: '`DESC` in an index' },
   indexMethod: { kind: flag(), meaning: 'hash and brin indexes' },
   specialIndexes: { kind: flag(), meaning: 'gin, gist and spgist indexes' },
@@ -40,8 +29,8 @@ const simplificationNames = Object.keys(simplifications)
   .map((name) => `\`${name}\``)
   .join(', ');
 
-/** How migrations are run. */
-const ofMigrations = {
+/** How migrations are run; {@link MigrationOptions} has the types. */
+export const ofMigrations = {
   translate: { kind: flag(), meaning: 'raw SQL is translated when it is run', defaultValue: true },
   whileHeld: {
     kind: oneOf(['wait', 'skip', 'fail']),
@@ -203,63 +192,3 @@ export interface DsqlOrmOptions extends DsqlOptions, TransactionDefaults, Mappin
 export type ResolvedMapping = Omit<ResolvedOptionsOf<typeof mappingOptions>, 'migrations'> & {
   readonly migrations: ResolvedMigrationOptions;
 };
-
-/** What `dsql` says: of the connection as it was given, of the rest checked and completed. */
-export interface SplitOrmOptions {
-  readonly connection: DsqlOptions;
-  readonly transactions: ResolvedTransactionDefaults;
-  readonly mapping: ResolvedMapping;
-}
-
-/**
- * Checks the names in `dsql`, and parts the options of the connection from those of transactions and of the mapping.
- *
- * @param dsql - left untouched
- * @throws ConfigurationError naming the first option that is unknown, or of transactions or the mapping and has a wrong
- *   value; the values of the connection are left as they are
- */
-export function splitOrmOptions(dsql: DsqlOrmOptions): SplitOrmOptions {
-  checkOptionNames(dsql, { ...dsqlOptions, ...transactionDefaults, ...mappingOptions }, 'dsql.');
-  const transactions = resolveTransactionDefaults(dsql);
-  const mapping = resolveOptions(mappingOptions, dsql, 'dsql.');
-  const { simplify, capabilities, migrations } = mapping;
-  checkOptionNames(simplify, simplifications, 'dsql.simplify.');
-  resolveOptions(simplifications, simplify, 'dsql.simplify.');
-  checkOptionNames(migrations, ofMigrations, 'dsql.migrations.');
-  const connection = Object.entries(dsql).filter(([name]) => Object.hasOwn(connectionOptions, name));
-  return {
-    connection: Object.fromEntries(connection),
-    transactions,
-    mapping: Object.freeze({
-      ...mapping,
-      simplify: Object.freeze({ ...simplify }),
-      migrations: Object.freeze(resolveOptions(ofMigrations, migrations, 'dsql.migrations.')),
-      capabilities: capabilities && Object.freeze({ ...capabilities }),
-    }),
-  };
-}
-
-/**
- * Checks what both ORMs call the same among their own options.
- *
- * @param refused - the ORM's options that have no meaning on Aurora DSQL
- * @param isSilent - whether a value says nothing, although it is not `undefined`
- * @throws ConfigurationError naming the first option that has no meaning, or another isolation level than the only one
- */
-export function checkHostOptions(
-  given: Partial<Record<string, unknown>>,
-  refused: RefusedOptions,
-  isSilent: (value: unknown) => boolean = () => false,
-): void {
-  for (const [name, instead] of Object.entries(refused)) {
-    const value = given[name];
-    if (value !== undefined && !isSilent(value)) throw refusedOption(name, instead);
-  }
-  const isolationLevel = given.isolationLevel ?? undefined;
-  if (isolationLevel !== undefined && isolationLevel !== 'REPEATABLE READ') {
-    throw new ConfigurationError(
-      'isolationLevel',
-      `cannot be ${JSON.stringify(isolationLevel)}: every transaction on Aurora DSQL is REPEATABLE READ.`,
-    );
-  }
-}

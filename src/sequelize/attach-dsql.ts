@@ -2,7 +2,8 @@ import type { Options, Sequelize } from 'sequelize';
 import { ConfigurationError } from '../connection';
 import type { DsqlOrmOptions } from '../schema';
 import { DsqlDialect, isDsqlSequelize } from './dialect/dsql-dialect';
-import { DsqlInstance, superviseModels, type DsqlTransactions, type HostModelManager } from './dsql-instance';
+import { DsqlInstance, superviseModels, type HostModelManager } from './dsql-instance';
+import type { DsqlTransactions } from './dsql-transactions';
 import { resolveSequelizeOptions, type ResolvedSequelizeOptions } from './options/options';
 import { syncAll } from './schema/sync';
 

@@ -1,6 +1,8 @@
 import {
+  checkOptionNames,
   clientConfig,
   ConfigurationError,
+  connectionOptions,
   resolveConnection,
   type ConnectionOptions,
   type ResolvedConnection,
@@ -34,6 +36,7 @@ interface HookConfig {
  * ```
  */
 export function dsqlBeforeConnect(options: ConnectionOptions = {}): (config: object) => void {
+  checkOptionNames(options, connectionOptions);
   if (options.endpoints !== undefined) {
     throw new ConfigurationError(
       'endpoints',

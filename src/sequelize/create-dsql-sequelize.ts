@@ -1,6 +1,6 @@
 import { Sequelize } from 'sequelize';
 import type { ConstructorArguments } from './options/constructor-arguments';
-import type { DsqlTransactions } from './dsql-instance';
+import type { DsqlTransactions } from './dsql-transactions';
 import { DsqlSequelize } from './dsql-sequelize';
 import type { DsqlSequelizeOptions } from './options/options';
 

@@ -1,4 +1,4 @@
-import type { Model, ModelStatic, Sequelize, Transaction as HostTransaction } from 'sequelize';
+import type { Model, ModelStatic, Sequelize } from 'sequelize';
 import type { Transaction } from 'sequelize/lib/transaction';
 import { isAfterCommitError, isCommitOutcomeUnknownError } from '../connection';
 import { adaptRowLocks, ReusedIdentityKeys, type ResolvedMapping } from '../schema';
@@ -35,18 +35,6 @@ import type { ResolvedSequelizeOptions } from './options/options';
 import type { StatementOptions } from './statement';
 import { replaceSync, schemaChangesOf } from './schema/sync';
 import { splitOptions, type SequelizeTransactionOptions } from './transactions/transaction-options';
-
-/** What an instance of ours does besides what Sequelize does. */
-export interface DsqlTransactions {
-  /** Runs a managed transaction, again and again until it meets no conflict. */
-  transaction<T>(
-    options: SequelizeTransactionOptions,
-    work: (transaction: HostTransaction) => PromiseLike<T>,
-  ): Promise<T>;
-  transaction<T>(work: (transaction: HostTransaction) => PromiseLike<T>): Promise<T>;
-  /** Begins an unmanaged transaction, which is not run again: its conflict surfaces from `commit()`. */
-  transaction(options?: SequelizeTransactionOptions): Promise<HostTransaction>;
-}
 
 /** Sequelize's own `query`. */
 type HostQuery = (sql: unknown, options?: object) => Promise<unknown>;

@@ -1,7 +1,8 @@
 import type { Options, Sequelize, Transaction as HostTransaction } from 'sequelize';
 import { readArguments, type ConstructorArguments } from './options/constructor-arguments';
 import { dialectOf, DsqlDialect } from './dialect/dsql-dialect';
-import { DsqlInstance, superviseModels, type DsqlTransactions, type HostModelManager } from './dsql-instance';
+import { DsqlInstance, superviseModels, type HostModelManager } from './dsql-instance';
+import type { DsqlTransactions } from './dsql-transactions';
 import {
   resolveSequelizeOptions,
   type DsqlSequelizeOptions,

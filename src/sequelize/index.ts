@@ -1,7 +1,7 @@
 export { attachDsql } from './attach-dsql';
 export { dsqlBeforeConnect } from './before-connect';
 export { createDsqlSequelize } from './create-dsql-sequelize';
-export type { DsqlTransactions } from './dsql-instance';
+export type { DsqlTransactions } from './dsql-transactions';
 export { DsqlSequelize, type DsqlSequelizeClass, type SequelizeClass } from './dsql-sequelize';
 export { inBatches, type SequelizeBatchesOptions } from './writes/in-batches';
 export { MigrationStorage, type MigrationStorageOptions } from './migrations/migration-storage';

@@ -12,9 +12,8 @@
  * // config/config.js of sequelize-cli
  * require('aurora-dsql-orm/sequelize/register');
  *
- * module.exports = {
- *   production: { dialect: 'postgres', host: process.env.CLUSTER_ENDPOINT, dsql: {} },
- * };
+ * const config = { dialect: 'postgres', host: process.env.CLUSTER_ENDPOINT, dsql: {} };
+ * module.exports = { development: config, test: config, production: config };
  * ```
  *
  * @packageDocumentation
@@ -22,6 +21,7 @@
 import { ConnectionError, Sequelize } from 'sequelize';
 import type { DsqlOrmOptions } from '../schema';
 import { attachDsql } from './attach-dsql';
+import { refuseDatabaseCommands } from './migrations/cli-commands';
 import { directionOfCli, journalForCli } from './migrations/cli-migrations';
 
 declare module 'sequelize' {
@@ -38,6 +38,7 @@ Sequelize.addHook('afterInit', 'aurora-dsql-orm', (sequelize) => {
     attachDsql(sequelize, dsql);
     const direction = directionOfCli(process.argv);
     if (direction !== undefined) journalForCli(sequelize, direction);
+    refuseDatabaseCommands(sequelize, process.argv);
   } catch (error) {
     // Sequelize makes of what a hook throws a rejection that nobody handles, and the instance would go on as it was.
     const refusal = Object.assign(new ConnectionError(error as Error), { cause: error });

@@ -2,6 +2,7 @@ import { types, type CustomTypesConfig } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import {
   ConfigurationError,
+  isObject,
   poolOptionNames,
   refusedOption,
   resolveConnection,
@@ -13,7 +14,13 @@ import {
   type ResolvedConnection,
 } from '../connection';
 import type { ResolvedTransactionDefaults } from '../occ';
-import { checkHostOptions, splitOrmOptions, type DsqlOrmOptions, type ResolvedMapping } from '../schema';
+import {
+  checkHostOptions,
+  splitOrmOptions,
+  type DsqlOrmOptions,
+  type HostOptions,
+  type ResolvedMapping,
+} from '../schema';
 import { DsqlDriverModule } from './driver-module';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
@@ -72,6 +79,77 @@ export interface ResolvedDriverOptions {
   readonly mapping: ResolvedMapping;
 }
 
+/** Those of both lines of TypeORM, 0.3 and 1. */
+type HostOptionName = keyof PostgresOptions | 'name' | 'cli' | 'parseInt8' | 'applicationName';
+
+const hostOptions: HostOptions = {
+  names: new Set(
+    Object.keys({
+      type: true,
+      name: true,
+      cli: true,
+      url: true,
+      host: true,
+      port: true,
+      username: true,
+      password: true,
+      database: true,
+      schema: true,
+      ssl: true,
+      driver: true,
+      nativeDriver: true,
+      useUTC: true,
+      replication: true,
+      connectTimeoutMS: true,
+      uuidExtension: true,
+      poolErrorHandler: true,
+      poolSize: true,
+      logNotifications: true,
+      installExtensions: true,
+      extensions: true,
+      applicationName: true,
+      parseInt8: true,
+      entities: true,
+      subscribers: true,
+      isolationLevel: true,
+      migrations: true,
+      migrationsTableName: true,
+      migrationsTransactionMode: true,
+      migrationsRun: true,
+      metadataTableName: true,
+      namingStrategy: true,
+      logging: true,
+      logger: true,
+      maxQueryExecutionTime: true,
+      synchronize: true,
+      dropSchema: true,
+      entityPrefix: true,
+      entitySkipConstructor: true,
+      extra: true,
+      relationLoadStrategy: true,
+      typename: true,
+      cache: true,
+      isolateWhereStatements: true,
+      invalidWhereValuesBehavior: true,
+    } satisfies Record<HostOptionName, true>),
+  ),
+  refused: refusedOptions,
+  elsewhere: {
+    ...Object.fromEntries(
+      poolOptionNames.map((name) => [name, `It goes in \`extra\`: write \`extra: { ${name}: … }\`.`]),
+    ),
+    max: 'The size of the pool is called `poolSize`.',
+    pool: 'The size of the pool is called `poolSize`, and the other options of a pool go in `extra`.',
+    user: 'It is called `username`.',
+    uri: 'It is called `url`.',
+    connectionString: 'It is called `url`.',
+    application_name: 'It is called `applicationName`.',
+    dialect: 'It is called `type`, and can be omitted.',
+    dialectOptions: 'That is an option of Sequelize. TypeORM has `extra`.',
+    models: 'They are called `entities`.',
+  },
+};
+
 /** The options that TypeORM is not told. */
 type OwnOptions = Pick<DsqlDataSourceOptions, 'dsql' | 'ssl' | 'parseInt8'>;
 
@@ -82,15 +160,18 @@ type OwnOptions = Pick<DsqlDataSourceOptions, 'dsql' | 'ssl' | 'parseInt8'>;
  * @throws ConfigurationError naming the first option that is unknown or has a wrong value
  */
 export function resolveDataSourceOptions(options: DsqlDataSourceOptions): ResolvedDataSourceOptions {
+  if (!isObject(options)) {
+    throw new ConfigurationError('options', 'must be an object; a connection string goes in `url`.');
+  }
   const { driver: module } = options as { readonly driver?: unknown };
   const own: OwnOptions | undefined = DsqlDriverModule.ownOf(module);
   const { dsql: ormOptions = own?.dsql, ssl = own?.ssl, parseInt8 = own?.parseInt8, ...others } = options;
-  const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions ?? {});
+  const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions ?? {}, hostOptions);
   // `useUTC` would set a variable of the process; Aurora DSQL's time zone is UTC anyway.
   const given = { ...others, useUTC: undefined, ...(own !== undefined && { driver: undefined }) };
   checkTypeOrmOptions(given);
 
-  const hostOptions = {
+  const told = {
     database: 'postgres',
     migrationsTransactionMode: 'none',
     ...given,
@@ -102,16 +183,16 @@ export function resolveDataSourceOptions(options: DsqlDataSourceOptions): Resolv
     isolationLevel: undefined,
   } as PostgresOptions;
   const ca = withTrustRoots(dsql.ca, 'ssl', ssl);
-  const { replication } = hostOptions;
+  const { replication } = told;
   const resolve = (endpoint: PostgresOptions | DsqlReplicationEndpoint) =>
-    resolveEndpoint(endpoint, hostOptions, { ...dsql, ca });
-  const only = replication === undefined ? resolve(hostOptions) : undefined;
+    resolveEndpoint(endpoint, told, { ...dsql, ca });
+  const only = replication === undefined ? resolve(told) : undefined;
   const members = new Map<object, ResolvedConnection>();
   if (replication !== undefined) {
     for (const member of [replication.master, ...replication.slaves]) members.set(member, resolve(member));
   }
   return {
-    hostOptions,
+    hostOptions: told,
     connectionOf: (endpoint) => {
       const connection = only ?? members.get(endpoint);
       if (connection === undefined)
@@ -128,7 +209,7 @@ export function resolveDataSourceOptions(options: DsqlDataSourceOptions): Resolv
 
 function checkTypeOrmOptions(options: object): void {
   const given = options as Partial<Record<string, unknown>>;
-  checkHostOptions(given, refusedOptions);
+  checkHostOptions(given, hostOptions);
   if (given.type !== undefined && given.type !== 'postgres') {
     throw new ConfigurationError('type', 'must be "postgres"; or omit it.');
   }
@@ -139,7 +220,8 @@ function checkTypeOrmOptions(options: object): void {
     throw refusedOption('uuidExtension', refusedOptions.extensions);
   }
   for (const name of Object.keys(given.extra ?? {})) {
-    if (!(poolOptionNames as readonly string[]).includes(name)) throw unknownOption(`extra.${name}`);
+    if (!(poolOptionNames as readonly string[]).includes(name))
+      throw unknownOption(`extra.${name}`, poolOptionNames);
   }
 }
 

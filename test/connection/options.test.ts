@@ -73,7 +73,8 @@ describe('other settings', () => {
   });
 
   it.each([
-    ['an unknown option', { host, hots: 'x' }, 'hots', /check its spelling/],
+    ['an unknown option', { host, hots: 'x' }, 'hots', /did you mean `host`/],
+    ['a name that is nothing like one', { host, colour: 'x' }, 'colour', /check its spelling/],
     ['a password', { host, password: 'x' }, 'password', /token is signed/],
     ['ssl', { host, ssl: false }, 'ssl', /always on/],
     ['statement_timeout', { host, statement_timeout: 5 }, 'statement_timeout', /5 minutes/],

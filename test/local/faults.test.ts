@@ -316,4 +316,43 @@ describe('faults of the local DSQL', () => {
       'newConnections: expected reset or unanswered, got "late"',
     );
   });
+
+  it.each<[string, (faults: LocalDsql['faults']) => unknown, typeof TypeError | typeof RangeError, string]>([
+    [
+      'a Region as a text',
+      (faults) => faults.cutOff('us-east-1' as never),
+      TypeError,
+      "cutOff({ region: 'us-east-1' })",
+    ],
+    [
+      'an error as a text',
+      (faults) => faults.failCommit('OC000' as never),
+      TypeError,
+      "failCommit({ error: 'OC000' })",
+    ],
+    ['nothing', (faults) => faults.failStatement(undefined as never), TypeError, 'failStatement({'],
+    ['a number', (faults) => faults.sleep(5 as never), TypeError, 'sleep({ durationMs: 5000 })'],
+    [
+      'a name with a slip',
+      (faults) => faults.cutOff({ regoin: 'x' } as object),
+      RangeError,
+      'region, newConnections',
+    ],
+    [
+      'a Region without an endpoint',
+      (faults) => faults.cutOff({ region: 'eu-west-1' }),
+      RangeError,
+      'us-east-1',
+    ],
+    [
+      'it for latency',
+      (faults) => faults.addLatency(1, 'eu-west-1'),
+      RangeError,
+      'no endpoint is in "eu-west-1"',
+    ],
+  ])('of another kind are refused, and nothing fails: %s', async (_, place, kind, message) => {
+    expect(() => place(local.faults)).toThrow(kind);
+    expect(() => place(local.faults)).toThrow(message);
+    expect(await balance()).toBe(100);
+  });
 });

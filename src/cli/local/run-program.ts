@@ -16,7 +16,12 @@ export function runProgram(
   env: Readonly<Record<string, string>>,
 ): Promise<number> {
   const inherited = Object.entries(process.env).filter(([name]) => !FOREIGN_CREDENTIALS.includes(name));
-  const child = spawn(program, args, { stdio: 'inherit', env: { ...Object.fromEntries(inherited), ...env } });
+  const settings = { stdio: 'inherit', env: { ...Object.fromEntries(inherited), ...env } } as const;
+  // What npm, npx and the commands of packages are there, only a shell can run.
+  const child =
+    process.platform === 'win32'
+      ? spawn([program, ...args].map(quotedForWindows).join(' '), { ...settings, shell: true })
+      : spawn(program, args, settings);
   const forward = (signal: NodeJS.Signals) => {
     // At a terminal Ctrl-C reaches the program by itself, and twice would be an order to hurry.
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
@@ -35,4 +40,9 @@ export function runProgram(
     unwatch();
     for (const signal of SIGNALS) process.off(signal, forward);
   });
+}
+
+/** An argument as cmd.exe passes it on in one piece. */
+function quotedForWindows(argument: string): string {
+  return /^[\w./:\\=@-]+$/.test(argument) ? argument : `"${argument.replaceAll('"', '""')}"`;
 }

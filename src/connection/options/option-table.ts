@@ -57,7 +57,7 @@ export type OptionTexts = Readonly<Record<string, { readonly text: string; reado
  */
 export function checkOptionNames(options: object, table: object, prefix = ''): void {
   for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(table, name)) throw unknownOption(prefix + name);
+    if (!Object.hasOwn(table, name)) throw unknownOption(prefix + name, Object.keys(table));
   }
 }
 

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors';
+import { similarName } from './similar-name';
 
 /** Options of other packages that have no meaning on Aurora DSQL, and for each what to do instead. */
 export type RefusedOptions = Readonly<Record<string, string>>;
@@ -39,13 +40,15 @@ const refusedOptions: RefusedOptions = {
  * The error for an option that this package does not have.
  *
  * @param option - how the user wrote it
+ * @param names - of the options that there are
  */
-export function unknownOption(option: string): ConfigurationError {
+export function unknownOption(option: string, names: Iterable<string> = []): ConfigurationError {
   const name = option.slice(option.lastIndexOf('.') + 1);
   const instead = Object.hasOwn(refusedOptions, name) ? refusedOptions[name] : undefined;
-  return instead === undefined
-    ? new ConfigurationError(option, 'is not an option of this package; remove it or check its spelling.')
-    : refusedOption(option, instead);
+  if (instead !== undefined) return refusedOption(option, instead);
+  const similar = similarName(name, names);
+  const what = similar === undefined ? 'remove it or check its spelling.' : `did you mean \`${similar}\`?`;
+  return new ConfigurationError(option, `is not an option of this package; ${what}`);
 }
 
 /**

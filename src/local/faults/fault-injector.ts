@@ -8,11 +8,13 @@ import type {
   CutOff,
   Fault,
   Faults,
+  FaultTiming,
   IndexBuildFault,
   Sleep,
   StatementFault,
   StatementMatch,
 } from './faults';
+import { checkNamedOptions } from '../named-options';
 import { FaultList } from './placed-fault';
 import { Slumber } from './slumber';
 
@@ -50,6 +52,8 @@ const DUPLICATE_KEY = 'Found duplicate key while validating index for UCVs';
 
 /** What ends the connections of the endpoints. */
 export interface ConnectionEnds {
+  /** The Regions that have an endpoint. */
+  readonly regions: () => readonly string[];
   /** Ends every connection; returns how many there were. */
   readonly end: () => number;
   /** Ends, without a word, those of the endpoint of a Region, or of all. */
@@ -90,7 +94,9 @@ export class FaultInjector implements Faults {
     this.#clock = clock;
   }
 
-  failCommit({ error, committed = false, table, ...timing }: CommitFault): Fault {
+  failCommit(fault: CommitFault): Fault {
+    checkFault('failCommit', fault, "failCommit({ error: 'OC000' })");
+    const { error, committed = false, table, ...timing } = fault;
     if (committed && error !== 'XX000') {
       throw new RangeError(
         `committed: a commit that was done is never answered with ${error}, only with XX000`,
@@ -101,11 +107,14 @@ export class FaultInjector implements Faults {
     return this.#commits.add(applies, { committed, effect: faultRefusal(error) }, timing);
   }
 
-  failStatement({ error, text, kind, table, ...timing }: StatementFault): Fault {
+  failStatement(fault: StatementFault): Fault {
+    checkFault('failStatement', fault, "failStatement({ error: 'XX000' })");
+    const { error, text, kind, table, ...timing } = fault;
     return this.#statements.add(statementFilter({ text, kind, table }), faultRefusal(error), timing);
   }
 
   cutConnection(fault: CutFault): Fault {
+    checkFault('cutConnection', fault, "cutConnection({ at: 'before commit' })");
     if (fault.at === 'statement') return this.#statements.add(statementFilter(fault), 'cut', fault);
     const { table } = fault;
     const at: string = fault.at; // not every caller is checked by TypeScript
@@ -118,7 +127,9 @@ export class FaultInjector implements Faults {
     return this.#commits.add(({ tables }) => touches(tables, table), effect, fault);
   }
 
-  refuseConnections({ error, user, ...timing }: ConnectionFault): Fault {
+  refuseConnections(fault: ConnectionFault): Fault {
+    checkFault('refuseConnections', fault, "refuseConnections({ error: '53300' })");
+    const { error, user, ...timing } = fault;
     if (!Object.hasOwn(CONNECTION_REFUSALS, error)) {
       throw new RangeError(`error: expected 53300 or 53400, got ${JSON.stringify(error)}`);
     }
@@ -127,6 +138,7 @@ export class FaultInjector implements Faults {
   }
 
   sleep(sleep: Sleep = {}): Fault {
+    checkFault('sleep', sleep, 'sleep({ durationMs: 5000 })');
     const slumber = new Slumber(sleep, this.#clock, (each) => this.#slumbers.delete(each));
     this.#slumbers.add(slumber);
     return slumber;
@@ -137,6 +149,8 @@ export class FaultInjector implements Faults {
   }
 
   cutOff(cutOff: CutOff = {}): Fault {
+    checkFault('cutOff', cutOff, "cutOff({ region: 'us-east-1' })");
+    this.#checkRegion(cutOff.region);
     const { newConnections = 'reset' }: { readonly newConnections?: string | undefined } = cutOff;
     if (newConnections !== 'reset' && newConnections !== 'unanswered') {
       throw new RangeError(
@@ -149,13 +163,16 @@ export class FaultInjector implements Faults {
     return placed;
   }
 
-  failIndexBuild({ table, details = DUPLICATE_KEY, ...timing }: IndexBuildFault = {}): Fault {
+  failIndexBuild(fault: IndexBuildFault = {}): Fault {
+    checkFault('failIndexBuild', fault, "failIndexBuild({ table: 'accounts' })");
+    const { table, details = DUPLICATE_KEY, ...timing } = fault;
     const applies = (built: string) => table === undefined || built === table || built.endsWith(`.${table}`);
     return this.#indexBuilds.add(applies, details, timing);
   }
 
   addLatency(ms: number, region?: string): Fault {
     if (!Number.isFinite(ms) || ms < 0) throw new RangeError(`ms: expected a number from 0, got ${ms}`);
+    this.#checkRegion(region);
     const delay = { ms, region, fired: 0, remove: () => void this.#delays.delete(delay) };
     this.#delays.add(delay);
     return delay;
@@ -228,6 +245,14 @@ export class FaultInjector implements Faults {
     return this.#delayMs((delay) => delay.region === undefined || delay.region === region);
   }
 
+  #checkRegion(region: string | undefined): void {
+    const regions = this.#connectionEnds.regions();
+    if (region === undefined || regions.includes(region)) return;
+    throw new RangeError(
+      `region: no endpoint is in ${JSON.stringify(region)}; there is one in ${regions.join(', ')}`,
+    );
+  }
+
   #delayMs(applies: (delay: Delay) => boolean): number {
     let ms = 0;
     for (const delay of this.#delays) {
@@ -237,6 +262,24 @@ export class FaultInjector implements Faults {
     }
     return ms;
   }
+}
+
+const ofTiming: readonly string[] = ['nth', 'times', 'share', 'seed'] satisfies (keyof FaultTiming)[];
+const ofStatements = ['text', 'kind', 'table'] satisfies (keyof StatementMatch)[];
+
+/** The options of each fault; not every caller is checked by TypeScript. */
+const faultOptions = {
+  failCommit: ['error', 'committed', 'table', ...ofTiming],
+  failStatement: ['error', ...ofStatements, ...ofTiming],
+  cutConnection: ['at', ...ofStatements, ...ofTiming],
+  refuseConnections: ['error', 'user', ...ofTiming],
+  sleep: ['connections', 'durationMs', 'queries'],
+  cutOff: ['region', 'newConnections'],
+  failIndexBuild: ['table', 'details', ...ofTiming],
+} as const satisfies Partial<Record<keyof Faults, readonly string[]>>;
+
+function checkFault(call: keyof typeof faultOptions, fault: unknown, example: string): void {
+  checkNamedOptions(`faults.${call}`, fault, faultOptions[call], `faults.${example}`);
 }
 
 function faultRefusal(error: CommitFault['error']): Refusal {

@@ -145,32 +145,32 @@ export interface Faults {
   /**
    * Makes a commit fail.
    *
-   * @throws RangeError for an invalid option
+   * @throws RangeError for an invalid option, TypeError where it is not an object
    */
   failCommit(fault: CommitFault): Fault;
   /**
    * Makes a statement fail before it is run; that aborts a transaction block.
    *
-   * @throws RangeError for an invalid option
+   * @throws RangeError for an invalid option, TypeError where it is not an object
    */
   failStatement(fault: StatementFault): Fault;
   /**
    * Cuts a connection.
    *
-   * @throws RangeError for an invalid option
+   * @throws RangeError for an invalid option, TypeError where it is not an object
    */
   cutConnection(fault: CutFault): Fault;
   /**
    * Refuses a connection before it is asked for its token.
    *
-   * @throws RangeError for an invalid option
+   * @throws RangeError for an invalid option, TypeError where it is not an object
    */
   refuseConnections(fault: ConnectionFault): Fault;
   /**
    * Puts the cluster to sleep, like one that nobody has used for a while: it refuses connections, and reports that it is
    * waking up. Open connections stay open.
    *
-   * @throws RangeError for an invalid option
+   * @throws RangeError for an invalid option, TypeError where it is not an object
    */
   sleep(sleep?: Sleep): Fault;
   /** Ends every connection at once, as a cluster does after 60 minutes; returns how many there were. */
@@ -179,13 +179,13 @@ export interface Faults {
    * Cuts an endpoint off from its clients, as when the network of its Region fails: open connections end without a word, and
    * new ones are not taken until the fault is removed. `fired` counts the new ones.
    *
-   * @throws RangeError for an invalid option
+   * @throws RangeError for an invalid option, TypeError where it is not an object
    */
   cutOff(cutOff?: CutOff): Fault;
   /**
    * Makes the build of an asynchronous index fail.
    *
-   * @throws RangeError for an invalid option
+   * @throws RangeError for an invalid option, TypeError where it is not an object
    */
   failIndexBuild(fault?: IndexBuildFault): Fault;
   /**

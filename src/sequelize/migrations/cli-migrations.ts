@@ -10,6 +10,7 @@ import { log } from '../log';
 import { hostJobError } from '../schema/job-error';
 import { schemaChangesOf } from '../schema/sync';
 import { inOwnTransaction } from '../transactions/own-transaction';
+import { argumentsOfCli } from './cli-commands';
 import { codeIn, codeOf } from './migration-files';
 import { MigrationStorage } from './migration-storage';
 import { hostMigrations, ours } from './own-statements';
@@ -33,9 +34,10 @@ const COMMANDS: ReadonlyMap<string, Direction> = new Map([
  *
  * @param argv - of the process
  */
-export function directionOfCli([, program = '', ...args]: readonly string[]): Direction | undefined {
-  if (!/^sequelize(?:-cli)?$/.test(path.parse(program).name)) return undefined;
-  return args.map((each) => COMMANDS.get(each)).find((direction) => direction !== undefined);
+export function directionOfCli(argv: readonly string[]): Direction | undefined {
+  return argumentsOfCli(argv)
+    .map((each) => COMMANDS.get(each))
+    .find((direction) => direction !== undefined);
 }
 
 /** Journals the migrations that sequelize-cli runs on an instance, while no other process runs any. */

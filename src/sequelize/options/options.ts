@@ -1,9 +1,10 @@
-import type { Options } from 'sequelize';
+import type { Options, PoolOptions } from 'sequelize';
 import * as pg from 'pg';
 import {
   ConfigurationError,
   driverOptionNames,
   resolveConnection,
+  refusedOption,
   tokenInstead,
   unknownOption,
   withTrustRoots,
@@ -11,7 +12,13 @@ import {
   type ResolvedConnection,
 } from '../../connection';
 import type { ResolvedTransactionDefaults } from '../../occ';
-import { checkHostOptions, splitOrmOptions, type DsqlOrmOptions, type ResolvedMapping } from '../../schema';
+import {
+  checkHostOptions,
+  splitOrmOptions,
+  type DsqlOrmOptions,
+  type HostOptions,
+  type ResolvedMapping,
+} from '../../schema';
 import { checkRetryOption } from '../transactions/retry-option';
 
 /** Options of Sequelize's PostgreSQL dialect that have no meaning on Aurora DSQL, and what to do instead. */
@@ -24,6 +31,67 @@ const refusedOptions = {
 } as const;
 
 type RefusedOption = keyof typeof refusedOptions;
+
+const hostOptions: HostOptions = {
+  names: new Set(
+    Object.keys({
+      dialect: true,
+      dialectModule: true,
+      dialectModulePath: true,
+      dialectOptions: true,
+      storage: true,
+      database: true,
+      databaseVersion: true,
+      username: true,
+      password: true,
+      host: true,
+      port: true,
+      ssl: true,
+      protocol: true,
+      define: true,
+      query: true,
+      set: true,
+      sync: true,
+      timezone: true,
+      logging: true,
+      benchmark: true,
+      logQueryParameters: true,
+      omitNull: true,
+      native: true,
+      replication: true,
+      pool: true,
+      quoteIdentifiers: true,
+      isolationLevel: true,
+      transactionType: true,
+      typeValidation: true,
+      operatorsAliases: true,
+      standardConformingStrings: true,
+      clientMinMessages: true,
+      hooks: true,
+      minifyAliases: true,
+      retry: true,
+      schema: true,
+      attributeBehavior: true,
+    } satisfies Record<Exclude<keyof Options, 'dsql'> | 'databaseVersion', true>),
+  ),
+  refused: refusedOptions,
+  elsewhere: {
+    ...Object.fromEntries(
+      driverOptionNames.map((name) => [
+        name,
+        `It goes in \`dialectOptions\`: write \`dialectOptions: { ${name}: … }\`.`,
+      ]),
+    ),
+    max: 'The size of the pool is `pool: { max: … }`.',
+    poolSize: 'The size of the pool is `pool: { max: … }`.',
+    user: 'It is called `username`.',
+    connectionString: 'It is the first argument: createDsqlSequelize(url, options).',
+    applicationName: 'It is `dsql: { ormPrefix: … }`.',
+    application_name: 'It is `dsql: { ormPrefix: … }`.',
+    extra: 'That is an option of TypeORM. Sequelize has `pool` and `dialectOptions`.',
+    entities: 'That is an option of TypeORM. Models are defined on the instance.',
+  },
+};
 
 /**
  * Sequelize's options, and DSQL-specific ones in `dsql`.
@@ -60,6 +128,16 @@ export interface SequelizeEndpoint {
 /** Sequelize says this where nobody named a host. */
 export const DEFAULT_HOST = 'localhost';
 
+const poolNames: ReadonlySet<string> = new Set<keyof PoolOptions>([
+  'max',
+  'min',
+  'idle',
+  'acquire',
+  'evict',
+  'maxUses',
+  'validate',
+]);
+
 /** Of `dialectOptions`, what this package reads or passes to the client. */
 const dialectOptionNames: ReadonlySet<string> = new Set<string>([
   ...driverOptionNames.filter((name) => name !== 'types'),
@@ -81,10 +159,10 @@ export function resolveSequelizeOptions(
   url?: string,
 ): ResolvedSequelizeOptions {
   const { dsql: ormOptions = {}, ssl, dialectOptions = {}, ...given } = options;
-  const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions);
+  const { connection: dsql, transactions, mapping } = splitOrmOptions(ormOptions, hostOptions);
   checkSequelizeOptions(given);
   const dialect = dialectOptions as Partial<Record<string, unknown>>;
-  checkDialectOptions(dialect);
+  checkNames('dialectOptions', dialect, dialectOptionNames);
   const ca = withTrustRoots(withTrustRoots(dsql.ca, 'ssl', ssl), 'dialectOptions.ssl', dialect.ssl);
   const name = typeof dialect.application_name === 'string' ? dialect.application_name : undefined;
 
@@ -95,7 +173,7 @@ export function resolveSequelizeOptions(
         ormPrefix: dsql.ormPrefix ?? name,
         connectionString: url,
         host: endpoint.host === DEFAULT_HOST ? undefined : endpoint.host,
-        port: endpoint.port === undefined ? undefined : Number(endpoint.port),
+        port: portOf(endpoint),
         user: endpoint.username,
         database: endpoint.database,
         schema: given.schema,
@@ -142,6 +220,11 @@ function hostOptionsOf(given: Options, primary: ResolvedConnection): Options {
   };
 }
 
+/** A URL that names no port leaves an empty one, or none. */
+function portOf({ port }: { readonly port?: number | string | null | undefined }): number | undefined {
+  return port === undefined || port === null || port === '' ? undefined : Number(port);
+}
+
 /** `sequelize-cli init` writes `"password": null`; the options of another instance of ours have its client. */
 function isSilent(value: unknown): boolean {
   return value === null || value === false || value === pg;
@@ -149,7 +232,16 @@ function isSilent(value: unknown): boolean {
 
 function checkSequelizeOptions(options: object): void {
   const given = options as Partial<Record<string, unknown>>;
-  checkHostOptions(given, refusedOptions, isSilent);
+  checkHostOptions(given, hostOptions, isSilent);
+  const { host = DEFAULT_HOST, url } = given;
+  // sequelize-cli leaves it beside what it has read from it.
+  if (typeof url === 'string' && host === DEFAULT_HOST) {
+    throw refusedOption(
+      'url',
+      'A connection string is the first argument: createDsqlSequelize(url, options).',
+    );
+  }
+  checkNames('pool', given.pool, poolNames);
   if (given.dialect !== undefined && given.dialect !== 'postgres') {
     throw new ConfigurationError('dialect', 'must be "postgres"; or omit it.');
   }
@@ -163,11 +255,9 @@ function checkSequelizeOptions(options: object): void {
   checkRetryOption((given.query as { readonly retry?: unknown } | undefined)?.retry, 'query.retry');
 }
 
-function checkDialectOptions(dialectOptions: object): void {
-  for (const name of Object.keys(dialectOptions)) {
-    if (!dialectOptionNames.has(name)) {
-      throw unknownOption(`dialectOptions.${name}`);
-    }
+function checkNames(option: string, given: unknown, names: ReadonlySet<string>): void {
+  for (const name of Object.keys(given ?? {})) {
+    if (!names.has(name)) throw unknownOption(`${option}.${name}`, names);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Sequelize, Transaction } from 'sequelize';
-import { NestedTransactionError } from '../../occ';
+import { checkWork, NestedTransactionError } from '../../occ';
 import { checkOptionNames, splitOptions, type SequelizeTransactionOptions } from './transaction-options';
 import { isDsqlSequelize } from '../dialect/dsql-dialect';
 import { transactionsOf } from './transactions';
@@ -33,6 +33,7 @@ export async function runInTransaction<T>(
   work: (transaction: Transaction) => PromiseLike<T>,
   options: SequelizeTransactionOptions = {},
 ): Promise<T> {
+  checkWork(work, 'runInTransaction(sequelize, work, options)');
   checkOptionNames(options);
   if (isDsqlSequelize(sequelize)) return sequelize.transaction(options, work);
   if (options.transaction) throw new NestedTransactionError();

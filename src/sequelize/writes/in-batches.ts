@@ -1,5 +1,6 @@
 import type { Sequelize, Transaction } from 'sequelize';
 import {
+  checkWork,
   inBatches as writeInBatches,
   partBatchesOptions,
   type BatchesOptions,
@@ -53,6 +54,7 @@ export async function inBatches<Row, Result>(
   options: SequelizeBatchesOptions,
   work: (batch: readonly Row[], transaction: Transaction, range: RowRange) => PromiseLike<Result>,
 ): Promise<Result[] | number> {
+  checkWork(work, 'inBatches(sequelize, rows, options, work)');
   const { batches, transaction: ofTransactions } = partBatchesOptions(options, work);
   checkOptionNames(ofTransactions);
   return writeInBatches(rows, batches, (batch, range) =>

@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import { checkWork } from '../../occ';
 import { DsqlEntityManager } from '../dsql-entity-manager';
 import type { TypeOrmTransactionOptions } from './managed-transaction';
 
@@ -32,6 +33,7 @@ export async function runInTransaction<T>(
   work: (manager: EntityManager) => Promise<T>,
   options?: TypeOrmTransactionOptions,
 ): Promise<T> {
+  checkWork(work, 'runInTransaction(dataSource, work, options)');
   const { manager } = dataSource;
   const runner = manager instanceof DsqlEntityManager ? manager : new DsqlEntityManager(dataSource);
   return runner.runTransaction(work, options);

@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import {
+  checkWork,
   inBatches as writeInBatches,
   partBatchesOptions,
   resolveTransactionOptions,
@@ -51,6 +52,7 @@ export async function inBatches<Row, Result>(
   options: TypeOrmBatchesOptions,
   work: (batch: readonly Row[], manager: EntityManager, range: RowRange) => Promise<Result>,
 ): Promise<Result[] | number> {
+  checkWork(work, 'inBatches(dataSource, rows, options, work)');
   const { batches, transaction: ofTransactions } = partBatchesOptions(options, work);
   resolveTransactionOptions<EntityManager>(ofTransactions);
   return writeInBatches(rows, batches, (batch, range) =>
