@@ -3,6 +3,7 @@ export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const message = error.message === '' ? error.name : error.message;
   if (error.cause === undefined) return message;
-  const cause = messageOf(error.cause);
+  // Of a module that is missing, Node.js lists who wanted it.
+  const [cause = ''] = messageOf(error.cause).split('\nRequire stack:');
   return message.includes(cause) ? message : `${message} (${cause})`;
 }

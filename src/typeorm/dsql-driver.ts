@@ -144,6 +144,9 @@ export class DsqlDriver extends PostgresDriver {
     const { connectionOf, poolOptions } = this.#resolved;
     const connection = connectionOf(endpoint);
     this.#connection = connection;
+    connection.endpoints?.logTo((message) => {
+      this.#dataSource.logger.log('warn', message);
+    });
     const extra = { ...poolOptions, ...(options.extra as object | undefined), connection };
     return super.createPool({ ...options, extra }, endpoint);
   }

@@ -6,7 +6,7 @@ import { startLocalDsql } from 'aurora-dsql-orm/local';
 import { capabilityProbes } from '../../src/cli/doctor/capability-probes';
 import { capabilities } from '../../src/sql';
 import { useCluster } from '../cluster';
-import { run } from './run-cli';
+import { nodeArgs, run } from './run-cli';
 
 const cluster = useCluster();
 
@@ -15,6 +15,7 @@ interface Report {
   readonly status: string;
   readonly findings: readonly {
     readonly check: string;
+    readonly endpoint?: string;
     readonly status: string;
     readonly message: string;
     readonly advice?: string;
@@ -263,4 +264,38 @@ describe('what hurts', () => {
 it('each probe is of a row of the capability table', () => {
   const known = capabilities.map(({ id }) => id);
   expect(Object.keys(capabilityProbes).filter((id) => !known.includes(id))).toEqual([]);
+});
+
+describe('several endpoints', () => {
+  it('looks at each endpoint of a cluster of several Regions, and at the database once', async () => {
+    const command = [process.execPath, ...nodeArgs].map((each) => `'${each}'`).join(' ');
+    const { status, stdout } = await run([
+      ...['local', '--other-region', 'us-east-2', '--', 'sh', '-c'],
+      `${command} doctor --no-probe --json --endpoints "$DSQL_LOCAL_ENDPOINTS"`,
+    ]);
+    const { findings } = JSON.parse(stdout) as Report;
+    expect(findings.filter(({ status: each }) => each !== 'ok')).toEqual([]);
+    const regions = findings.map(({ check, endpoint }) => [check, endpoint?.split('.')[2]]);
+    const ofEach = ['token', 'dns', 'tcp', 'tls', 'login'];
+    expect(regions.slice(1, 12)).toEqual([
+      ...ofEach.map((check) => [check, 'us-east-1']),
+      ...ofEach.map((check) => [check, 'us-east-2']),
+      ['clock', undefined],
+    ]);
+    expect(status).toBe(0);
+  });
+
+  it('says of which endpoint something fails, and goes on with the others', async () => {
+    const { host, hostaddr, port } = cluster.local;
+    const lost = { host: 'zyxwvutsrqponmlkjihgfedcba.dsql.us-east-2.on.aws', hostaddr: '127.0.0.1', port: 1 };
+    const endpoints = JSON.stringify([lost, { host, hostaddr, port }]);
+    const { status, stdout } = await doctor(['--no-probe', '--endpoints', endpoints]);
+    expect(stdout).toMatch(
+      /^failure tcp of zyxwvutsrqponmlkjihgfedcba\.dsql\.us-east-2\.on\.aws: 127\.0\.0\.1:1 cannot/m,
+    );
+    expect(stdout).toMatch(/^ok {6}version: PostgreSQL 16/m);
+    expect(status).toBe(1);
+    const both = await doctor(['--host', host, '--endpoints', endpoints]);
+    expect(both.stderr).toContain('--endpoints cannot be combined with --host');
+  });
 });

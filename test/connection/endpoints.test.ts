@@ -256,6 +256,17 @@ it('nothing is lost and nothing done twice while an endpoint is cut off and brou
   await reader.query('DELETE FROM entry');
 });
 
+/** What the hosts' own loggers were told. */
+const logged: string[] = [];
+const nothing = () => undefined;
+const silent = {
+  logQuery: nothing,
+  logQueryError: nothing,
+  logQuerySlow: nothing,
+  logSchemaBuild: nothing,
+  logMigration: nothing,
+};
+
 describe.each<
   [
     string,
@@ -269,7 +280,11 @@ describe.each<
   [
     'TypeORM',
     async () => {
-      const dataSource = await createDsqlDataSource({ dsql: common(), extra: { max: 2 } }).initialize();
+      const dataSource = await createDsqlDataSource({
+        dsql: common(),
+        extra: { max: 2 },
+        logger: { ...silent, log: (level, message) => logged.push(`${level}: ${String(message)}`) },
+      }).initialize();
       return {
         query: (text) => dataSource.query(text),
         write: () =>
@@ -281,7 +296,11 @@ describe.each<
   [
     'Sequelize',
     async () => {
-      const sequelize = createDsqlSequelize({ dsql: common(), pool: { max: 2 }, logging: false });
+      const sequelize = createDsqlSequelize({
+        dsql: common(),
+        pool: { max: 2 },
+        logging: (message) => logged.push(message),
+      });
       await sequelize.authenticate();
       // Its options make other instances, and they name the first endpoint.
       createDsqlSequelize((sequelize as unknown as { readonly options: object }).options);
@@ -296,7 +315,8 @@ describe.each<
     },
   ],
 ])('%s', (_, connect) => {
-  it('writes by the endpoint that can be reached, and goes back to the nearer one', async () => {
+  it('writes by the endpoint that can be reached, goes back to the nearer one, and logs both', async () => {
+    logged.length = 0;
     const cutOff = local.faults.cutOff({ region: NEAR });
     const orm = await connect();
     try {
@@ -308,6 +328,11 @@ describe.each<
     } finally {
       await orm.end();
     }
+    const news = logged.filter((message) => message.includes('The endpoint '));
+    expect(
+      news.map((message) => /(cannot be reached \(|takes connections again)/.exec(message)?.[1]),
+    ).toEqual(['cannot be reached (', 'takes connections again']);
+    expect(news.every((message) => message.includes(`.${NEAR}.`))).toBe(true);
     const pool = open();
     expect((await pool.query('SELECT mark FROM entry')).rows).toStrictEqual([{ mark: 7 }, { mark: 7 }]);
     await pool.query('DELETE FROM entry');

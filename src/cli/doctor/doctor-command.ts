@@ -1,6 +1,7 @@
 import { parseArguments } from '../arguments';
-import type { Command } from '../command';
+import { ArgumentError, type Command } from '../command';
 import { connectionArguments, connectionOf, connectionUsage } from '../connection-arguments';
+import type { ConnectionOptions } from '../../connection/without-driver';
 import { styled, type Style } from '../terminal';
 import { examine } from './examination';
 import type { Finding, Status } from './finding';
@@ -13,7 +14,9 @@ does not work or will hurt.
 
 It changes nothing. What the cluster can do is asked in transactions that are rolled back.
 
-${connectionUsage}  --schema NAME    the search_path
+${connectionUsage}                   doctor takes it several times, for a cluster of several Regions
+  --endpoints JSON the endpoints of such a cluster, as the option \`endpoints\` takes them
+  --schema NAME    the search_path
   --no-probe       do not ask what the cluster can do
   --json           print the findings as JSON
   --help           show this
@@ -34,6 +37,8 @@ async function run(args: readonly string[]): Promise<number> {
     args,
     {
       ...connectionArguments,
+      host: { type: 'string', multiple: true },
+      endpoints: { type: 'string' },
       schema: { type: 'string' },
       'no-probe': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -41,7 +46,12 @@ async function run(args: readonly string[]): Promise<number> {
     false,
   );
   const findings: Finding[] = [];
-  const connection = { ...connectionOf(values), schema: values.schema };
+  const { host: hosts = [], endpoints, ...others } = values;
+  const connection = {
+    ...connectionOf(others),
+    ...whichEndpoints(hosts, endpoints),
+    schema: values.schema,
+  };
   for await (const finding of examine({ connection, probesCapabilities: !values['no-probe'] })) {
     findings.push(finding);
     if (!values.json) process.stdout.write(lineOf(finding));
@@ -52,11 +62,25 @@ async function run(args: readonly string[]): Promise<number> {
   return worst === 'failure' ? 1 : 0;
 }
 
+function whichEndpoints(
+  hosts: readonly string[],
+  json: string | undefined,
+): Pick<ConnectionOptions, 'host' | 'endpoints'> {
+  if (json === undefined) return hosts.length > 1 ? { endpoints: hosts } : { host: hosts[0] };
+  if (hosts.length > 0) throw new ArgumentError('--endpoints cannot be combined with --host');
+  try {
+    return { endpoints: JSON.parse(json) as NonNullable<ConnectionOptions['endpoints']> };
+  } catch {
+    throw new ArgumentError('--endpoints: expected JSON, such as \'[{"host":"…"},{"host":"…"}]\'');
+  }
+}
+
 /** From the worst on. */
 const STATUSES: readonly Status[] = ['failure', 'warning', 'ok'];
 const STYLES: Readonly<Record<Status, Style>> = { ok: 'green', warning: 'yellow', failure: 'red' };
 
-function lineOf({ check, status, message, advice }: Finding): string {
-  const line = `${styled(process.stdout, STYLES[status], status.padEnd(8))}${check}: ${message}\n`;
+function lineOf({ check, endpoint, status, message, advice }: Finding): string {
+  const subject = endpoint === undefined ? check : `${check} of ${endpoint}`;
+  const line = `${styled(process.stdout, STYLES[status], status.padEnd(8))}${subject}: ${message}\n`;
   return advice === undefined ? line : `${line}        ${advice}\n`;
 }

@@ -1,3 +1,4 @@
+import type { DsqlClient } from '../../connection';
 import {
   optionSources,
   resolveConnection,
@@ -18,7 +19,7 @@ export interface ExaminationOptions {
 
 /**
  * Looks at everything between this machine and its tables, from near to far, and tells of each as it is found. What cannot
- * be looked at because something before it fails is omitted.
+ * be looked at because something before it fails is omitted. Of several endpoints each is looked at, and the database once.
  */
 export async function* examine(options: ExaminationOptions): AsyncGenerator<Finding> {
   let connection: ResolvedConnection;
@@ -33,31 +34,51 @@ export async function* examine(options: ExaminationOptions): AsyncGenerator<Find
     return;
   }
   yield examineOptions(options.connection, connection);
-  const token = await examineToken(connection);
-  yield token;
-  let isReached = true;
-  for await (const finding of examineNetwork(connection)) {
-    yield finding;
-    isReached &&= finding.status !== 'failure';
+  const endpoints = connection.endpoints?.connections ?? [connection];
+  let client: DsqlClient | undefined;
+  for (const endpoint of endpoints) {
+    const of = endpoints.length > 1 ? { endpoint: endpoint.host } : {};
+    const opened = yield* examineEndpoint({ ...endpoint, endpoints: undefined }, of);
+    // They are one database.
+    if (client === undefined) client = opened;
+    else await opened?.end();
   }
-  if (isReached && token.status !== 'failure') yield* examineDatabase(connection, options);
+  if (client !== undefined) yield* examineDatabase(client, options);
 }
 
-function examineOptions(given: ConnectionOptions, { host, region }: ResolvedConnection): Finding {
+function examineOptions(given: ConnectionOptions, connection: ResolvedConnection): Finding {
   const sources = optionSources(given);
   const said = sources.map(({ option, value, source }) => `${option} ${value} (${source})`);
+  if (connection.endpoints !== undefined) return ok('options', said.join(', '));
+  const { host, region } = connection;
   const isRegionSaid = sources.some(({ option, value }) => option === 'region' && value === region);
   return ok('options', [...said, ...(isRegionSaid ? [] : [`region ${region} (${host})`])].join(', '));
 }
 
-async function* examineDatabase(
+/** Looks at the way to one endpoint, and returns a connection to it, where there is one. */
+async function* examineEndpoint(
   connection: ResolvedConnection,
+  of: { readonly endpoint?: string },
+): AsyncGenerator<Finding, DsqlClient | undefined> {
+  const token = await examineToken(connection);
+  yield { ...token, ...of };
+  let isReached = token.status !== 'failure';
+  for await (const finding of examineNetwork(connection)) {
+    yield { ...finding, ...of };
+    isReached &&= finding.status !== 'failure';
+  }
+  if (!isReached) return undefined;
+  const { logIn } = await import('./session'); // needs pg
+  const { client, finding } = await logIn(connection);
+  yield { ...finding, ...of };
+  return client;
+}
+
+async function* examineDatabase(
+  client: DsqlClient,
   { probesCapabilities }: ExaminationOptions,
 ): AsyncGenerator<Finding> {
-  const { examineClock, examineRights, examineVersion, logIn } = await import('./session'); // needs pg
-  const { client, finding } = await logIn(connection);
-  yield finding;
-  if (client === undefined) return;
+  const { examineClock, examineRights, examineVersion } = await import('./session');
   try {
     yield await examineClock(client);
     yield await examineVersion(client);

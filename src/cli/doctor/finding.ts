@@ -5,6 +5,8 @@ export type Status = 'ok' | 'warning' | 'failure';
 export interface Finding {
   /** What was looked at, in a word or two. */
   readonly check: string;
+  /** Of several endpoints the one that it is about. */
+  readonly endpoint?: string;
   readonly status: Status;
   readonly message: string;
   /** What to do, where there is something to do. */

@@ -1,6 +1,7 @@
 import { interruption } from './interruption';
 import { startAsSet, type LocalSettings } from './local-settings';
 import type { DetachedMessage } from './detach';
+import { environmentOf } from './shell-lines';
 
 /*
  * The process of `local --detach`: it is told the settings, tells the environment, and stays until it is interrupted.
@@ -10,7 +11,7 @@ async function serve(settings: LocalSettings): Promise<void> {
   const interrupted = interruption();
   try {
     const local = await startAsSet(settings);
-    tell({ env: await local.env() });
+    tell({ env: await environmentOf(local) });
     process.disconnect();
     await interrupted;
     await local.stop();

@@ -4,7 +4,7 @@ import { detach } from './detach';
 import { interruption } from './interruption';
 import { startAsSet, type LocalSettings } from './local-settings';
 import { runProgram } from './run-program';
-import { shellLines } from './shell-lines';
+import { environmentOf, shellLines } from './shell-lines';
 
 const usage = `Usage: aurora-dsql-orm local [options] [-- command ...]
 
@@ -23,6 +23,8 @@ With --detach it goes on in the background, and its process id is in the environ
   --detach               go on in the background when the environment is printed
   --port N               listen on this port (default: a free one)
   --region NAME          the AWS region it pretends to be in (default: us-east-1)
+  --other-region NAME    a further Region with an endpoint of its own; repeatable. DSQL_LOCAL_ENDPOINTS then
+                         holds all of them, as JSON for the option \`endpoints\`
   --job-duration MS      how long asynchronous jobs, such as CREATE INDEX ASYNC, take (default: 0)
   --latency MS           make every round trip last longer (default: 0)
   --no-stale-catalogues  let OC001 come with concurrent changes of the schema only
@@ -49,6 +51,7 @@ async function run(args: readonly string[]): Promise<number> {
       detach: { type: 'boolean', default: false },
       port: { type: 'string' },
       region: { type: 'string' },
+      'other-region': { type: 'string', multiple: true, default: [] },
       'job-duration': { type: 'string' },
       latency: { type: 'string' },
       'no-stale-catalogues': { type: 'boolean', default: false },
@@ -64,6 +67,7 @@ async function run(args: readonly string[]): Promise<number> {
   const settings: LocalSettings = {
     port: wholeNumber('--port', values.port),
     region: values.region,
+    otherRegions: values['other-region'],
     jobDurationMs: wholeNumber('--job-duration', values['job-duration']),
     latencyMs: wholeNumber('--latency', values.latency) ?? 0,
     staleCatalogues: !values['no-stale-catalogues'],
@@ -81,7 +85,7 @@ async function serve(
 ): Promise<number> {
   const local = await startAsSet(settings);
   try {
-    const env = await local.env();
+    const env = await environmentOf(local);
     if (program !== undefined) return await runProgram(program, programArgs, env);
     const interrupted = interruption(); // who reads the lines may interrupt us at once
     process.stdout.write(shellLines(env));

@@ -4,6 +4,7 @@ import type { LocalDsql } from '../../local';
 export interface LocalSettings {
   readonly port: number | undefined;
   readonly region: string | undefined;
+  readonly otherRegions: readonly string[];
   readonly jobDurationMs: number | undefined;
   readonly latencyMs: number;
   readonly staleCatalogues: boolean;

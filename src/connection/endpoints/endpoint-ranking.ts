@@ -66,6 +66,8 @@ export class EndpointRanking<Connection extends Reachable> {
   readonly #policy: ResolvedEndpointPolicy;
   #nearest: Standing<Connection>;
   #start: Promise<void> | undefined;
+  /** Hears in a sentence which endpoints are lost, and which are back. */
+  #log: (message: string) => void = () => undefined;
 
   constructor(connections: readonly [Connection, ...Connection[]], policy: ResolvedEndpointPolicy) {
     const standingOf = (connection: Connection): Standing<Connection> => ({
@@ -82,6 +84,20 @@ export class EndpointRanking<Connection extends Reachable> {
     this.#nearest = standingOf(first);
     this.#standings = [this.#nearest, ...others.map(standingOf)];
     this.#policy = policy;
+  }
+
+  /**
+   * Whom to tell when an endpoint is lost, and when it is back.
+   *
+   * @param log - takes a sentence
+   */
+  logTo(log: (message: string) => void): void {
+    this.#log = log;
+  }
+
+  /** Every endpoint, in the order in which they were given. */
+  get connections(): readonly Connection[] {
+    return this.#standings.map(({ connection }) => connection);
   }
 
   /** Whether {@link start} has nothing to wait for. */
@@ -200,12 +216,14 @@ export class EndpointRanking<Connection extends Reachable> {
     this.#become(standing, 'up');
     const { host, user } = standing.connection;
     connectionChannels.endpointRestored.publish({ host, user } satisfies EndpointMessage);
+    this.#log(`The endpoint ${host} takes connections again.`);
   }
 
   #failed(standing: Standing<Connection>, error: unknown, begunMs: number): void {
     if (begunMs >= (standing.lastFailure?.begunMs ?? 0)) standing.lastFailure = { error, begunMs };
     // Many attempts that fail together are one failure, and one from before says nothing of the state since.
     if (begunMs < standing.sinceMs) return;
+    const isNews = standing.state === 'up';
     const { minBackoffMs, maxBackoffMs } = this.#policy;
     standing.failures++;
     const backoffMs = jitteredMs(standing.failures, minBackoffMs, maxBackoffMs);
@@ -218,6 +236,12 @@ export class EndpointRanking<Connection extends Reachable> {
       reason: reasonOf(error),
       backoffMs,
     } satisfies EndpointMessage);
+    // That it still cannot be reached, the channel says.
+    if (isNews) {
+      this.#log(
+        `The endpoint ${host} cannot be reached (${reasonOf(error)}): connections go to another one.`,
+      );
+    }
   }
 
   #become(standing: Standing<Connection>, state: State): void {

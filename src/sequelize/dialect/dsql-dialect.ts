@@ -6,6 +6,7 @@ import { isOfType } from '../schema/column-types';
 import { DsqlConnectionManager } from './dsql-connection-manager';
 import { DsqlQuery } from './dsql-query';
 import { DsqlQueryGenerator } from './dsql-query-generator';
+import { log } from '../log';
 import type { DsqlInstance } from '../dsql-instance';
 import type { DsqlTransactions } from '../dsql-transactions';
 import { DsqlQueryInterface } from '../schema/dsql-query-interface';
@@ -40,6 +41,9 @@ export class DsqlDialect extends PostgresDialect {
     super(sequelize);
     this.mapping = resolved.mapping;
     this.catalogue = new CatalogueReader(() => openClient(resolved.driverOptions, resolved.primary));
+    resolved.primary.endpoints?.logTo((message) => {
+      log(sequelize, message);
+    });
     this.numberKeys = new NumberKeys((column) => isNumberKey(sequelize, column));
     // EXCEPTION is how Sequelize catches a duplicate key in PL/pgSQL, which DSQL lacks.
     this.supports = { ...this.supports, EXCEPTION: false, skipLocked: false, ...UNSUPPORTED_TYPES };
