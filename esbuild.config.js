@@ -10,6 +10,12 @@ const DIST = path.join(__dirname, 'dist');
 const SOURCE = path.join(__dirname, 'src');
 const ROOMS = ['node', 'sql', 'connection', 'occ', 'schema', 'migrate', 'typeorm', 'sequelize'];
 const BUNDLE = 'room';
+/** What is loaded without the rest of its room, or without the packages that this needs: a bundle of its own, which the rest requires. */
+const APART = {
+  connection: { entry: 'without-driver.js', bundle: 'room-without-driver' },
+  schema: { entry: 'for-check.js', bundle: 'room-for-check' },
+  migrate: { entry: 'for-orms.js', bundle: 'room-for-orms' },
+};
 
 const roomOf = (file) => path.relative(DIST, file).split(path.sep)[0];
 const files = readdirSync(DIST, { recursive: true })
@@ -34,8 +40,13 @@ function filesToKeep(room) {
     .flatMap((file) => [...requiredBy(file).values()]);
   const entries = [...published, ...outside].filter((file) => roomOf(file) === room);
   const ofIndex = reachedFrom([path.join(DIST, room, 'index.js')], room);
-  const others = [...reachedFrom(entries, room)].filter((file) => !ofIndex.has(file));
+  const apart = filesApart(room);
+  const others = [...reachedFrom(entries, room)].filter((file) => !ofIndex.has(file) && !apart.has(file));
   return new Set([...entries, ...others]);
+}
+
+function filesApart(room) {
+  return new Set(APART[room] && reachedFrom([path.join(DIST, room, APART[room].entry)], room));
 }
 
 function reachedFrom(start, room) {
@@ -54,8 +65,8 @@ function namesTaken(text, name, file) {
   return [...text.matchAll(new RegExp(`\\b${variable}\\.(\\w+)`, 'g'))].map(([, taken]) => taken);
 }
 
-/** Lets the entries of a room take everything from its bundle. Returns the names, by the module that has them. */
-function redirect(room, entries) {
+/** Lets the entries of a room take everything from its bundles. Returns the names, by the module that has them. */
+function redirect(room, entries, bundleOf) {
   const taken = new Map();
   for (const entry of entries) {
     let text = readFileSync(entry, 'utf8');
@@ -64,7 +75,7 @@ function redirect(room, entries) {
       const names = taken.get(file) ?? new Set();
       for (const each of namesTaken(text, name, file)) names.add(each);
       taken.set(file, names);
-      const bundle = path.relative(path.dirname(entry), path.join(DIST, room, BUNDLE));
+      const bundle = path.relative(path.dirname(entry), path.join(DIST, room, bundleOf(file)));
       text = text.replaceAll(`require("${name}")`, `require("./${bundle}")`);
     }
     writeFileSync(entry, text);
@@ -72,31 +83,66 @@ function redirect(room, entries) {
   return taken;
 }
 
-/** Other rooms, and packages, are required as before. */
-const otherRooms = (room) => ({
+/** Other rooms, and packages, are required as before; so is the other bundle of this one. */
+const otherRooms = (room, bundleOf, own) => ({
   name: 'other rooms',
   setup({ onResolve }) {
     onResolve({ filter: /.*/ }, ({ kind, path: name, resolveDir }) => {
       if (kind === 'entry-point') return undefined;
       if (!name.startsWith('.')) return { path: name, external: true };
       const target = path.relative(path.join(SOURCE, room), path.resolve(resolveDir, name));
-      return target.startsWith('..') ? { path: target, external: true } : undefined;
+      if (target.startsWith('..')) return { path: target, external: true };
+      const other = bundleOf(path.join(DIST, room, `${target}.js`));
+      return other === own ? undefined : { path: `./${other}`, external: true };
     });
   },
 });
 
 async function bundle(room, entries) {
-  const taken = redirect(room, entries);
+  const apart = filesApart(room);
+  const bundleOf = (file) => (apart.has(file) && !entries.has(file) ? APART[room].bundle : BUNDLE);
+  const taken = redirect(room, entries, bundleOf);
   if (taken.size === 0) return;
-  const exported = [...taken].map(
-    ([file, names]) =>
-      `export { ${[...names].join(', ')} } from './${path.relative(path.join(DIST, room), file)}';`,
+  // The other bundle takes what it wants of them, whatever the entries take.
+  for (const file of apart) if (!entries.has(file)) taken.set(file, namesExported(file));
+  for (const name of new Set([...taken.keys()].map(bundleOf))) {
+    await makeBundle(
+      room,
+      entries,
+      [...taken].filter(([file]) => bundleOf(file) === name),
+      name,
+      bundleOf,
+    );
+  }
+  for (const file of files) {
+    if (roomOf(file) !== room || entries.has(file)) continue;
+    rmSync(file);
+    rmSync(`${file}.map`);
+  }
+}
+
+/** What a module exports: TypeScript writes it first. */
+function namesExported(file) {
+  const text = readFileSync(file, 'utf8');
+  return new Set(
+    [...text.matchAll(/(?:^|= )exports\.(\w+)(?= =)|defineProperty\(exports, "(?!__)(\w+)"/gm)].map(
+      ([, assigned, defined]) => assigned ?? defined,
+    ),
   );
+}
+
+async function makeBundle(room, entries, taken, name, bundleOf) {
+  const exported = taken
+    .filter(([, names]) => names.size > 0)
+    .map(
+      ([file, names]) =>
+        `export { ${[...names].join(', ')} } from './${path.relative(path.join(DIST, room), file)}';`,
+    );
   const { metafile } = await build({
     stdin: {
       contents: exported.join('\n').replaceAll(".js';", "';"),
       resolveDir: path.join(SOURCE, room),
-      sourcefile: `${BUNDLE}.ts`,
+      sourcefile: `${name}.ts`,
       loader: 'ts',
     },
     bundle: true,
@@ -108,9 +154,9 @@ async function bundle(room, entries) {
     keepNames: true,
     sourcemap: true,
     sourcesContent: false,
-    outfile: path.join(DIST, room, `${BUNDLE}.js`),
+    outfile: path.join(DIST, room, `${name}.js`),
     tsconfig: path.join(__dirname, 'tsconfig.build.json'),
-    plugins: [otherRooms(room)],
+    plugins: [otherRooms(room, bundleOf, name)],
     logLevel: 'warning',
     metafile: true,
   });
@@ -118,11 +164,6 @@ async function bundle(room, entries) {
     .map((input) => path.join(__dirname, input.replace(/^src/, 'dist').replace(/\.ts$/, '.js')))
     .filter((file) => entries.has(file));
   if (twice.length > 0) throw new Error(`Would be loaded twice: ${twice.join(', ')}`);
-  for (const file of files) {
-    if (roomOf(file) !== room || entries.has(file)) continue;
-    rmSync(file);
-    rmSync(`${file}.map`);
-  }
 }
 
 async function main() {

@@ -1,3 +1,5 @@
+import './node/peers/pg';
+
 export {
   connectionChannels,
   createTokenSigner,

@@ -1,3 +1,5 @@
+import '../node/peers/pg';
+
 export { inBatches, type InBatchesOptions } from './batches/in-batches';
 export type { RowBatch } from './batches/table-batches';
 export type { NamedTable } from './context';

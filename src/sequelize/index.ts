@@ -1,3 +1,5 @@
+import '../node/peers/sequelize';
+
 export { attachDsql } from './attach-dsql';
 export { dsqlBeforeConnect } from './before-connect';
 export { createDsqlSequelize } from './create-dsql-sequelize';

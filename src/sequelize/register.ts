@@ -18,6 +18,8 @@
  *
  * @packageDocumentation
  */
+import '../node/peers/sequelize';
+
 import { ConnectionError, Sequelize } from 'sequelize';
 import type { DsqlOrmOptions } from '../schema';
 import { attachDsql } from './attach-dsql';

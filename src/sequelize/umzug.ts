@@ -3,4 +3,7 @@
  *
  * @packageDocumentation
  */
+import '../node/peers/sequelize';
+import '../node/peers/umzug';
+
 export { createMigrator, type MigratorOptions } from './migrations/create-migrator';

@@ -1,3 +1,5 @@
+import '../node/peers/typeorm';
+
 export { createDsqlDataSource } from './dsql-data-source';
 export type { TypeOrmTransactionOptions } from './transactions/managed-transaction';
 export { inBatches, type TypeOrmBatchesOptions } from './writes/in-batches';

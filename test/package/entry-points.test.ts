@@ -136,6 +136,42 @@ describe('the packed package', () => {
     });
   });
 
+  it.each([
+    ['pg', ''],
+    ['pg', '/migrate'],
+    ['typeorm', '/typeorm'],
+    ['sequelize', '/sequelize'],
+    ['sequelize', '/sequelize/register'],
+    ['umzug', '/sequelize/umzug'],
+  ])('says how to install %s, where aurora-dsql-orm%s does not find it', (peer, entryPoint) => {
+    const attempt = `try { require('aurora-dsql-orm${entryPoint}') } catch (error) { console.log(error.message) }`;
+    expect(withoutPackage(peer, () => node(attempt, 'commonjs'))).toMatch(
+      new RegExp(`^The package ${peer} is not installed, .*: npm install ${peer}`),
+    );
+  });
+
+  it('needs pg for nothing that does not connect', () => {
+    writeFileSync(join(consumer, 'fine.sql'), 'CREATE TABLE t (id uuid PRIMARY KEY);');
+    const main = join(consumer, 'node_modules/aurora-dsql-orm/dist/cli/main.js');
+    const env = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'key', PATH: process.env.PATH };
+    const host = 'abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws';
+    withoutPackage('pg', () => {
+      for (const args of [
+        ['--version'],
+        ['local', '--', process.execPath, '-e', ''],
+        ['check', 'fine.sql'],
+        ['token', '--host', host],
+      ]) {
+        const { status, stderr } = spawnSync(process.execPath, [main, ...args], {
+          cwd: consumer,
+          encoding: 'utf8',
+          env,
+        });
+        expect({ args, status, stderr }).toEqual({ args, status: 0, stderr: '' });
+      }
+    });
+  });
+
   it.each(['5.4.5', '6.0.3'])('compiles with TypeScript %s', (version) => {
     const compiler = installCompiler(version);
     writeFileSync(
@@ -219,4 +255,15 @@ function node(code: string, type: 'commonjs' | 'module'): string {
 
 function run(command: string, args: string[], cwd = consumer): string {
   return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+/** Runs something while a package is not installed. */
+function withoutPackage<Result>(name: string, work: () => Result): Result {
+  const link = join(consumer, 'node_modules', name);
+  rmSync(link);
+  try {
+    return work();
+  } finally {
+    symlinkSync(join(root, 'node_modules', name), link);
+  }
 }
