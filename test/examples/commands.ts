@@ -13,6 +13,7 @@ const programs: Readonly<Record<string, string>> = {
   'sequelize-cli': 'sequelize-cli/lib/sequelize',
   typeorm: 'typeorm/cli.js',
   'typeorm-ts-node-commonjs': 'typeorm/cli.js',
+  vitest: 'vitest/vitest.mjs',
 };
 
 /** Where a command is run, and with what environment. */

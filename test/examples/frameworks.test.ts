@@ -22,6 +22,12 @@ it('jest does what its README says', async () => {
   expect(await runAsInReadme(place, `--moduleNameMapper=${JSON.stringify(names)}`)).toContain('2 passed');
 });
 
+it('vitest does what its README says', async () => {
+  const place = { folder: path.join(examples, 'vitest'), env: { NODE_ENV: 'test', NO_COLOR: '1' } };
+  const config = path.join(__dirname, 'vitest.config.mjs');
+  expect(await runAsInReadme(place, `--config=${config}`, `--root=${place.folder}`)).toContain('2 passed');
+});
+
 describe('a service', () => {
   let service: Service | undefined;
   afterEach(() => service?.stop());
