@@ -108,10 +108,20 @@ function endpointOf({ host, region }: Settings, isRegionNamed: boolean): Endpoin
   return isRegionNamed ? resolveEndpoint(host, region) : resolveEndpoint(host, undefined, region);
 }
 
-/** The trust roots are parsed once for all connections: there are about 150 of them. */
+let lastTrust: { readonly roots: string; readonly secureContext: () => SecureContext } | undefined;
+
+/**
+ * The trust roots are parsed once for all connections, of whatever pool, that trust the same: there are about 150 of them,
+ * which take 40 ms.
+ */
 function trust(ca: readonly string[]): () => SecureContext {
+  const roots = JSON.stringify(ca);
+  if (lastTrust?.roots === roots) return lastTrust.secureContext;
   let context: SecureContext | undefined;
-  return () => (context ??= createSecureContext(ca.length === 0 ? {} : { ca: [...rootCertificates, ...ca] }));
+  const secureContext = () =>
+    (context ??= createSecureContext(ca.length === 0 ? {} : { ca: [...rootCertificates, ...ca] }));
+  lastTrust = { roots, secureContext };
+  return secureContext;
 }
 
 let warnedOfLongToken = false;
