@@ -1,4 +1,4 @@
-import { reportOf, runCheck } from './command-line';
+import { reportOf, runCheck, type JsonReport } from './command-line';
 import { migration, useProject } from './project';
 
 const project = useProject();
@@ -64,14 +64,31 @@ const modules: readonly (readonly [what: string, file: string, text: string, mes
   ],
 ];
 
+/** Checks a project with all of them, each beside one that is fine. */
+async function checkAll(each: typeof modules): Promise<JsonReport & { readonly status: number | null }> {
+  each.forEach(([, file, text], index) => {
+    project.write(`${index}/${file}`, text);
+    project.write(`${index}/z.ts`, fine);
+  });
+  const { status, stdout } = await runCheck(project.folder, '--format', 'json', '--timeout', '2');
+  return { ...(JSON.parse(stdout) as JsonReport), status };
+}
+
 describe('of a module that cannot be run to its end, check', () => {
-  it.each(modules)('says that it %s, and checks the others', async (_, file, text, message) => {
-    project.write(file, text);
-    project.write('z.ts', fine);
-    const { status, stdout } = await runCheck(project.folder, '--format', 'json', '--timeout', '2');
-    const { findings, failures } = JSON.parse(stdout) as Awaited<ReturnType<typeof reportOf>>;
-    expect(failures).toEqual([{ file, message: expect.stringContaining(message) as string }]);
-    expect(findings.filter((finding) => finding.file === 'z.ts')).toMatchObject([{ rule: 'serial' }]);
+  it.each([
+    ['ends the process, or never ends', modules.slice(0, 8)],
+    ['fails', modules.slice(8)],
+  ])('says what it does wrong, and checks the others: one that %s', async (_, each) => {
+    const { status, findings, failures } = await checkAll(each);
+    expect(failures).toEqual(
+      each.map(([, file, , message], index) => ({
+        file: `${index}/${file}`,
+        message: expect.stringContaining(message) as string,
+      })),
+    );
+    expect(findings.filter(({ file }) => file.endsWith('z.ts'))).toMatchObject(
+      each.map((__, index) => ({ file: `${index}/z.ts`, rule: 'serial' })),
+    );
     expect(status).toBe(2);
   });
 
@@ -80,7 +97,7 @@ describe('of a module that cannot be run to its end, check', () => {
     project.write('2/a.ts', 'for (;;);\nexport function up(queryInterface) {}');
     project.write('2/b.ts', fine);
     const { stdout, stderr } = await runCheck(project.folder, '--format', 'json', '--timeout', '2');
-    const { findings, failures } = JSON.parse(stdout) as Awaited<ReturnType<typeof reportOf>>;
+    const { findings, failures } = JSON.parse(stdout) as JsonReport;
     expect(findings.map(({ file }) => file)).toEqual(['1/a.ts', '2/b.ts']);
     expect(failures.map(({ file }) => file)).toEqual(['2/a.ts']);
     expect(stderr.match(/first runs/g)).toHaveLength(1);
