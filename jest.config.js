@@ -1,3 +1,5 @@
+const { availableParallelism } = require('node:os');
+
 /**
  * With DSQL_TEST_CLUSTER=1 the tests run on the cluster of CLUSTER_ENDPOINT, one file after the other. These are about
  * the local DSQL, or need what only it can do: faults, traces, credentials of its own.
@@ -20,37 +22,48 @@ const needLocalDsql = [
 ];
 const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 
-/** Files that choose their size by `test/form.ts`: `npm test` runs them short, `npm run test:long` long. */
-const inBothForms = [
-  '/test/check/fuzz\\.test',
+/**
+ * Files that choose their size by `test/form.ts`: `npm test` runs them short, `npm run test:long` long. Of these the long form
+ * has all that the short one has samples of, and `.ci/run` runs it, too.
+ */
+const sampled = [
   '/test/cli/migrate\\.test',
+  '/test/connection/client-faults\\.test',
+  '/test/histories/\\w+\\.test',
+  '/test/local/(concurrency|limits)\\.test',
+  '/test/migrate/(in-batches|rebuild)\\.test',
+  '/test/sequelize/(client-faults|interrupted-changes|schema)\\.test',
+  '/test/sql/translate-(databases|orms|property)\\.test',
+  '/test/typeorm/(migrations|nested-transactions|reused-identity-keys|size-of-writes)\\.test',
+  '/test/typeorm/no-lost-writes/client-faults\\.test',
+  '/test/typeorm/schema/(carrying-out|changes)\\.test',
+];
+/** Of these it has more: of chance, of boundaries, of load. */
+const larger = [
+  '/test/check/fuzz\\.test',
   '/test/connection/endpoints\\.test',
   '/test/examples/moving\\.test',
-  '/test/histories/\\w+\\.test',
   '/test/local/(lock-pairs|concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/(interrupted-\\w+|one-at-a-time|rebuild-interrupted)\\.test',
   '/test/occ/iterables-in-batches\\.test',
   '/test/no-lost-writes/(bank-\\w+|sequelize-programs)\\.test',
-  '/test/sql/translate-orms\\.test',
-  '/test/typeorm/nested-transactions\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
 ];
 
-/** Files that only `npm run test:long` runs; `.ci/run` runs those of the client's faults. */
+/** Files that `npm test` leaves to `npm run test:long` and `.ci/run`. */
 const longOnly = [
   '/test/examples/frameworks\\.test',
-  '/test/no-lost-writes/client-faults\\.test',
   '/test/local/crowds\\.test',
-  '/test/package/(bundles|entry-points)\\.test',
+  '/test/no-lost-writes/client-faults\\.test',
 ];
+/** Such files that build the package, which nothing else may do meanwhile. */
+const ofPackage = ['/test/package/(bundles|entry-points)\\.test'];
 
-/** What differs most between the lines of TypeORM; `npm run test:long` runs more on 0.3. */
-const shortOn03 = ['data-source', 'connections', 'round-trips', 'transactions'].map(
-  (file) => `<rootDir>/test/typeorm/${file}.test.ts`,
-);
-const moreOn03 = ['queries', 'migrations', 'nested-transactions', 'schema/*', 'no-lost-writes/*'].map(
-  (file) => `<rootDir>/test/typeorm/${file}.test.ts`,
-);
+const ofTypeorm = (files) => files.map((file) => `<rootDir>/test/typeorm/${file}.test.ts`);
+/** What differs most between the lines of TypeORM. `npm run test:long` runs more on 0.3, and `.ci/run` some of that. */
+const shortOn03 = ofTypeorm(['data-source', 'round-trips']);
+const longOn03 = ofTypeorm(['connections', 'transactions']);
+const moreOn03 = ofTypeorm(['queries', 'migrations', 'nested-transactions', 'schema/*', 'no-lost-writes/*']);
 
 /** @type {import('jest').Config} */
 const shared = {
@@ -75,8 +88,9 @@ const inPlaceOf = (name, alias) => ({ [`^${name}$`]: alias, [`^${name}/(.*)$`]: 
 const all = {
   // Only what hangs comes to it, on however busy a machine.
   testTimeout: 600_000,
-  // Half of a test's work is done by PostgreSQL; Jest would leave one of two cores to it alone.
-  maxWorkers: onCluster ? 1 : '100%',
+  // Half of a test's work is done by PostgreSQL and by processes that it waits for.
+  maxWorkers: onCluster ? 1 : availableParallelism() + 1,
+  testSequencer: '<rootDir>/test/longest-first.cjs',
   collectCoverageFrom: ['src/**/*.ts'],
 };
 
@@ -85,7 +99,7 @@ const main = {
   ...shared,
   displayName: 'aurora-dsql-orm',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: [...ignored, ...longOnly],
+  testPathIgnorePatterns: [...ignored, ...longOnly, ...ofPackage],
 };
 
 /** @type {import('jest').Config} */
@@ -101,5 +115,8 @@ module.exports = { ...all, projects: [main, typeorm03] };
 
 // For jest.long.config.js and jest.peers.config.js; Jest itself reads no key that begins so.
 Object.defineProperty(module.exports, 'parts', {
-  value: { all, shared, main, typeorm03, ignored, inBothForms, longOnly, shortOn03, moreOn03, inPlaceOf },
+  value: {
+    ...{ all, shared, main, typeorm03, ignored, inPlaceOf },
+    ...{ sampled, larger, longOnly, ofPackage, shortOn03, longOn03, moreOn03 },
+  },
 });

@@ -1,25 +1,33 @@
-const { all, main, typeorm03, ignored, inBothForms, longOnly, shortOn03, moreOn03 } =
+const { all, main, typeorm03, ignored, sampled, larger, longOnly, ofPackage, shortOn03, longOn03, moreOn03 } =
   require('./jest.config.js').parts;
 
 // The workers inherit it; `npm run soak` says `soak`.
 process.env.DSQL_TEST_FORM ??= 'long';
 
-/** The long forms, and on TypeORM 0.3 more than `npm test` runs there. */
+const files = (displayName, testRegex) => ({
+  ...main,
+  displayName,
+  testMatch: undefined,
+  testRegex,
+  testPathIgnorePatterns: ignored,
+});
+const on03 = (displayName, testMatch) => ({
+  ...typeorm03,
+  displayName,
+  testMatch,
+  testPathIgnorePatterns: [...ignored, ...shortOn03],
+});
+
+/** What `npm test` leaves out. `.ci/run` chooses by the names. */
 /** @type {import('jest').Config} */
 module.exports = {
   ...all,
   ...(process.env.DSQL_TEST_FORM === 'soak' && { testTimeout: 6 * 3_600_000 }),
   projects: [
-    {
-      ...main,
-      testMatch: undefined,
-      testRegex: [...inBothForms, ...longOnly],
-      testPathIgnorePatterns: ignored,
-    },
-    {
-      ...typeorm03,
-      testMatch: moreOn03,
-      testPathIgnorePatterns: [...ignored, ...shortOn03],
-    },
+    files('long forms', [...sampled, ...longOnly]),
+    files('package', ofPackage),
+    files('larger forms', larger),
+    on03('typeorm 0.3', longOn03),
+    on03('more of typeorm 0.3', moreOn03),
   ],
 };
