@@ -5,6 +5,7 @@ const { createHash } = require('node:crypto');
 const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
 const Module = require('node:module');
 const path = require('node:path');
+require('./code-cache.cjs');
 
 const cache = path.join(__dirname, '../node_modules/.cache/typescript-register');
 
