@@ -27,8 +27,9 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
  * has all that the short one has samples of, and `.ci/run` runs it, too.
  */
 const sampled = [
-  '/test/cli/migrate\\.test',
+  '/test/cli/(local|migrate)\\.test',
   '/test/connection/client-faults\\.test',
+  '/test/examples/moving\\.test',
   '/test/histories/\\w+\\.test',
   '/test/local/(concurrency|limits)\\.test',
   '/test/migrate/(in-batches|rebuild)\\.test',
@@ -42,7 +43,6 @@ const sampled = [
 const larger = [
   '/test/check/fuzz\\.test',
   '/test/connection/endpoints\\.test',
-  '/test/examples/moving\\.test',
   '/test/local/(lock-pairs|concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/(interrupted-\\w+|one-at-a-time|rebuild-interrupted)\\.test',
   '/test/occ/iterables-in-batches\\.test',

@@ -1,6 +1,6 @@
 import { emptyDatabase } from 'aurora-dsql-orm/local';
 import type { RebuildOptions } from 'aurora-dsql-orm/migrate';
-import { ORMS, useWorkshop } from './rebuilds';
+import { ormsOf, useWorkshop } from './rebuilds';
 
 const { client, rebuild, rows, run, schema } = useWorkshop();
 
@@ -46,34 +46,39 @@ const dropShop = () => run('DROP TABLE part', 'DROP TABLE item', 'DROP TABLE own
 
 const COLUMNS_OF_ITEM = 'SELECT id, code, lower_code, owner_id, parent_id FROM item ORDER BY id';
 
-it.each(ORMS)('%s gives a column of 5,000 rows another type, and all else stays as it was', async (orm) => {
-  await makeShop(5000);
-  const before = await schema();
-  const all = await rows(COLUMNS_OF_ITEM);
+it.each(ormsOf(0))(
+  '%s gives a column of 5,000 rows another type, and all else stays as it was',
+  async (orm) => {
+    await makeShop(5000);
+    const before = await schema();
+    const all = await rows(COLUMNS_OF_ITEM);
 
-  await rebuild(orm, {
-    table: 'item',
-    change: 'ALTER COLUMN amount TYPE numeric(12,2)',
-    dropOld: true,
-  });
+    await rebuild(orm, {
+      table: 'item',
+      change: 'ALTER COLUMN amount TYPE numeric(12,2)',
+      dropOld: true,
+    });
 
-  const isAmount = ({ t, c }: Record<string, unknown>) => t === 'item' && c === 'amount';
-  const expected = JSON.parse(JSON.stringify(before)) as typeof before;
-  expected.columns = (before.columns as Record<string, unknown>[]).map((column) =>
-    isAmount(column) ? { ...column, data_type: 'numeric', precision: 12 } : column,
-  );
-  expect(await schema()).toStrictEqual(expected);
-  expect(await rows(COLUMNS_OF_ITEM)).toStrictEqual(all);
-  expect(
-    await rows('SELECT sum(amount)::text AS sum FROM item WHERE amount = substr(code, 2)::numeric'),
-  ).toStrictEqual([{ sum: '12497500.00' }]);
-  // The identity goes on, and foreign keys hold.
-  expect(await rows("INSERT INTO item (code) VALUES ('next') RETURNING id")).toStrictEqual([{ id: '5010' }]);
-  await expect(rows('INSERT INTO part VALUES (2, 9999, NULL)')).rejects.toMatchObject({ code: '23503' });
-  await rows('DELETE FROM owner WHERE id = 1');
-  expect(await rows('SELECT count(*)::int AS left FROM item')).toStrictEqual([{ left: 2501 }]);
-  await dropShop();
-});
+    const isAmount = ({ t, c }: Record<string, unknown>) => t === 'item' && c === 'amount';
+    const expected = JSON.parse(JSON.stringify(before)) as typeof before;
+    expected.columns = (before.columns as Record<string, unknown>[]).map((column) =>
+      isAmount(column) ? { ...column, data_type: 'numeric', precision: 12 } : column,
+    );
+    expect(await schema()).toStrictEqual(expected);
+    expect(await rows(COLUMNS_OF_ITEM)).toStrictEqual(all);
+    expect(
+      await rows('SELECT sum(amount)::text AS sum FROM item WHERE amount = substr(code, 2)::numeric'),
+    ).toStrictEqual([{ sum: '12497500.00' }]);
+    // The identity goes on, and foreign keys hold.
+    expect(await rows("INSERT INTO item (code) VALUES ('next') RETURNING id")).toStrictEqual([
+      { id: '5010' },
+    ]);
+    await expect(rows('INSERT INTO part VALUES (2, 9999, NULL)')).rejects.toMatchObject({ code: '23503' });
+    await rows('DELETE FROM owner WHERE id = 1');
+    expect(await rows('SELECT count(*)::int AS left FROM item')).toStrictEqual([{ left: 2501 }]);
+    await dropShop();
+  },
+);
 
 it('a table without rows takes a type to which nothing can be cast, and one with rows does not', async () => {
   await run('CREATE TABLE thing (id int PRIMARY KEY, a bigint)', 'INSERT INTO thing VALUES (1, 5)');
@@ -267,8 +272,8 @@ const COLUMNS =
 const KEY =
   "SELECT string_agg(a.attname, ', ' ORDER BY k.at) AS key FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY AS k(num, at), pg_attribute a WHERE c.conrelid = 't'::regclass AND c.contype = 'p' AND a.attrelid = c.conrelid AND a.attnum = k.num";
 
-describe.each(CASES)('$name', ({ table, change, columns, key, rows: sql, found, isOnce }) => {
-  it.each(ORMS)('%s', async (orm) => {
+describe.each(CASES)('$name', ({ name, table, change, columns, key, rows: sql, found, isOnce }) => {
+  it.each(ormsOf(CASES.findIndex((each) => each.name === name)))('%s', async (orm) => {
     await run(...table);
     await rebuild(orm, { table: { schema: 'public', name: 't' }, change, dropOld: true });
     expect(await rows(COLUMNS)).toStrictEqual([{ columns }]);
@@ -341,11 +346,14 @@ const REFUSED: readonly Refused[] = [
   },
 ];
 
-describe.each(REFUSED)('$name is in the way', ({ table, change, reason }) => {
-  it.each(ORMS)('of %s before anything is changed', async (orm) => {
-    await run(...table);
-    const before = await schema();
-    await expect(rebuild(orm, { table: 't', change })).rejects.toThrow(reason);
-    expect(await schema()).toStrictEqual(before);
-  });
+describe.each(REFUSED)('$name is in the way', ({ name, table, change, reason }) => {
+  it.each(ormsOf(REFUSED.findIndex((each) => each.name === name)))(
+    'of %s before anything is changed',
+    async (orm) => {
+      await run(...table);
+      const before = await schema();
+      await expect(rebuild(orm, { table: 't', change })).rejects.toThrow(reason);
+      expect(await schema()).toStrictEqual(before);
+    },
+  );
 });

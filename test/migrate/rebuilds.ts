@@ -6,6 +6,7 @@ import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import type { Sequelize } from 'sequelize';
 import type { DataSource } from 'typeorm';
 import { useCluster, type TestCluster } from '../cluster';
+import { byForm } from '../form';
 
 /** What the tests of one file work with, all of it on a cluster of their own. */
 export interface Workshop {
@@ -22,6 +23,11 @@ export interface Workshop {
 }
 
 export const ORMS: readonly string[] = ['TypeORM', 'Sequelize'];
+
+/** In the short form the two take turns. */
+export function ormsOf(turn: number): readonly string[] {
+  return byForm({ short: ORMS.filter((_, index) => index === turn % ORMS.length), long: ORMS, soak: ORMS });
+}
 
 export function useWorkshop(): Workshop {
   let client: DsqlClient | undefined;
