@@ -127,38 +127,43 @@ function writeMigration({ orm }: Host, file: string, name: string, up: (send: st
 const recorded = async ({ history }: Host) =>
   (await query(`SELECT name FROM "${history}" ORDER BY name DESC`)).map(({ name }) => name);
 
-describe.each(HOSTS)('aurora-dsql-orm migrate with $orm', (host) => {
-  const { writeProject, project, first, second } = host;
-  beforeEach(writeProject);
+// In the short form the two hosts share what is described.
+const [typeorm, sequelize] = HOSTS;
 
-  it('runs up to one, says what is pending, verifies, and reverts', async () => {
-    expect(await migrate('up', '--to', first, ...project)).toEqual({
-      status: 0,
-      stdout: `${first} was run.\n`,
-      stderr: '',
-    });
-    expect((await migrate('status', ...project)).stdout).toBe(
-      `No migration is half-done.\nPending: ${second}\n`,
-    );
-    const differing = await migrate('verify', ...project);
-    expect(differing.status).toBe(1);
-    expect(differing.stdout).toMatch(/^The schema differs from what the code says:\n {2}.*name/);
-    const rest = await migrate('up', '--json', ...project);
-    expect(JSON.parse(rest.stdout)).toEqual({ version: 1, action: 'up', migrations: [second] });
-    expect(await migrate('verify', ...project)).toMatchObject({
-      status: 0,
-      stdout: 'The schema is what the code says.\n',
-    });
-    expect((await migrate('up', ...project)).stdout).toBe('Nothing was to be done.\n');
-    expect((await migrate('down', '--to', first, ...project)).stdout).toBe(
-      `${second} was reverted.\n${first} was reverted.\n`,
-    );
-    expect(await recorded(host)).toEqual([]);
-  });
-});
+describe.each(byForm<readonly Host[]>({ short: [sequelize], long: HOSTS, soak: HOSTS }))(
+  'aurora-dsql-orm migrate with $orm',
+  (host) => {
+    const { writeProject, project, first, second } = host;
+    beforeEach(writeProject);
 
-// In the short form with one of the hosts, which have little part in it.
-describe.each(byForm<readonly Host[]>({ short: [HOSTS[0]], long: HOSTS, soak: HOSTS }))(
+    it('runs up to one, says what is pending, verifies, and reverts', async () => {
+      expect(await migrate('up', '--to', first, ...project)).toEqual({
+        status: 0,
+        stdout: `${first} was run.\n`,
+        stderr: '',
+      });
+      expect((await migrate('status', ...project)).stdout).toBe(
+        `No migration is half-done.\nPending: ${second}\n`,
+      );
+      const differing = await migrate('verify', ...project);
+      expect(differing.status).toBe(1);
+      expect(differing.stdout).toMatch(/^The schema differs from what the code says:\n {2}.*name/);
+      const rest = await migrate('up', '--json', ...project);
+      expect(JSON.parse(rest.stdout)).toEqual({ version: 1, action: 'up', migrations: [second] });
+      expect(await migrate('verify', ...project)).toMatchObject({
+        status: 0,
+        stdout: 'The schema is what the code says.\n',
+      });
+      expect((await migrate('up', ...project)).stdout).toBe('Nothing was to be done.\n');
+      expect((await migrate('down', '--to', first, ...project)).stdout).toBe(
+        `${second} was reverted.\n${first} was reverted.\n`,
+      );
+      expect(await recorded(host)).toEqual([]);
+    });
+  },
+);
+
+describe.each(byForm<readonly Host[]>({ short: [typeorm], long: HOSTS, soak: HOSTS }))(
   'aurora-dsql-orm migrate, with $orm',
   (host) => {
     const { writeProject, project, first, second, history } = host;
