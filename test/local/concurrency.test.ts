@@ -3,6 +3,7 @@ import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client } from 'pg';
 import { bind, execute, parse, sync } from '../../src/local/wire/client-messages';
 import { message } from '../../src/local/wire/server-messages';
+import { oneOfEvery } from '../form';
 import { connect, refusal, withClient } from './local-client';
 import { RawClient } from './raw-client';
 
@@ -59,7 +60,7 @@ describe('concurrent transactions of the local DSQL', () => {
     );
 
   // Both protocols take the same way; node-postgres sends a plain text as a simple Query.
-  describe.each(['simple', 'extended'] as const)('in the %s protocol', (queryMode) => {
+  describe.each(oneOfEvery(2, ['extended', 'simple'] as const))('in the %s protocol', (queryMode) => {
     const run = async (client: Client, text: string): Promise<Result> => {
       const query = { text, queryMode } as unknown as string;
       const { rows, rowCount } = await client.query<object>(query);

@@ -1,6 +1,7 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client } from 'pg';
+import { oneOfEvery } from '../form';
 import { connect, refusal, withClient, withLocalDsql } from './local-client';
 
 const SECOND = 1000;
@@ -222,161 +223,164 @@ describe('limits of the local DSQL', () => {
     });
   });
 
-  describe.each(['simple', 'extended'] as const)('for what is written, in the %s protocol', (queryMode) => {
-    let client: Client;
-    const run = (text: string, values?: readonly unknown[]) =>
-      client.query({ text, queryMode, ...(values && { values: [...values] }) } as unknown as string);
-    const rowLimit = { code: '54000', message: 'transaction row limit exceeded' };
-    const keyTooLarge = { code: '54000', message: 'key size too large' };
+  describe.each(oneOfEvery(2, ['extended', 'simple'] as const))(
+    'for what is written, in the %s protocol',
+    (queryMode) => {
+      let client: Client;
+      const run = (text: string, values?: readonly unknown[]) =>
+        client.query({ text, queryMode, ...(values && { values: [...values] }) } as unknown as string);
+      const rowLimit = { code: '54000', message: 'transaction row limit exceeded' };
+      const keyTooLarge = { code: '54000', message: 'key size too large' };
 
-    beforeAll(async () => {
-      await withClient(local, async (setUp) => {
-        await setUp.query('CREATE TABLE keyed (id int PRIMARY KEY, a text UNIQUE, b text, c text)');
-        await setUp.query('CREATE INDEX ASYNC ON keyed (lower(b), c) WHERE id > 0');
-        await setUp.query('CREATE TABLE large (id int PRIMARY KEY, value text, more text)');
-        await setUp.query(
-          'ALTER TABLE large ALTER value SET STORAGE EXTERNAL, ALTER more SET STORAGE EXTERNAL',
+      beforeAll(async () => {
+        await withClient(local, async (setUp) => {
+          await setUp.query('CREATE TABLE keyed (id int PRIMARY KEY, a text UNIQUE, b text, c text)');
+          await setUp.query('CREATE INDEX ASYNC ON keyed (lower(b), c) WHERE id > 0');
+          await setUp.query('CREATE TABLE large (id int PRIMARY KEY, value text, more text)');
+          await setUp.query(
+            'ALTER TABLE large ALTER value SET STORAGE EXTERNAL, ALTER more SET STORAGE EXTERNAL',
+          );
+          await setUp.query('CREATE TABLE parents (id int PRIMARY KEY)');
+          await setUp.query(
+            'CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents ON DELETE CASCADE ON UPDATE CASCADE)',
+          );
+          await setUp.query(
+            'CREATE TABLE grandchildren (id int PRIMARY KEY, child int REFERENCES children ON DELETE SET NULL)',
+          );
+          await setUp.query('INSERT INTO parents SELECT generate_series(1, 2)');
+          await setUp.query('INSERT INTO children SELECT n, 1 + n % 2 FROM generate_series(1, 2999) n');
+          await setUp.query('INSERT INTO grandchildren SELECT n, n FROM generate_series(2, 2998, 2) n');
+        });
+      });
+      afterAll(async () => {
+        await withClient(local, async (tearDown) => {
+          await tearDown.query('DROP TABLE keyed, large, grandchildren, children, parents');
+        });
+      });
+      beforeEach(async () => {
+        client = await connect(local);
+      });
+      afterEach(() => client.end());
+
+      // 7 bytes less for each further column; a secondary index carries the primary key, an integer.
+      it.each([
+        ['a', 0, 1981 - 7 - 4],
+        ['c', 1, 1981 - 14 - 4],
+        ['b', 1, 1981 - 14 - 4],
+      ])("take 1,981 bytes as a key: %s (AWS's skill, 2026-10-01)", async (column, id, size) => {
+        const insert = (length: number) =>
+          queryMode === 'simple'
+            ? run(`INSERT INTO keyed (id, ${column}) VALUES (${id}, '${'x'.repeat(length)}')`)
+            : run(`INSERT INTO keyed (id, ${column}) VALUES ($1, $2)`, [id, 'x'.repeat(length)]);
+        expect(await refusal(insert(size + 1))).toEqual(keyTooLarge);
+        expect(await refusal(insert(4000))).toEqual(keyTooLarge);
+        expect((await insert(size)).rowCount).toBe(1);
+        expect(await refusal(run(`UPDATE keyed SET ${column} = ${column} || 'x' WHERE id = ${id}`))).toEqual(
+          keyTooLarge,
         );
-        await setUp.query('CREATE TABLE parents (id int PRIMARY KEY)');
-        await setUp.query(
-          'CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents ON DELETE CASCADE ON UPDATE CASCADE)',
+        await run('DELETE FROM keyed');
+      });
+
+      it('take two columns of a key together, and only rows that are in the index', async () => {
+        const insert = `INSERT INTO keyed (id, b, c) SELECT $, repeat('x', 1000), repeat('y', 1000)`;
+        expect(await refusal(run(insert.replace('$', '1')))).toEqual(keyTooLarge);
+        expect((await run(insert.replace('$', '0'))).rowCount).toBe(1);
+        await run('DELETE FROM keyed');
+      });
+
+      it("take 1 MiB as a value, as it is stored, and 2 MiB as a row (AWS's skill, 2026-10-01)", async () => {
+        const insert = (value: number, more: number) =>
+          run(`INSERT INTO large VALUES (1, repeat('x', ${value}), repeat('y', ${more}))`);
+        const mebibyte = 2 ** 20;
+        expect(await refusal(insert(mebibyte + 1, 0))).toEqual({
+          code: '54000',
+          message: 'datatype limit greater than 1048576 bytes not supported for text',
+        });
+        expect(await refusal(insert(mebibyte, mebibyte))).toEqual({
+          code: '54000',
+          message: 'maximum row size exceeded',
+        });
+        expect((await insert(mebibyte, mebibyte - 100)).rowCount).toBe(1);
+        await run('DELETE FROM large');
+      });
+
+      it('let a long statement pass that writes nothing', async () => {
+        const insert = `INSERT INTO large SELECT 1, repeat('x', 10) ON CONFLICT DO NOTHING -- ${'x'.repeat(2000)}`;
+        expect((await run(insert)).rowCount).toBe(1);
+        expect((await run(insert)).rowCount).toBe(0);
+        await run('DELETE FROM large');
+      });
+
+      it("take 10 MiB in a transaction, and say so at COMMIT (AWS's skill, 2026-10-01)", async () => {
+        const tooMuch = { code: '54000', message: 'transaction size limit 10mb exceeded' };
+        const insert = (from: number, to: number) =>
+          run(`INSERT INTO large SELECT n, repeat('x', 1000000) FROM generate_series(${from}, ${to}) n`);
+        await run('BEGIN');
+        await insert(1, 10);
+        await insert(11, 11);
+        const error: unknown = await run('COMMIT').catch((reason: unknown) => reason);
+        expect(error).toMatchObject({ ...tooMuch, detail: 'Current transaction size 10.49mb > 10mb' });
+        expect(await refusal(insert(1, 11))).toEqual(tooMuch);
+        await insert(1, 10);
+        await insert(11, 11);
+        // An UPDATE writes the whole row again.
+        expect(await refusal(run('UPDATE large SET id = id + 100'))).toEqual(tooMuch);
+        await run('BEGIN');
+        await run('UPDATE large SET id = id + 100');
+        expect(await refusal(run('COMMIT'))).toEqual(tooMuch);
+        expect((await run('SELECT min(id) FROM large')).rows).toEqual([{ min: 1 }]);
+        await run('DELETE FROM large');
+      });
+
+      it('count rows and entries of indexes toward the 10 MiB', async () => {
+        // 500 rows of 9.11 MiB with four indexes on texts of 100 bytes were the most that a cluster took.
+        const name = `costly_${queryMode}`;
+        await run(
+          `CREATE TABLE ${name} (id int PRIMARY KEY, v text STORAGE EXTERNAL, a text, b text, c text, d text)`,
         );
-        await setUp.query(
-          'CREATE TABLE grandchildren (id int PRIMARY KEY, child int REFERENCES children ON DELETE SET NULL)',
-        );
-        await setUp.query('INSERT INTO parents SELECT generate_series(1, 2)');
-        await setUp.query('INSERT INTO children SELECT n, 1 + n % 2 FROM generate_series(1, 2999) n');
-        await setUp.query('INSERT INTO grandchildren SELECT n, n FROM generate_series(2, 2998, 2) n');
-      });
-    });
-    afterAll(async () => {
-      await withClient(local, async (tearDown) => {
-        await tearDown.query('DROP TABLE keyed, large, grandchildren, children, parents');
-      });
-    });
-    beforeEach(async () => {
-      client = await connect(local);
-    });
-    afterEach(() => client.end());
-
-    // 7 bytes less for each further column; a secondary index carries the primary key, an integer.
-    it.each([
-      ['a', 0, 1981 - 7 - 4],
-      ['c', 1, 1981 - 14 - 4],
-      ['b', 1, 1981 - 14 - 4],
-    ])("take 1,981 bytes as a key: %s (AWS's skill, 2026-10-01)", async (column, id, size) => {
-      const insert = (length: number) =>
-        queryMode === 'simple'
-          ? run(`INSERT INTO keyed (id, ${column}) VALUES (${id}, '${'x'.repeat(length)}')`)
-          : run(`INSERT INTO keyed (id, ${column}) VALUES ($1, $2)`, [id, 'x'.repeat(length)]);
-      expect(await refusal(insert(size + 1))).toEqual(keyTooLarge);
-      expect(await refusal(insert(4000))).toEqual(keyTooLarge);
-      expect((await insert(size)).rowCount).toBe(1);
-      expect(await refusal(run(`UPDATE keyed SET ${column} = ${column} || 'x' WHERE id = ${id}`))).toEqual(
-        keyTooLarge,
-      );
-      await run('DELETE FROM keyed');
-    });
-
-    it('take two columns of a key together, and only rows that are in the index', async () => {
-      const insert = `INSERT INTO keyed (id, b, c) SELECT $, repeat('x', 1000), repeat('y', 1000)`;
-      expect(await refusal(run(insert.replace('$', '1')))).toEqual(keyTooLarge);
-      expect((await run(insert.replace('$', '0'))).rowCount).toBe(1);
-      await run('DELETE FROM keyed');
-    });
-
-    it("take 1 MiB as a value, as it is stored, and 2 MiB as a row (AWS's skill, 2026-10-01)", async () => {
-      const insert = (value: number, more: number) =>
-        run(`INSERT INTO large VALUES (1, repeat('x', ${value}), repeat('y', ${more}))`);
-      const mebibyte = 2 ** 20;
-      expect(await refusal(insert(mebibyte + 1, 0))).toEqual({
-        code: '54000',
-        message: 'datatype limit greater than 1048576 bytes not supported for text',
-      });
-      expect(await refusal(insert(mebibyte, mebibyte))).toEqual({
-        code: '54000',
-        message: 'maximum row size exceeded',
-      });
-      expect((await insert(mebibyte, mebibyte - 100)).rowCount).toBe(1);
-      await run('DELETE FROM large');
-    });
-
-    it('let a long statement pass that writes nothing', async () => {
-      const insert = `INSERT INTO large SELECT 1, repeat('x', 10) ON CONFLICT DO NOTHING -- ${'x'.repeat(2000)}`;
-      expect((await run(insert)).rowCount).toBe(1);
-      expect((await run(insert)).rowCount).toBe(0);
-      await run('DELETE FROM large');
-    });
-
-    it("take 10 MiB in a transaction, and say so at COMMIT (AWS's skill, 2026-10-01)", async () => {
-      const tooMuch = { code: '54000', message: 'transaction size limit 10mb exceeded' };
-      const insert = (from: number, to: number) =>
-        run(`INSERT INTO large SELECT n, repeat('x', 1000000) FROM generate_series(${from}, ${to}) n`);
-      await run('BEGIN');
-      await insert(1, 10);
-      await insert(11, 11);
-      const error: unknown = await run('COMMIT').catch((reason: unknown) => reason);
-      expect(error).toMatchObject({ ...tooMuch, detail: 'Current transaction size 10.49mb > 10mb' });
-      expect(await refusal(insert(1, 11))).toEqual(tooMuch);
-      await insert(1, 10);
-      await insert(11, 11);
-      // An UPDATE writes the whole row again.
-      expect(await refusal(run('UPDATE large SET id = id + 100'))).toEqual(tooMuch);
-      await run('BEGIN');
-      await run('UPDATE large SET id = id + 100');
-      expect(await refusal(run('COMMIT'))).toEqual(tooMuch);
-      expect((await run('SELECT min(id) FROM large')).rows).toEqual([{ min: 1 }]);
-      await run('DELETE FROM large');
-    });
-
-    it('count rows and entries of indexes toward the 10 MiB', async () => {
-      // 500 rows of 9.11 MiB with four indexes on texts of 100 bytes were the most that a cluster took.
-      const name = `costly_${queryMode}`;
-      await run(
-        `CREATE TABLE ${name} (id int PRIMARY KEY, v text STORAGE EXTERNAL, a text, b text, c text, d text)`,
-      );
-      for (const column of 'abcd') await run(`CREATE INDEX ASYNC ON ${name} (${column})`);
-      const insert = (mebibytes: number) =>
-        run(
-          `INSERT INTO ${name} SELECT n, repeat('x', ${Math.floor((mebibytes * 2 ** 20) / 500) - 400}),
+        for (const column of 'abcd') await run(`CREATE INDEX ASYNC ON ${name} (${column})`);
+        const insert = (mebibytes: number) =>
+          run(
+            `INSERT INTO ${name} SELECT n, repeat('x', ${Math.floor((mebibytes * 2 ** 20) / 500) - 400}),
              repeat('a', 100), repeat('b', 100), repeat('c', 100), repeat('d', 100) FROM generate_series(1, 500) n`,
-        );
-      expect((await refusal(insert(9.2))).message).toBe('transaction size limit 10mb exceeded');
-      expect((await insert(9.05)).rowCount).toBe(500);
-      await run(`DROP TABLE ${name}`);
-    });
-
-    it("take 128 MiB of temporary space in a query (AWS's skill, 2026-10-01)", async () => {
-      const sorted = `SELECT count(*) FROM (SELECT repeat('x', 1000) || n FROM generate_series(1, 250000) n ORDER BY 1 OFFSET 1) s`;
-      expect(await refusal(run(sorted))).toEqual({
-        code: '54000',
-        message: 'query requires more than allowed temp space of 131072 KB to execute',
+          );
+        expect((await refusal(insert(9.2))).message).toBe('transaction size limit 10mb exceeded');
+        expect((await insert(9.05)).rowCount).toBe(500);
+        await run(`DROP TABLE ${name}`);
       });
-    });
 
-    it('count the rows that a foreign key changes', async () => {
-      // 1 parent, its 1,499 children, and the 1,499 grandchildren of those.
-      await run('BEGIN');
-      expect((await run('DELETE FROM parents WHERE id = 1')).rowCount).toBe(1);
-      await run('INSERT INTO things VALUES (1)');
-      expect(await refusal(run('INSERT INTO things VALUES (2)'))).toEqual(rowLimit);
-      await run('ROLLBACK');
-      expect(await refusal(run('DELETE FROM parents'))).toEqual(rowLimit);
-      expect(await refusal(run('UPDATE parents SET id = id + 10'))).toEqual(rowLimit);
-      expect((await run('SELECT count(*)::int FROM children')).rows).toEqual([{ count: 2999 }]);
-    });
+      it("take 128 MiB of temporary space in a query (AWS's skill, 2026-10-01)", async () => {
+        const sorted = `SELECT count(*) FROM (SELECT repeat('x', 1000) || n FROM generate_series(1, 250000) n ORDER BY 1 OFFSET 1) s`;
+        expect(await refusal(run(sorted))).toEqual({
+          code: '54000',
+          message: 'query requires more than allowed temp space of 131072 KB to execute',
+        });
+      });
 
-    it('count the rows that a WITH changes', async () => {
-      const moving = (rows: number) =>
-        run(
-          `WITH gone AS (DELETE FROM parents WHERE id < 0),
+      it('count the rows that a foreign key changes', async () => {
+        // 1 parent, its 1,499 children, and the 1,499 grandchildren of those.
+        await run('BEGIN');
+        expect((await run('DELETE FROM parents WHERE id = 1')).rowCount).toBe(1);
+        await run('INSERT INTO things VALUES (1)');
+        expect(await refusal(run('INSERT INTO things VALUES (2)'))).toEqual(rowLimit);
+        await run('ROLLBACK');
+        expect(await refusal(run('DELETE FROM parents'))).toEqual(rowLimit);
+        expect(await refusal(run('UPDATE parents SET id = id + 10'))).toEqual(rowLimit);
+        expect((await run('SELECT count(*)::int FROM children')).rows).toEqual([{ count: 2999 }]);
+      });
+
+      it('count the rows that a WITH changes', async () => {
+        const moving = (rows: number) =>
+          run(
+            `WITH gone AS (DELETE FROM parents WHERE id < 0),
                 made AS (INSERT INTO things SELECT n FROM generate_series(10, ${9 + rows}) n RETURNING id)
            SELECT count(*)::int FROM made`,
-        );
-      await run('BEGIN');
-      expect((await moving(3000)).rows).toEqual([{ count: 3000 }]);
-      await run('ROLLBACK');
-      expect(await refusal(moving(3001))).toEqual(rowLimit);
-    });
-  });
+          );
+        await run('BEGIN');
+        expect((await moving(3000)).rows).toEqual([{ count: 3000 }]);
+        await run('ROLLBACK');
+        expect(await refusal(moving(3001))).toEqual(rowLimit);
+      });
+    },
+  );
 });
