@@ -88,14 +88,9 @@ async function until(condition: () => boolean): Promise<void> {
 
 /** Runs TypeScript in another process, as a test runner would: without a build. */
 function spawnTypeScript(source: string) {
-  const register = `
-    const ts = require('typescript');
-    require.extensions['.ts'] = (module, file) => module._compile(
-      ts.transpileModule(require('fs').readFileSync(file, 'utf8'), { compilerOptions: { module: 1, target: 99, esModuleInterop: true } }).outputText,
-      file,
-    );
-  `;
-  return spawn(process.execPath, ['--eval', register + source], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const register = path.resolve(__dirname, '../typescript-register.cjs');
+  const args = ['-r', register, '--eval', source];
+  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 const launcher = JSON.stringify(path.resolve(__dirname, '../../src/local/postgres'));

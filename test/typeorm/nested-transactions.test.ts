@@ -25,7 +25,7 @@ import { byForm } from '../form';
 /** How many work at the same time, and how deep their transactions are nested: each has so many connections. */
 const CLIENTS = 8;
 const DEPTH = 3;
-const ROUNDS = 5;
+const ROUNDS = byForm({ short: 2, long: 5, soak: 5 });
 
 /** One row that everybody wants. */
 const HOT = 0;
