@@ -31,30 +31,34 @@ const sampled = [
   '/test/connection/client-faults\\.test',
   '/test/examples/moving\\.test',
   '/test/histories/\\w+\\.test',
-  '/test/local/(concurrency|limits)\\.test',
+  '/test/local/(catalogue|concurrency|faults|functions|limits|transactions)\\.test',
   '/test/migrate/(in-batches|rebuild)\\.test',
+  '/test/occ/iterables-in-batches\\.test',
   '/test/sequelize/(client-faults|interrupted-changes|schema)\\.test',
-  '/test/sql/translate-(databases|orms|property)\\.test',
+  '/test/sql/translate-(databases|orms)\\.test',
   '/test/typeorm/(migrations|nested-transactions|reused-identity-keys|size-of-writes)\\.test',
   '/test/typeorm/no-lost-writes/client-faults\\.test',
-  '/test/typeorm/schema/(carrying-out|changes)\\.test',
+  '/test/typeorm/schema/(carrying-out|changes|synchronize)\\.test',
 ];
 /** Of these it has more: of chance, of boundaries, of load. */
 const larger = [
   '/test/check/fuzz\\.test',
   '/test/connection/endpoints\\.test',
-  '/test/local/(lock-pairs|concurrency-model|concurrency-stress|fuzz|schema-stress)\\.test',
+  '/test/local/(lock-pairs|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/(interrupted-\\w+|one-at-a-time|rebuild-interrupted)\\.test',
-  '/test/occ/iterables-in-batches\\.test',
   '/test/no-lost-writes/(bank-\\w+|sequelize-programs)\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
 ];
 
-/** Files that `npm test` leaves to `npm run test:long` and `.ci/run`. */
+/** Files that `npm test` leaves to `npm run test:long` and `.ci/run`: others of their kind stay. */
 const longOnly = [
-  '/test/examples/frameworks\\.test',
-  '/test/local/crowds\\.test',
+  '/test/examples/(frameworks|sequelize-rest-api)\\.test',
+  '/test/local/(concurrency-model|crowds)\\.test',
+  '/test/migrate/synchronize-at-once\\.test',
   '/test/no-lost-writes/client-faults\\.test',
+  '/test/sequelize/reused-identity-keys\\.test',
+  '/test/sql/translate-property\\.test',
+  '/test/typeorm/admission\\.test',
 ];
 /** Such files that build the package, which nothing else may do meanwhile. */
 const ofPackage = ['/test/package/(bundles|entry-points)\\.test'];
@@ -99,7 +103,13 @@ const main = {
   ...shared,
   displayName: 'aurora-dsql-orm',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: [...ignored, ...longOnly, ...ofPackage],
+  // `npm run test:peers` has the bank of Sequelize, too.
+  testPathIgnorePatterns: [
+    ...ignored,
+    ...longOnly,
+    ...ofPackage,
+    '/test/no-lost-writes/bank-sequelize\\.test',
+  ],
 };
 
 /** @type {import('jest').Config} */

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { oneOfEvery } from '../form';
 import { isAlive, nodeArgs, outcomeOf, printed, run, start } from './run-cli';
 
 /** Runs JavaScript as the command of `local`. */
@@ -153,7 +154,7 @@ describe('aurora-dsql-orm local', () => {
     });
   });
 
-  it.each([
+  const refused: readonly (readonly [readonly string[], string])[] = [
     [['local', '--prot', '1'], 'there is no option "--prot"; the options are --detach, --port,'],
     [['local', '--port', 'x'], '--port: expected a number, got "x"'],
     [['local', '--port'], '--port needs a value'],
@@ -165,7 +166,9 @@ describe('aurora-dsql-orm local', () => {
     [['local', 'npm', 'test'], 'a command goes behind --: aurora-dsql-orm local -- npm test'],
     [['local', "'"], "a command goes behind --: aurora-dsql-orm local -- '"],
     [['local', '--detach', '--', 'true'], '--detach cannot be combined with a command'],
-  ])('refuses %j', async (args, message) => {
+  ];
+
+  it.each(oneOfEvery(2, refused))('refuses %j', async (args, message) => {
     const { status, stdout, stderr } = await run(args);
     expect({ status, stdout, lines: stderr.trim().split('\n') }).toEqual({
       status: 2,

@@ -12,6 +12,7 @@ import {
   type DataSource,
 } from 'typeorm';
 import { useCluster } from '../../cluster';
+import { oneOfEvery } from '../../form';
 import * as models from './models';
 import { differences, none, withDataSource } from './recorded-statements';
 
@@ -349,7 +350,7 @@ beforeAll(() =>
   }),
 );
 
-describe.each(kinds)('$kind', ({ entities, dsql, use }) => {
+describe.each(oneOfEvery(2, kinds))('$kind', ({ entities, dsql, use }) => {
   const options = () => ({ ...cluster.orm, entities, dsql: { ...cluster.orm.dsql, ...dsql } });
 
   it('is created and used, and a second synchronize sends nothing', async () => {
