@@ -56,14 +56,11 @@ function umzugOf(
 }
 
 /** In the short form each runner has some of them; the long one has all, those of the command line with both. */
-const throughUmzug: readonly [string, History][] = [
-  ['transport', transport],
-  ['collection of notes', notes],
-];
+const throughUmzug: readonly [string, History][] = [['collection of notes', notes]];
 
 describe.each<[string, History]>([
   ...throughUmzug,
-  ...inLong<[string, History]>(['club', club], ['shop', shop]),
+  ...inLong<[string, History]>(['club', club], ['shop', shop], ['transport', transport]),
 ])('the history of a %s', (_, history) => {
   it('runs as it is with umzug, up and down', async () => {
     await withInstances(async (dsql, plain) => {
