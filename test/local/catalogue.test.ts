@@ -1,6 +1,7 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client, QueryResult } from 'pg';
+import { oneOfEvery } from '../form';
 import { connect, refusal, withClient } from './local-client';
 
 describe('what only the catalogue tells', () => {
@@ -25,7 +26,7 @@ describe('what only the catalogue tells', () => {
   });
   afterEach(() => client.end());
 
-  describe.each(['simple', 'extended'] as const)('in the %s protocol', (queryMode) => {
+  describe.each(oneOfEvery(2, ['extended', 'simple'] as const))('in the %s protocol', (queryMode) => {
     const run = (text: string): Promise<QueryResult<Record<string, unknown>>> =>
       client.query({ text, queryMode } as unknown as string);
 

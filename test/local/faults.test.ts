@@ -1,6 +1,7 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client, QueryResult } from 'pg';
+import { oneOfEvery } from '../form';
 import { connect, refusal, withClient, withLocalDsql } from './local-client';
 
 const dataConflict = { code: '40001', message: 'change conflicts with another transaction (OC000)' };
@@ -39,7 +40,7 @@ describe('faults of the local DSQL', () => {
     return rows[0]?.balance;
   };
 
-  describe.each(['simple', 'extended'] as const)('in the %s protocol', (queryMode) => {
+  describe.each(oneOfEvery(2, ['extended', 'simple'] as const))('in the %s protocol', (queryMode) => {
     const run = (text: string, on = client): Promise<QueryResult<Record<string, unknown>>> =>
       on.query({ text, queryMode } as unknown as string);
     const transfer = async () => {

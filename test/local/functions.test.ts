@@ -1,6 +1,7 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client, QueryResult } from 'pg';
+import { oneOfEvery } from '../form';
 import { connect, refusal } from './local-client';
 
 describe('inside of SQL functions', () => {
@@ -33,7 +34,7 @@ describe('inside of SQL functions', () => {
   });
   afterEach(() => client.end());
 
-  describe.each(['simple', 'extended'] as const)('in the %s protocol', (queryMode) => {
+  describe.each(oneOfEvery(2, ['extended', 'simple'] as const))('in the %s protocol', (queryMode) => {
     const run = (text: string): Promise<QueryResult<Record<string, unknown>>> =>
       client.query({ text, queryMode } as unknown as string);
     const rowLimit = { code: '54000', message: 'transaction row limit exceeded' };

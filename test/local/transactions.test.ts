@@ -1,6 +1,7 @@
 import { startLocalDsql } from 'aurora-dsql-orm/local';
 import type { LocalDsql } from 'aurora-dsql-orm/local';
 import type { Client, QueryArrayResult, QueryResult } from 'pg';
+import { oneOfEvery } from '../form';
 import { connect, refusal, withClient } from './local-client';
 
 const aborted = {
@@ -37,7 +38,7 @@ describe('transactions of the local DSQL', () => {
     (await client.query<object>('SELECT id, balance FROM accounts ORDER BY id')).rows;
 
   // Every rule holds in both protocols: node-postgres sends a plain text as a simple Query.
-  describe.each(['simple', 'extended'] as const)('in the %s protocol', (queryMode) => {
+  describe.each(oneOfEvery(2, ['extended', 'simple'] as const))('in the %s protocol', (queryMode) => {
     const run = (text: string, on = client): Promise<QueryResult> =>
       on.query({ text, queryMode } as unknown as string);
 

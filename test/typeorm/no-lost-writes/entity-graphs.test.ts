@@ -63,7 +63,7 @@ const weather = fc.record({
   atStatement: fc.double({ min: 0.01, max: 0.15, noNaN: true }),
 });
 
-const numRuns = byForm({ short: 10, long: 50, soak: 1_000 });
+const numRuns = byForm({ short: 5, long: 50, soak: 1_000 });
 const cluster = useCluster();
 const stoppable = useStoppable();
 let dataSource: DataSource;
