@@ -18,6 +18,7 @@ import {
   type EntitySubscriberInterface,
 } from 'typeorm';
 import { useCluster } from '../../cluster';
+import { oneOfEvery } from '../../form';
 import { stockDataSource } from '../stock-data-source';
 
 /** How long a statement may take, in milliseconds; and how long it takes where a fault strikes. */
@@ -130,18 +131,21 @@ describe('a time-out', () => {
     expect(await notes()).toStrictEqual(['next', 'then']);
   });
 
-  it.each(moments)('%s of a transaction that the user began leaves nothing of it', async (_, act) => {
-    const dataSource = await single(hasTimeout);
-    const queryRunner = dataSource.createQueryRunner();
-    await queryRunner.startTransaction();
-    await failure(act(queryRunner.manager));
-    cluster.local.faults.clear();
-    await queryRunner.rollbackTransaction().catch(() => undefined);
-    await queryRunner.release();
-    await expectNextWritesToLast(dataSource);
-    await sleep(LATENCY_MS);
-    expect(await notes()).toStrictEqual(['next', 'then']);
-  });
+  it.each(oneOfEvery(2, moments))(
+    '%s of a transaction that the user began leaves nothing of it',
+    async (_, act) => {
+      const dataSource = await single(hasTimeout);
+      const queryRunner = dataSource.createQueryRunner();
+      await queryRunner.startTransaction();
+      await failure(act(queryRunner.manager));
+      cluster.local.faults.clear();
+      await queryRunner.rollbackTransaction().catch(() => undefined);
+      await queryRunner.release();
+      await expectNextWritesToLast(dataSource);
+      await sleep(LATENCY_MS);
+      expect(await notes()).toStrictEqual(['next', 'then']);
+    },
+  );
 
   it('that was caught does not let the transaction be committed', async () => {
     const dataSource = await single(hasTimeout);
