@@ -52,11 +52,11 @@ const larger = [
 
 /** Files that `npm test` leaves to `npm run test:long` and `.ci/run`: others of their kind stay. */
 const longOnly = [
-  '/test/examples/(frameworks|sequelize-rest-api)\\.test',
+  '/test/examples/(frameworks|sequelize-rest-api|typeorm-rest-api)\\.test',
   '/test/local/(concurrency-model|crowds)\\.test',
   '/test/migrate/synchronize-at-once\\.test',
   '/test/no-lost-writes/client-faults\\.test',
-  '/test/sequelize/reused-identity-keys\\.test',
+  '/test/sequelize/(reused-identity-keys|size-of-writes)\\.test',
   '/test/sql/translate-property\\.test',
   '/test/typeorm/admission\\.test',
 ];
