@@ -15,6 +15,7 @@ type Mode = 'none' | 'each' | 'all';
 type MigrationClass = new () => MigrationInterface;
 
 const cluster = useCluster();
+const PODS = byForm({ short: 4, long: 8, soak: 8 });
 
 beforeEach(() => empty(cluster.connection));
 
@@ -86,10 +87,10 @@ const recorded = () =>
   });
 
 it.each<Mode>(byForm({ short: ['each'], long: ['none', 'each', 'all'], soak: ['none', 'each', 'all'] }))(
-  'of eight pods that start together, each migration is run and recorded by one: mode %s',
+  `of ${PODS} pods that start together, each migration is run and recorded by one: mode %s`,
   async (mode) => {
     const names = typeormHistory.map(({ name }) => name);
-    const ran = await Promise.all(Array.from({ length: 8 }, () => pod(typeormHistory, { mode })));
+    const ran = await Promise.all(Array.from({ length: PODS }, () => pod(typeormHistory, { mode })));
     expect(ran.flat()).toStrictEqual(names);
     expect(await recorded()).toStrictEqual(names);
     expect(await stateOf(cluster.connection)).toMatchObject({ joined: [{ boxes: 3 }] });
