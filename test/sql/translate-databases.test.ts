@@ -2,6 +2,7 @@ import { loadParser, translate } from '../../src/sql';
 import type { TranslateOptions } from '../../src/sql';
 import { catalogueOf, empty, readFacts, run, startDatabases } from './translate-databases';
 import type { Databases } from './translate-databases';
+import { oneOfEvery } from '../form';
 
 let databases: Databases;
 beforeAll(async () => {
@@ -167,7 +168,7 @@ const same: readonly Case[] = [
   kept('DROP MATERIALIZED VIEW IF EXISTS m; DROP TABLE IF EXISTS t, o CASCADE'),
 ];
 
-it.each(same)('$sql', async ({ sql, plain = sql, options }) => {
+it.each(oneOfEvery(2, same))('$sql', async ({ sql, plain = sql, options }) => {
   await empty(databases);
   await databases.plain.query(TABLES);
   await run(databases.dsql, translate(TABLES).statements);
