@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { DsqlClient } from 'aurora-dsql-orm';
 import { useCluster } from '../cluster';
 
 const root = path.join(__dirname, '../..');
@@ -32,14 +33,54 @@ it.each<[string, RegExp]>([
 ])(
   'the program of the README under "%s" runs on the local DSQL, and ends by itself',
   async (name, output) => {
-    const file = path.join(folder, 'main.ts');
-    writeFileSync(file, new Map(programs).get(name) ?? '');
-    const register = path.join(root, 'test/typescript-register.cjs');
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-r', register, file], {
-      cwd: folder,
-      env: { ...process.env, ...(await cluster.local.env()) },
-    });
-    expect(stderr).toBe('');
-    expect(stdout).toMatch(output);
+    expect(await runProgram(new Map(programs).get(name) ?? '')).toMatch(output);
   },
 );
+
+it('the steps of "Your first cluster" end with connections as the role of the application', async () => {
+  const page = readFileSync(path.join(root, 'docs/getting-started.md'), 'utf8');
+  const blocks = (language: string) =>
+    [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, text = '']) => text);
+  const [setUp = ''] = blocks('sql');
+  const admin = new DsqlClient(cluster.connection);
+  await admin.connect();
+  for (const statement of setUp.split(';').slice(0, -1)) {
+    await admin.query(statement.replace(/'arn:.*'/, `'${cluster.local.roleArn}'`));
+  }
+  await admin.end();
+  const [typeorm = '', sequelize = ''] = blocks('ts');
+  expect(await runProgram(asFunction(typeorm))).toBe("[ { current_user: 'app', current_schema: 'shop' } ]\n");
+  expect(await runProgram(asFunction(sequelize))).toBe('Executing (default): SELECT 1+1 AS result\n');
+});
+
+it.each([
+  ['README.md', 'The local DSQL'],
+  ['docs/local-dsql.md', 'Starting one'],
+])(
+  'the program of %s under "%s" starts a local DSQL, stops it, and ends by itself',
+  async (page, heading) => {
+    const [, section = ''] = readFileSync(path.join(root, page), 'utf8').split(`\n## ${heading}\n`);
+    const [, program = ''] = /^```ts\n([^]*?)^```$/m.exec(section) ?? [];
+    expect(program).toContain('await local.stop();');
+    expect(await runProgram(asFunction(program))).toBe('');
+  },
+);
+
+/** Runs a program on the local DSQL to its end, and returns what it prints. */
+async function runProgram(text: string): Promise<string> {
+  const file = path.join(folder, 'main.ts');
+  writeFileSync(file, text);
+  const register = path.join(root, 'test/typescript-register.cjs');
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-r', register, file], {
+    cwd: folder,
+    env: { ...process.env, ...(await cluster.local.env()) },
+  });
+  expect(stderr).toBe('');
+  return stdout;
+}
+
+/** An example with `await` outside of a function, for CommonJS. */
+function asFunction(text: string): string {
+  const [imports = '', ...body] = text.split(/\n\n/);
+  return `${imports}\nvoid (async () => {\n${body.join('\n\n')}\n})();\n`;
+}
