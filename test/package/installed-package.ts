@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -14,6 +14,8 @@ export function installPackage(): string {
   const consumer = mkdtempSync(join(tmpdir(), 'aurora-dsql-orm-consumer-'));
   const modules = join(consumer, 'node_modules');
   mkdirSync(modules);
+  // Without one, a package.json further up says which package this is.
+  writeFileSync(join(consumer, 'package.json'), '{ "private": true }\n');
   for (const name of readdirSync(join(root, 'node_modules'))) {
     if (!name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name));
   }
