@@ -307,7 +307,9 @@ export class DsqlTransaction extends Transaction {
     if (summarizeText(text).verb !== undefined) return statement();
     while (root.#first.isUnderWay) await root.#first.whenAnswered();
     const isFirst = root.#client?.hasUnsentBegin === true;
-    if (root.#isManaged || !isFirst || migrationAround(root.sequelize) !== undefined) return statement();
+    // One of which a part is committed is run again by nobody.
+    const isRunAgain = root.#isManaged && root.#committed === 0;
+    if (isRunAgain || !isFirst || migrationAround(root.sequelize) !== undefined) return statement();
     return root.#first.send(text, statement, () => root.#client, options);
   }
 
