@@ -54,7 +54,7 @@ const larger = [
 const longOnly = [
   '/test/examples/(frameworks|sequelize-rest-api|typeorm-rest-api)\\.test',
   '/test/local/(concurrency-model|crowds)\\.test',
-  '/test/migrate/synchronize-at-once\\.test',
+  '/test/migrate/(interrupted-sample|synchronize-at-once)\\.test',
   '/test/no-lost-writes/client-faults\\.test',
   '/test/sequelize/(reused-identity-keys|size-of-writes)\\.test',
   '/test/sql/translate-property\\.test',

@@ -1,5 +1,5 @@
 import perfHooks from 'node:perf_hooks';
-import timersPromises from 'node:timers/promises';
+import timersPromises, { type setTimeout as SetTimeout } from 'node:timers/promises';
 
 /*
  * The time as it was when this package was loaded: the fake clock that a test of an application installs later neither stops
@@ -7,7 +7,7 @@ import timersPromises from 'node:timers/promises';
  */
 
 /** `setTimeout` of `node:timers/promises`. */
-export const sleep: typeof import('node:timers/promises').setTimeout = timersPromises.setTimeout;
+export const sleep: typeof SetTimeout = timersPromises.setTimeout;
 
 /** `performance.now()`: milliseconds, for the time between two moments. */
 export const elapsedMs = perfHooks.performance.now.bind(perfHooks.performance);

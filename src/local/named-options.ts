@@ -14,9 +14,7 @@ export function checkNamedOptions(
   example: string,
 ): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new TypeError(
-      `${call} takes an object, such as ${example}; got ${String(JSON.stringify(options))}`,
-    );
+    throw new TypeError(`${call} takes an object, such as ${example}; got ${JSON.stringify(options)}`);
   }
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown === undefined) return;

@@ -121,7 +121,8 @@ export function resolveLocalOptions(options: LocalDsqlOptions): ResolvedLocalOpt
     );
   }
   const { otherRegions = [] } = options;
-  if (!Array.isArray(otherRegions)) throw new TypeError('otherRegions: expected a list of AWS regions');
+  const isList: boolean = Array.isArray(otherRegions);
+  if (!isList) throw new TypeError('otherRegions: expected a list of AWS regions');
   for (const name of ['clock', 'onConnectionRefused'] as const) {
     if (!['function', 'undefined'].includes(typeof options[name])) {
       throw new TypeError(`${name}: expected a function`);
