@@ -24,7 +24,7 @@ const onCluster = process.env.DSQL_TEST_CLUSTER === '1';
 
 /**
  * Files that choose their size by `test/form.ts`: `npm test` runs them short, `npm run test:long` long. Of these the long form
- * has all that the short one has samples of, and `.ci/run` runs it, too.
+ * has all that the short one has samples of.
  */
 const sampled = [
   '/test/cli/(local|migrate)\\.test',
@@ -54,7 +54,7 @@ const larger = [
 const longOnly = [
   '/test/examples/(frameworks|sequelize-rest-api|typeorm-rest-api)\\.test',
   '/test/local/(concurrency-model|crowds)\\.test',
-  '/test/migrate/(interrupted-sample|synchronize-at-once)\\.test',
+  '/test/migrate/synchronize-at-once\\.test',
   '/test/no-lost-writes/client-faults\\.test',
   '/test/sequelize/(reused-identity-keys|size-of-writes)\\.test',
   '/test/sql/translate-property\\.test',

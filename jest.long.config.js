@@ -24,8 +24,9 @@ module.exports = {
   ...all,
   ...(process.env.DSQL_TEST_FORM === 'soak' && { testTimeout: 6 * 3_600_000 }),
   projects: [
-    files('long forms', [...sampled, ...longOnly]),
+    files('left out', longOnly),
     files('package', ofPackage),
+    files('long forms', sampled),
     files('larger forms', larger),
     on03('typeorm 0.3', longOn03),
     on03('more of typeorm 0.3', moreOn03),
