@@ -143,6 +143,21 @@ describe('a DO block of a migration', () => {
     expect(await afterMigration(loops)).toEqual(['id', 'the new a', 'the new b', 'x', 'y']);
   });
 
+  it('writes numbers that JavaScript would round as the server gave them', async () => {
+    const [id, amount] = ['9007199254740993', '12345678901234567890.123456789012345678'];
+    await afterMigration(
+      'CREATE TABLE ledger (id bigint PRIMARY KEY, amount numeric(38, 18), copy numeric(38, 18), note jsonb, kept jsonb)',
+      `INSERT INTO ledger (id, amount, note) VALUES (${id}, ${amount}, '{"of": ${id}}')`,
+      `DO $$ DECLARE found RECORD; BEGIN
+         FOR found IN SELECT id, amount, note FROM ledger LOOP
+           UPDATE ledger SET copy = found.amount, kept = found.note WHERE ledger.id = found.id;
+         END LOOP;
+       END $$`,
+    );
+    const rows: unknown = await dataSource.query('SELECT copy, kept::text FROM ledger');
+    expect(rows).toEqual([{ copy: amount, kept: `{"of": ${id}}` }]);
+  });
+
   it('writes rows where its condition holds', async () => {
     const id = 'b0ce2e26-6c70-4a3a-8f3e-2a3d5a0f9c11';
     await afterMigration(

@@ -14,8 +14,17 @@ import { together, type PlannedChange, type Planning } from './planning';
 /** Plans one statement of a block. */
 type PlanStatement = (text: string) => Promise<PlannedChange | 'as it is' | 'refused'>;
 
+/** What a column of an answer holds; a number or JSON as the text that the server gave, because JavaScript's numbers round. */
+type Value = string | boolean | null | { readonly sql: string };
+
 /** The value of a variable: what a query gave, by the names of its columns. */
-type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, Value>>;
+
+/** A row as JSON, and each of its values as text. */
+interface Answered {
+  readonly row: Readonly<Record<string, unknown>>;
+  readonly texts: Readonly<Record<string, string>>;
+}
 
 /** How far the steps of a block are taken. */
 type Taken = 'all' | 'returned' | 'refused';
@@ -130,9 +139,12 @@ class Block {
     if (asksDatabase(text) && asksForItsOwn(text, this.#done)) return undefined;
     const { enums, read, readTables } = this.#planning;
     const asked = await enums.asked(text, readTables);
-    const rows = await read(`SELECT row_to_json(q) AS row FROM (${asked}) q`);
-    return (rows as readonly { readonly row: Row | string }[]).map(({ row }) =>
-      typeof row === 'string' ? (JSON.parse(row) as Row) : row,
+    const texts = '(SELECT json_object_agg(key, value) FROM json_each_text(row_to_json(q)))';
+    const rows = await read(
+      `SELECT json_build_object('row', q, 'texts', ${texts})::text AS answer FROM (${asked}) q`,
+    );
+    return (rows as readonly { readonly answer: string }[]).map(({ answer }) =>
+      rowOf(JSON.parse(answer) as Answered),
     );
   }
 
@@ -186,11 +198,18 @@ function asksDatabase(query: string): boolean {
   return asks;
 }
 
-/** A value of JSON as SQL. */
-function written(value: unknown): string {
+function rowOf({ row, texts }: Answered): Row {
+  const valueOf = (name: string, value: unknown): Value => {
+    if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+    const text = texts[name] ?? '';
+    return { sql: typeof value === 'number' ? `(${text})` : `${literal(text)}::jsonb` };
+  };
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, valueOf(name, value)]));
+}
+
+/** A value as SQL. */
+function written(value: Value | undefined): string {
   if (value === null || value === undefined) return 'NULL';
   if (typeof value === 'boolean') return String(value);
-  if (typeof value === 'number') return `(${String(value)})`;
-  if (typeof value === 'string') return literal(value);
-  return `${literal(JSON.stringify(value))}::jsonb`;
+  return typeof value === 'string' ? literal(value) : value.sql;
 }
