@@ -5,7 +5,7 @@ export interface SchemaJob {
   readonly jobId: string;
   /** The statement that started it. */
   readonly sql: string;
-  /** `failed`, or `forgotten` where `sys.jobs` no longer has it. */
+  /** `failed`, or `forgotten` where neither `sys.jobs` nor the catalogue has it. */
   readonly status: string;
   /** Why it failed, in the words of Aurora DSQL. */
   readonly details: string;

@@ -205,15 +205,35 @@ export class SchemaRunner {
       `SELECT job_id, status, details, object_id::text AS object_id FROM sys.jobs WHERE job_id IN (${ids})`,
     );
     const shown = new Map(rows.map((row) => [row.job_id, row]));
-    return [...waiting.values()].map((job) => {
+    const seen: JobRow[] = [];
+    for (const job of waiting.values()) {
       const row = shown.get(job.jobId);
-      return {
-        job,
-        status: row === undefined ? 'forgotten' : String(row.status),
-        details: row === undefined ? 'sys.jobs no longer has it' : String(row.details),
-        objectId: row === undefined ? undefined : String(row.object_id),
-      };
-    });
+      if (row === undefined) seen.push(await this.#lookForResult(job));
+      else {
+        const { status, details, object_id: objectId } = row;
+        seen.push({ job, status: String(status), details: String(details), objectId: String(objectId) });
+      }
+    }
+    return seen;
+  }
+
+  /** Jobs that have ended leave `sys.jobs` after 30 minutes (AWS user guide, 2026-09-15): then their result tells. */
+  async #lookForResult(job: RunningJob): Promise<JobRow> {
+    const details = 'sys.jobs no longer has it';
+    const unknown: JobRow = { job, status: 'forgotten', details, objectId: undefined };
+    const index = indexNameOf(job.sql);
+    const constraint = validatedBy(job.sql);
+    if (job.table === undefined) return unknown;
+    const where = isOneOf([job.table]);
+    const tables = await readTablesWhere(where, async (sql) => (await this.#session.query(sql)).rows);
+    const [found] = tables.flatMap(({ indexes, constraints }) => [
+      ...indexes.filter(({ name }) => name === index).map(({ id, valid }) => ({ id, isDone: valid })),
+      ...constraints
+        .filter(({ name }) => name === constraint)
+        .map(({ validated }) => ({ id: undefined, isDone: validated })),
+    ]);
+    if (found === undefined) return unknown;
+    return { ...unknown, status: found.isDone ? 'completed' : 'failed', objectId: found.id };
   }
 
   /**
@@ -294,6 +314,12 @@ function tableOf(sql: string): TableName | undefined {
 
 function indexNameOf(sql: string): string | undefined {
   return treeOf(sql)?.idxname;
+}
+
+/** The constraint that a statement validates. */
+function validatedBy(sql: string): string | undefined {
+  return treeOf(sql)?.cmds?.find(({ AlterTableCmd: { subtype } }) => subtype === 'AT_ValidateConstraint')
+    ?.AlterTableCmd.name;
 }
 
 /** The statements that drop the constraints that a statement adds or validates. */

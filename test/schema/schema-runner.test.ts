@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DsqlClient } from 'aurora-dsql-orm';
+import { startLocalDsql, type LocalDsql } from 'aurora-dsql-orm/local';
 import { SchemaJobError } from 'aurora-dsql-orm/typeorm';
 import { SchemaRunner, type SchemaProgress, type SchemaSession } from '../../src/schema';
 import { loadParser, translate, type TranslateOptions } from '../../src/sql';
@@ -206,6 +208,48 @@ describe('SchemaRunner', () => {
       3000, 6000, 7500,
     ]);
     expect((await client.query('SELECT 1 FROM account')).rowCount).toBe(0);
+  });
+
+  it.each([
+    ['ends well', 'whose index is valid', () => undefined],
+    [
+      'fails',
+      'whose index is not, and leaves none',
+      (local: LocalDsql) => local.faults.failIndexBuild({ table: 'account' }),
+    ],
+  ])('%s after a job that sys.jobs has forgotten, %s', async (outcome, _, prepare) => {
+    let elapsedMs = 0;
+    const local = await startLocalDsql({ clock: () => new Date(Date.now() + elapsedMs) });
+    const { host, port, hostaddr, ca, credentials, region } = local;
+    const own = new DsqlClient({ host, port, hostaddr, ca, credentials, region });
+    await own.connect();
+    const jobs = async (status: string) =>
+      (await own.query(`SELECT FROM sys.jobs WHERE status LIKE '${status}'`)).rowCount;
+    const late: SchemaSession = {
+      query: async (sql) => {
+        if (sql.includes('FROM sys.jobs WHERE job_id IN') && elapsedMs === 0) {
+          while ((await jobs('completed')) === 0 && (await jobs('failed')) === 0) await sleep(10);
+          elapsedMs = 31 * 60_000;
+          while ((await jobs('%')) !== 0) await sleep(10);
+        }
+        const { rows, rowCount } = await own.query<Record<string, unknown>>(sql);
+        return { rows, rowCount: rowCount ?? 0 };
+      },
+    };
+    prepare(local);
+    const runner = new SchemaRunner(late);
+    await runner.run(statementsOf(`${ACCOUNT}; CREATE INDEX by_email ON account (email)`));
+    const settled = runner.settle().then(
+      () => 'ends well',
+      (error: unknown) => (error instanceof SchemaJobError ? 'fails' : error),
+    );
+    expect(await settled).toBe(outcome);
+    const { rows } = await own.query(
+      "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('by_email')",
+    );
+    expect(rows).toStrictEqual(outcome === 'fails' ? [] : [{ indisvalid: true }]);
+    await own.end();
+    await local.stop();
   });
 
   it('begins nothing more when it is aborted', async () => {
