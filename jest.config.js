@@ -44,7 +44,7 @@ const sampled = [
 const larger = [
   '/test/check/fuzz\\.test',
   '/test/connection/endpoints\\.test',
-  '/test/local/(lock-pairs|concurrency-stress|fuzz|schema-stress)\\.test',
+  '/test/local/(crowds|lock-pairs|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/(interrupted-\\w+|one-at-a-time|rebuild-interrupted)\\.test',
   '/test/no-lost-writes/(bank-\\w+|sequelize-programs)\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
@@ -53,7 +53,7 @@ const larger = [
 /** Files that `npm test` leaves to `npm run test:long` and `.ci/run`: others of their kind stay. */
 const longOnly = [
   '/test/examples/(frameworks|sequelize-rest-api|typeorm-rest-api)\\.test',
-  '/test/local/(concurrency-model|crowds)\\.test',
+  '/test/local/concurrency-model\\.test',
   '/test/migrate/synchronize-at-once\\.test',
   '/test/no-lost-writes/client-faults\\.test',
   '/test/sequelize/(reused-identity-keys|size-of-writes)\\.test',
@@ -103,12 +103,13 @@ const main = {
   ...shared,
   displayName: 'aurora-dsql-orm',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  // `npm run test:peers` has the bank of Sequelize, too.
+  // `npm run test:peers` has the bank of Sequelize, too, and crowds are larger than a short form can be.
   testPathIgnorePatterns: [
     ...ignored,
     ...longOnly,
     ...ofPackage,
     '/test/no-lost-writes/bank-sequelize\\.test',
+    '/test/local/crowds\\.test',
   ],
 };
 
