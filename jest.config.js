@@ -44,7 +44,7 @@ const sampled = [
 const larger = [
   '/test/check/fuzz\\.test',
   '/test/connection/endpoints\\.test',
-  '/test/local/(crowds|lock-pairs|concurrency-stress|fuzz|schema-stress)\\.test',
+  '/test/local/(lock-pairs|concurrency-stress|fuzz|schema-stress)\\.test',
   '/test/migrate/(interrupted-\\w+|one-at-a-time|rebuild-interrupted)\\.test',
   '/test/no-lost-writes/(bank-\\w+|sequelize-programs)\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
@@ -52,7 +52,7 @@ const larger = [
 
 /** Files that `npm test` leaves to `npm run test:long` and `.ci/run`: others of their kind stay. */
 const longOnly = [
-  '/test/examples/(frameworks|sequelize-rest-api|typeorm-rest-api)\\.test',
+  '/test/examples/(sequelize|typeorm)-rest-api\\.test',
   '/test/local/concurrency-model\\.test',
   '/test/migrate/synchronize-at-once\\.test',
   '/test/no-lost-writes/client-faults\\.test',
@@ -60,6 +60,8 @@ const longOnly = [
   '/test/sql/translate-property\\.test',
   '/test/typeorm/admission\\.test',
 ];
+/** Such files that take longer than `.ci/run` has. */
+const largest = ['/test/examples/frameworks\\.test', '/test/local/crowds\\.test'];
 /** Such files that build the package, which nothing else may do meanwhile. */
 const ofPackage = ['/test/package/(bundles|entry-points)\\.test'];
 
@@ -103,13 +105,13 @@ const main = {
   ...shared,
   displayName: 'aurora-dsql-orm',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  // `npm run test:peers` has the bank of Sequelize, too, and crowds are larger than a short form can be.
+  // `npm run test:peers` has the bank of Sequelize, too.
   testPathIgnorePatterns: [
     ...ignored,
     ...longOnly,
+    ...largest,
     ...ofPackage,
     '/test/no-lost-writes/bank-sequelize\\.test',
-    '/test/local/crowds\\.test',
   ],
 };
 
@@ -128,6 +130,6 @@ module.exports = { ...all, projects: [main, typeorm03] };
 Object.defineProperty(module.exports, 'parts', {
   value: {
     ...{ all, shared, main, typeorm03, ignored, inPlaceOf },
-    ...{ sampled, larger, longOnly, ofPackage, shortOn03, longOn03, moreOn03 },
+    ...{ sampled, larger, longOnly, largest, ofPackage, shortOn03, longOn03, moreOn03 },
   },
 });

@@ -1,5 +1,17 @@
-const { all, main, typeorm03, ignored, sampled, larger, longOnly, ofPackage, shortOn03, longOn03, moreOn03 } =
-  require('./jest.config.js').parts;
+const {
+  all,
+  main,
+  typeorm03,
+  ignored,
+  sampled,
+  larger,
+  longOnly,
+  largest,
+  ofPackage,
+  shortOn03,
+  longOn03,
+  moreOn03,
+} = require('./jest.config.js').parts;
 
 // The workers inherit it; `npm run soak` says `soak`.
 process.env.DSQL_TEST_FORM ??= 'long';
@@ -27,7 +39,7 @@ module.exports = {
     files('left out', longOnly),
     files('package', ofPackage),
     files('long forms', sampled),
-    files('larger forms', larger),
+    files('larger forms', [...larger, ...largest]),
     on03('typeorm 0.3', longOn03),
     on03('more of typeorm 0.3', moreOn03),
   ],
