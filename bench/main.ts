@@ -10,7 +10,7 @@ import type { Result } from './result';
  * Runs the benches one after the other, in a process each, and keeps what they have measured: `bench/results.json`, and plots
  * in `bench/plots`.
  *
- * Usage: npm run bench                            all of them, in less than 15 minutes on two cores
+ * Usage: npm run bench                            all of them
  *        npm run bench -- bulk                    one of them; its results replace those from before
  *        npm run bench -- [bulk] --quick          whether they work: the results go to `build/bench` and mean nothing
  *        npm run bench -- bulk --rows 1000        one of them with its own options, which it names itself; only printed
