@@ -15,6 +15,7 @@ import {
   readableDataSource,
   recordEntities,
 } from './recording/entities';
+import { translateOptionsOf } from './recording/translate-options';
 import { hasReplacement, severities } from './finding';
 import type { Problem } from './finding';
 import { fixLiteral, fixScript } from './fix';
@@ -358,12 +359,7 @@ export class CheckRun {
   }
 
   get #translateOptions() {
-    const { identityCache, simplify, capabilities } = this.#assignment.options;
-    return {
-      ...(identityCache !== undefined && { identityCache }),
-      ...(simplify && { simplify }),
-      ...(capabilities && { capabilities }),
-    };
+    return translateOptionsOf(this.#assignment.options);
   }
 }
 

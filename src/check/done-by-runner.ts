@@ -1,5 +1,5 @@
 import type { AlterEnumStmt } from 'libpg-query';
-import { asNode, createdEnum, guardedDdl, nameOfParts, parseQuery, strings, translate } from '../sql';
+import { asNode, blockStatements, createdEnum, nameOfParts, parseQuery, strings, translate } from '../sql';
 import type { NodeBody, Statement, TranslateOptions } from '../sql';
 import type { Catalog } from './catalogue/catalog';
 import type { Problem } from './finding';
@@ -41,9 +41,8 @@ function asNote(problem: Problem, instead: string): Problem {
 
 /** Whether all that a block guards can be translated. */
 function isPlanned(statement: Statement, { catalog, options }: RunnerFacts): boolean {
-  const parts = guardedDdl(statement);
   return (
-    parts?.every(({ body }) => {
+    blockStatements(statement)?.every((body) => {
       const parsed = parseQuery(body);
       const { enums = [], ...facts } = catalog.factsFor(body, parsed);
       const created = parsed.statements.flatMap((each) => createdEnum(each) ?? []);

@@ -4,6 +4,7 @@ import {
   asNode,
   createdEnum,
   locatedRefusals,
+  offsetOfCharacter,
   parseQuery,
   refusals as refusalTable,
   refusalOf,
@@ -100,13 +101,6 @@ function syntaxErrors(text: SqlText, { error }: ParsedQuery, translation: Transl
     },
     ...(refused ? [] : translation.refusals.map((refusal) => refusedBy(text, refusal))),
   ];
-}
-
-/** The offset of a 1-based position that counts characters, not UTF-16 units. */
-function offsetOfCharacter(sql: string, position: number): number {
-  return Array.from(sql)
-    .slice(0, position - 1)
-    .join('').length;
 }
 
 function refusedBy(text: SqlText, refusal: TranslationRefusal, name = ''): Problem {

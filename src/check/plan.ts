@@ -7,6 +7,7 @@ import { mappingOf } from './recording/entities';
 import { TypeOrmMigrations } from './recording/migrations';
 import { Recording, type RecordedText } from './recording/recording';
 import { recordingSequelize, sequelizeOf } from './recording/sequelize-recorder';
+import { translateOptionsOf } from './recording/translate-options';
 import { rewrittenTable } from './rewritten-table';
 import { SourceFile } from './sources/source-file';
 
@@ -98,9 +99,8 @@ export async function planUmzugMigrations(
 }
 
 function mappingOfSequelize(sequelize: Sequelize): TranslateOptions {
-  return mappingOf({
-    driver: (sequelize as unknown as { dialect: object }).dialect,
-  } as unknown as DataSource);
+  const { dialect } = sequelize as unknown as { readonly dialect: { readonly mapping?: TranslateOptions } };
+  return translateOptionsOf(dialect.mapping);
 }
 
 async function plan(

@@ -1,4 +1,4 @@
-import { beginsWith, foreignKeysOf, primaryKeyOf, quoted, quotedTable, storedTypeOf } from '../sql';
+import { foreignKeysOf, isIndexed, primaryKeyOf, quoted, quotedTable, storedTypeOf } from '../sql';
 import type { Catalog } from './catalogue/catalog';
 import { keyOf } from './catalogue/table';
 import type { DeclaredColumn, DeclaredConstraint, DeclaredTable } from './catalogue/table';
@@ -26,7 +26,7 @@ export function adviseOn(catalog: Catalog, options: AdviceOptions): Problem[] {
 
 function adviseOnForeignKey(catalog: Catalog, table: DeclaredTable, key: ForeignKey): Problem[] {
   const problems: Problem[] = [];
-  if (!isIndexed(table, key)) {
+  if (!isIndexed(table.indexes, key.columns)) {
     problems.push({
       rule: 'foreign-key-without-index',
       severity: 'note',
@@ -55,18 +55,6 @@ function adviseOnForeignKey(catalog: Catalog, table: DeclaredTable, key: Foreign
     });
   });
   return problems;
-}
-
-/** Whether an index, or a key, begins with these columns, in any order. */
-function isIndexed({ indexes }: DeclaredTable, { columns }: ForeignKey): boolean {
-  return indexes.some(
-    ({ partial, keys }) =>
-      !partial &&
-      beginsWith(
-        keys.map(({ column }) => column),
-        columns,
-      ),
-  );
 }
 
 function columnOf({ columns }: DeclaredTable, name: string): DeclaredColumn | undefined {

@@ -1,5 +1,5 @@
 import { isOneOf, type SchemaProgress } from '../schema';
-import { parseQuery, tableNameOf, walk, type TableName } from '../sql';
+import type { TableName } from '../sql';
 import type { Direction } from './journal/journal';
 
 /** A step of a migration. */
@@ -56,16 +56,4 @@ export async function estimatedRows(
   )) as readonly { readonly rows: number | string | null }[];
   const rows = Number(found?.rows ?? 0);
   return rows > 0 ? rows : undefined;
-}
-
-/** The tables that a text names, and the names that it gives to queries. */
-export function tablesNamedIn(sql: string): readonly TableName[] {
-  const tables: TableName[] = [];
-  for (const { node, tree } of parseQuery(sql).statements) {
-    walk(node, tree as object, (visited) => {
-      if (visited.name === 'RangeVar') tables.push(tableNameOf(visited.body));
-      return true;
-    });
-  }
-  return tables;
 }

@@ -1,12 +1,13 @@
 import { isServerError } from '../connection';
 import { findInChain, sqlStateOf } from '../occ';
 import { isSchemaJobError, SchemaRunner, type SchemaProgress } from '../schema';
+import { parseQuery, tablesNamed } from '../sql';
 import { UnsettledStatementError } from './errors';
 import type { Journal, JournalledRun } from './journal/journal';
 import type { RecordedStatement } from './journal/recorded-statement';
 import type { Answer, MigrationSession } from './migration-session';
 import { isPassing } from './patience';
-import { estimatedRows, tablesNamedIn, type TellStep } from './progress';
+import { estimatedRows, type TellStep } from './progress';
 import { settleStatement } from './settle/settle';
 
 /** What a statement answered that was sent, and what of it is kept. */
@@ -187,7 +188,9 @@ export class SchemaSteps {
   async #carryOut(sql: string, { kind }: RecordedStatement, send: () => Promise<Answer>): Promise<void> {
     this.#current = { sql, send };
     const isWatched = kind === 'repeated' && this.#tell !== undefined;
-    this.#tableRows = isWatched ? await estimatedRows(tablesNamedIn(sql), this.#session.read) : undefined;
+    this.#tableRows = isWatched
+      ? await estimatedRows(tablesNamed(parseQuery(sql)), this.#session.read)
+      : undefined;
     try {
       await this.#runner.run([
         {

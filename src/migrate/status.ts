@@ -40,7 +40,7 @@ export interface HalfDoneMigration {
   readonly stopped: readonly StoppedStatement[];
 }
 
-/** An asynchronous job of Aurora DSQL that has not ended, whoever has started it. */
+/** An asynchronous job of Aurora DSQL that has not ended. It may be of any session. */
 export interface RunningJob {
   readonly jobId: string;
   /** Such as `INDEX_BUILD` and `VALIDATE_CONSTRAINT`. */

@@ -1,4 +1,5 @@
 export { nameOfParts, tableNameOf } from './catalogue/catalog-facts';
+export { tablesNamed } from './catalogue/tables-named';
 export type { ArrayColumn, CatalogFacts, EnumFacts } from './catalogue/catalog-facts';
 export { isBroken } from './catalogue/catalog-table';
 export type { CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable } from './catalogue/catalog-table';
@@ -6,8 +7,8 @@ export { enumCheckOf, isNotNull, isNotNullCheck, notNullCheckOf } from './catalo
 export type { EnumCheck } from './catalogue/checks';
 export { emptyingPlan, restrictsDelete, type EmptyingPlan } from './catalogue/emptying-plan';
 export {
-  beginsWith,
   foreignKeysOf,
+  isIndexed,
   primaryKeyOf,
   REFERENTIAL_ACTIONS,
   storedTypeOf,
@@ -28,7 +29,7 @@ export type { LocatedRefusal } from './facts/located-refusals';
 export { asNode, stringConstant, strings, walk } from './syntax/parse-tree';
 export type { NodeBody, Visited } from './syntax/parse-tree';
 export { bodyStatements, parseQuery, positionInQuery } from './syntax/parse';
-export { loadParser, utf16Offsets } from './syntax/read-sources';
+export { loadParser, offsetOfCharacter, utf16Offsets } from './syntax/read-sources';
 export { columnConstraints, refusalOf, refusals } from './refusals';
 export type { RefusalRule } from './refusals';
 export { sessionParameterRefusal, SESSION_PARAMETERS } from './facts/session-parameters';
@@ -56,6 +57,7 @@ export type { Token } from './text/scan';
 export {
   arrayColumnsIn,
   asksForItsOwn,
+  blockStatements,
   blockSteps,
   constraintType,
   createdEnum,
@@ -64,7 +66,6 @@ export {
   defaultName,
   enumCheckName,
   formattedType,
-  guardedDdl,
   isArrayType,
   isEnumCheckOf,
   isOfNumbers,
@@ -75,7 +76,6 @@ export type {
   BlockStep,
   DsqlStatement,
   DsqlStatementKind,
-  GuardedDdl,
   OmittedStatement,
   RepeatedWrite,
   Simplifications,

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { oneOfEvery } from '../form';
 import { isAlive, nodeArgs, outcomeOf, printed, run, start } from './run-cli';
+import { describeWithTerminal, startOnTerminal } from './terminal';
 
 /** Runs JavaScript as the command of `local`. */
 const runScript = (script: string, env?: NodeJS.ProcessEnv) =>
@@ -13,10 +14,6 @@ const runScript = (script: string, env?: NodeJS.ProcessEnv) =>
 
 // The package needs no psql, and a bare machine has none.
 const describeWithPsql = spawnSync('psql', ['--version']).status === 0 ? describe : describe.skip;
-
-// Without util-linux (macOS, Windows) nothing here can pretend to be a terminal.
-const describeWithTerminal =
-  spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0 ? describe : describe.skip;
 
 describe('aurora-dsql-orm local', () => {
   it('runs a command with the environment of the local DSQL added to its own', async () => {
@@ -180,9 +177,7 @@ describe('aurora-dsql-orm local', () => {
 
 describeWithTerminal('on a terminal', () => {
   it('says that it is up, how to use it, and how to stop it', async () => {
-    // Ctrl-C reaches the shell as well, and dash would then exit with 130, whatever its child did.
-    const command = ['exec', process.execPath, ...nodeArgs, 'local'].join(' ');
-    const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const terminal = startOnTerminal(['local']);
     const outcome = outcomeOf(terminal);
     await printed(terminal, 'Ctrl-C');
     terminal.stdin.write('\u0003');

@@ -1,14 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { startLocalDsql, type LocalDsql } from 'aurora-dsql-orm/local';
 import { empty } from '../migrate/database-state';
-import { nodeArgs, outcomeOf } from './run-cli';
-
-// Without util-linux (macOS, Windows) nothing here can pretend to be a terminal.
-const describeWithTerminal =
-  spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0 ? describe : describe.skip;
+import { outcomeOf } from './run-cli';
+import { describeWithTerminal, startOnTerminal } from './terminal';
 
 const root = path.resolve(__dirname, '../..');
 let local: LocalDsql;
@@ -61,6 +57,7 @@ const MIGRATOR = `
           context.sequelize.query("UPDATE shelf SET label = 'low' WHERE " + batch.condition));
         await pause();
         await context.sequelize.query('CREATE INDEX shelf_label ON shelf (label)');
+        await pause();
         await rebuildTable(context, { table: 'shelf', change: 'ALTER COLUMN id TYPE bigint' });
       },
     },
@@ -78,9 +75,9 @@ async function onTerminal(
   env: NodeJS.ProcessEnv,
   jobsEndAfter = '',
 ): Promise<{ status: number | null; printed: string }> {
-  const command = ['exec', process.execPath, ...nodeArgs, ...UP].join(' ');
-  const terminal = spawn('script', ['-qec', `stty cols 200; ${command}`, '/dev/null'], {
+  const terminal = startOnTerminal(UP, {
     cwd: folder,
+    columns: 200,
     env: {
       ...process.env,
       CI: undefined,
@@ -89,7 +86,6 @@ async function onTerminal(
       ...(await local.env()),
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
   });
   let seen = '';
   isPassing = jobsEndAfter === '';

@@ -1,4 +1,4 @@
-import { tableNameOf, walk } from '../../sql';
+import { tablesNamed } from '../../sql';
 import type { ArrayColumn, CatalogFacts, EnumFacts, KnownIndex, ParsedQuery, TableName } from '../../sql';
 import { LayeredMap } from './layered-map';
 import { keyOf, ownIndexes } from './table';
@@ -40,14 +40,11 @@ export class Catalog {
   }
 
   /** What is known of what a text is about. */
-  factsFor(sql: string, { statements }: ParsedQuery): CatalogFacts {
+  factsFor(sql: string, parsed: ParsedQuery): CatalogFacts {
     const tables = new Map<string, DeclaredTable>();
-    for (const { node, tree } of statements) {
-      walk(node, tree as object, ({ name, body }) => {
-        const table = name === 'RangeVar' ? this.table(tableNameOf(body)) : undefined;
-        if (table) tables.set(keyOf(table), table);
-        return true;
-      });
+    for (const name of tablesNamed(parsed)) {
+      const table = this.table(name);
+      if (table) tables.set(keyOf(table), table);
     }
     return {
       tables: [...tables.values()],

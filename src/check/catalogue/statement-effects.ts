@@ -1,9 +1,9 @@
 import type { RangeVar } from 'libpg-query';
 import {
   asNode,
+  blockStatements,
   createdEnum,
   defaultName,
-  guardedDdl,
   nameOfParts,
   parseQuery,
   strings,
@@ -90,7 +90,7 @@ class StatementEffects {
 
   /** What a DO block guards is there afterwards, by it or from before. */
   #doGuarded(): void {
-    for (const { body } of guardedDdl(this.statement) ?? []) {
+    for (const body of blockStatements(this.statement) ?? []) {
       for (const statement of parseQuery(body).statements) {
         // No part of a block has a place of its own in the text.
         new StatementEffects(this.text, () => this.statement.start, statement, this.catalog).apply();

@@ -9,6 +9,7 @@ import type { Recording } from './recording';
 import type { Location } from '../sources/sql-text';
 import { buildMetadatas, recordingQueryRunner, unconnectedDataSource } from './typeorm-recorder';
 import type { TypeOrm } from './typeorm-recorder';
+import { translateOptionsOf } from './translate-options';
 
 /** What `entities` may list. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- as TypeORM types it
@@ -26,14 +27,9 @@ export function isOurDataSource(dataSource: DataSource): boolean {
 
 /** What a data source of ours was told of the translation. */
 export function mappingOf(dataSource: DataSource): TranslateOptions {
-  const { mapping } = dataSource.driver as unknown as { readonly mapping?: TranslateOptions };
-  const { identityCache, simplify, capabilities, arrays } = mapping ?? {};
-  return {
-    ...(identityCache !== undefined && { identityCache }),
-    ...(simplify && { simplify }),
-    ...(capabilities && { capabilities }),
-    ...(arrays && { arrays }),
-  };
+  return translateOptionsOf(
+    (dataSource.driver as unknown as { readonly mapping?: TranslateOptions }).mapping,
+  );
 }
 
 function hasMethods(value: unknown, names: readonly string[]): boolean {

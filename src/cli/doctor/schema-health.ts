@@ -1,13 +1,6 @@
 import type { DsqlClient } from '../../connection';
 import { MAX_INDEXES, readTablesWhere } from '../../schema';
-import {
-  beginsWith,
-  isBroken,
-  quoted,
-  quotedTable,
-  type CatalogConstraint,
-  type CatalogTable,
-} from '../../sql';
+import { isBroken, isIndexed, quoted, quotedTable, type CatalogTable } from '../../sql';
 import { failure, ok, warning, type Finding } from './finding';
 
 /** From here on a table has little room for more. */
@@ -86,7 +79,7 @@ function examineConstraints(tables: readonly CatalogTable[]): Finding {
 function examineForeignKeys(tables: readonly CatalogTable[]): Finding {
   const bare = tables.flatMap((table) =>
     table.constraints
-      .filter((key) => key.type === 'f' && !isIndexed(table, key))
+      .filter((key) => key.type === 'f' && !isIndexed(table.indexes, key.columns))
       .map((key) => ({ table, key })),
   );
   if (bare.length === 0) return ok('foreign keys', 'each begins an index');
@@ -99,17 +92,6 @@ function examineForeignKeys(tables: readonly CatalogTable[]): Finding {
           `CREATE INDEX ASYNC ON ${quotedTable(table)} (${key.columns.map(quoted).join(', ')});`,
       )
       .join(' '),
-  );
-}
-
-function isIndexed({ indexes }: CatalogTable, { columns }: CatalogConstraint): boolean {
-  return indexes.some(
-    ({ partial, keys }) =>
-      !partial &&
-      beginsWith(
-        keys.map(({ column }) => column),
-        columns,
-      ),
   );
 }
 

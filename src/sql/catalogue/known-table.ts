@@ -88,15 +88,10 @@ export function foreignKeysOf<Constraint extends KnownConstraint>({
   );
 }
 
-/**
- * Whether an index of some columns begins with these, in any order.
- *
- * @param index - its columns; an expression is none
- */
-export function beginsWith(
-  index: readonly (string | null | undefined)[],
-  columns: readonly string[],
-): boolean {
-  const first = index.slice(0, columns.length);
-  return columns.every((column) => first.includes(column));
+/** Whether an index of all rows begins with these columns, in any order. */
+export function isIndexed(indexes: readonly KnownIndex[], columns: readonly string[]): boolean {
+  return indexes.some(({ partial, keys }) => {
+    const first = keys.slice(0, columns.length).map(({ column }) => column);
+    return !partial && columns.every((column) => first.includes(column));
+  });
 }

@@ -107,3 +107,10 @@ export function utf16Offsets(text: string): (byteOffset: number) => number {
 export function characters(text: string, end: number): number {
   return Array.from(text.slice(0, end)).length;
 }
+
+/** The offset of a 1-based position that counts characters, not UTF-16 units. */
+export function offsetOfCharacter(sql: string, position: number): number {
+  return Array.from(sql)
+    .slice(0, position - 1)
+    .join('').length;
+}

@@ -15,4 +15,4 @@ export type {
 export { formattedType } from './columns/type-names';
 export { arrayColumnsIn, isArrayType, isOfNumbers } from './text/arrays';
 export { createdEnum } from './text/enums';
-export { asksForItsOwn, blockSteps, guardedDdl, type BlockStep, type GuardedDdl } from './text/do-block';
+export { asksForItsOwn, blockStatements, blockSteps, type BlockStep } from './text/do-block';

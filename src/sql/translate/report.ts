@@ -1,4 +1,5 @@
 import { refusalOf, refusals } from '../refusals';
+import { offsetOfCharacter } from '../syntax/read-sources';
 import type { QuerySyntaxError, TableName } from '../syntax/statement';
 import type { OwnRefusal } from './context';
 import type { PreparedText } from './text/prepare-text';
@@ -124,11 +125,4 @@ export class Report {
   #range({ start, end }: StatementText): { readonly start: number; readonly end: number } {
     return { start: this.#text.offsetInSource(start), end: this.#text.offsetInSource(end) };
   }
-}
-
-/** The offset of a 1-based position that counts characters, not UTF-16 units. */
-function offsetOfCharacter(sql: string, position: number): number {
-  return Array.from(sql)
-    .slice(0, position - 1)
-    .join('').length;
 }

@@ -298,37 +298,29 @@ function isChange(text: string): boolean {
 
 // --- what can be told without a database ---------------------------------------------------------------------------
 
-/** A statement of a DO block. */
-export interface GuardedDdl {
-  readonly body: string;
-}
-
 /**
  * The statements of a DO block that can be told without asking the database.
  *
  * @returns nothing for a block that cannot be planned
  */
-export function guardedDdl(statement: Statement): readonly GuardedDdl[] | undefined {
+export function blockStatements(statement: Statement): readonly string[] | undefined {
   const steps = blockSteps(statement);
-  return steps === undefined ? undefined : bodiesOf(steps, []);
+  return steps === undefined ? undefined : statementsOf(steps, []);
 }
 
 /** @param done - what was done before */
-function bodiesOf(
-  steps: readonly BlockStep[],
-  done: readonly GuardedDdl[],
-): readonly GuardedDdl[] | undefined {
-  const bodies: GuardedDdl[] = [];
+function statementsOf(steps: readonly BlockStep[], done: readonly string[]): readonly string[] | undefined {
+  const statements: string[] = [];
   for (const step of steps) {
-    const before = [...done, ...bodies].map(({ body }) => body);
+    const before = [...done, ...statements];
     switch (step.kind) {
       case 'statement':
       case 'guarded':
-        bodies.push({ body: step.text });
+        statements.push(step.text);
         break;
       case 'execute': {
         const text = /^'((?:[^']|'')*)'$/.exec(step.expression)?.[1]?.replaceAll("''", "'");
-        if (text !== undefined) bodies.push({ body: text });
+        if (text !== undefined) statements.push(text);
         break;
       }
       case 'if':
@@ -337,17 +329,17 @@ function bodiesOf(
         const asked =
           step.kind === 'if' ? step.branches.flatMap(({ condition }) => condition ?? []) : [step.query];
         if (asked.some((query) => asksForItsOwn(query, before))) return undefined;
-        const inner = branches.map((branch) => bodiesOf(branch.steps, [...done, ...bodies]));
+        const inner = branches.map((branch) => statementsOf(branch.steps, before));
         for (const each of inner) {
           if (each === undefined) return undefined;
-          bodies.push(...each);
+          statements.push(...each);
         }
         break;
       }
       default:
     }
   }
-  return bodies;
+  return statements;
 }
 
 /**
