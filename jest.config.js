@@ -76,6 +76,7 @@ const shared = {
   testEnvironment: 'node',
   globalSetup: '<rootDir>/test/templates-set-up.ts',
   globalTeardown: '<rootDir>/test/templates-tear-down.ts',
+  setupFiles: ['<rootDir>/test/without-colours.cjs'],
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^aurora-dsql-orm$': '<rootDir>/src/index.ts',
