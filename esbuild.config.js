@@ -1,6 +1,7 @@
 // Makes one file of the modules of each room that an application loads: a file costs Node.js far more to find and open than
 // to read. What others import of a room (its `index`, and the entry points of the package) stays where it is and is taken
-// from that file, so every module is still loaded once, whichever way it is reached.
+// from that file, so every module is still loaded once, whichever way it is reached. What a file requires is required when it
+// is first used, so that an application loads what it uses.
 const { build } = require('esbuild');
 const { readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
@@ -16,6 +17,9 @@ const APART = {
   schema: { entry: 'for-check.js', bundle: 'room-for-check' },
   migrate: { entry: 'for-orms.js', bundle: 'room-for-orms' },
 };
+/** Folders that only a change of the schema needs: a bundle of their own, which requires the rest. */
+const OF_CHANGES = { sql: ['translate'], schema: ['planning', 'rebuild'] };
+const BUNDLE_OF_CHANGES = 'room-of-changes';
 
 const roomOf = (file) => path.relative(DIST, file).split(path.sep)[0];
 const files = readdirSync(DIST, { recursive: true })
@@ -100,11 +104,15 @@ const otherRooms = (room, bundleOf, own) => ({
 
 async function bundle(room, entries) {
   const apart = filesApart(room);
-  const bundleOf = (file) => (apart.has(file) && !entries.has(file) ? APART[room].bundle : BUNDLE);
+  const bundleOf = (file) => {
+    if (apart.has(file) && !entries.has(file)) return APART[room].bundle;
+    const [folder] = path.relative(path.join(DIST, room), file).split(path.sep);
+    return OF_CHANGES[room]?.includes(folder) ? BUNDLE_OF_CHANGES : BUNDLE;
+  };
   const taken = redirect(room, entries, bundleOf);
   if (taken.size === 0) return;
-  // The other bundle takes what it wants of them, whatever the entries take.
-  for (const file of apart) if (!entries.has(file)) taken.set(file, namesExported(file));
+  for (const file of files)
+    if (roomOf(file) === room && !entries.has(file)) takeOfOthers(file, taken, bundleOf);
   for (const name of new Set([...taken.keys()].map(bundleOf))) {
     await makeBundle(
       room,
@@ -121,14 +129,13 @@ async function bundle(room, entries) {
   }
 }
 
-/** What a module exports: TypeScript writes it first. */
-function namesExported(file) {
+/** Adds what a file takes of other bundles of its room. */
+function takeOfOthers(file, taken, bundleOf) {
   const text = readFileSync(file, 'utf8');
-  return new Set(
-    [...text.matchAll(/(?:^|= )exports\.(\w+)(?= =)|defineProperty\(exports, "(?!__)(\w+)"/gm)].map(
-      ([, assigned, defined]) => assigned ?? defined,
-    ),
-  );
+  for (const [name, required] of requiredBy(file)) {
+    if (roomOf(required) !== roomOf(file) || bundleOf(required) === bundleOf(file)) continue;
+    taken.set(required, new Set([...(taken.get(required) ?? []), ...namesTaken(text, name, file)]));
+  }
 }
 
 async function makeBundle(room, entries, taken, name, bundleOf) {
@@ -166,9 +173,44 @@ async function makeBundle(room, entries, taken, name, bundleOf) {
   if (twice.length > 0) throw new Error(`Would be loaded twice: ${twice.join(', ')}`);
 }
 
+/** As esbuild and TypeScript write it. Other packages than `pg` are needed as soon as a room is. */
+const DECLARATIONS = /^ *var [\w, ]+;$/gm;
+const REQUIRE = /^( *)(?:(var|const) )?(\w+) = ((?:__toESM\()?require\("(?:\.[^"]*|pg)"\)\)?);$/gm;
+
+/**
+ * Requires what a file requires when it is first used, and what it does not use never: nothing here has to be loaded for what
+ * that does. Lines stay what they are, for the source map. What is used as a whole, and not by its names, is required at once.
+ */
+function requireWhenUsed(file) {
+  let text = readFileSync(file, 'utf8');
+  for (const [line, indent, keyword, variable, required] of text.matchAll(REQUIRE)) {
+    const whole = new RegExp(String.raw`\b${variable}\b(?!\.| = (?:__toESM\()?require)`);
+    if (whole.test(text.replaceAll(DECLARATIONS, ''))) continue;
+    const used = [...text.matchAll(new RegExp(String.raw`(return )?\b${variable}\.(\w+)`, 'g'))];
+    if (used.length === 0) {
+      text = text.replace(line, '');
+      continue;
+    }
+    if (used.every(([, returned]) => returned)) {
+      // Node.js finds the names of a CommonJS module for `import` in its text, where this may be all that a getter returns.
+      const getters = used.map(([, , name]) => `get ${name}() { return (file ??= ${required}).${name}; }`);
+      text = text.replace(line, `${indent}var ${variable} = ((file) => ({ ${getters.join(', ')} }))();`);
+      continue;
+    }
+    text = text
+      .replace(line, keyword ? `${indent}var ${variable};` : '')
+      .replaceAll(new RegExp(String.raw`\b${variable}\.`, 'g'), `(${variable} ??= ${required}).`);
+  }
+  writeFileSync(file, text);
+}
+
 async function main() {
   const kept = ROOMS.map((room) => [room, filesToKeep(room)]);
   for (const [room, entries] of kept) await bundle(room, entries);
+  const ofRooms = readdirSync(DIST, { recursive: true })
+    .map((name) => path.join(DIST, name))
+    .filter((file) => file.endsWith('.js') && ROOMS.includes(roomOf(file)));
+  for (const file of [...ofRooms, path.join(DIST, 'index.js')]) requireWhenUsed(file);
 }
 
 void main();
