@@ -5,6 +5,7 @@ const {
   ignored,
   sampled,
   larger,
+  tooLongInShort,
   longOnly,
   largest,
   ofPackage,
@@ -13,8 +14,9 @@ const {
   moreOn03,
 } = require('./jest.config.js').parts;
 
-// The workers inherit it; `npm run soak` says `soak`.
+// The workers inherit it; `npm run soak` says `soak`, and `.ci/run` says `short`.
 process.env.DSQL_TEST_FORM ??= 'long';
+const isShort = process.env.DSQL_TEST_FORM === 'short';
 
 const files = (displayName, testRegex) => ({
   ...main,
@@ -36,7 +38,7 @@ module.exports = {
   ...all,
   ...(process.env.DSQL_TEST_FORM === 'soak' && { testTimeout: 6 * 3_600_000 }),
   projects: [
-    files('left out', longOnly),
+    files('left out', [...longOnly, ...(isShort ? tooLongInShort : [])]),
     files('package', ofPackage),
     files('long forms', sampled),
     files('larger forms', [...larger, ...largest]),

@@ -2,7 +2,7 @@
 const { default: Sequencer } = require('@jest/test-sequencer');
 
 const LONGEST =
-  /test[\\/](?:cli[\\/](?:local|migrate)|examples[\\/]moving|histories|migrate[\\/]interrupted-|no-lost-writes[\\/](?:bank|client-faults)|typeorm[\\/](?:command-line|migrations)|typeorm[\\/]schema)/;
+  /test[\\/](?:check[\\/]surroundings|cli[\\/](?:local|migrate)|examples[\\/]moving|histories|migrate[\\/]interrupted-|no-lost-writes[\\/](?:bank|client-faults)|sql[\\/]translate-orms|typeorm[\\/](?:command-line|migrations)|typeorm[\\/]schema)/;
 
 module.exports = class LongestFirst extends Sequencer {
   sort(tests) {

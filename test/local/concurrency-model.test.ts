@@ -5,7 +5,7 @@ import { byForm } from '../form';
 import { useStoppable } from '../stoppable';
 import { schedule, ScheduleRunner } from './conflict-schedule';
 
-const SCHEDULES = byForm({ short: 100, long: 300, soak: 3_000 });
+const SCHEDULES = byForm({ short: 300, long: 1_000, soak: 3_000 });
 const SEED = Number(process.env.CONFLICT_SEED ?? 20260915);
 
 describe('concurrent transactions of the local DSQL', () => {

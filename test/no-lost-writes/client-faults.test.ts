@@ -11,7 +11,7 @@ import { Journal, type Told } from './journal';
 import { UnreliableNetwork } from './unreliable-network';
 
 /** How many programs run, in all lanes together. */
-const programs = byForm({ short: 300, long: 2_100, soak: 20_000 });
+const programs = byForm({ short: 2_100, long: 6_000, soak: 20_000 });
 /** With the seed of a failure, the lane that had it runs it again. */
 const firstSeed = Number(process.env.CLIENT_FAULT_SEED ?? 1);
 const lanes = [0, 1, 2] as const;
