@@ -115,13 +115,15 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
    * @throws AfterCommitError when it did commit, and an `afterTransactionCommit` subscriber failed
    */
   override async commitTransaction(): Promise<void> {
+    // It refuses; what became of the transaction before is no outcome of this call.
+    if (!this.isTransactionActive) return super.commitTransaction();
     if (this.transactionDepth > 1) {
       this.transactionDepth--;
       return;
     }
     const { scope } = this;
     const isToBeSent = !this.#inTransaction.hasCommitTravelled;
-    if (this.isTransactionActive && isToBeSent) {
+    if (isToBeSent) {
       scope?.expectComplete();
       scope?.expectNothingUnfinished();
     }

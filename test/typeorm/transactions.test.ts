@@ -18,6 +18,7 @@ import {
   ManyToOne,
   OneToMany,
   PrimaryGeneratedColumn,
+  TransactionNotStartedError,
   Tree,
   TreeChildren,
   TreeParent,
@@ -755,6 +756,19 @@ describe('a transaction that the user began', () => {
     const manager = new EntityManager(ours);
     await expect(manager.transaction(insertEntry)).rejects.toMatchObject({ code: '40001' });
     expect(fault.fired).toBe(1);
+  });
+
+  it('is ended once: a second end is refused as the host refuses it, and says nothing of the first', async () => {
+    const queryRunner = ours.createQueryRunner();
+    for (const end of ['commitTransaction', 'rollbackTransaction'] as const) {
+      await queryRunner.startTransaction();
+      await queryRunner.manager.insert(Entry, { note: end });
+      await queryRunner[end]();
+      await expect(queryRunner.commitTransaction()).rejects.toThrow(TransactionNotStartedError);
+      await expect(queryRunner.rollbackTransaction()).rejects.toThrow(TransactionNotStartedError);
+    }
+    await queryRunner.release();
+    expect(await ours.manager.find(Entry)).toMatchObject([{ note: 'commitTransaction' }]);
   });
 
   it('is rolled back when its query runner is released without an end', async () => {
