@@ -596,7 +596,9 @@ describe('an unmanaged transaction', () => {
     await second.rollback();
     expect(await balances(cluster, [id])).toStrictEqual([1]);
     await expect(first.commit()).rejects.toThrow(/finished with state: commit/);
+    await expect(first.rollback()).rejects.toThrow(/finished with state: commit/);
     await expect(second.rollback()).rejects.toThrow(/finished with state: rollback/);
+    await expect(second.commit()).rejects.toThrow(/finished with state: rollback/);
   });
 
   it('begins anew where its first statement meets a conflict, with those behind it', async () => {

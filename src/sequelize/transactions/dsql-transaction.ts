@@ -206,13 +206,13 @@ export class DsqlTransaction extends Transaction {
 
   /** {@link DsqlTransaction.commit} without the `afterCommit` hooks. */
   async commitOnly(): Promise<void> {
+    this.#expectUnfinished('committed');
     if (this.#hasJoined) {
-      this.#expectUnfinished('committed');
       this.finished = 'commit';
       return;
     }
     try {
-      if (this.#rollbackOnly !== undefined && this.finished === undefined) {
+      if (this.#rollbackOnly !== undefined) {
         await this.#rollBack().catch(() => undefined);
         const { error } = this.#rollbackOnly;
         throw isOccConflict(error) ? error : new TransactionRolledBackError('joined', { cause: error });
