@@ -19,7 +19,7 @@ export class ConfigurationError extends DsqlError {
   constructor(
     readonly option: string,
     problem: string,
-    options?: ErrorOptions,
+    options?: { readonly cause?: unknown },
   ) {
     super(`${option}: ${problem}`, options);
   }
@@ -64,7 +64,7 @@ export class TokenSigningError extends DsqlError {
   constructor(
     readonly reason: TokenSigningReason,
     { user, host, profile }: SigningSubject,
-    options?: ErrorOptions,
+    options?: { readonly cause?: unknown },
   ) {
     const hint = signingHint(reason, profile);
     const using = profile === undefined ? '' : ` with the profile "${profile}"`;

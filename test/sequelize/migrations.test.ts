@@ -312,6 +312,13 @@ describe('sequelize-cli', () => {
     expect(await namesIn('SequelizeMeta')).toStrictEqual([]);
   });
 
+  it.each(['db:create', 'db:drop'])('%s says that a cluster has one database', async (command) => {
+    expect(await cli(command)).toMatchObject({
+      status: 1,
+      output: expect.stringContaining('run db:migrate') as string,
+    });
+  });
+
   it('migrates with a configuration in JavaScript and a url', async () => {
     const { host, port } = cluster.local;
     rmSync(path.join(project, '.sequelizerc'));

