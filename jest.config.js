@@ -16,6 +16,7 @@ const needLocalDsql = [
   '/test/sequelize/(array-inserts|attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|reused-identity-keys|size-of-writes|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
   '/test/histories/',
   '/test/neighbours/',
+  '/test/documents/(commands|programs)\\.test',
   '/test/examples/',
   '/test/package/bundles',
   '/test/migrate/',
@@ -65,6 +66,7 @@ const tooLongInShort = [
 const longOnly = [
   '/test/check/(limits|modules|surroundings)\\.test',
   '/test/examples/programs\\.test',
+  '/test/documents/commands\\.test',
   '/test/examples/(sequelize|typeorm)-rest-api\\.test',
   '/test/local/(concurrency-model|stale-catalogue)\\.test',
   '/test/migrate/(overhead|rebuild-typeorm|synchronize-at-once)\\.test',

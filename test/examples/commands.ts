@@ -22,9 +22,22 @@ export interface Place {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** A command, or what a script of the example's package.json calls. */
+function commandOf(command: string, folder: string): string {
+  const [, script] = /^npm (?:run )?(\w+)$/.exec(command) ?? [];
+  if (script === undefined) return command;
+  const { scripts } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as {
+    scripts: Readonly<Record<string, string>>;
+  };
+  const called = scripts[script] ?? '';
+  return called.startsWith('node ') ? called : `npx ${called}`;
+}
+
 /** Starts a command of an example. What runs TypeScript for a user (`npx tsx`, ts-node) is Node.js with a hook here. */
 export function start(command: string, { folder, env }: Place): ChildProcess {
-  const [runner, name = '', ...args] = command.replace(/^npx (?:tsx|ts-node) /, 'node ').split(' ');
+  const [runner, name = '', ...args] = commandOf(command, folder)
+    .replace(/^npx (?:tsx|ts-node) /, 'node ')
+    .split(' ');
   const program = runner === 'npx' ? path.join(root, 'node_modules', programs[name] ?? name) : name;
   return spawn(process.execPath, ['-r', register, program, ...args], {
     cwd: folder,

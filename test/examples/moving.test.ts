@@ -7,7 +7,7 @@ import { Client } from 'pg';
 import { launchPostgres, type PostgresServer } from '../../src/local/postgres';
 import { useCluster } from '../cluster';
 import { byForm, oneOfEvery } from '../form';
-import { run, serve, type Place, type Service } from './commands';
+import { commandsOf, run, serve, type Place, type Service } from './commands';
 
 const root = path.join(__dirname, '../..');
 const moved = (name: string) => path.join(root, 'examples/moving', name);
@@ -78,15 +78,11 @@ const applications = [
   {
     what: 'the issue tracker with TypeORM and Express',
     name: 'typeorm-express',
-    migrate: 'npx typeorm migration:run -d src/data-source.ts',
-    start: 'npx ts-node src/main.ts',
     expectService: expectTracker,
   },
   {
     what: 'the invoicing with Sequelize and Express',
     name: 'sequelize-express',
-    migrate: 'npx sequelize-cli db:migrate',
-    start: 'node server.js',
     expectService: expectInvoicing,
   },
 ];
@@ -99,7 +95,8 @@ describe.each(sides)('%s the move', (side) => {
 
   it.each(oneOfEvery(2, applications))(
     '$what runs its history, and serves',
-    async ({ name, migrate, start, expectService }) => {
+    async ({ name, expectService }) => {
+      const [migrate = '', start = ''] = commandsOf(moved(name));
       const place = await placeOf(name);
       await migrated(migrate, place);
       service = await serve(start, place);
