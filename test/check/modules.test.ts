@@ -150,3 +150,25 @@ exports.dataSource = new DataSource({ type: 'postgres', entities: [User] });`,
     expect((await reportOf(project.folder)).findings).toHaveLength(1);
   });
 });
+
+it('loads entities where TypeScript is version 7, which exports nothing but its version', async () => {
+  project.write('app/node_modules/typescript/package.json', '{ "name": "typescript", "version": "7.0.2" }');
+  project.write('app/node_modules/typescript/index.js', `exports.version = '7.0.2';`);
+  project.write(
+    'app/data-source.ts',
+    `import 'reflect-metadata';
+     import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
+     @Entity()
+     class Account {
+       @PrimaryGeneratedColumn('uuid') id!: string;
+       @Column() name!: string;
+       @Column() readonly since: Date = new Date(0);
+       @Column({ type: 'inet' }) address!: string;
+     }
+     if (new Account().since.getTime() !== 0) throw new Error('It lost the value of a property.');
+     export default new DataSource({ type: 'postgres', entities: [Account] });`,
+  );
+  const { findings, failures } = await reportOf(project.folder, 'app/data-source.ts');
+  expect(failures).toEqual([]);
+  expect(findings.map(({ message }) => message)).toContainEqual(expect.stringContaining('inet'));
+});

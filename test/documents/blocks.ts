@@ -26,6 +26,8 @@ export interface Block {
   /** The first word behind the fence. */
   readonly language: string;
   readonly text: string;
+  /** The file that it is: what the text above it ends with, or what its first line says. */
+  readonly file: string | undefined;
   /** Why no test runs it: a comment above the fence, `<!-- not run: … -->`, which readers of the page do not see. */
   readonly notRun: string | undefined;
 }
@@ -35,12 +37,15 @@ export const blocks: readonly Block[] = pages.flatMap((page) => {
   return [...text.matchAll(/^( *)```(\w*)\n([^]*?)^ *```$/gm)].map(
     ({ index, 1: indent = '', 2: language = '', 3: inside = '' }): Block => {
       const above = text.slice(0, index);
+      const block = inside.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
       return {
         page,
         line: above.split('\n').length,
         heading: [...above.matchAll(/^#+ (.+)$/gm)].at(-1)?.[1] ?? '',
         language,
-        text: inside.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+        text: block,
+        file:
+          /`([\w./-]+\.json)`:\n+$/.exec(above)?.[1] ?? /^ ?\/\/ ([\w./-]+\.[cm]?[jt]s)\b/.exec(block)?.[1],
         notRun: /<!-- not run: ([^>]+) -->\n+$/.exec(above)?.[1],
       };
     },
@@ -64,10 +69,10 @@ export type Way =
  * @throws Error when there is no way to: it needs one, or the comment that says why not
  */
 export function wayOf(block: Block): Way | 'not run' {
-  const { page, language, text, notRun } = block;
+  const { page, language, text, file, notRun } = block;
   if (notRun !== undefined) return 'not run';
+  if (file !== undefined) return 'as a file of a project';
   if (['ts', 'js', 'diff'].includes(language)) {
-    if (fileOf(block) !== undefined) return 'as a file of a project';
     // That these end by themselves is part of what the page says.
     return /^(?:void main\(\)|await local\.stop\(\));$/m.test(text) ? 'as a program' : 'in this process';
   }
@@ -84,11 +89,6 @@ export function wayOf(block: Block): Way | 'not run' {
 
 export const placeOf = ({ page, line }: Block): string => `${page}:${String(line)}`;
 
-/** The file that a block says to be, in its first line. */
-export function fileOf({ text }: Block): string | undefined {
-  return /^ ?\/\/ ([\w./-]+\.[cm]?[jt]s)\b/.exec(text)?.[1];
-}
-
 /** The code of a block: what a difference leads to, or what it begins with. */
 export function codeOf({ language, text }: Block, side: '+' | '-' = '+'): string {
   if (language !== 'diff') return text;
@@ -97,4 +97,17 @@ export function codeOf({ language, text }: Block, side: '+' | '-' = '+'): string
     .filter((line) => !line.startsWith(side === '+' ? '-' : '+'))
     .map((line) => line.slice(1))
     .join('\n');
+}
+
+/**
+ * The text of the first block of a language under a heading.
+ *
+ * @throws Error when there is none
+ */
+export function textUnder(page: string, heading: string, language: string): string {
+  const block = blocks.find(
+    (each) => each.page === page && each.heading === heading && each.language === language,
+  );
+  if (block === undefined) throw new Error(`${page} has no ${language} under "${heading}".`);
+  return block.text;
 }

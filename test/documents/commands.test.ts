@@ -8,7 +8,7 @@ import { launchPostgres, type PostgresServer } from '../../src/local/postgres';
 import { findBinaries } from '../../src/local/postgres/binaries';
 import { outcomeOf, type Outcome } from '../cli/run-cli';
 import { useCluster } from '../cluster';
-import { blocks, codeOf, fileOf, root, wayOf, type Block } from './blocks';
+import { blocks, codeOf, textUnder, wayOf, type Block } from './blocks';
 import { makeProject, resetProject } from './project-folder';
 import { projects } from './projects';
 
@@ -51,13 +51,6 @@ interface Surroundings {
   readonly status?: number;
 }
 
-const [typeormProgram = ''] = blocks
-  .filter(({ page, heading, language }) => page === 'README.md' && heading === 'TypeORM' && language === 'ts')
-  .map(({ text }) => text);
-const textUnder = (page: string, heading: string, language: string) =>
-  blocks.find((block) => block.page === page && block.heading === heading && block.language === language)
-    ?.text;
-
 /** A psql that is older than 16 does not know the roots of the system. */
 const rootsOfPsql = [
   ['sslrootcert=system', 'sslrootcert=$PGSSLROOTCERT'],
@@ -66,7 +59,10 @@ const rootsOfPsql = [
 
 const tested = { printed: /tested as admin/ };
 const surroundings: Readonly<Record<string, () => Surroundings>> = {
-  'README.md Try it': () => ({ files: { 'main.ts': typeormProgram }, printed: /^The balance is 10\.\n$/ }),
+  'README.md Try it': () => ({
+    files: { 'main.ts': textUnder('README.md', 'TypeORM', 'ts') },
+    printed: /^The balance is 10\.\n$/,
+  }),
   'README.md Checking before it fails': () => ({ printed: /0 errors, 0 warnings/ }),
   'README.md The local DSQL': () => tested,
   // It finds something in the file that the last command fixes.
@@ -82,13 +78,13 @@ const surroundings: Readonly<Record<string, () => Surroundings>> = {
     printed: /admin/,
   }),
   'docs/connecting.md Lambda': () => ({
-    files: { 'handler.ts': textUnder('docs/connecting.md', 'Lambda', 'ts') ?? '' },
+    files: { 'handler.ts': textUnder('docs/connecting.md', 'Lambda', 'ts') },
     then: 'node --check handler.js && echo bundled',
     printed: /^bundled\n$/,
   }),
   'docs/getting-started.md 3. Make a role for the application': () => ({
     replaced: rootsOfPsql,
-    input: textUnder('docs/getting-started.md', '3. Make a role for the application', 'sql') ?? '',
+    input: textUnder('docs/getting-started.md', '3. Make a role for the application', 'sql'),
     printed: /CREATE ROLE[^]*CREATE SCHEMA[^]*GRANT/,
   }),
   'docs/local-dsql.md Starting one': () => ({ printed: /tested as admin|^$/ }),
@@ -120,8 +116,7 @@ const filesUnder = (page: string, heading: string): Record<string, string> =>
     blocks
       .filter((block) => block.page === page && block.heading === heading)
       .flatMap((block) => {
-        const file = fileOf(block);
-        return file === undefined ? [] : [[file, codeOf(block)] as const];
+        return block.file === undefined ? [] : [[block.file, codeOf(block)] as const];
       }),
   );
 
@@ -157,16 +152,19 @@ function scriptOf({ text }: Block, { replaced = [], status = 0, then = '' }: Sur
 }
 
 async function shell(script: string, input = ''): Promise<Outcome> {
-  const { NODE_ENV, CLUSTER_ENDPOINT, ...env } = process.env;
   const child = spawn('sh', ['-ec', script], {
     cwd: folder,
     env: {
-      ...env,
-      ...(/^DSQL_LOCAL_PG/.test(script) ? {} : await cluster.local.env()),
-      PATH: `${path.join(folder, 'node_modules/.bin')}:${env.PATH ?? ''}`,
+      ...process.env,
+      // The test runner's.
+      NODE_ENV: undefined,
+      // What starts a local DSQL of its own needs no other.
+      ...(script.startsWith('DSQL_LOCAL_PG') ? {} : await cluster.local.env()),
+      PATH: `${path.join(folder, 'node_modules/.bin')}:${process.env.PATH ?? ''}`,
     },
   });
-  child.stdin.end(input);
+  // Few commands read what is typed, and a pipe may end before it is written.
+  child.stdin.on('error', () => undefined).end(input);
   return outcomeOf(child);
 }
 
@@ -175,7 +173,7 @@ const hasPsql = spawnSync('psql', ['--version']).status === 0;
 const isForPsql = ({ text }: Block) => /\bpsql /.test(text);
 
 describe('the commands of', () => {
-  const runs = async (block: Block) => {
+  const expectDone = async (block: Block) => {
     const { files = {}, ...rest } = surroundings[`${block.page} ${block.heading}`]?.() ?? {};
     for (const [file, text] of Object.entries(files)) write(file, text);
     const { status, stdout, stderr } = await shell(scriptOf(block, rest), rest.input);
@@ -187,9 +185,13 @@ describe('the commands of', () => {
     });
   };
 
-  it.each(commands.filter((block) => !isForPsql(block)))('$page, line $line, do what it says', runs);
+  it.each(commands.filter((block) => !isForPsql(block)))('$page, line $line, do what it says', (block) =>
+    expectDone(block),
+  );
 
-  (hasPsql ? it : it.skip).each(commands.filter(isForPsql))('$page, line $line, do so with psql', runs);
+  (hasPsql ? it : it.skip).each(commands.filter(isForPsql))('$page, line $line, do so with psql', (block) =>
+    expectDone(block),
+  );
 });
 
 it.each(projects)('the files under "$heading" of $page work in a project', async (project) => {

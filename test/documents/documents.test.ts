@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
-import { blocks, codeOf, fileOf, pages, placeOf, root, textOf, wayOf, type Block } from './blocks';
+import { blocks, codeOf, pages, placeOf, root, textOf, wayOf, type Block } from './blocks';
 import { projects } from './projects';
 
 const examplesRun = readdirSync(path.join(root, 'test/examples'))
@@ -40,7 +40,7 @@ function unaccounted(block: Block): readonly string[] {
   if (way === 'as a file of a project') {
     return projects.some((project) => project.page === block.page && project.heading === block.heading)
       ? []
-      : [`${placeOf(block)}: no project of test/documents/projects.ts has ${fileOf(block) ?? ''}`];
+      : [`${placeOf(block)}: no project of test/documents/projects.ts has ${block.file ?? ''}`];
   }
   if (way === 'as an example') {
     const name = path.relative('examples', path.dirname(block.page)).replace(/^moving\//, '');

@@ -48,7 +48,8 @@ describe.each([...new Set(toRun.map(({ page }) => page))])('%s', (name) => {
     process.chdir(folder);
     admin = new DsqlPool();
     // What the blocks change in the schema, each of its connections meets once.
-    const query = async (statement: string) => (await retryOnConflict(() => admin.query(statement))).rows;
+    const query = async (statement: string) =>
+      (await retryOnConflict(() => admin.query<Record<string, unknown>>(statement))).rows;
     setting = { local, folder, query };
     await emptyDatabase(admin);
     names = (await page.open?.(setting)) ?? {};
@@ -67,11 +68,11 @@ describe.each([...new Set(toRun.map(({ page }) => page))])('%s', (name) => {
   it.each(toRun.filter((block) => block.page === name))('line $line, "$heading"', async (block) => {
     jest.spyOn(console, 'log').mockReturnValue();
     const surroundings = (await page.under?.[block.heading]?.(setting, names)) ?? {};
-    await run(block, { names, ...surroundings }, setting);
+    await expectDone(block, { names, ...surroundings }, setting);
   });
 });
 
-async function run(block: Block, surroundings: Surroundings, setting: Setting): Promise<void> {
+async function expectDone(block: Block, surroundings: Surroundings, setting: Setting): Promise<void> {
   const { names = {}, replaced = [], after } = surroundings;
   const text = replaced.reduce((code, [from, to]) => code.replaceAll(from, to), codeOf(block));
   if (block.language === 'sql') {

@@ -2,13 +2,16 @@ import { buildSync } from 'esbuild';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { root } from './blocks';
+import { root, textUnder } from './blocks';
 
 const compile = {
   ...({ format: 'cjs', platform: 'node', target: 'node20', logLevel: 'warning' } as const),
   // As the package is built: what is imported when it is needed is required.
   supported: { 'dynamic-import': false },
 };
+
+/** What the README says that a project with TypeORM needs. */
+const TSCONFIG = textUnder('README.md', 'Install', 'json');
 
 /**
  * Makes a project of a reader's, `test/documents/project`, that has installed the package and what the documents install beside
@@ -35,6 +38,7 @@ export function resetProject(folder: string): void {
     if (name !== 'node_modules') fs.rmSync(path.join(folder, name), { recursive: true });
   }
   fs.cpSync(path.join(__dirname, 'project'), folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, 'tsconfig.json'), TSCONFIG);
   fs.cpSync(path.join(folder, 'node_modules/.compiled'), path.join(folder, 'dist'), { recursive: true });
 }
 
@@ -50,8 +54,7 @@ function compileAll(source: string, target: string): void {
     .readdirSync(source, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
     .map((file) => path.join(source, file));
-  const tsconfig = path.join(__dirname, 'project/tsconfig.json');
-  buildSync({ ...compile, entryPoints, outbase: source, outdir: target, tsconfig });
+  buildSync({ ...compile, entryPoints, outbase: source, outdir: target, tsconfigRaw: TSCONFIG });
 }
 
 /** What `npx` finds; of `tsx`, which is not here, a hook that does the same. */

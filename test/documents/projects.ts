@@ -1,3 +1,5 @@
+import { textUnder } from './blocks';
+
 /** What is done with the files that a page shows, in a project that has them. */
 export interface PageProject {
   readonly page: string;
@@ -28,6 +30,14 @@ const ofSequelizeCli = {
 };
 
 export const projects: readonly PageProject[] = [
+  {
+    page: 'README.md',
+    heading: 'Install',
+    // esbuild takes of it what tsx takes.
+    files: { 'main.ts': textUnder('README.md', 'TypeORM', 'ts') },
+    commands: ['npx esbuild main.ts --format=cjs --outfile=main.js', 'node main.js'],
+    printed: /^The balance is 10\.$/m,
+  },
   {
     page: 'docs/local-dsql.md',
     heading: 'jest',

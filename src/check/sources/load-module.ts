@@ -11,6 +11,9 @@ interface TypeScript {
   readonly ScriptTarget: { readonly ES2022: number };
 }
 
+/** What Babel calls for the first value of a decorated property: it throws that a plugin is missing. */
+const INITIALIZER = /(function _initializerWarningHelper\((\w+), (\w+)\) ?)\{[^}]*\}/;
+
 /** A module of the project, and what it exports. */
 export interface LoadedModule {
   readonly file: string;
@@ -78,8 +81,9 @@ export class ModuleLoader {
   }
 
   /**
-   * Babel, which jiti brings, knows nothing of `name!: type` on a decorated property, and leaves types out of the
-   * metadata that entities are read from; TypeScript, which a project with such entities has, does both.
+   * TypeScript, which a project with decorators has, compiles them as the project does. TypeScript 7 does so by its command line
+   * alone; Babel, which jiti brings, knows nothing of `name!: type` on a decorated property, and leaves properties to a
+   * plugin that is not there.
    */
   #compileDecorated(source: string, filename: string, babel: Jiti): string {
     const compiler = this.#compilerFor(filename);
@@ -88,7 +92,9 @@ export class ModuleLoader {
         /^(\s*(?:@.*\)\s*)?(?:(?:public|private|protected|readonly)\s+)*\w+)!(\s*:)/gm,
         '$1 $2',
       );
-      return babel.transform({ source: declared, filename, ts: /\.[cm]?tsx?$/.test(filename) });
+      return babel
+        .transform({ source: declared, filename, ts: /\.[cm]?tsx?$/.test(filename) })
+        .replace(INITIALIZER, '$1{return $2?.initializer?.call($3);}');
     }
     const compilerOptions = {
       module: compiler.ModuleKind.CommonJS,
@@ -105,7 +111,8 @@ export class ModuleLoader {
   #compilerFor(filename: string): TypeScript | undefined {
     const folder = path.dirname(filename);
     if (!this.#compilers.has(folder)) {
-      this.#compilers.set(folder, requireFrom(filename, 'typescript') as TypeScript | undefined);
+      const compiler = requireFrom(filename, 'typescript') as Partial<TypeScript> | undefined;
+      this.#compilers.set(folder, compiler?.transpileModule && (compiler as TypeScript));
     }
     return this.#compilers.get(folder);
   }

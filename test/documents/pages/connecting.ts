@@ -4,7 +4,7 @@ import * as core from 'aurora-dsql-orm';
 import * as sequelizeEntry from 'aurora-dsql-orm/sequelize';
 import * as typeormEntry from 'aurora-dsql-orm/typeorm';
 import { DataTypes } from 'sequelize';
-import { EntitySchema } from 'typeorm';
+import { Entity, PrimaryGeneratedColumn } from 'typeorm';
 import type { Page, Setting } from './page';
 
 /** A role of an application, as the pages call it, which the local IAM role may connect as. */
@@ -26,7 +26,17 @@ function assumeRole({ local }: Setting, arn: string) {
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
 }
 
-const entity = (name: string) => new EntitySchema({ name, columns: { id: { type: 'uuid', primary: true } } });
+@Entity()
+class User {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+}
+
+@Entity()
+class Order {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+}
 
 export const connectingPages: Readonly<Record<string, Page>> = {
   'README.md': { open: makeRole },
@@ -93,7 +103,7 @@ export const connectingPages: Readonly<Record<string, Page>> = {
       const Invoice = sequelize.define('invoice', { status: DataTypes.TEXT }, { timestamps: false });
       await sequelize.sync();
       const id = (await Invoice.create({ status: 'open' })).get('id');
-      return { ...typeormEntry, ...{ sequelize, Invoice, id }, User: entity('user'), Order: entity('order') };
+      return { ...typeormEntry, ...{ sequelize, Invoice, id, User, Order } };
     },
     under: {
       '3. Run the tests on the local DSQL': () => ({

@@ -1,14 +1,18 @@
 import * as core from 'aurora-dsql-orm';
 import * as entry from 'aurora-dsql-orm/local';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
-import { EntitySchema } from 'typeorm';
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import type { Names } from '../run-block';
 import type { Page, Setting } from './page';
 
-const User = new EntitySchema<{ id: string; nickname: string }>({
-  name: 'user',
-  columns: { id: { type: 'uuid', primary: true, generated: 'uuid' }, nickname: { type: 'text' } },
-});
+@Entity()
+class User {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column({ type: 'text' })
+  nickname!: string;
+}
 
 async function open({ local, query }: Setting) {
   const dataSource = createDsqlDataSource({ entities: [User], synchronize: true });
@@ -23,7 +27,7 @@ async function open({ local, query }: Setting) {
     ...{ local, dataSource, pool, expect, jest },
     migrations: new core.DsqlPool(),
     users: dataSource.getRepository(User),
-    user: { nickname: 'Ada' },
+    user: Object.assign(new User(), { nickname: 'Ada' }),
     transfer: () =>
       core.retryOnConflict(() => pool.query('UPDATE accounts SET balance = balance + 1 WHERE id = 1')),
   };

@@ -37,15 +37,20 @@ async function open({ local }: Setting) {
 }
 type Opened = Awaited<ReturnType<typeof open>>;
 
-/** A model of sequelize-typescript, made without its decorators' syntax. */
+/** A model of sequelize-typescript, of which an instance makes it its own: so each has another. */
 function typedAccount(): typeof decorators.Model {
-  class TypedAccount extends decorators.Model {}
-  decorators.Column({ type: DataTypes.UUID, primaryKey: true })(TypedAccount.prototype, 'id');
-  decorators.Table({ tableName: 'account', timestamps: false })(TypedAccount);
+  @decorators.Table({ tableName: 'account', timestamps: false })
+  class TypedAccount extends decorators.Model {
+    @decorators.Column({ type: DataTypes.UUID, primaryKey: true })
+    declare id: string;
+  }
   return TypedAccount;
 }
 
 const typed = (names: Names) => ({ ...names, Sequelize: decorators.Sequelize, Account: typedAccount() });
+
+/** Whether `register` has added its hook to the class. */
+const isRegistered = () => Sequelize.hasHook('afterInit');
 
 async function expectPlans({ query }: Setting) {
   const rows = await query(
@@ -64,7 +69,7 @@ export const sequelizePages: Readonly<Record<string, Page>> = {
         after: async () => {
           const registered = new Sequelize({ dialect: 'postgres', dsql: {}, logging: false });
           // Only where the last of the ways has been taken.
-          if (registered.options.hooks?.beforeConnect !== undefined) await registered.authenticate();
+          if (isRegistered()) await registered.authenticate();
           await registered.close();
         },
       }),

@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { NestFactory } from '@nestjs/core';
+import type { Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import * as entry from 'aurora-dsql-orm/typeorm';
 import * as typeorm from 'typeorm';
 import type { Names } from '../run-block';
 import type { Page, Setting } from './page';
 
-const uuid = { type: 'uuid', primary: true, generated: 'uuid' } as const;
 @typeorm.Entity()
 class Account {
   @typeorm.PrimaryGeneratedColumn('uuid')
@@ -16,14 +16,20 @@ class Account {
   @typeorm.Column({ type: 'integer', default: 0 })
   balance!: number;
 }
-const Reading = new typeorm.EntitySchema<{ id: string; value: number }>({
-  name: 'reading',
-  columns: { id: uuid, value: { type: 'integer' } },
-});
-const Transfer = new typeorm.EntitySchema<{ id: string }>({
-  name: 'transfer',
-  columns: { id: { type: 'uuid', primary: true } },
-});
+@typeorm.Entity()
+class Reading {
+  @typeorm.PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @typeorm.Column({ type: 'integer' })
+  value!: number;
+}
+
+@typeorm.Entity()
+class Transfer {
+  @typeorm.PrimaryColumn({ type: 'uuid' })
+  id!: string;
+}
 
 const open = async ({ local }: Setting) => {
   const dataSource = entry.createDsqlDataSource({
@@ -50,10 +56,7 @@ const balanceOf = async ({ dataSource, id }: Opened) =>
 
 /** The application of a NestJS module reaches the cluster. */
 export async function expectNestModule(module: unknown, connection: string | typeof typeorm.DataSource) {
-  const application = await NestFactory.createApplicationContext(module as never, {
-    logger: false,
-    abortOnError: false,
-  });
+  const application = await Test.createTestingModule({ imports: [module as Type] }).compile();
   try {
     await expect(
       application.get<{ query(sql: string): Promise<unknown> }>(connection).query('SELECT 1 AS one'),
