@@ -7,6 +7,9 @@ const Module = require('node:module');
 const path = require('node:path');
 require('./code-cache.cjs');
 
+/** What runs TypeScript without reading types, such as tsx, knows none for the metadata of decorators. */
+const emitDecoratorMetadata = process.env.DSQL_TEST_METADATA !== 'none';
+
 const cache = path.join(__dirname, '../node_modules/.cache/typescript-register');
 
 const resolveFilename = Module._resolveFilename;
@@ -26,7 +29,10 @@ require.extensions['.ts'] = (module, file) => {
 };
 
 function compiled(source) {
-  const kept = path.join(cache, createHash('sha256').update(source).digest('hex'));
+  const kept = path.join(
+    cache,
+    createHash('sha256').update(`${emitDecoratorMetadata}\0${source}`).digest('hex'),
+  );
   try {
     return readFileSync(kept, 'utf8');
   } catch {
@@ -47,7 +53,7 @@ function compile(source) {
     target: ts.ScriptTarget.ES2023,
     esModuleInterop: true,
     experimentalDecorators: true,
-    emitDecoratorMetadata: true,
+    emitDecoratorMetadata,
   };
   return ts.transpileModule(source, { compilerOptions }).outputText;
 }

@@ -104,7 +104,10 @@ async function runAsProgram(text: string, { folder }: Setting): Promise<void> {
   writeFileSync(file, awaits ? `${imports}\nvoid (async () => {\n${body.join('\n\n')}\n})();\n` : text);
   const register = path.join(root, 'test/typescript-register.cjs');
   const outcome = await outcomeOf(
-    spawn(process.execPath, ['-r', register, file], { cwd: folder, env: process.env }),
+    spawn(process.execPath, ['-r', register, file], {
+      cwd: folder,
+      env: { ...process.env, DSQL_TEST_METADATA: 'none' },
+    }),
   );
   expect(outcome).toEqual({
     status: 0,

@@ -70,7 +70,10 @@ function linkPrograms(folder: string): void {
   };
   const main = path.join(folder, '../aurora-dsql-orm/dist/cli/main.js');
   program('aurora-dsql-orm', `exec node "${main}" "$@"`);
-  program('tsx', `exec node -r "${path.join(root, 'test/typescript-register.cjs')}" "$@"`);
+  program(
+    'tsx',
+    `DSQL_TEST_METADATA=none exec node -r "${path.join(root, 'test/typescript-register.cjs')}" "$@"`,
+  );
   // Without the half second that npm takes to find them, and without asking a registry.
   program('npx', 'name=$1; shift; exec "$name" "$@"');
 }

@@ -1,4 +1,4 @@
-import { textUnder } from './blocks';
+import { textOf, textUnder } from './blocks';
 
 /** What is done with the files that a page shows, in a project that has them. */
 export interface PageProject {
@@ -10,23 +10,17 @@ export interface PageProject {
   readonly printed: RegExp;
 }
 
-const makesTable = (runner: string) => `
-  ${runner}
-  const { DsqlPool } = require('aurora-dsql-orm');
-  it('begins with nothing', async () => {
-    const pool = new DsqlPool();
-    await pool.query('CREATE TABLE made_by_each (id int)');
-    await pool.end();
-  });`;
-
-const ofSequelizeCli = {
-  files: {},
-  commands: [
-    'npx sequelize-cli db:migrate',
-    'npx sequelize-cli db:seed:all',
-    'npx sequelize-cli db:migrate:undo',
-  ],
-  printed: /create-shelf: migrated[^]*shelves: migrated[^]*create-shelf: reverted/,
+/** More files of tests than workers: those of one worker find nothing of what the ones before them have made. */
+const testFiles = (count: number, imports: string) => {
+  const text = `${imports}
+    it('begins with nothing', async () => {
+      const pool = new DsqlPool();
+      await pool.query('CREATE TABLE made_by_each (id int)');
+      await pool.end();
+    });`;
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`test/file-${String(index)}.test.js`, text]),
+  );
 };
 
 export const projects: readonly PageProject[] = [
@@ -39,26 +33,42 @@ export const projects: readonly PageProject[] = [
     printed: /^The balance is 10\.$/m,
   },
   {
+    page: 'examples/README.md',
+    heading: 'Examples',
+    files: { 'main.ts': textOf('examples/typeorm/transactional/main.ts') },
+    commands: ['npx esbuild main.ts --format=cjs --outfile=main.js', 'node main.js'],
+    printed: /^The balances are 50 and 150\.$/m,
+  },
+  {
     page: 'docs/local-dsql.md',
     heading: 'jest',
-    files: { 'test/first.test.js': makesTable(''), 'test/second.test.js': makesTable('') },
+    files: testFiles(3, `const { DsqlPool } = require('aurora-dsql-orm');`),
     commands: ['npx jest --maxWorkers=2'],
-    printed: /Tests: +2 passed/,
+    printed: /Tests: +3 passed/,
   },
   {
     page: 'docs/local-dsql.md',
     heading: 'vitest',
-    files: {
-      'test/first.test.js': makesTable(
-        "import { it } from 'vitest'; import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-      ),
-      'test/second.test.js': makesTable(
-        "import { it } from 'vitest'; import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-      ),
-    },
+    files: testFiles(5, `import { it } from 'vitest';\nimport { DsqlPool } from 'aurora-dsql-orm';`),
     commands: ['npx vitest run'],
-    printed: /Tests +2 passed/,
+    printed: /Tests +5 passed/,
   },
-  { page: 'docs/moving-from-postgresql.md', heading: '2. Change the entry point', ...ofSequelizeCli },
-  { page: 'docs/sequelize.md', heading: 'sequelize-cli', ...ofSequelizeCli },
+  {
+    page: 'docs/moving-from-postgresql.md',
+    heading: '2. Change the entry point',
+    files: {},
+    commands: ['npx sequelize-cli db:migrate:status'],
+    printed: /down 20260101000000-create-shelf/,
+  },
+  {
+    page: 'docs/sequelize.md',
+    heading: 'sequelize-cli',
+    files: {},
+    commands: [
+      'npx sequelize-cli db:migrate',
+      'npx sequelize-cli db:seed:all',
+      'npx sequelize-cli db:migrate:undo',
+    ],
+    printed: /create-shelf: migrated[^]*shelves: migrated[^]*create-shelf: reverted/,
+  },
 ];

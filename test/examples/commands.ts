@@ -33,15 +33,16 @@ function commandOf(command: string, folder: string): string {
   return called.startsWith('node ') ? called : `npx ${called}`;
 }
 
-/** Starts a command of an example. What runs TypeScript for a user (`npx tsx`, ts-node) is Node.js with a hook here. */
+/** Starts a command of an example. What runs TypeScript for a user (`npx tsx`, ts-node) is Node.js with a hook here that does the same. */
 export function start(command: string, { folder, env }: Place): ChildProcess {
+  const DSQL_TEST_METADATA = command.startsWith('npx tsx ') ? 'none' : undefined;
   const [runner, name = '', ...args] = commandOf(command, folder)
     .replace(/^npx (?:tsx|ts-node) /, 'node ')
     .split(' ');
   const program = runner === 'npx' ? path.join(root, 'node_modules', programs[name] ?? name) : name;
   return spawn(process.execPath, ['-r', register, program, ...args], {
     cwd: folder,
-    env: { ...process.env, NODE_ENV: 'development', ...env },
+    env: { ...process.env, NODE_ENV: 'development', DSQL_TEST_METADATA, ...env },
   });
 }
 
