@@ -176,8 +176,8 @@ describe('the packed package', () => {
     });
   });
 
-  it.each(['5.4.5', '6.0.3'])('compiles with TypeScript %s', (version) => {
-    const compiler = installCompiler(version);
+  it.each(['5.4.5', '6.0.3', '7.0.2'])('compiles with TypeScript %s', (version) => {
+    const compiler = join(installTypeScript(version), 'node_modules/typescript/lib/tsc.js');
     writeFileSync(
       join(consumer, 'app.ts'),
       `import { DsqlClient, DsqlPool, retryOnConflict } from 'aurora-dsql-orm';
@@ -216,23 +216,44 @@ describe('the packed package', () => {
       ['esnext', 'bundler'],
     ] as const) {
       // TypeScript 6 has said goodbye to it.
-      if (version.startsWith('6') && moduleResolution === 'node10') continue;
+      if (version !== '5.4.5' && moduleResolution === 'node10') continue;
       const options = ['--skipLibCheck', '--module', module, '--moduleResolution', moduleResolution];
       const errors = compile(compiler, options);
       expect(`${moduleResolution}: ${errors}`).toBe(`${moduleResolution}: `);
     }
-    // The declarations themselves ask for no newer library than the oldest Node.js needs.
-    if (version.startsWith('6')) expect(compile(compiler, ['--lib', 'es2020', '--module', 'nodenext'])).toBe('');
+    // The declarations themselves, with a library that is older than what Node.js has.
+    if (version !== '5.4.5') expect(compile(compiler, ['--lib', 'es2020', '--module', 'nodenext'])).toBe('');
+  });
+
+  it('loads entities beside TypeScript 7, which other programs cannot call', () => {
+    const folder = installTypeScript('7.0.2');
+    writeFileSync(
+      join(folder, 'data-source.ts'),
+      `import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
+       import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+       @Entity()
+       class Account {
+         @PrimaryGeneratedColumn() id!: number;
+         @Column() name!: string;
+       }
+       const host = 'abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws';
+       export default createDsqlDataSource({ host, entities: [Account] });
+      `,
+    );
+    const main = join(consumer, 'node_modules/aurora-dsql-orm/dist/cli/main.js');
+    expect(run(process.execPath, [main, 'check', 'data-source.ts'], folder)).toBe(
+      '1 file, 0 errors, 0 warnings\n',
+    );
   });
 });
 
 /** Beside the consumer and not among our own dependencies, where a second compiler would take the name `tsc`. */
-function installCompiler(version: string): string {
+function installTypeScript(version: string): string {
   const folder = join(consumer, `typescript-${version}`);
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{}');
   run('npm', ['install', '--no-save', '--prefer-offline', `typescript@${version}`], folder);
-  return join(folder, 'node_modules/typescript/lib/tsc.js');
+  return folder;
 }
 
 function compile(compiler: string, options: string[]): string {
