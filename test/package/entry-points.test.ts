@@ -221,8 +221,13 @@ describe('the packed package', () => {
       const errors = compile(compiler, options);
       expect(`${moduleResolution}: ${errors}`).toBe(`${moduleResolution}: `);
     }
-    // The declarations themselves, with a library that is older than what Node.js has.
-    if (version !== '5.4.5') expect(compile(compiler, ['--lib', 'es2020', '--module', 'nodenext'])).toBe('');
+  });
+
+  it('declares nothing that needs a library newer than es2020', () => {
+    const compiler = join(installTypeScript('7.0.2'), 'node_modules/typescript/lib/tsc.js');
+    const all = entryPoints.map((name, index) => `export * as entry${index} from 'aurora-dsql-orm${name}';`);
+    writeFileSync(join(consumer, 'app.ts'), all.join('\n'));
+    expect(compile(compiler, ['--lib', 'es2020', '--module', 'nodenext'])).toBe('');
   });
 
   it('loads entities beside TypeScript 7, which other programs cannot call', () => {
