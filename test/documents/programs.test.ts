@@ -66,7 +66,9 @@ describe.each([...new Set(toRun.map(({ page }) => page))])('%s', (name) => {
   });
 
   it.each(toRun.filter((block) => block.page === name))('line $line, "$heading"', async (block) => {
+    // What a block prints, and what it lets others log.
     jest.spyOn(console, 'log').mockReturnValue();
+    jest.spyOn(console, 'info').mockReturnValue();
     const surroundings = (await page.under?.[block.heading]?.(setting, names)) ?? {};
     await expectDone(block, { names, ...surroundings }, setting);
   });

@@ -50,7 +50,14 @@ export const connectingPages: Readonly<Record<string, Page>> = {
         const lines = Object.entries(keys).map(([name, value]) => `${name} = ${value}`);
         writeFileSync(file, ['[staging]', ...lines, ''].join('\n'));
         process.env.AWS_SHARED_CREDENTIALS_FILE = file;
-        return {};
+        // Only the profile has them.
+        delete process.env.AWS_ACCESS_KEY_ID;
+        delete process.env.AWS_SECRET_ACCESS_KEY;
+        return {
+          after: async () => {
+            Object.assign(process.env, await local.env());
+          },
+        };
       },
       Lambda: () => ({
         after: async ({ exported }) => {
