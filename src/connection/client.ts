@@ -9,7 +9,7 @@ import { resolveConnection, type ResolvedEndpoint } from './options/resolved-con
 import type { WireConnection } from './transactions/outbox';
 import { Session, type ReportedStatus } from './transactions/session';
 import { isServersOwn } from './transactions/local-answers';
-import { transactionalQuery } from './transactions/transaction-query';
+import { transactionalQuery } from './transactions/query-method';
 
 /** The names of the options of node-postgres' client that keep their meaning on Aurora DSQL. */
 export const driverOptionNames = [

@@ -62,6 +62,7 @@ export { elapsedMs, sleep, systemTimeMs } from './real-time';
 export { refusalIn, type Refusal } from './refused-connection';
 export { fieldsOf, rowsBefore } from './transactions/answer-facts';
 export { ofLastStatement } from './transactions/last-statement';
+export { Pipeline } from './transactions/pipeline';
 export { Pace, warmUp } from './warm-up';
 export { createTokenSigner, type Credentials, type TokenSigner, type TokenSignerOptions } from './token';
 export { isServerError, outcomeOfPlainCommit } from './transactions/outcome';
@@ -72,6 +73,7 @@ export {
   isCommitOutcomeUnknownError,
   isMessageTooLargeError,
   isNotSentError,
+  isSkippedStatementError,
   isTooManyParametersError,
   isTransactionRolledBackError,
   MessageTooLargeError,

@@ -21,6 +21,9 @@ export interface WireConnection {
 /** Up to here one write of a copy costs less than several. */
 const LARGEST_COPY_BYTES = 16 * 1024;
 
+/** What becomes of the Sync that a query is about to write; or COMMIT is written before it. */
+export type NextSync = 'written' | 'behind COMMIT' | 'left out';
+
 /**
  * Collects the messages of a query, so that either all of them are written or none: a query that node-postgres refuses
  * half-way has sent nothing. One serves all queries of a connection in turn.
@@ -31,8 +34,7 @@ export class Outbox {
   readonly #target: WireConnection;
   readonly #messages: Uint8Array[] = [];
   #longestMessageBytes = 0;
-  /** Goes before the Sync that comes next. */
-  #beforeSync: string | undefined;
+  #nextSync: NextSync = 'written';
 
   constructor(target: WireConnection) {
     this.#target = target;
@@ -45,10 +47,10 @@ export class Outbox {
       },
     };
     const sync = () => {
-      const text = this.#beforeSync;
-      this.#beforeSync = undefined;
-      if (text !== undefined) writeStatement(this.connection, text);
-      target.sync.call(this.connection);
+      const next = this.#nextSync;
+      this.#nextSync = 'written';
+      if (next === 'behind COMMIT') writeStatement(this.connection, 'COMMIT');
+      if (next !== 'left out') target.sync.call(this.connection);
     };
     // Everything else is the connection's own: what it has parsed, and how messages are made.
     this.connection = Object.create(target, {
@@ -62,15 +64,15 @@ export class Outbox {
     return this.#longestMessageBytes;
   }
 
-  /**
-   * Begins with the messages of another query.
-   *
-   * @param beforeSync - a statement that is written before the next Sync
-   */
-  empty(beforeSync?: string): void {
+  /** Begins with the messages of another query, or of several that share a Sync. */
+  empty(): void {
     this.#messages.length = 0;
     this.#longestMessageBytes = 0;
-    this.#beforeSync = beforeSync;
+  }
+
+  /** Says what becomes of the Sync of the query whose messages come now. */
+  prepareSync(next: NextSync): void {
+    this.#nextSync = next;
   }
 
   /** Writes everything at once. */

@@ -95,6 +95,29 @@ export function isNotSentError(error: unknown): error is NotSentError {
 }
 
 /**
+ * A statement that travelled with others was not carried out, because one of them has failed: the server skips what comes
+ * behind an error (PostgreSQL's protocol), and where one cannot be sent none is. A `logger` of the ORM gets it; the caller
+ * gets the error of the statement that has failed.
+ */
+export class SkippedStatementError extends DsqlError {
+  override readonly name = 'SkippedStatementError';
+
+  /** @param options - what the other statement has failed with */
+  constructor(options: { readonly cause: unknown }) {
+    const { cause } = options;
+    super(
+      `The statement was not carried out, because another one that travels with it has failed${cause instanceof Error ? ` (${cause.message})` : ''}.`,
+      options,
+    );
+  }
+}
+
+/** Whether `error` is a {@link SkippedStatementError}. */
+export function isSkippedStatementError(error: unknown): error is SkippedStatementError {
+  return error instanceof SkippedStatementError;
+}
+
+/**
  * A statement was not sent, because Aurora DSQL reads no message of more than 10 MiB: it ends the connection without an
  * error, so what became of the statement could not be told (AWS, observed on a cluster, 2026-10-01).
  */

@@ -1,42 +1,18 @@
-import timers from 'node:timers';
-import { Query, type QueryResult, type Submittable } from 'pg';
 import { summarizeText, type TextSummary } from '../../sql';
-import { answer, transactionIsAborted } from './local-answers';
-import { areOfLastStatement } from './last-statement';
-import { Outbox, writeStatement, type WireConnection } from './outbox';
-import { isServerError, outcomeOf, unreadable, type Commits } from './outcome';
 import { DsqlError } from '../errors';
-import { rememberFields, rememberRowsBefore } from './answer-facts';
+import { rememberRowsBefore } from './answer-facts';
+import { BaseQuery } from './host-query';
+import { areOfLastStatement } from './last-statement';
+import { answer, transactionIsAborted } from './local-answers';
+import { writeStatement, type Outbox, type WireConnection } from './outbox';
+import { isServerError, outcomeOf, unreadable, type Commits } from './outcome';
 import type { ReportedStatus, Session } from './session';
-import { isSubmittable, watch } from './submittables';
 import {
   MessageTooLargeError,
   NotSentError,
   TooManyParametersError,
   TransactionRolledBackError,
 } from './transaction-errors';
-
-type Callback = (error: Error | null | undefined, result?: QueryResult | QueryResult[]) => void;
-
-/** The parts of node-postgres' `Query` that its types leave out. */
-interface HostQuery {
-  readonly text: string;
-  readonly values: readonly unknown[] | undefined;
-  readonly name: string | undefined;
-  readonly rows: number | undefined;
-  queryMode: string | undefined;
-  callback: Callback | undefined;
-  /** Of the statement that is being answered. */
-  readonly _result: QueryResult<Record<string, unknown>>;
-  /** What the client failed with when it read a row. */
-  _canceledDueToError: Error | false;
-  submit(connection: WireConnection): Error | null;
-  handleCommandComplete(message: { text: string }, connection: WireConnection): void;
-  handleError(error: Error, connection: WireConnection): void;
-  handleReadyForQuery(connection: WireConnection): void;
-}
-
-const BaseQuery = Query as unknown as new (config: unknown, values: unknown, callback: unknown) => HostQuery;
 
 /** The longest message that Aurora DSQL reads; it ends the connection of a longer one without a word (AWS, 2026-10-01). */
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
@@ -46,8 +22,21 @@ const MAX_PARAMETERS = 65_535;
 /** A transaction that begins so is as any other, and as a statement outside one. */
 const PLAIN_BEGIN = /^\s*(?:BEGIN|START)(?:\s+(?:WORK|TRANSACTION))?\s*;?\s*$/i;
 
-/** As they were when this was loaded: the fake clock of an application's test neither strikes a query nor spares it. */
-const { setTimeout, clearTimeout } = timers;
+/** What the queries of a connection belong to. */
+export interface QueryOwner {
+  readonly session: Session;
+  readonly wire: WireConnection;
+  /** Collects the messages of each of them in turn. */
+  readonly outbox: Outbox;
+}
+
+/** What is written around a statement. */
+export interface Place {
+  readonly leadsWithBegin: boolean;
+  readonly trailsCommit: boolean;
+  /** Whether it is the last one before the Sync. */
+  readonly isAtSync: boolean;
+}
 
 /**
  * A query that knows of the transaction around it.
@@ -78,13 +67,7 @@ export class TransactionQuery extends BaseQuery {
   readonly #wire: WireConnection;
   readonly #outbox: Outbox;
 
-  constructor(
-    { session, wire }: Pick<QueryOwner, 'session' | 'wire'>,
-    outbox: Outbox,
-    config: unknown,
-    values: unknown,
-    callback: unknown,
-  ) {
+  constructor({ session, wire, outbox }: QueryOwner, config: unknown, values: unknown, callback: unknown) {
     super(config, values, callback);
     this.#session = session;
     this.#wire = wire;
@@ -106,6 +89,26 @@ export class TransactionQuery extends BaseQuery {
     return areOfLastStatement(this.values);
   }
 
+  /** Whether the server has completed it. */
+  get isComplete(): boolean {
+    return this.#completed > 0;
+  }
+
+  /** COMMIT was answered with ROLLBACK. */
+  get wasRolledBack(): boolean {
+    return this.#wasRolledBack;
+  }
+
+  /** Why it cannot be sent now as a statement of a transaction. */
+  get hindrance(): Error | undefined {
+    const session = this.#session;
+    if (session.phase === 'broken') return this.notSent();
+    if (session.phase === 'refused') return transactionIsAborted(session);
+    return session.phase === 'idle'
+      ? (session.lostCommit ?? new TransactionRolledBackError('absent'))
+      : undefined;
+  }
+
   /** A statement that was sent before can be named without its text. */
   get #fullText(): string | undefined {
     return typeof this.text === 'string' ? this.text : textOfName(this.#wire, this.name);
@@ -118,7 +121,7 @@ export class TransactionQuery extends BaseQuery {
     const { verb, statements, commits } = this.summary;
     switch (session.phase) {
       case 'broken':
-        return this.#refuse(this.#notSent());
+        return this.#refuse(this.notSent());
       case 'refused':
         return this.#afterRefusedBegin(connection);
       case 'idle':
@@ -158,19 +161,19 @@ export class TransactionQuery extends BaseQuery {
         this.#unsendable = error;
         return;
       case 'queued':
-        this.#report(error === this.#unsendable ? error : this.#notSent(error), connection);
+        this.report(error === this.#unsendable ? error : this.notSent(error), connection);
         return;
       case 'sent':
         if (isServerError(error)) this.#hold(error, connection);
-        else this.#report(this.#outcomeOf(error), connection);
+        else this.report(this.outcomeOf(error), connection);
     }
   }
 
   override handleReadyForQuery(connection: WireConnection): void {
     if (this.#progress === 'reported') return;
     const { _canceledDueToError: rowError } = this;
-    if (this.#wasRolledBack) this.#report(new TransactionRolledBackError('aborted'), connection);
-    else if (rowError) this.#report(unreadable(rowError, this.#commits), connection);
+    if (this.#wasRolledBack) this.report(new TransactionRolledBackError('aborted'), connection);
+    else if (rowError) this.report(unreadable(rowError, this.#commits), connection);
     else {
       this.#progress = 'reported';
       super.handleReadyForQuery(connection);
@@ -185,11 +188,15 @@ export class TransactionQuery extends BaseQuery {
     if (this.#progress === 'reported') return;
     const error = new Error('Query read timeout');
     this.#session.break(error);
-    this.#report(this.#outcomeOf(error), connection);
+    this.report(this.outcomeOf(error), connection);
   }
 
-  /** @param error - with what node-postgres has refused it */
-  #notSent(error?: Error): Error {
+  /**
+   * What is reported of it when it was not sent.
+   *
+   * @param error - with what node-postgres has refused it
+   */
+  notSent(error?: Error): Error {
     const { verb } = this.summary;
     const { lostCommit, breakReason } = this.#session;
     const mayCommit = this.summary.mayCommit || this.isLast;
@@ -198,7 +205,8 @@ export class TransactionQuery extends BaseQuery {
     return new NotSentError(subject, { cause: breakReason ?? error });
   }
 
-  #outcomeOf(error: Error): Error {
+  /** What became of it when it has failed after it was sent. */
+  outcomeOf(error: Error): Error {
     const outcome = outcomeOf(error, this.#commits, this.#session.isFirst);
     if (this.#commits === 'COMMIT' && outcome !== error) this.#session.commitWasLost(outcome);
     return outcome;
@@ -235,66 +243,97 @@ export class TransactionQuery extends BaseQuery {
 
   #send(connection: WireConnection): Error | null {
     const session = this.#session;
-    const { mayCommit, onlyReads } = this.summary;
     const { isLast } = this;
-    // node-postgres would send an empty text, and the server would do nothing.
-    if (this.#fullText === undefined && this.name !== undefined) return this.#refuse(unknownName(this.name));
-    const parameters = this.values?.length ?? 0;
-    if (parameters > MAX_PARAMETERS) {
-      return this.#refuse(new TooManyParametersError(parameters, MAX_PARAMETERS));
-    }
     const isBegun = session.phase === 'begun';
     const isWhole = isLast && isBegun && PLAIN_BEGIN.test(session.unsentBegin);
-    const leadsWithBegin = isBegun && !isWhole;
-    const trailsCommit = isLast && !isWhole;
-    const outbox = this.#outbox;
-    const isKnown = this.#isNameKnown(connection);
-    const refusal = this.#write(leadsWithBegin, trailsCommit) ?? tooLarge(outbox);
-    if (refusal !== undefined || !connection.stream.writable) {
-      if (!isKnown) this.#forgetName(connection);
-      return this.#refuse(refusal ?? this.#notSent());
+    const place = { leadsWithBegin: isBegun && !isWhole, trailsCommit: isLast && !isWhole, isAtSync: true };
+    this.#outbox.empty();
+    const refusal =
+      this.write(place, connection) ?? (connection.stream.writable ? undefined : this.notSent());
+    if (refusal !== undefined) {
+      this.takeBack(connection);
+      return this.#refuse(refusal);
     }
-    this.#parsesName = !isKnown;
-    this.#leadsWithBegin = leadsWithBegin;
-    this.#trailsCommit = trailsCommit;
     if (isWhole) session.end();
-    if (mayCommit || trailsCommit) this.#commits = 'COMMIT';
-    else if (session.phase === 'idle' && !onlyReads) this.#commits = 'statement';
-    this.#progress = 'sent';
-    if (leadsWithBegin) session.beginWasSent();
-    outbox.send();
+    const { mayCommit, onlyReads } = this.summary;
+    const commitsItself = session.phase === 'idle' && !onlyReads;
+    this.wasWritten(
+      place,
+      mayCommit || place.trailsCommit ? 'COMMIT' : commitsItself ? 'statement' : undefined,
+    );
+    this.#outbox.send();
     return null;
   }
 
-  #write(leadsWithBegin: boolean, trailsCommit: boolean): Error | undefined {
-    const { connection } = this.#outbox;
-    this.#outbox.empty(trailsCommit ? 'COMMIT' : undefined);
+  /**
+   * Adds its messages to those that are to be sent.
+   *
+   * @returns why they cannot be sent
+   */
+  write({ leadsWithBegin, trailsCommit, isAtSync }: Place, connection: WireConnection): Error | undefined {
+    // node-postgres would send an empty text, and the server would do nothing.
+    if (this.#fullText === undefined && this.name !== undefined) return unknownName(this.name);
+    const parameters = this.values?.length ?? 0;
+    if (parameters > MAX_PARAMETERS) return new TooManyParametersError(parameters, MAX_PARAMETERS);
+    const outbox = this.#outbox;
+    outbox.prepareSync(trailsCommit ? 'behind COMMIT' : isAtSync ? 'written' : 'left out');
+    this.#parsesName = !this.#isNameKnown(connection);
     this.#progress = 'writing';
     try {
-      if (leadsWithBegin || trailsCommit) this.queryMode = 'extended';
-      if (leadsWithBegin) writeStatement(connection, this.#session.unsentBegin);
-      return super.submit(connection) ?? this.#unsendable;
+      if (leadsWithBegin || trailsCommit || !isAtSync) this.queryMode = 'extended';
+      if (leadsWithBegin) writeStatement(outbox.connection, this.#session.unsentBegin);
+      return super.submit(outbox.connection) ?? this.#unsendable ?? tooLarge(outbox);
     } finally {
       this.#progress = 'queued';
     }
   }
 
-  /** Keeps an error of the server until it has said how it leaves the session, or the connection has ended. */
-  #hold(error: Error, connection: WireConnection): void {
+  /** Its messages are not going to be sent. */
+  takeBack(connection: WireConnection): void {
+    if (this.#parsesName) this.#forgetName(connection);
+    this.#parsesName = false;
+  }
+
+  /**
+   * Its messages are being sent.
+   *
+   * @param commits - what is committed by them, or by those that are sent with them
+   */
+  wasWritten({ leadsWithBegin, trailsCommit }: Place, commits: Commits): void {
+    this.#leadsWithBegin = leadsWithBegin;
+    this.#trailsCommit = trailsCommit;
+    this.#commits = commits;
+    this.#progress = 'sent';
+    if (leadsWithBegin) this.#session.beginWasSent();
+  }
+
+  /** What was sent with it has committed nothing. */
+  willNotCommit(): void {
+    this.#commits = undefined;
+  }
+
+  /** The server has reported an error of it. */
+  noteServerError(error: Error, connection: WireConnection): void {
     if (this.#leadsWithBegin) {
       this.#session.beginWasRefused(error);
       this.#forgetBegin(connection);
     }
     if (this.#commits === 'statement' || this.#trailsCommit) rememberRowsBefore(error, this._result.rows);
+  }
+
+  /** Keeps an error of the server until it has said how it leaves the session, or the connection has ended. */
+  #hold(error: Error, connection: WireConnection): void {
+    this.noteServerError(error, connection);
     // What is read page by page has sent no Sync yet, and without one the server does not go on.
     if (!this.#isSynced) connection.sync();
     this.#isSynced = true;
     this.#session.whenReady(() => {
-      this.#report(this.#outcomeOf(error), connection);
+      this.report(this.outcomeOf(error), connection);
     });
   }
 
-  #report(error: Error, connection: WireConnection): void {
+  /** Tells its caller that it has failed, unless it has been told. */
+  report(error: Error, connection: WireConnection): void {
     if (this.#progress === 'reported') return;
     this.#progress = 'reported';
     // It would hide the error.
@@ -334,110 +373,6 @@ function unknownName(name: string): DsqlError {
   return new DsqlError(
     `The statement was not sent, because no statement named "${name}" was sent on this connection before. Pass its text along with its name.`,
   );
-}
-
-/** Sends BEGIN by itself, before something that it cannot travel with. */
-class LoneBeginQuery extends BaseQuery {
-  readonly #session: Session;
-
-  constructor(session: Session) {
-    super('BEGIN', undefined, () => undefined);
-    this.#session = session;
-  }
-
-  override submit(connection: WireConnection): Error | null {
-    const { phase, isInTransaction } = this.#session;
-    if (phase !== 'begun') return answer(connection, 'BEGIN', isInTransaction ? 'T' : 'I');
-    this.#session.beginWasSent();
-    connection.query(this.#session.unsentBegin);
-    return null;
-  }
-
-  override handleCommandComplete(message: { text: string }, connection: WireConnection): void {
-    this.#session.beginWasAccepted();
-    super.handleCommandComplete(message, connection);
-  }
-
-  /** What comes behind it would run outside the transaction, so nothing may come behind it. */
-  override handleError(error: Error, connection: WireConnection): void {
-    this.#session.break(error);
-    super.handleError(error, connection);
-  }
-}
-
-type RunQuery = (query: Submittable, values?: unknown, callback?: unknown) => unknown;
-
-/** What a {@link transactionalQuery} belongs to. */
-interface QueryOwner {
-  readonly session: Session;
-  readonly wire: WireConnection;
-  /** How long a query may take that does not say so itself, in milliseconds. */
-  readonly queryTimeoutMs: number | undefined;
-}
-
-/**
- * A client's `query` method, for every form in which node-postgres is called.
- *
- * @param run - the method as node-postgres has it
- */
-export function transactionalQuery(owner: QueryOwner, run: RunQuery) {
-  const { session, wire, queryTimeoutMs } = owner;
-  const outbox = new Outbox(wire);
-  /** A BEGIN was queued, and nothing behind it that is sure to carry it: node-postgres may refuse a query. */
-  let mayBeUnsent = false;
-
-  const sendLoneBegin = () => {
-    if (mayBeUnsent) run(new LoneBeginQuery(session) as unknown as Submittable);
-    mayBeUnsent = false;
-  };
-
-  return (config: unknown, values?: unknown, callback?: unknown): unknown => {
-    if (isSubmittable(config)) {
-      sendLoneBegin();
-      return run(watch(session, config), values, callback);
-    }
-    const query = new TransactionQuery(owner, outbox, config, values, callback);
-    const { verb, statements } = query.summary;
-    const controlsTransaction = query.summary.controlsTransaction || query.isLast;
-    if (statements > 1) sendLoneBegin();
-    if (verb !== undefined) mayBeUnsent = verb === 'begin';
-    const { query_timeout: timeoutMs = queryTimeoutMs } = (config ?? {}) as {
-      readonly query_timeout?: number;
-    };
-    const start = (done: Callback): void => {
-      const timer = timeoutMs
-        ? setTimeout(() => {
-            query.timeOut(wire);
-          }, timeoutMs)
-        : undefined;
-      const hasAnswer = session.awaitAnswer(controlsTransaction);
-      query.callback = (error, result) => {
-        clearTimeout(timer);
-        hasAnswer();
-        if (!error) rememberFields(result);
-        done(error, result);
-      };
-      run(query as unknown as Submittable);
-    };
-    if (query.callback === undefined) return promised(start);
-    start(query.callback);
-    return undefined;
-  };
-}
-
-async function promised(start: (done: Callback) => void): Promise<unknown> {
-  try {
-    return await new Promise((resolve, reject) => {
-      start((error, result) => {
-        if (error) reject(error);
-        else resolve(result);
-      });
-    });
-  } catch (error) {
-    // As node-postgres does: the stack should lead to the caller and not to the socket.
-    if (error instanceof Error) Error.captureStackTrace(error);
-    throw error;
-  }
 }
 
 function tooLarge({ longestMessageBytes }: Outbox): Error | undefined {

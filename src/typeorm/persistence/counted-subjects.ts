@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Subject } from 'typeorm/persistence/Subject.js';
 import { SubjectExecutor } from 'typeorm/persistence/SubjectExecutor.js';
+import type { Pipeline } from '../../connection';
 import type { RememberingBroadcaster } from '../transactions/remembering-broadcaster';
+import { isAbsent, PipelinedStatements } from './pipelined-statements';
+
+/** What TypeORM calls the lists of what its phases write. */
+type Phase =
+  'insertSubjects' | 'updateSubjects' | 'removeSubjects' | 'softRemoveSubjects' | 'recoverSubjects';
 
 /**
  * TypeORM's executor of what a save has to do, which knows of each of its statements whether another one follows.
@@ -9,10 +15,15 @@ import type { RememberingBroadcaster } from '../transactions/remembering-broadca
  * TypeORM writes in phases: it inserts, updates, removes, soft-removes and recovers. What a phase consists of is known when
  * it begins; whether a later one has something to do is known when the last statement of a phase is made. Trees take more
  * statements, so of their last one it is not known that it is.
+ *
+ * Where it is pipelined, each phase is begun for one statement after the other, and none waits for an answer that it does
+ * not need: rows refer to new ones by keys that are known before they are inserted. What the host makes of the answers it
+ * makes when they come, at the latest at the end of the last phase.
  */
 export class CountedSubjects extends SubjectExecutor {
   #statementsLeft = 0;
   #hasLaterPhase = (): boolean => true;
+  #pipelined: PipelinedStatements | undefined;
 
   /**
    * Whether the statement that is about to be sent is the last one; it is asked once for each.
@@ -31,32 +42,78 @@ export class CountedSubjects extends SubjectExecutor {
     return this.#has(({ metadata }) => broadcaster.tellsBeforeCommitOf(metadata));
   }
 
-  protected override executeInsertOperations(): Promise<void> {
+  /**
+   * Lets its statements wait for each other, where there may be several. Nobody may be told of one before the next is sent.
+   *
+   * @returns what they wait in
+   */
+  pipeline(): Pipeline | undefined {
+    const isTree = this.#has(({ metadata }) => metadata.treeType !== undefined);
+    if (this.allSubjects.length > 1 && !isTree) this.#pipelined = new PipelinedStatements();
+    return this.#pipelined?.pipeline;
+  }
+
+  override async execute(): Promise<void> {
+    try {
+      await super.execute();
+    } catch (error) {
+      await this.#pipelined?.abandon(error);
+      throw error;
+    }
+  }
+
+  protected override async executeInsertOperations(): Promise<void> {
     for (const subject of this.insertSubjects) giveUuids(subject);
-    const [, names] = this.groupBulkSubjects(this.insertSubjects, 'insert');
-    this.#beginPhase(names.length, () => this.#hasUpdates() || this.#hasRemovals());
-    return super.executeInsertOperations();
+    const [groups, names] = this.groupBulkSubjects(this.insertSubjects, 'insert');
+    const parts = names.flatMap((name) => statementsOf(groups[name] ?? []));
+    this.#beginPhase(parts.length, () => this.#hasUpdates() || this.#hasRemovals());
+    await this.#execute('insertSubjects', parts, () => super.executeInsertOperations());
+    // What is left to update is found by a key that the answer tells.
+    if (this.insertSubjects.some(({ changeMaps }) => changeMaps.length > 0)) await this.#pipelined?.settle();
   }
 
   protected override executeUpdateOperations(): Promise<void> {
     this.#beginPhase(this.updateSubjects.length, () => this.#hasRemovals());
-    return super.executeUpdateOperations();
+    return this.#execute('updateSubjects', each(this.updateSubjects), () => super.executeUpdateOperations());
   }
 
   protected override executeRemoveOperations(): Promise<void> {
-    const [, names] = this.groupBulkSubjects(this.removeSubjects, 'delete');
+    const [groups, names] = this.groupBulkSubjects(this.removeSubjects, 'delete');
     this.#beginPhase(names.length, () => this.#hasSoftRemovals());
-    return super.executeRemoveOperations();
+    const parts = names.map((name) => groups[name] ?? []);
+    return this.#execute('removeSubjects', parts, () => super.executeRemoveOperations());
   }
 
   protected override executeSoftRemoveOperations(): Promise<void> {
     this.#beginPhase(this.softRemoveSubjects.length, () => this.#has(({ canBeRecovered }) => canBeRecovered));
-    return super.executeSoftRemoveOperations();
+    const parts = each(this.softRemoveSubjects);
+    return this.#execute('softRemoveSubjects', parts, () => super.executeSoftRemoveOperations());
   }
 
-  protected override executeRecoverOperations(): Promise<void> {
+  protected override async executeRecoverOperations(): Promise<void> {
     this.#beginPhase(this.recoverSubjects.length, () => false);
-    return super.executeRecoverOperations();
+    const parts = each(this.recoverSubjects);
+    await this.#execute('recoverSubjects', parts, () => super.executeRecoverOperations());
+    await this.#pipelined?.settle();
+  }
+
+  /**
+   * Runs a phase of the host's.
+   *
+   * @param parts - what is written by one statement each
+   * @param execute - writes what is in the list of the phase, which it reads before it waits for anything
+   */
+  async #execute(phase: Phase, parts: readonly Subject[][], execute: () => Promise<void>): Promise<void> {
+    if (this.#pipelined === undefined) return execute();
+    const all = this[phase];
+    for (const part of parts) {
+      await this.#pipelined.start(part, () => {
+        this[phase] = part;
+        const work = execute();
+        this[phase] = all;
+        return work;
+      });
+    }
   }
 
   #beginPhase(statements: number, hasLaterPhase: () => boolean): void {
@@ -102,6 +159,15 @@ function hasKey({ entity, metadata }: Subject): boolean {
   );
 }
 
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null;
+/** One list for each. */
+function each(subjects: readonly Subject[]): Subject[][] {
+  return subjects.map((subject) => [subject]);
+}
+
+/** The rows of one table, as the host inserts them: all at once, and each by itself that has nothing but defaults. */
+function statementsOf(subjects: readonly Subject[]): Subject[][] {
+  const hasValues = ({ changeMaps }: Subject) => changeMaps.length > 0;
+  const together = subjects.filter(hasValues);
+  const alone = each(subjects.filter((subject) => !hasValues(subject)));
+  return together.length > 0 ? [together, ...alone] : alone;
 }

@@ -24,8 +24,8 @@ export interface PersistCall {
 }
 
 /**
- * Writes entities in a transaction, as TypeORM's `EntityPersistExecutor` does; but COMMIT travels with the last statement,
- * unless somebody is told of it before COMMIT and might add to it.
+ * Writes entities in a transaction, as TypeORM's `EntityPersistExecutor` does; but statements that do not need each other's
+ * answers travel together, and COMMIT with the last one, unless somebody is told of them before COMMIT and might add to them.
  *
  * @param queryRunner - nobody else uses it
  * @param scope - its transaction
@@ -60,7 +60,10 @@ async function write(
   try {
     for (const part of parts) {
       if (part === last) scope.endsWhen(() => part.isAtLastStatement());
-      await part.execute();
+      if (!isWatched) scope.sendThrough(part.pipeline());
+      await part.execute().finally(() => {
+        scope.sendThrough(undefined);
+      });
     }
     await queryRunner.commitTransaction();
   } catch (error) {

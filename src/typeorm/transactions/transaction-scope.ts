@@ -1,4 +1,4 @@
-import { DsqlError, TransactionRolledBackError } from '../../connection';
+import { DsqlError, TransactionRolledBackError, type Pipeline } from '../../connection';
 import { NestedTransactionError, type Admit, type NestedMode } from '../../occ';
 import type { ReusedIdentityKeys } from '../../schema';
 import { summarizeText } from '../../sql';
@@ -58,6 +58,7 @@ export class TransactionScope {
   #firstError: unknown;
   #rollbackOnly: { readonly cause: unknown } | undefined;
   #isAtLastStatement: (() => boolean) | undefined;
+  #pipeline: Pipeline | undefined;
 
   constructor(options: ScopeOptions) {
     const { nested, states, keys, reads, admit, beforeCommit, isWatched = true } = options;
@@ -120,7 +121,22 @@ export class TransactionScope {
   /** Whether COMMIT travels with the statement that is about to be sent; it is asked once for each. */
   endsWithNext(): boolean {
     const isLast = this.#isAtLastStatement?.() === true;
-    return isLast && this.#unfinished <= 1 && this.#rollbackOnly === undefined;
+    const unfinished = this.#unfinished - (this.#pipeline?.size ?? 0);
+    return isLast && unfinished <= 1 && this.#rollbackOnly === undefined;
+  }
+
+  /**
+   * From now on statements wait in a pipeline, which is sent by those who made it.
+   *
+   * @param pipeline - nothing to send each at once
+   */
+  sendThrough(pipeline: Pipeline | undefined): void {
+    this.#pipeline = pipeline;
+  }
+
+  /** Parameters, as the connection is to get them. */
+  placeInPipeline(parameters: unknown[] | undefined): unknown[] | undefined {
+    return this.#pipeline === undefined ? parameters : this.#pipeline.parametersOf(parameters);
   }
 
   /** Runs a writing operation, which COMMIT must not overtake. */

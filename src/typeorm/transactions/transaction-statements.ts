@@ -3,6 +3,7 @@ import {
   DsqlError,
   isAfterCommitError,
   isNotSentError,
+  isSkippedStatementError,
   NotSentError,
   ofLastStatement,
 } from '../../connection';
@@ -82,16 +83,21 @@ export class TransactionStatements {
       }
       if (verb === 'begin') this.#runner.migrations?.entries.forget();
       if (verb === undefined && this.#isFirstOfCaller) return this.#sendFirst(statement);
-      return verb === undefined && scope?.endsWithNext() === true
-        ? this.#sendLast(statement, scope)
-        : this.#runner.sendOnce(statement, scope?.keys);
+      if (verb !== undefined || scope === undefined) return this.#runner.sendOnce(statement, scope?.keys);
+      if (scope.endsWithNext()) return this.#sendLast(statement, scope);
+      const [text, parameters, ...rest] = statement;
+      return this.#runner.sendOnce(
+        [text, scope.placeInPipeline(parameters as unknown[] | undefined), ...rest],
+        scope.keys,
+      );
     };
     try {
       const result = await (scope === undefined || onlyReads ? send() : scope.during(send));
       if (mayCommit) this.#noteCommit();
       return result;
     } catch (error) {
-      scope?.noteFailure(error);
+      // It follows from the failure of another one.
+      if (!isSkippedStatementError(error)) scope?.noteFailure(error);
       throw error;
     }
   }
@@ -149,10 +155,11 @@ export class TransactionStatements {
     this.#isEnding = true;
     try {
       const result = await this.#runner.sendOnce(
-        [text, ofLastStatement(parameters as unknown[]), ...rest],
+        [text, scope.placeInPipeline(ofLastStatement(parameters as unknown[])), ...rest],
         scope.keys,
       );
-      this.#hasCommitTravelled = true;
+      // Else it is sent by itself.
+      this.#hasCommitTravelled = this.#runner.client?.isInTransaction !== true;
       return result;
     } catch (error) {
       this.#hasCommitTravelled = findInChain(error, isAfterCommitError) !== undefined;

@@ -1,0 +1,82 @@
+import type { Subject } from 'typeorm/persistence/Subject.js';
+import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
+import { isSkippedStatementError, Pipeline } from '../../connection';
+import { findInChain } from '../../occ';
+
+/** More of them would only fill the memory: the answers to so many take longer than a round trip. */
+const MAX_STATEMENTS = 100;
+
+/**
+ * The statements of one save that are on their way together: the host begins the next one while it waits for the answers to
+ * those before.
+ */
+export class PipelinedStatements {
+  readonly pipeline = new Pipeline();
+  #works: Promise<void>[] = [];
+  /** Whose INSERT was not answered. */
+  readonly #unanswered = new Set<Subject>();
+
+  /**
+   * Begins what sends one statement, and waits until that is in the pipeline, or for the answers where one of them is needed
+   * for it.
+   *
+   * @param subjects - what it writes
+   * @param begin - ends when the statement was answered
+   * @throws what an earlier one has failed with, and what kept this one from being sent
+   */
+  async start(subjects: readonly Subject[], begin: () => Promise<void>): Promise<void> {
+    const isWaiting = this.pipeline.size < MAX_STATEMENTS;
+    if (!isWaiting || subjects.some((subject) => this.#refersToUnknown(subject))) await this.settle();
+    const joined = this.pipeline.whenJoined();
+    const work = begin();
+    this.#works.push(work);
+    for (const subject of subjects) if (subject.mustBeInserted) this.#unanswered.add(subject);
+    await Promise.race([joined, work]);
+  }
+
+  /**
+   * Sends what waits, and takes the answers in.
+   *
+   * @throws what one of them has failed with
+   */
+  async settle(): Promise<void> {
+    this.pipeline.send();
+    const settled = await Promise.allSettled(this.#works.splice(0));
+    this.#unanswered.clear();
+    const errors = settled.flatMap((result) =>
+      result.status === 'rejected' ? [result.reason as unknown] : [],
+    );
+    if (errors.length === 0) return;
+    throw errors.find((error) => findInChain(error, isSkippedStatementError) === undefined) ?? errors[0];
+  }
+
+  /**
+   * Nothing more is sent: not what waits either.
+   *
+   * @param error - why
+   */
+  async abandon(error: unknown): Promise<void> {
+    this.pipeline.discard(error);
+    await Promise.allSettled(this.#works.splice(0));
+  }
+
+  /** Whether it refers to a row by a value that only the answer to its INSERT tells. */
+  #refersToUnknown({ changeMaps }: Subject): boolean {
+    return changeMaps.some(({ column, relation, value }) => {
+      if (!InstanceChecker.isSubject(value) || !this.#unanswered.has(value)) return false;
+      const { entity } = value;
+      const owner = relation?.isOwning === false ? relation.inverseRelation : relation;
+      const referring = column === undefined ? (owner?.joinColumns ?? []) : [column];
+      return (
+        entity === undefined ||
+        referring.length === 0 ||
+        referring.some(({ referencedColumn }) => isAbsent(referencedColumn?.getEntityValue(entity)))
+      );
+    });
+  }
+}
+
+/** Whether a row has no value for a column yet, or none that is known. */
+export function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
