@@ -254,7 +254,12 @@ export class DsqlEntityManager extends EntityManager {
     if (queryRunner?.isTransactionActive === true) {
       const scope = this.#scope;
       scope?.states?.remember(entities, target);
-      return duringScope(scope, () => host(this)) as Promise<never>;
+      return duringScope(scope, async () => {
+        // What may be sent again by itself is begun again as a whole, and not with its first statement.
+        if (scope?.states === undefined || !(queryRunner instanceof DsqlQueryRunner)) return host(this);
+        await persist({ method, target, entities, options }, queryRunner, scope);
+        return entities;
+      }) as Promise<never>;
     }
     const isForeign = queryRunner !== undefined && !(queryRunner instanceof DsqlQueryRunner);
     if (options?.transaction === false || isForeign) return host(this) as Promise<never>;

@@ -28,7 +28,7 @@ import { answerOf, type Statement } from './statement';
 import { AutocommitStatements } from './transactions/autocommit-statements';
 import { inHostTransaction } from './transactions/host-transaction';
 import { RememberingBroadcaster } from './transactions/remembering-broadcaster';
-import { TransactionScope } from './transactions/transaction-scope';
+import { expectNotTooLate, TransactionScope } from './transactions/transaction-scope';
 import { TransactionStatements } from './transactions/transaction-statements';
 import { dataSourceOf, transactionsOf } from './transactions/transactions';
 import { arrayStatementOf, type ArrayStatement } from './writes/array-insert';
@@ -369,9 +369,9 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
   #dispatch(statement: Statement): Promise<unknown> {
     const { marked } = this.#autocommit;
     if (marked !== undefined) return marked.then(() => this.#dispatch(statement));
-    return this.#isAutocommit(statement)
-      ? this.#autocommit.run(statement)
-      : this.#inTransaction.run(statement);
+    if (!this.#isAutocommit(statement)) return this.#inTransaction.run(statement);
+    expectNotTooLate();
+    return this.#autocommit.run(statement);
   }
 
   #isAutocommit([text, parameters]: Statement): boolean {

@@ -329,6 +329,37 @@ describe('pg Client, on which DsqlClient is built', () => {
     expect(next.submit).toHaveBeenCalledTimes(1);
   });
 
+  it('gives a query its type parsers in _types of _result, before it calls submit()', () => {
+    const client = connected(hostClient());
+    const { _types } = client as unknown as { readonly _types: object };
+    const result: { _types?: unknown } = {};
+    const submit = jest.fn(() => {
+      expect(result._types).toBe(_types);
+      return null;
+    });
+    client.query({ submit, callback: () => undefined, _result: result });
+    expect(submit).toHaveBeenCalledTimes(1);
+  });
+
+  it('asks the active query for its name whenever a statement was parsed', () => {
+    const client = connected(hostClient());
+    const names = ['first', undefined, 'third'];
+    const query = {
+      submit: () => null,
+      callback: () => undefined,
+      text: 'SELECT 1',
+      get name() {
+        return names[0];
+      },
+    };
+    client.query(query);
+    while (names.length > 0) {
+      client.connection.emit('parseComplete', {});
+      names.shift();
+    }
+    expect(Object.keys(client.connection.parsedStatements)).toStrictEqual(['first', 'third']);
+  });
+
   it('passes each answer to the active query, and submits the next one after ReadyForQuery', () => {
     const client = connected(hostClient());
     const log: string[] = [];

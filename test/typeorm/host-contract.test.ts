@@ -12,6 +12,7 @@ import {
 } from 'typeorm';
 import { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
+import { Subject } from 'typeorm/persistence/Subject.js';
 import { SubjectExecutor } from 'typeorm/persistence/SubjectExecutor.js';
 import { Broadcaster } from 'typeorm/subscriber/Broadcaster.js';
 import { useCluster } from '../cluster';
@@ -314,6 +315,72 @@ describe('SubjectExecutor, on which CountedSubjects is built', () => {
     const { runner } = hostRunner();
     await new Recording(runner, []).execute();
     expect(phases).toStrictEqual(['insert 0 of 0', 'update 0', 'remove 0', 'soft-remove 0', 'recover 0']);
+  });
+});
+
+describe('SubjectExecutor, of which PipelinedStatements lets several phases be under way', () => {
+  const parent = Object.assign(new EntitySchemaOptions<ObjectLiteral>(), {
+    name: 'parent',
+    columns: {
+      id: { type: 'uuid', primary: true, generated: 'uuid' },
+      name: { type: 'text' },
+      removed: { type: 'timestamptz', deleteDate: true, nullable: true },
+    } as const,
+  });
+  const child = Object.assign(new EntitySchemaOptions<ObjectLiteral>(), {
+    name: 'child',
+    columns: { id: { type: 'uuid', primary: true, generated: 'uuid' } } as const,
+    relations: { parent: { type: 'many-to-one', target: 'parent' } } as const,
+  });
+  let dataSource: DataSource;
+  beforeAll(async () => {
+    const { dsql, ...orm } = cluster.orm;
+    const entities = [new EntitySchema(parent), new EntitySchema(child)];
+    dataSource = await createDsqlDataSource({ ...orm, dsql, entities }).initialize();
+  });
+  afterAll(() => dataSource.destroy());
+
+  it.each([
+    ['executeInsertOperations', 'insertSubjects', 'INSERT'],
+    ['executeUpdateOperations', 'updateSubjects', 'UPDATE'],
+    ['executeRemoveOperations', 'removeSubjects', 'DELETE'],
+    ['executeSoftRemoveOperations', 'softRemoveSubjects', 'UPDATE'],
+    ['executeRecoverOperations', 'recoverSubjects', 'UPDATE'],
+  ] as const)('%s() reads %s before it waits for anything', async (method, list, verb) => {
+    const queryRunner = dataSource.createQueryRunner();
+    const asked = new Promise<string>((resolve) => {
+      jest.spyOn(queryRunner, 'query').mockImplementation((text) => {
+        resolve(text);
+        return new Promise(() => undefined);
+      });
+    });
+    const metadata = dataSource.getMetadata('parent');
+    const id = '00000000-0000-4000-8000-000000000000';
+    const [column] = metadata.findColumnsWithPropertyPath('name');
+    if (column === undefined) throw new Error('There is no such column.');
+    const changeMaps = [{ column, value: 'x' }];
+    const subject = new Subject({ metadata, entity: { id }, identifier: { id }, changeMaps });
+    class Opened extends SubjectExecutor {
+      run(): void {
+        this[list] = [subject];
+        void this[method]();
+        this[list] = [];
+      }
+    }
+    new Opened(queryRunner, []).run();
+    expect((await asked).split(' ')[0]).toBe(verb);
+    await queryRunner.release();
+  });
+
+  it('refers to a row that was not inserted yet by what its entity has', () => {
+    const id = '00000000-0000-4000-8000-000000000000';
+    const value = new Subject({ metadata: dataSource.getMetadata('parent'), entity: { id } });
+    const metadata = dataSource.getMetadata('child');
+    const relation = metadata.findRelationWithPropertyPath('parent');
+    if (relation === undefined) throw new Error('There is no such relation.');
+    const subject = new Subject({ metadata, entity: {}, changeMaps: [{ relation, value }] });
+    expect(subject.createValueSetAndPopChangeMap()).toStrictEqual({ parent: { id } });
+    expect(subject.changeMaps).toStrictEqual([]);
   });
 });
 

@@ -1,5 +1,10 @@
-import { createDsqlDataSource, type DsqlDataSourceOptions } from 'aurora-dsql-orm/typeorm';
 import {
+  createDsqlDataSource,
+  isCommitOutcomeUnknownError,
+  type DsqlDataSourceOptions,
+} from 'aurora-dsql-orm/typeorm';
+import {
+  BeforeInsert,
   Column,
   Entity,
   JoinColumn,
@@ -21,6 +26,13 @@ class Shelf {
 
   @OneToMany(() => Box, (box) => box.shelf, { cascade: true })
   boxes?: Box[];
+
+  beforeInsert?: () => Promise<unknown>;
+
+  @BeforeInsert()
+  async tell(): Promise<void> {
+    await this.beforeInsert?.();
+  }
 }
 
 @Entity()
@@ -226,5 +238,116 @@ describe('what travels together', () => {
     const written = sent.filter((statements) => statements !== 'SELECT');
     expect(written).toStrictEqual(['START INSERT', 'INSERT', 'INSERT', 'INSERT', 'COMMIT']);
     expect(heard).toStrictEqual([0, 0]);
+  });
+});
+
+describe('inside a transaction', () => {
+  const insertsOfOne = 'INSERT INSERT INSERT INSERT';
+
+  it('what a save writes travels together, and COMMIT when the callback has returned', async () => {
+    const sent = await roundTripsOf(() => dataSource.transaction((manager) => manager.save(purchase())));
+    expect(sent).toStrictEqual([`START ${insertsOfOne}`, 'COMMIT']);
+    expect(await rowsOfPurchases(dataSource)).toStrictEqual([1, 2, 2, 2]);
+  });
+
+  it('saves and queries that do not wait for each other are all done', async () => {
+    const seen = await dataSource.transaction(async (manager) => {
+      await manager.save(purchase('before'));
+      const [found] = await Promise.all([
+        manager.find(Purchase),
+        manager.save(purchase('a')),
+        manager.save(purchase('b')),
+        manager.insert(Label, { name: 'alone' }),
+      ]);
+      return found.map(({ number }) => number);
+    });
+    expect(seen).toStrictEqual(['before']);
+    expect(await rowsOfPurchases(dataSource)).toStrictEqual([3, 6, 7, 6]);
+  });
+
+  it('what a listener sends before a save comes before it', async () => {
+    const sent = await roundTripsOf(() =>
+      dataSource.transaction(async (manager) => {
+        const shelf = Object.assign(new Shelf(), { boxes: [new Box()] });
+        shelf.beforeInsert = () => manager.insert(Label, { name: 'from a listener' });
+        await manager.save(shelf);
+      }),
+    );
+    expect(sent.filter((statements) => statements !== 'SELECT')).toStrictEqual([
+      'START INSERT',
+      'INSERT',
+      'INSERT',
+      'COMMIT',
+    ]);
+    expect(await dataSource.manager.countBy(Label, { name: 'from a listener' })).toBe(1);
+  });
+
+  it('what could not be sent has sent nothing, and leaves the transaction open', async () => {
+    const unsendable = {
+      toPostgres: () => {
+        throw new Error('no text for this');
+      },
+    };
+    const refused = purchase('refused');
+    Object.assign(refused.lines[1] ?? {}, { amount: unsendable });
+    await dataSource.transaction(async (manager) => {
+      await expect(manager.save(refused)).rejects.toThrow('no text for this');
+      await manager.save(purchase());
+    });
+    expect(await rowsOfPurchases(dataSource)).toStrictEqual([1, 2, 2, 2]);
+    expect([refused, ...refused.lines, ...refused.labels].map(({ id }) => id)).toStrictEqual(
+      Array(5).fill(undefined),
+    );
+  });
+
+  it('what has failed on the server ends it, whatever the callback does about it', async () => {
+    const refused = purchase('refused');
+    Object.assign(refused.lines[1] ?? {}, { amount: 'none' });
+    const work = dataSource.transaction(async (manager) => {
+      await manager.save(purchase());
+      await manager.save(refused).catch(() => undefined);
+    });
+    await expect(work).rejects.toMatchObject({
+      name: 'TransactionRolledBackError',
+      cause: { code: '22P02', query: expect.stringContaining('INSERT INTO "line"') as string },
+    });
+    expect(await rowsOfPurchases(dataSource)).toStrictEqual([0, 0, 0, 0]);
+  });
+
+  it('a conflict in the middle of a save runs the callback again', async () => {
+    cluster.local.faults.failStatement({ error: 'OC000', text: 'INSERT INTO "label"', times: 2 });
+    let attempts = 0;
+    await dataSource.transaction(async (manager) => {
+      attempts++;
+      await manager.save(purchase());
+    });
+    expect(attempts).toBe(3);
+    expect(await rowsOfPurchases(dataSource)).toStrictEqual([1, 2, 2, 2]);
+  });
+
+  it('a cut in the middle of a save has done nothing', async () => {
+    cluster.local.faults.cutConnection({ at: 'statement', text: 'INSERT INTO "label"' });
+    const saved = purchase();
+    const work = dataSource.transaction((manager) => manager.save(saved));
+    const error = await work.then(
+      () => undefined,
+      (failed: unknown) => failed,
+    );
+    expect(error).toBeInstanceOf(Error);
+    expect(isCommitOutcomeUnknownError(error)).toBe(false);
+    expect(await rowsOfPurchases(dataSource)).toStrictEqual([0, 0, 0, 0]);
+    expect(saved.id).toBeUndefined();
+  });
+
+  it('that its caller has begun, each statement waits for the answer to the one before', async () => {
+    const queryRunner = dataSource.createQueryRunner();
+    const sent = await roundTripsOf(async () => {
+      await queryRunner.startTransaction();
+      await queryRunner.manager.save(purchase());
+      await queryRunner.commitTransaction();
+    });
+    await queryRunner.release();
+    expect(sent).toStrictEqual(['START INSERT', 'INSERT', 'INSERT', 'INSERT', 'COMMIT']);
+    expect(await rowsOfPurchases(dataSource)).toStrictEqual([1, 2, 2, 2]);
   });
 });

@@ -423,6 +423,21 @@ describe('a transaction', () => {
     expect(await ours.manager.count(Account)).toBe(0);
   });
 
+  it('that was not awaited writes nothing behind its end, whatever it was about to write', async () => {
+    for (let ticks = 0; ticks < 40; ticks++) {
+      const writes: Promise<unknown>[] = [];
+      const work = async (manager: EntityManager) => {
+        const list = ['a', 'b'].map((owner) => Object.assign(new Account(), { owner, balance: ticks }));
+        writes.push(manager.save(list, { chunk: 1 }));
+        for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      };
+      await expect(ours.transaction(work)).rejects.toThrow(/was not awaited/);
+      const [written] = await Promise.allSettled(writes);
+      expect(written).toMatchObject({ status: 'rejected' });
+      expect(await ours.manager.count(Account)).toBe(0);
+    }
+  });
+
   it.each([false, true])(
     'takes no statement while it is being committed, with commitMarkers: %s',
     async (commitMarkers) => {

@@ -21,7 +21,7 @@ const pipelines = new WeakMap<object, Pipeline>();
  * {@link DsqlClient} that is given parameters of it keeps the statement until {@link Pipeline.send} is called.
  *
  * All are written in one message with one Sync, BEGIN before the first where it was not sent yet, and COMMIT behind the last
- * where that has parameters of `ofLastStatement`. One alone is sent as any other.
+ * where that has parameters of `ofLastStatement`. Where no transaction is open any more, none is sent.
  */
 export class Pipeline {
   #waiting: WaitingQuery[] = [];
@@ -66,7 +66,9 @@ export class Pipeline {
     if (first === undefined) return;
     const { query, owner, run } = first;
     const queries = [query, ...others.map((other) => other.query)] as const;
-    run((others.length === 0 ? query : new PipelinedQueries(owner, queries)) as unknown as Submittable);
+    // What is the whole transaction may commit itself.
+    const isWhole = others.length === 0 && query.isLast;
+    run((isWhole ? query : new PipelinedQueries(owner, queries)) as unknown as Submittable);
   }
 
   /**

@@ -104,9 +104,9 @@ export class TransactionQuery extends BaseQuery {
     const session = this.#session;
     if (session.phase === 'broken') return this.notSent();
     if (session.phase === 'refused') return transactionIsAborted(session);
-    return session.phase === 'idle'
-      ? (session.lostCommit ?? new TransactionRolledBackError('absent'))
-      : undefined;
+    if (session.phase !== 'idle') return undefined;
+    if (this.isLast) return session.lostCommit ?? new TransactionRolledBackError('absent');
+    return new DsqlError('The statement was not sent, because its transaction had ended.');
   }
 
   /** A statement that was sent before can be named without its text. */

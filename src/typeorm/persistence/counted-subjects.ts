@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { Subject } from 'typeorm/persistence/Subject.js';
 import { SubjectExecutor } from 'typeorm/persistence/SubjectExecutor.js';
-import type { Pipeline } from '../../connection';
 import type { RememberingBroadcaster } from '../transactions/remembering-broadcaster';
+import type { TransactionScope } from '../transactions/transaction-scope';
 import { isAbsent, PipelinedStatements } from './pipelined-statements';
 
 /** What TypeORM calls the lists of what its phases write. */
@@ -24,6 +25,7 @@ export class CountedSubjects extends SubjectExecutor {
   #statementsLeft = 0;
   #hasLaterPhase = (): boolean => true;
   #pipelined: PipelinedStatements | undefined;
+  #keysGiven: (() => void)[] = [];
 
   /**
    * Whether the statement that is about to be sent is the last one; it is asked once for each.
@@ -42,15 +44,24 @@ export class CountedSubjects extends SubjectExecutor {
     return this.#has(({ metadata }) => broadcaster.tellsBeforeCommitOf(metadata));
   }
 
+  /** Whether it may take several statements. */
+  get mayTakeSeveral(): boolean {
+    return this.allSubjects.length > 1;
+  }
+
   /**
-   * Lets its statements wait for each other, where there may be several. Nobody may be told of one before the next is sent.
+   * Lets its statements travel together, but for those of trees. Nobody may be told of one before the next is sent.
    *
-   * @returns what they wait in
+   * @param scope - of the transaction that they are sent in
    */
-  pipeline(): Pipeline | undefined {
+  pipelineIn(scope: TransactionScope): void {
     const isTree = this.#has(({ metadata }) => metadata.treeType !== undefined);
-    if (this.allSubjects.length > 1 && !isTree) this.#pipelined = new PipelinedStatements();
-    return this.#pipelined?.pipeline;
+    if (!isTree) this.#pipelined = new PipelinedStatements(scope);
+  }
+
+  /** Takes the keys back that were given: the host leaves none in the entities of a save that has failed. */
+  takeKeysBack(): void {
+    for (const takeBack of this.#keysGiven.splice(0)) takeBack();
   }
 
   override async execute(): Promise<void> {
@@ -63,7 +74,7 @@ export class CountedSubjects extends SubjectExecutor {
   }
 
   protected override async executeInsertOperations(): Promise<void> {
-    for (const subject of this.insertSubjects) giveUuids(subject);
+    for (const subject of this.insertSubjects) this.#keysGiven.push(...giveUuids(subject));
     const [groups, names] = this.groupBulkSubjects(this.insertSubjects, 'insert');
     const parts = names.flatMap((name) => statementsOf(groups[name] ?? []));
     this.#beginPhase(parts.length, () => this.#hasUpdates() || this.#hasRemovals());
@@ -139,16 +150,23 @@ export class CountedSubjects extends SubjectExecutor {
   }
 }
 
-/** Gives a row that is to be inserted the keys that TypeORM leaves to the database: they are known then before it is sent. */
-function giveUuids({ entity, metadata, changeMaps }: Subject): void {
-  if (entity === undefined) return;
-  for (const column of metadata.primaryColumns) {
-    const isUuid = column.isGenerated && column.generationStrategy === 'uuid';
-    if (!isUuid || !isAbsent(column.getEntityValue(entity))) continue;
+/**
+ * Gives a row that is to be inserted the keys that TypeORM leaves to the database: they are known then before it is sent.
+ *
+ * @returns how to take them back
+ */
+function giveUuids({ entity, metadata, changeMaps }: Subject): (() => void)[] {
+  if (entity === undefined) return [];
+  const isLeft = (column: ColumnMetadata) =>
+    column.isGenerated && column.generationStrategy === 'uuid' && isAbsent(column.getEntityValue(entity));
+  return metadata.primaryColumns.filter(isLeft).map((column) => {
     const value = randomUUID();
     column.setEntityValue(entity, value);
     changeMaps.push({ column, value });
-  }
+    return () => {
+      column.setEntityValue(entity, undefined);
+    };
+  });
 }
 
 /** Rows of a join table have no entity: their key is what they refer to. */

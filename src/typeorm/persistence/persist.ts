@@ -24,10 +24,11 @@ export interface PersistCall {
 }
 
 /**
- * Writes entities in a transaction, as TypeORM's `EntityPersistExecutor` does; but statements that do not need each other's
- * answers travel together, and COMMIT with the last one, unless somebody is told of them before COMMIT and might add to them.
+ * Writes entities as TypeORM's `EntityPersistExecutor` does, in a transaction of their own or in the one that is open. But
+ * statements that do not need each other's answers travel together, and in a transaction of their own COMMIT with the last
+ * one, unless somebody is told of them before COMMIT and might add to them.
  *
- * @param queryRunner - nobody else uses it
+ * @param queryRunner - nobody else uses it, unless its transaction is open
  * @param scope - its transaction
  */
 export async function persist(
@@ -36,6 +37,8 @@ export async function persist(
   scope: TransactionScope,
 ): Promise<void> {
   const { entities, options } = call;
+  // By the time the entities are loaded it may have ended.
+  const joins = queryRunner.isTransactionActive;
   const dataBefore = queryRunner.data;
   if (options?.data) queryRunner.data = options.data as ObjectLiteral;
   try {
@@ -43,27 +46,44 @@ export async function persist(
     const parts: CountedSubjects[] = [];
     for (const part of partsOf(list, options?.chunk)) parts.push(await subjectsOf(part, call, queryRunner));
     const toDo = parts.filter(({ hasExecutableOperations }) => hasExecutableOperations);
-    if (toDo.length > 0) await write(toDo, queryRunner, scope);
+    if (toDo.length === 0) return;
+    const isWatched = toDo.some((part) => part.isWatchedBy(queryRunner.broadcaster));
+    // In a transaction of others a statement must not come behind its end.
+    const mayBePipelined = (part: CountedSubjects) => !isWatched && (joins || part.mayTakeSeveral);
+    for (const part of toDo.filter(mayBePipelined)) part.pipelineIn(scope);
+    if (joins) await join(toDo, scope);
+    else
+      await transact(toDo, queryRunner, scope, isWatched || scope.endsWithMarker ? undefined : toDo.at(-1));
   } finally {
     queryRunner.data = dataBefore;
   }
 }
 
-async function write(
+/** Writes in the transaction that is open, whose callback may catch the error and go on. */
+async function join(parts: readonly CountedSubjects[], scope: TransactionScope): Promise<void> {
+  for (const part of parts) {
+    scope.expectOpen();
+    try {
+      await part.execute();
+    } catch (error) {
+      part.takeKeysBack();
+      throw error;
+    }
+  }
+}
+
+/** @param last - COMMIT travels with the last statement of it */
+async function transact(
   parts: readonly CountedSubjects[],
   queryRunner: DsqlQueryRunner,
   scope: TransactionScope,
+  last: CountedSubjects | undefined,
 ): Promise<void> {
-  const isWatched = parts.some((part) => part.isWatchedBy(queryRunner.broadcaster));
-  const last = isWatched || scope.endsWithMarker ? undefined : parts.at(-1);
   await queryRunner.startTransaction();
   try {
     for (const part of parts) {
       if (part === last) scope.endsWhen(() => part.isAtLastStatement());
-      if (!isWatched) scope.sendThrough(part.pipeline());
-      await part.execute().finally(() => {
-        scope.sendThrough(undefined);
-      });
+      await part.execute();
     }
     await queryRunner.commitTransaction();
   } catch (error) {

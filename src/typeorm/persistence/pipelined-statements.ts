@@ -2,6 +2,7 @@ import type { Subject } from 'typeorm/persistence/Subject.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
 import { isSkippedStatementError, Pipeline } from '../../connection';
 import { findInChain } from '../../occ';
+import type { TransactionScope } from '../transactions/transaction-scope';
 
 /** More of them would only fill the memory: the answers to so many take longer than a round trip. */
 const MAX_STATEMENTS = 100;
@@ -11,10 +12,16 @@ const MAX_STATEMENTS = 100;
  * those before.
  */
 export class PipelinedStatements {
-  readonly pipeline = new Pipeline();
+  readonly #scope: TransactionScope;
+  readonly #pipeline = new Pipeline();
   #works: Promise<void>[] = [];
   /** Whose INSERT was not answered. */
   readonly #unanswered = new Set<Subject>();
+
+  /** @param scope - of the transaction that they are sent in */
+  constructor(scope: TransactionScope) {
+    this.#scope = scope;
+  }
 
   /**
    * Begins what sends one statement, and waits until that is in the pipeline, or for the answers where one of them is needed
@@ -25,10 +32,11 @@ export class PipelinedStatements {
    * @throws what an earlier one has failed with, and what kept this one from being sent
    */
   async start(subjects: readonly Subject[], begin: () => Promise<void>): Promise<void> {
-    const isWaiting = this.pipeline.size < MAX_STATEMENTS;
+    const isWaiting = this.#pipeline.size < MAX_STATEMENTS;
     if (!isWaiting || subjects.some((subject) => this.#refersToUnknown(subject))) await this.settle();
-    const joined = this.pipeline.whenJoined();
-    const work = begin();
+    this.#scope.expectOpen();
+    const joined = this.#pipeline.whenJoined();
+    const work = this.#scope.sendThrough(this.#pipeline, begin);
     this.#works.push(work);
     for (const subject of subjects) if (subject.mustBeInserted) this.#unanswered.add(subject);
     await Promise.race([joined, work]);
@@ -40,7 +48,7 @@ export class PipelinedStatements {
    * @throws what one of them has failed with
    */
   async settle(): Promise<void> {
-    this.pipeline.send();
+    this.#pipeline.send();
     const settled = await Promise.allSettled(this.#works.splice(0));
     this.#unanswered.clear();
     const errors = settled.flatMap((result) =>
@@ -56,7 +64,7 @@ export class PipelinedStatements {
    * @param error - why
    */
   async abandon(error: unknown): Promise<void> {
-    this.pipeline.discard(error);
+    this.#pipeline.discard(error);
     await Promise.allSettled(this.#works.splice(0));
   }
 

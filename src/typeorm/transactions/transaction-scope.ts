@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { DsqlError, TransactionRolledBackError, type Pipeline } from '../../connection';
 import { NestedTransactionError, type Admit, type NestedMode } from '../../occ';
 import type { ReusedIdentityKeys } from '../../schema';
@@ -36,6 +37,18 @@ export interface ScopeConnection {
   begin(): Promise<unknown>;
 }
 
+/** What is begun in it belongs to a pipeline. Others may send statements in the same transaction meanwhile, which do not. */
+const pipelining = new AsyncLocalStorage<{ readonly scope: TransactionScope; readonly pipeline: Pipeline }>();
+
+/**
+ * Checks, for a statement outside a transaction, that it was not meant for one that has ended meanwhile.
+ *
+ * @throws DsqlError otherwise
+ */
+export function expectNotTooLate(): void {
+  pipelining.getStore()?.scope.expectOpen();
+}
+
 /** The transaction that a query runner is in, or is about to begin: all that is known of it, and what follows from that. */
 export class TransactionScope {
   readonly nested: NestedMode;
@@ -51,6 +64,7 @@ export class TransactionScope {
   #hasWritten: boolean;
   #hasChangedSchema = false;
   #isCommitted = false;
+  #isOver = false;
   /** Writing operations that have not ended. */
   #unfinished = 0;
   /** Transactions that were refused inside this one and whose rollback was not called yet. */
@@ -58,7 +72,6 @@ export class TransactionScope {
   #firstError: unknown;
   #rollbackOnly: { readonly cause: unknown } | undefined;
   #isAtLastStatement: (() => boolean) | undefined;
-  #pipeline: Pipeline | undefined;
 
   constructor(options: ScopeOptions) {
     const { nested, states, keys, reads, admit, beforeCommit, isWatched = true } = options;
@@ -89,6 +102,7 @@ export class TransactionScope {
 
   /** The transaction begins on the server: all that it builds on was read. */
   begin(): void {
+    this.#isOver = false;
     this.#reads?.seal();
     this.#reads = undefined;
   }
@@ -126,17 +140,23 @@ export class TransactionScope {
   }
 
   /**
-   * From now on statements wait in a pipeline, which is sent by those who made it.
+   * Lets the statement that is sent in it wait in a pipeline, which those who made it send.
    *
-   * @param pipeline - nothing to send each at once
+   * @param begin - sends one statement
    */
-  sendThrough(pipeline: Pipeline | undefined): void {
-    this.#pipeline = pipeline;
+  sendThrough<T>(pipeline: Pipeline, begin: () => T): T {
+    return pipelining.run({ scope: this, pipeline }, begin);
   }
 
   /** Parameters, as the connection is to get them. */
   placeInPipeline(parameters: unknown[] | undefined): unknown[] | undefined {
-    return this.#pipeline === undefined ? parameters : this.#pipeline.parametersOf(parameters);
+    const pipeline = this.#pipeline;
+    return pipeline === undefined ? parameters : pipeline.parametersOf(parameters);
+  }
+
+  get #pipeline(): Pipeline | undefined {
+    const store = pipelining.getStore();
+    return store?.scope === this ? store.pipeline : undefined;
   }
 
   /** Runs a writing operation, which COMMIT must not overtake. */
@@ -185,7 +205,17 @@ export class TransactionScope {
 
   /** The transaction is over, whatever was refused inside it. */
   end(): void {
+    this.#isOver = true;
     this.#refused = 0;
+  }
+
+  /**
+   * Checks that it has not ended meanwhile.
+   *
+   * @throws DsqlError otherwise
+   */
+  expectOpen(): void {
+    if (this.#isOver) throw sentTooLate();
   }
 
   /**
@@ -227,10 +257,12 @@ async function awaitAdmission(
     return Promise.resolve();
   });
   if (!hasWaited) return;
-  if (!connection.isOpen()) {
-    throw new DsqlError(
-      'A statement was not sent, because its transaction had ended: a promise was not awaited. Await every operation before the callback returns.',
-    );
-  }
+  if (!connection.isOpen()) throw sentTooLate();
   await connection.begin();
+}
+
+function sentTooLate(): DsqlError {
+  return new DsqlError(
+    'A statement was not sent, because its transaction had ended: a promise was not awaited. Await every operation before the callback returns.',
+  );
 }

@@ -81,6 +81,7 @@ export class TransactionStatements {
         await this.#first.whenAnswered();
         this.#expectNotEnding(verb);
       }
+      if (verb === undefined) scope?.expectOpen();
       if (verb === 'begin') this.#runner.migrations?.entries.forget();
       if (verb === undefined && this.#isFirstOfCaller) return this.#sendFirst(statement);
       if (verb !== undefined || scope === undefined) return this.#runner.sendOnce(statement, scope?.keys);

@@ -334,10 +334,10 @@ describe('a save in one message', () => {
 });
 
 /** Fails at a date, which only a label has. */
-const dates: readonly number[] = [types.builtins.TIMESTAMP, types.builtins.TIMESTAMPTZ];
+const dates = new Set<unknown>([types.builtins.TIMESTAMP, types.builtins.TIMESTAMPTZ]);
 const readingNoDates = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
-    if (!dates.includes(oid)) return types.getTypeParser(oid as never, format as never) as unknown;
+  getTypeParser: (...[oid, format]: Parameters<typeof types.getTypeParser>) => {
+    if (!dates.has(oid)) return types.getTypeParser(oid, format) as unknown;
     return () => {
       throw new Error('no date for this');
     };
