@@ -16,6 +16,7 @@ interface Book {
   id?: string;
   title: string;
   pages?: Page[];
+  notes?: Note[];
 }
 
 interface Page {
@@ -24,11 +25,20 @@ interface Page {
   book?: Book;
 }
 
+interface Note {
+  id?: string;
+  text: string;
+  book?: Book;
+}
+
 const BookEntity = new EntitySchema<Book>(
   Object.assign(new EntitySchemaOptions<Book>(), {
     name: 'book',
     columns: { id: { type: 'uuid', primary: true, generated: 'uuid' }, title: { type: 'text' } },
-    relations: { pages: { type: 'one-to-many', target: 'page', inverseSide: 'book', cascade: true } },
+    relations: {
+      pages: { type: 'one-to-many', target: 'page', inverseSide: 'book', cascade: true },
+      notes: { type: 'one-to-many', target: 'note', inverseSide: 'book', cascade: true },
+    },
   }),
 );
 
@@ -40,9 +50,18 @@ const PageEntity = new EntitySchema<Page>(
   }),
 );
 
+const NoteEntity = new EntitySchema<Note>(
+  Object.assign(new EntitySchemaOptions<Note>(), {
+    name: 'note',
+    columns: { id: { type: 'uuid', primary: true, generated: 'uuid' }, text: { type: 'text' } },
+    relations: { book: { type: 'many-to-one', target: 'book', inverseSide: 'notes' } },
+  }),
+);
+
 const TABLES = [
   'CREATE TABLE book (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), title text)',
   'CREATE TABLE page (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), number integer, "bookId" uuid)',
+  'CREATE TABLE note (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), text text, "bookId" uuid)',
 ];
 
 const CHILDREN = 10;
@@ -70,6 +89,8 @@ async function ofTypeorm(local: LocalDsql, dataSource: DataSource): Promise<Reco
     'save a new row': () => books.save(book),
     'save a changed row': () => books.save({ ...book, title: 'b' }),
     'save a row with ten new children': () => books.save({ title: 'c', pages: pages() }),
+    'save a row with children in two tables': () =>
+      books.save({ title: 'd', pages: pages(), notes: [{ text: 'a' }] }),
     'transaction of two updates': () =>
       dataSource.transaction(async (manager) => {
         await manager.update(BookEntity, { id: book.id }, { title: 'd' });
@@ -132,7 +153,11 @@ async function main(): Promise<void> {
       ...shared,
       name: 'round-trips-typeorm',
       title: 'TypeORM: round trips of an operation',
-      rows: await rowsOf(local, await newDataSources(server, [BookEntity, PageEntity], 1), ofTypeorm),
+      rows: await rowsOf(
+        local,
+        await newDataSources(server, [BookEntity, PageEntity, NoteEntity], 1),
+        ofTypeorm,
+      ),
     });
     report({
       ...shared,
