@@ -255,7 +255,7 @@ export class DsqlEntityManager extends EntityManager {
       const scope = this.#scope;
       scope?.states?.remember(entities, target);
       return duringScope(scope, async () => {
-        // What may be sent again by itself is begun again as a whole, and not with its first statement.
+        // In a transaction that its caller has begun, the first statement alone is sent again after a conflict.
         if (scope?.states === undefined || !(queryRunner instanceof DsqlQueryRunner)) return host(this);
         await persist({ method, target, entities, options }, queryRunner, scope);
         return entities;
