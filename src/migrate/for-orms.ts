@@ -1,6 +1,7 @@
 export type { BatchesHost, TableBatches } from './batches/table-batches';
 export type { Direction, RunInTransaction } from './journal/journal';
 export { leaseToSynchronize, type HeldLease, type LeaseContext } from './lease/schema-lease';
+export type { MigrationCalls } from './migration-calls';
 export type { MigrationRun } from './migration-run';
 export type { Answer, MigrationSession, MigrationStatement } from './migration-session';
 export {

@@ -8,6 +8,7 @@ import { labelOf, MAX_TEXT_LENGTH, type RecordedStatement } from './journal/reco
 import { Replay, type RecordedCall } from './journal/replay';
 import { resultOf, resultText } from './journal/result-text';
 import { statementHash } from './journal/statement-hash';
+import type { MigrationCalls } from './migration-calls';
 import type { MigrationSession, MigrationStatement } from './migration-session';
 import { endOf, patiently } from './patience';
 import type { TellStep } from './progress';
@@ -33,7 +34,8 @@ const OF_SESSION: ReadonlySet<string> = new Set(['SET', 'RESET', 'DISCARD', 'DEA
  * Jobs are started one after the other, and waited for before a statement about the same table, before a transaction,
  * and before the migration is recorded.
  */
-export class MigrationRun {
+export class MigrationRun implements MigrationCalls {
+  readonly isRehearsal = false;
   readonly #run: JournalledRun;
   readonly #journal: Journal;
   readonly #session: MigrationSession;

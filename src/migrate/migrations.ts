@@ -9,6 +9,8 @@ import { MigrationRun } from './migration-run';
 import type { MigrationSession } from './migration-session';
 import { isPassing, patiently } from './patience';
 import type { MigrationProgress, MigrationStep } from './progress';
+import { Rehearsal } from './rehearsal/rehearsal';
+import { isRepeatable } from './rehearsal/repeatable-code';
 import { migrationTables } from './tables';
 
 /** What one call may say of how it runs migrations. */
@@ -37,6 +39,8 @@ export interface MigrationToRun {
   readonly direction: Direction;
   /** Its code, where that is known. */
   readonly code?: string | undefined;
+  /** All the code that may run when it is called, as JavaScript, where that is known. */
+  readonly called?: string | undefined;
 }
 
 /**
@@ -115,17 +119,24 @@ export class Migrations {
   }
 
   /**
-   * Carries out a migration.
+   * Carries out a migration. Where its code may be called once more for nothing, it is looked first whether a statement of it
+   * is refused: then nothing of it is done.
    *
    * @param session - the connection on which it runs
-   * @param work - runs its code, whose statements go to the run
+   * @param work - runs its code, whose statements go to the run, or to the rehearsal of it
+   * @throws UnsupportedFeatureError for a statement that is refused
    */
   async carryOut(
-    { name, direction, code }: MigrationToRun,
+    { name, direction, code, called }: MigrationToRun,
     session: MigrationSession,
-    work: (run: MigrationRun) => Promise<void>,
+    work: (run: MigrationRun | Rehearsal) => Promise<void>,
   ): Promise<void> {
     const journalled = await this.#journal.find(name, direction, code ?? null);
+    if (journalled.statements.length === 0 && called !== undefined && isRepeatable(called)) {
+      // A transaction that is left waiting would keep its connection.
+      const rehearsal = new Rehearsal(session, !/\btransaction\b/.test(called));
+      await rehearsal.run(() => work(rehearsal));
+    }
     if (journalled.isNew && session.isInTransaction) session.entries.begin(journalled);
     else if (journalled.isNew) await this.#journal.begin(journalled);
     this.#runs.set(name, journalled);

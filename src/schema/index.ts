@@ -37,5 +37,10 @@ export {
   type SchemaSession,
 } from './schema-runner';
 export { timeZoneStatement } from './time-zone';
-export { refusedStatement, unsupportedChanges, type UnsupportedChange } from './planning/unsupported-change';
+export {
+  refusedRules,
+  refusedStatement,
+  unsupportedChanges,
+  type UnsupportedChange,
+} from './planning/unsupported-change';
 export { isUntilDone, markedUntilDone } from './until-done';

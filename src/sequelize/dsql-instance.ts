@@ -72,15 +72,21 @@ export class DsqlInstance {
   async send(sql: unknown, options: StatementOptions = {}): Promise<unknown> {
     const migration = runningMigration(this.#sequelize);
     const text = textOf(sql);
-    if (migration === undefined || options.completesTransaction || summarizeText(text).controlsTransaction) {
+    const { controlsTransaction } = summarizeText(text);
+    if (migration === undefined || options.completesTransaction || controlsTransaction) {
+      // Not one of Sequelize's own, which has its transaction with it.
+      if (migration?.isRehearsal && controlsTransaction && !options.transaction)
+        return migration.endRehearsal();
       return this.#send(sql, options);
     }
-    return migration.query(text, options, ({ journalled, ...more }) => {
+    const plan = () => schemaChangesOf(this.#sequelize).planRows(text, options, migration);
+    return migration.query(text, options, plan, ({ journalled, ...more }, instead) => {
       const sent = { ...options, ...more, journalled };
+      const written = withText(sql, () => instead);
       // What is answered by the journal is not sent, and needs no attempts.
       return journalled !== undefined && 'kept' in journalled
-        ? this.#hostQuery(sql, sent)
-        : this.#send(sql, sent);
+        ? this.#hostQuery(written, sent)
+        : this.#send(written, sent);
     });
   }
 

@@ -86,6 +86,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
    */
   override async startTransaction(isolationLevel?: IsolationLevel): Promise<void> {
     checkIsolationLevel(isolationLevel);
+    if (this.#migrating.isRehearsing) return this.#migrating.endRehearsal();
     if (this.isTransactionActive) {
       if (this.scope === undefined) throw new NestedTransactionError();
       if (this.scope.nested !== 'join') throw this.scope.refuseNested();
@@ -115,6 +116,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
    * @throws AfterCommitError when it did commit, and an `afterTransactionCommit` subscriber failed
    */
   override async commitTransaction(): Promise<void> {
+    if (this.#migrating.isRehearsing) return this.#migrating.endRehearsal();
     // It refuses; what became of the transaction before is no outcome of this call.
     if (!this.isTransactionActive) return super.commitTransaction();
     if (this.transactionDepth > 1) {
@@ -147,6 +149,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
    * nothing to do: that error is the one to report.
    */
   override async rollbackTransaction(): Promise<void> {
+    if (this.#migrating.isRehearsing) return this.#migrating.endRehearsal();
     if (this.#hasFailedAfterCommit && !this.isTransactionActive) return;
     const { scope } = this;
     const isOfRefused = scope?.takeRefused() === true;

@@ -14,7 +14,16 @@ import {
  * only those are known that the statements of this process have made.
  */
 export class ArrayColumns {
-  #known: readonly ArrayColumn[] = [];
+  #known: readonly ArrayColumn[];
+
+  constructor(known: readonly ArrayColumn[] = []) {
+    this.#known = known;
+  }
+
+  /** What is known now, for a plan that is not carried out. */
+  copy(): ArrayColumns {
+    return new ArrayColumns(this.#known);
+  }
 
   get known(): readonly ArrayColumn[] {
     return this.#known;

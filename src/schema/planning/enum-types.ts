@@ -51,8 +51,18 @@ const NOTHING: TypeChange = { statements: [], notes: [] };
  */
 export class EnumTypes {
   /** The columns of arrays of the same history. */
-  readonly arrays = new ArrayColumns();
-  #known: readonly EnumFacts[] = [];
+  readonly arrays: ArrayColumns;
+  #known: readonly EnumFacts[];
+
+  constructor(arrays = new ArrayColumns(), known: readonly EnumFacts[] = []) {
+    this.arrays = arrays;
+    this.#known = known;
+  }
+
+  /** What is known now, for a plan that is not carried out. */
+  copy(): EnumTypes {
+    return new EnumTypes(this.arrays.copy(), this.#known);
+  }
 
   /** The enum types that statements name, as far as they are known. */
   async namedIn(statements: readonly Statement[], read: ReadTables): Promise<readonly EnumFacts[]> {

@@ -9,11 +9,27 @@ export interface UnsupportedChange {
   readonly why: string;
   /** What to do instead, as a sentence. */
   readonly instead?: string | undefined;
+  /** The row of the table of refusals that it is refused by. */
+  readonly rule?: string;
+}
+
+const rulesOfErrors = new WeakMap<Error, readonly string[]>();
+
+/**
+ * The rows of the table of refusals that an error of {@link unsupportedChanges} is about.
+ *
+ * @returns none where one of its reasons has no row
+ */
+export function refusedRules(error: Error): readonly string[] {
+  return rulesOfErrors.get(error) ?? [];
 }
 
 /** Says of a statement what `translate` has refused in it. */
-export function refusedStatement(sql: string, { what, why, instead }: TranslationRefusal): UnsupportedChange {
-  return { what: `${what} ("${sql}")`, why, instead };
+export function refusedStatement(
+  sql: string,
+  { what, why, instead, rule }: TranslationRefusal,
+): UnsupportedChange {
+  return { what: `${what} ("${sql}")`, why, instead, rule };
 }
 
 /**
@@ -22,6 +38,13 @@ export function refusedStatement(sql: string, { what, why, instead }: Translatio
  * @param changes - at least one
  */
 export function unsupportedChanges(changes: readonly UnsupportedChange[]): UnsupportedFeatureError {
+  const error = errorOf(changes);
+  const rules = changes.flatMap(({ rule }) => rule ?? []);
+  if (rules.length === changes.length) rulesOfErrors.set(error, rules);
+  return error;
+}
+
+function errorOf(changes: readonly UnsupportedChange[]): UnsupportedFeatureError {
   const [only, ...others] = changes;
   const advice = ({ why, instead }: UnsupportedChange) => (instead === undefined ? why : `${why} ${instead}`);
   if (only !== undefined && others.length === 0) {

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Model, ModelStatic, Sequelize, Transaction } from 'sequelize';
 import { DsqlError } from '../../connection';
-import type { Direction, Migrations } from '../../migrate/for-orms';
+import type { Direction, MigrationCalls, Migrations } from '../../migrate/for-orms';
 import { retryOnConflict } from '../../occ';
 import { reportJobs } from '../../schema';
 import { dialectOf } from '../dialect/dsql-dialect';
@@ -224,6 +224,7 @@ class CliMigrations {
 /** One migration that umzug runs. */
 class CliMigration {
   readonly running: RunningMigration;
+  readonly #sequelize: Sequelize;
   readonly #migrations: Migrations;
   readonly #file: string;
   readonly #direction: Direction;
@@ -236,6 +237,7 @@ class CliMigration {
     migrations: Migrations,
     { file, direction }: { readonly file: string; readonly direction: Direction },
   ) {
+    this.#sequelize = sequelize;
     this.#migrations = migrations;
     this.#file = file;
     this.#direction = direction;
@@ -263,21 +265,47 @@ class CliMigration {
     await reportJobs(() => this.#carriedOut ?? Promise.resolve(), hostJobError);
   }
 
-  async #begin(): Promise<Parameters<Parameters<Migrations['carryOut']>[2]>[0]> {
+  /** Calls the code as umzug has called it, which waits meanwhile for the answer to its first statement. */
+  async #rehearse(run: MigrationCalls): Promise<void> {
+    const step = stepIn(createRequire(__filename).cache[this.#file]?.exports, this.#direction);
+    // With a third parameter it is told by a callback when it is done.
+    if (step === undefined || step.length > 2) return;
+    const sequelize = this.#sequelize;
+    const { mapping } = dialectOf(sequelize);
+    const running = new RunningMigration(sequelize, this.#migrations, mapping);
+    const library = (sequelize as unknown as { readonly Sequelize: unknown }).Sequelize;
+    await running.during(run, async () => {
+      await step(sequelize.getQueryInterface(), library);
+    });
+  }
+
+  async #begin(): Promise<MigrationCalls> {
     const direction = this.#direction;
     const name = this.#name;
     await this.#migrations.expectOnly((run) => run.direction === direction);
     if (direction === 'up') await this.#migrations.expectUnchanged(codeIn(path.dirname(this.#file)));
     const code = codeOf(this.#file);
     return new Promise((resolve, reject) => {
-      const toRun = { name, direction, ...(code !== undefined && { code }) };
+      const toRun = { name, direction, ...(code !== undefined && { code, called: code }) };
       this.#carriedOut = this.#migrations.carryOut(toRun, this.running.session, (run) => {
+        if (run.isRehearsal) return this.#rehearse(run);
         resolve(run);
         return this.#ended;
       });
       this.#carriedOut.catch(reject);
     });
   }
+}
+
+type Step = (queryInterface: unknown, library: unknown) => unknown;
+
+/** What umzug 2 calls of a module. */
+function stepIn(exported: unknown, direction: Direction): Step | undefined {
+  const { default: main } = (exported ?? {}) as { readonly default?: unknown };
+  const found = [exported, main].map(
+    (each) => (each as Partial<Record<Direction, unknown>> | undefined)?.[direction],
+  );
+  return found.find((each): each is Step => typeof each === 'function');
 }
 
 /** The modules that umzug 2 has loaded, in that order; Node.js keeps them with the one that has asked for them. */

@@ -67,11 +67,16 @@ interface WithRunOptions {
   readonly dsql?: MigrationRunOptions;
 }
 
+/** `async () => migration.up(context, Sequelize)`, as umzug's documentation has it, and its like. */
+const CALLS_FILE =
+  /^(?:async\s*)?\(?[\w{}\s,:]*\)?\s*=>\s*(?:\{\s*return\s+)?(?:await\s+)?\(?[\w.]+\)?(?:\.default)?\.(?:up|down)\([\w\s,{}.:]*\);?\s*\}?$/;
+
 class DsqlMigrator extends Umzug<Context> {
   readonly #sequelize: Sequelize;
   readonly #history: MigrationStorage;
   readonly #tableName: string;
   readonly #schema: string | undefined;
+  readonly #options: MigratorOptions;
   #current: Migrations | undefined;
 
   constructor(sequelize: Sequelize, options: MigratorOptions) {
@@ -87,6 +92,7 @@ class DsqlMigrator extends Umzug<Context> {
         unlogMigration: (migration) => this.#record(migration.name, 'down'),
       },
     });
+    this.#options = options;
     this.#sequelize = sequelize;
     this.#history = history;
     this.#tableName = storage.tableName ?? 'SequelizeMeta';
@@ -200,17 +206,33 @@ class DsqlMigrator extends Umzug<Context> {
         const work = () => migration[direction]?.(params) ?? Promise.resolve();
         if (migrations === undefined) return work();
         const { mapping } = dialectOf(this.#sequelize);
-        const running = new RunningMigration(this.#sequelize, migrations, mapping);
+        const running = () => new RunningMigration(this.#sequelize, migrations, mapping);
+        const { name, path } = migration;
+        const toRun = toBeRun({ name, ...(path !== undefined && { path }) }, direction);
+        const called = this.#calledCode(migration, direction, toRun.code);
         await reportJobs(
           () =>
-            migrations.carryOut(toBeRun(migration, direction), running.session, async (run) => {
-              await running.during(run, work);
+            migrations.carryOut({ ...toRun, called }, running().session, async (run) => {
+              // What a rehearsal has called stays in it.
+              await running().during(run, work);
             }),
           hostJobError,
         );
         return undefined;
       };
     return { ...migration, up: step('up'), down: step('down') };
+  }
+
+  /** All the code that runs, where it is known. */
+  #calledCode(migration: Runnable, direction: Direction, file: string | undefined): string | undefined {
+    const { migrations } = this.#options;
+    const isResolvedByUmzug =
+      typeof migrations === 'object' && !('resolve' in migrations) && 'glob' in migrations;
+    if (isResolvedByUmzug) return file;
+    const call = String(migration[direction]);
+    if (file === undefined) return call;
+    // What a project calls a file by does mostly nothing else.
+    return CALLS_FILE.test(call) ? file : undefined;
   }
 
   /** The record and the end of the run are one transaction. */
@@ -231,7 +253,7 @@ class DsqlMigrator extends Umzug<Context> {
   }
 }
 
-function toBeRun({ name, path }: Runnable, direction: Direction): MigrationToRun {
+function toBeRun({ name, path }: Pick<Runnable, 'name' | 'path'>, direction: Direction): MigrationToRun {
   // What umzug makes of a file is the same for all; a migration without a file has no text that says all of it.
   const code = path === undefined ? undefined : codeOf(path);
   return { name, direction, ...(code !== undefined && { code }) };

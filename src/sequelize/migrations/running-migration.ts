@@ -1,7 +1,7 @@
 import { QueryTypes, type Sequelize } from 'sequelize';
 import type {
   Answer,
-  MigrationRun,
+  MigrationCalls,
   Migrations,
   MigrationSession,
   MigrationStatement,
@@ -42,16 +42,16 @@ export class RunningMigration implements AroundMigration {
   readonly sequelize: Sequelize;
   readonly #migrations: Migrations;
   readonly #mapping: ResolvedMapping;
-  readonly #find: (() => Promise<MigrationRun>) | undefined;
-  #finding: Promise<MigrationRun> | undefined;
-  #run: MigrationRun | undefined;
+  readonly #find: (() => Promise<MigrationCalls>) | undefined;
+  #finding: Promise<MigrationCalls> | undefined;
+  #run: MigrationCalls | undefined;
 
   /** @param find - finds its run when its code sends the first statement, where somebody else calls the code */
   constructor(
     sequelize: Sequelize,
     migrations: Migrations,
     mapping: ResolvedMapping,
-    find?: () => Promise<MigrationRun>,
+    find?: () => Promise<MigrationCalls>,
   ) {
     this.#find = find;
     this.sequelize = sequelize;
@@ -60,19 +60,19 @@ export class RunningMigration implements AroundMigration {
   }
 
   /** Runs the code of the migration. */
-  during(run: MigrationRun, work: () => Promise<unknown>): Promise<unknown> {
+  during(run: MigrationCalls, work: () => Promise<unknown>): Promise<unknown> {
     this.#run = run;
     return asMigration(this, work);
   }
 
   /** Finds the run of a migration whose code somebody else calls, once. */
-  begin(): Promise<MigrationRun> {
+  begin(): Promise<MigrationCalls> {
     if (this.#find === undefined) throw new TypeError('The migration has not begun.');
     return (this.#finding ??= ours(this.#find).then((run) => (this.#run = run)));
   }
 
   /** Does something with its run. What waits for that stays in its order. */
-  #withRun<T>(work: (run: MigrationRun) => Promise<T>): Promise<T> {
+  #withRun<T>(work: (run: MigrationCalls) => Promise<T>): Promise<T> {
     if (this.#find !== undefined) return this.begin().then(work);
     if (this.#run === undefined) throw new TypeError('The migration has not begun.');
     return work(this.#run);
@@ -88,6 +88,16 @@ export class RunningMigration implements AroundMigration {
     return this.#run?.position ?? 0;
   }
 
+  /** Whether nothing that its code asks for is done. */
+  get isRehearsal(): boolean {
+    return this.#run?.isRehearsal === true;
+  }
+
+  /** What only a run can do ends a rehearsal. */
+  endRehearsal(): Promise<unknown> {
+    return this.#withRun((run) => run.end());
+  }
+
   /** A COMMIT of its code has failed. */
   noteFailure(error: unknown): void {
     this.#run?.noteFailure(error);
@@ -101,34 +111,37 @@ export class RunningMigration implements AroundMigration {
   /**
    * Carries out a statement that reads or writes rows.
    *
-   * @param send - sends it with other options
+   * @param plan - finds out what takes its place
+   * @param send - sends it, or another text in its place, with other options
    */
   query(
     text: string,
     options: CallOptions,
-    send: (options: SentOptions) => Promise<unknown>,
+    plan: () => Promise<'as it is' | 'refused' | PlannedChange>,
+    send: (options: SentOptions, sql: string) => Promise<unknown>,
   ): Promise<unknown> {
     let kept: KeptAnswer | undefined;
     const own: OwnTransaction = { current: undefined };
-    const sendWith = (journalled: JournalledAnswer) => {
+    const sendWith = (journalled: JournalledAnswer, sql = text) => {
       const transaction = own.current;
-      return ours(() => send({ journalled, ...(transaction !== undefined && { transaction }) }));
+      return ours(() => send({ journalled, ...(transaction !== undefined && { transaction }) }, sql));
     };
     const { bind, replacements } = options;
     const hasParameters = bind !== undefined || replacements !== undefined;
     return this.#statement(options, own, {
       text,
       ...(hasParameters && { parameters: { bind, replacements } }),
-      plan: () => Promise.resolve('as it is'),
-      send: () =>
-        sendWith({
-          note: (answer) => {
-            kept = answer;
-          },
-        }),
+      plan: () => ours(plan),
+      send: (sql) => {
+        const note = (answer: KeptAnswer) => {
+          kept = answer;
+        };
+        return sendWith({ note }, sql);
+      },
       answerOf: () => ({ rows: (kept?.rows ?? []) as Answer['rows'], rowCount: kept?.rowCount ?? 0 }),
       kept: () => kept,
       resultOf: (answer) => sendWith({ kept: (answer ?? NO_ANSWER) as KeptAnswer }),
+      unknown: (answer) => [answer, answer],
     });
   }
 
@@ -154,6 +167,7 @@ export class RunningMigration implements AroundMigration {
         answerOf: rawAnswer,
         kept: () => null,
         resultOf: () => [[], undefined],
+        unknown: (answer) => [answer, answer],
       },
     );
   }

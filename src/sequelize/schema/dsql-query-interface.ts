@@ -126,7 +126,10 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   ): Promise<void> {
     if (!table || !key || !attribute) return super.addColumn(table, key, attribute, options);
     const { schema, tableName: name } = this.queryGenerator.extractTableDetails(table);
-    const [known] = await this.changes.readTables([{ schema, name }], { ...options, logging: false });
+    // A migration that is rehearsed was not begun.
+    const [known] = this.changes.isRehearsing
+      ? []
+      : await this.changes.readTables([{ schema, name }], { ...options, logging: false });
     const column = await this.#addedColumn(table, key, attribute, known, options);
     await this.changes.runWritten(column.text, options, column);
   }

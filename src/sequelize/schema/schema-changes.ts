@@ -16,6 +16,7 @@ import {
   translateChange,
   unfinishedRebuilds,
   type OpenConnection,
+  type PlannedChange,
   type ResolvedMapping,
   type UnfinishedRebuild,
 } from '../../schema';
@@ -23,6 +24,7 @@ import type { CatalogTable, DsqlStatement, TableName, Translation } from '../../
 import { log } from '../log';
 import { runningMigration, type RunningMigration } from '../migrations/running-migration';
 import type { AddedColumn } from './added-column';
+import { asTexts, unlessThere } from './statement-texts';
 import { hostJobError } from './job-error';
 import { SharedLease, SyncLease } from './sync-lease';
 import { ambientTransaction } from '../transactions/cls';
@@ -74,6 +76,7 @@ export class SchemaChanges {
   readonly #mapping: ResolvedMapping;
   /** Of the migrations that this instance runs. */
   readonly #enums = new EnumTypes();
+  readonly #rehearsed = new WeakMap<RunningMigration, EnumTypes>();
   readonly #send: (sql: unknown, options: object) => Promise<unknown>;
   /** That of all changes of the schema that this instance makes without a journal. */
   readonly lease: SharedLease;
@@ -102,6 +105,11 @@ export class SchemaChanges {
         },
       });
     });
+  }
+
+  /** Whether what calls this belongs to a rehearsal of a migration. */
+  get isRehearsing(): boolean {
+    return runningMigration(this.#sequelize)?.isRehearsal === true;
   }
 
   /** Whether a call of `Sequelize.query` is for {@link SchemaChanges.run}. */
@@ -175,7 +183,7 @@ export class SchemaChanges {
     const { text, added } = change;
     const outside = { ...options, transaction: null, completesTransaction: true };
     const plan = async () => {
-      const planned = await this.#plan(change, outside);
+      const planned = await this.#plan(change, outside, migration);
       if (typeof planned === 'string') return planned;
       const mayBeThere = options.together !== undefined || added?.isBegun === true;
       return { statements: mayBeThere ? planned.map(unlessThere) : planned, notes: [] };
@@ -187,10 +195,37 @@ export class SchemaChanges {
     return result;
   }
 
-  /** What is to be done with a text; what Aurora DSQL refuses in a text of a user it says itself. */
+  /**
+   * What takes the place of a text of a migration that only reads or writes rows.
+   *
+   * @throws UnsupportedFeatureError for what Aurora DSQL lacks
+   */
+  async planRows(
+    text: string,
+    options: object,
+    migration: RunningMigration,
+  ): Promise<'as it is' | 'refused' | PlannedChange> {
+    const outside = { ...options, transaction: null, completesTransaction: true, logging: false };
+    const planned = await this.#plan({ text, author: 'user' }, outside, migration);
+    return typeof planned === 'string' ? planned : { statements: planned, notes: [] };
+  }
+
+  /** The enum types of a history. A rehearsal knows what those of the migration would be. */
+  #enumsOf(migration: RunningMigration | undefined): EnumTypes {
+    if (migration?.isRehearsal !== true) return this.#enums;
+    const enums = this.#rehearsed.get(migration) ?? this.#enums.copy();
+    this.#rehearsed.set(migration, enums);
+    return enums;
+  }
+
+  /**
+   * What is to be done with a text. What Aurora DSQL refuses in a text of a user it says itself, but in a migration: there
+   * nothing is to be sent of a migration that cannot be done.
+   */
   async #plan(
     { text, author, added }: Change,
     options: ChangeOptions,
+    migration?: RunningMigration,
   ): Promise<'as it is' | 'refused' | readonly DsqlStatement[]> {
     if (author === 'user' && !this.#mapping.migrations.translate) return 'as it is';
     const readTables = async (where: string) => {
@@ -198,13 +233,14 @@ export class SchemaChanges {
       return added === undefined ? known : known.map((table) => added.before(table));
     };
     const planned = await planChange(text, {
-      author,
+      author: author === 'user' && migration !== undefined ? 'migration' : author,
       mapping: this.#mapping,
-      enums: this.#enums,
+      enums: this.#enumsOf(migration),
       readTables,
       read: (sql) => this.select(sql, options),
     });
     if (typeof planned === 'string') return planned;
+    if (migration?.isRehearsal === true) return planned.statements;
     // What Sequelize has written is told where nothing of it is sent, or a table is copied.
     if (author === 'user' || planned.statements.length === 0 || planned.copied !== undefined)
       log(this.#sequelize, `Instead of ${text.trim()}: ${sentInstead(planned)}`, options);
@@ -407,33 +443,7 @@ function passedOn(options: object): object {
   );
 }
 
-/** What is one transaction is sent as one text: each statement of a runner may use another connection. */
-function asTexts(statements: readonly DsqlStatement[]): readonly DsqlStatement[] {
-  const texts: DsqlStatement[] = [];
-  let open: DsqlStatement | undefined;
-  for (const statement of statements) {
-    const isEnd = statement.kind === 'transaction';
-    if (open !== undefined) {
-      open = { ...open, sql: `${open.sql}; ${statement.sql}` };
-      if (!isEnd) continue;
-      texts.push(open);
-      open = undefined;
-    } else if (isEnd) open = { ...statement, kind: 'dml' };
-    else texts.push(statement);
-  }
-  return open === undefined ? texts : [...texts, open];
-}
-
 /** Whether Aurora DSQL lacks what a statement asks for, by the word of the server or of a plan. */
 function isRefusal(error: Error): boolean {
   return isUnsupportedFeatureError(error) || /^(?:0A000|54\d{3})$/.test(sqlStateOf(error) ?? '');
-}
-
-/** An index that is not found built may be one that is being built by another, or that could not be built. */
-function unlessThere(statement: DsqlStatement): DsqlStatement {
-  const sql = statement.sql.replace(
-    /^(\s*CREATE (?:UNIQUE )?INDEX ASYNC )(?!IF NOT EXISTS)/,
-    '$1IF NOT EXISTS ',
-  );
-  return { ...statement, sql };
 }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { retryOnConflict, UnsupportedFeatureError } from '../../occ';
 import type {
   Migrations,
@@ -30,6 +31,8 @@ export class MigrationRunner {
   /** Of the migrations that are run on it. */
   readonly #enums = new EnumTypes();
   #steps: MigrationSteps | undefined;
+  /** What a rehearsal has called stays in it, also when the migration itself runs. */
+  readonly #rehearsed = new AsyncLocalStorage<MigrationSteps>();
 
   /** @param transaction - that of the query runner */
   constructor(runner: MigratingRunner, transaction: TransactionStatements) {
@@ -39,7 +42,17 @@ export class MigrationRunner {
 
   /** The migration whose statements are those that the query runner is given now. */
   get steps(): MigrationSteps | undefined {
-    return this.#steps;
+    return this.#rehearsed.getStore() ?? this.#steps;
+  }
+
+  /** Whether what calls this belongs to a rehearsal. */
+  get isRehearsing(): boolean {
+    return this.#rehearsed.getStore() !== undefined;
+  }
+
+  /** The transaction that is open is none of the rehearsal's. */
+  async endRehearsal(): Promise<void> {
+    await this.#rehearsed.getStore()?.endRehearsal();
   }
 
   /**
@@ -57,6 +70,11 @@ export class MigrationRunner {
     try {
       await migrations.carryOut(migration, this.#session(migrations), async (run) => {
         remains = () => run.remains;
+        if (run.isRehearsal) {
+          const enums = this.#enums.copy();
+          const steps = new MigrationSteps(migration.name, run, { mapping, enums });
+          return this.#rehearsed.run(steps, work);
+        }
         this.#steps = new MigrationSteps(migration.name, run, { mapping, enums: this.#enums });
         try {
           await work();
@@ -77,7 +95,8 @@ export class MigrationRunner {
    * @throws UnsupportedFeatureError in a transaction that is not a migration's
    */
   async runInBatches(batches: TableBatches): Promise<void> {
-    if (this.#steps !== undefined) return this.#steps.batches(batches);
+    const { steps } = this;
+    if (steps !== undefined) return steps.batches(batches);
     if (this.#isInTransaction) {
       throw new UnsupportedFeatureError('inBatches in a transaction', 'Commit it first.');
     }

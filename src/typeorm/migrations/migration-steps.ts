@@ -1,4 +1,4 @@
-import type { MigrationRun, MigrationStatement, TableBatches } from '../../migrate/for-orms';
+import type { MigrationCalls, MigrationStatement, TableBatches } from '../../migrate/for-orms';
 import { isUnsupportedFeatureError } from '../../occ';
 import {
   callPlace,
@@ -22,10 +22,10 @@ export interface MigrationTranslation {
 /** The statements of one migration of TypeORM, up or down. */
 export class MigrationSteps {
   readonly #name: string;
-  readonly #run: MigrationRun;
+  readonly #run: MigrationCalls;
   readonly #translation: MigrationTranslation;
 
-  constructor(name: string, run: MigrationRun, translation: MigrationTranslation) {
+  constructor(name: string, run: MigrationCalls, translation: MigrationTranslation) {
     this.#name = name;
     this.#run = run;
     this.#translation = translation;
@@ -52,7 +52,13 @@ export class MigrationSteps {
       send,
       answerOf,
       resultOf: (value) => resultOf(value, isStructured === true),
+      unknown: (answer) => answer,
     });
+  }
+
+  /** See {@link MigrationCalls.end}. */
+  endRehearsal(): Promise<unknown> {
+    return this.#run.end();
   }
 
   /** Changes rows in batches: see `inBatches` of `aurora-dsql-orm/migrate`. */

@@ -79,7 +79,7 @@ class DsqlMigrationExecutor extends MigrationExecutor {
       if (instance === undefined) continue;
       const step = (direction: Direction) => (queryRunner: QueryRunner) => {
         const work = () => instance[direction](queryRunner);
-        const toRun = toBeRun(migration, direction);
+        const toRun = { ...toBeRun(migration, direction), called: calledCode(instance, direction) };
         return queryRunner instanceof DsqlQueryRunner
           ? queryRunner.carryOutMigration(toRun, migrations, work)
           : work();
@@ -141,6 +141,13 @@ function toBeRun({ name, instance }: Migration, direction: Direction): Migration
   // Written by a compiler or by hand, it is the text of the class.
   const code = instance === undefined ? undefined : String(instance.constructor);
   return { name, direction, ...(code !== undefined && { code }) };
+}
+
+/** The code of the class, unless another method was put in the place of its own. */
+function calledCode(instance: NonNullable<Migration['instance']>, direction: Direction): string | undefined {
+  const code = String(instance.constructor);
+  const { up, down }: Record<Direction, unknown> = instance as never;
+  return code.includes(String(direction === 'up' ? up : down)) ? code : undefined;
 }
 
 /**

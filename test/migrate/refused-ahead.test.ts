@@ -1,0 +1,239 @@
+import 'reflect-metadata';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { runInThisContext } from 'node:vm';
+import { DsqlClient, isUnsupportedFeatureError } from 'aurora-dsql-orm';
+import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
+import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
+import * as sequelizeLibrary from 'sequelize';
+import { AbstractLogger, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { createMigrator } from '../../src/sequelize/umzug';
+import { useCluster } from '../cluster';
+import { sequelizeCli } from '../sequelize/sequelize-cli';
+import { empty } from './database-state';
+
+const cluster = useCluster();
+const folder = mkdtempSync(path.join(tmpdir(), 'aurora-dsql-orm-refused-'));
+
+afterEach(() => empty(cluster.connection));
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function query(sql: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new DsqlClient(cluster.connection);
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function hasShelf(): Promise<boolean> {
+  return (await query("SELECT to_regclass('shelf') IS NOT NULL AS there"))[0]?.there === true;
+}
+
+type Body = (queryRunner: QueryRunner) => Promise<void>;
+
+/** TypeORM says by itself that a migration has failed. */
+class QuietLogger extends AbstractLogger {
+  protected writeLog(): void {
+    // The error says the same.
+  }
+}
+
+/** Runs one migration of TypeORM. Its class is made of a text, as that of a file is. */
+async function runTypeOrm(up: Body, mode: 'all' | 'each' | 'none' = 'each'): Promise<unknown> {
+  const text = String(up).replace(/^async \((\w+)\) =>/, 'async up($1)');
+  const Migration = runInThisContext(
+    `(class Shelf1770000000000 { ${text} async down() {} })`,
+  ) as new () => MigrationInterface;
+  const dataSource = createDsqlDataSource({
+    ...cluster.orm,
+    dsql: { ...cluster.orm.dsql, arrays: 'jsonb' },
+    migrations: [Migration],
+    migrationsTransactionMode: mode,
+    logger: new QuietLogger(),
+  });
+  await dataSource.initialize();
+  try {
+    await dataSource.runMigrations();
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+/** Runs one migration of umzug, which is a file. */
+async function runUmzug(code: string, sent: (sql: string) => void = () => undefined): Promise<unknown> {
+  const file = path.join(folder, `${Date.now()}-${Math.random()}.js`);
+  writeFileSync(file, code);
+  const { dsql, ...orm } = cluster.orm;
+  const sequelize = createDsqlSequelize({ ...orm, dsql: { ...dsql, arrays: 'jsonb' }, logging: sent });
+  const migrator = createMigrator(sequelize, {
+    logger: undefined,
+    migrations: {
+      glob: file,
+      resolve: ({ name, path: found = '', context }) => {
+        // eslint-disable-next-line @typescript-eslint/no-require-imports -- as umzug's documentation has it
+        const migration = require(found) as { up: (...args: unknown[]) => Promise<unknown> };
+        return {
+          name,
+          up: async () => migration.up(context, sequelizeLibrary),
+          down: () => Promise.resolve(),
+        };
+      },
+    },
+  });
+  try {
+    await migrator.up();
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    await sequelize.close();
+  }
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+describe('with TypeORM', () => {
+  it.each(['all', 'each', 'none'] as const)(
+    'nothing of a migration is done when a statement of it is refused: mode %s',
+    async (mode) => {
+      const error = await runTypeOrm(async (queryRunner) => {
+        await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY, name text)');
+        await queryRunner.query("INSERT INTO shelf VALUES (1, 'a')");
+        await queryRunner.query('CREATE TRIGGER t BEFORE UPDATE ON shelf FOR EACH ROW EXECUTE FUNCTION f()');
+      }, mode);
+      expect(isUnsupportedFeatureError(error)).toBe(true);
+      expect(messageOf(error)).toMatch(/CREATE TRIGGER[\s\S]*Nothing of it stays/);
+      expect(await hasShelf()).toBe(false);
+    },
+  );
+
+  it('what depends on rows that are there is followed', async () => {
+    await query('CREATE TABLE label (id int PRIMARY KEY, text text)');
+    await query("INSERT INTO label VALUES (1, 'a'), (2, 'b')");
+    const error = await runTypeOrm(async (queryRunner) => {
+      await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
+      for (const { id } of (await queryRunner.query('SELECT id FROM label')) as { id: number }[]) {
+        await queryRunner.query('UPDATE label SET text = $1 WHERE id = $2', ['x', id]);
+        if (id === 2) await queryRunner.query('LISTEN label');
+      }
+    });
+    expect(messageOf(error)).toMatch(/LISTEN[\s\S]*Nothing of it stays/);
+    expect(await hasShelf()).toBe(false);
+    expect(await query('SELECT DISTINCT text FROM label ORDER BY 1')).toStrictEqual([
+      { text: 'a' },
+      { text: 'b' },
+    ]);
+  });
+
+  it('what the migration itself catches stops nothing', async () => {
+    const error = await runTypeOrm(async (queryRunner) => {
+      try {
+        await queryRunner.query('CREATE EXTENSION citext');
+      } catch {
+        await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
+      }
+      await queryRunner.query('INSERT INTO shelf VALUES (1)');
+    });
+    expect(error).toBeUndefined();
+    expect(await query('SELECT id FROM shelf')).toStrictEqual([{ id: 1 }]);
+  });
+
+  it('what is possible only behind what the migration does is not taken for refused', async () => {
+    const error = await runTypeOrm(async (queryRunner) => {
+      await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY, size int NOT NULL)');
+      // On a table without rows.
+      await queryRunner.query('ALTER TABLE shelf ALTER COLUMN size TYPE text USING size::text');
+      const [{ n }] = (await queryRunner.query('SELECT count(*)::int AS n FROM shelf')) as [{ n: number }];
+      if (n > 0) await queryRunner.query('LISTEN shelf');
+      await queryRunner.query("INSERT INTO shelf (id, size) VALUES (1, 'large')");
+    });
+    expect(error).toBeUndefined();
+    expect(await query('SELECT id, size FROM shelf')).toStrictEqual([{ id: 1, size: 'large' }]);
+  });
+
+  it('code that may do more than send statements is called once', async () => {
+    const calls: string[] = [];
+    Object.assign(globalThis, { noteCall: (call: string) => calls.push(call) });
+    const error = await runTypeOrm(async (queryRunner) => {
+      (globalThis as unknown as { noteCall: (call: string) => void }).noteCall('called');
+      await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
+    });
+    Reflect.deleteProperty(globalThis, 'noteCall');
+    expect(error).toBeUndefined();
+    expect(calls).toStrictEqual(['called']);
+  });
+});
+
+const TRIGGER = `'CREATE TRIGGER t BEFORE UPDATE ON shelf FOR EACH ROW EXECUTE FUNCTION f()'`;
+const CREATE = `await queryInterface.createTable('shelf', { id: { type: Sequelize.INTEGER, primaryKey: true } }`;
+
+describe('with Sequelize', () => {
+  it.each([
+    [
+      'with the methods of the query interface',
+      `${CREATE}); await queryInterface.sequelize.query(${TRIGGER});`,
+    ],
+    [
+      'in a transaction',
+      `await queryInterface.sequelize.transaction(async (transaction) => {
+         ${CREATE}, { transaction });
+         await queryInterface.addColumn('shelf', 'size', { type: Sequelize.TEXT, allowNull: false, defaultValue: 's' }, { transaction });
+         await queryInterface.bulkInsert('shelf', [{ id: 1 }], { transaction });
+         await queryInterface.sequelize.query(${TRIGGER}, { transaction });
+       });`,
+    ],
+    [
+      'for a type',
+      `${CREATE}); await queryInterface.addColumn('shelf', 'place', { type: Sequelize.GEOMETRY });`,
+    ],
+    ['for what only reads', `${CREATE}); await queryInterface.sequelize.query('LISTEN shelf');`],
+  ])('nothing of a migration is done when a statement of it is refused: %s', async (_, body) => {
+    const sent: string[] = [];
+    const error = await runUmzug(
+      `module.exports = { up: async (queryInterface, Sequelize) => { ${body} } };`,
+      (sql) => sent.push(sql),
+    );
+    expect(isUnsupportedFeatureError((error as Error).cause)).toBe(true);
+    expect(await hasShelf()).toBe(false);
+    expect(sent.filter((sql) => sql.includes('shelf') && !sql.includes('SELECT'))).toStrictEqual([]);
+  });
+
+  it('nothing of a migration is done that sequelize-cli runs, when a statement of it is refused', async () => {
+    const project = mkdtempSync(path.join(folder, 'cli-'));
+    symlinkSync(path.resolve(__dirname, '../../node_modules'), path.join(project, 'node_modules'));
+    for (const each of ['config', 'migrations']) mkdirSync(path.join(project, each));
+    writeFileSync(path.join(project, '.sequelizerc'), "require('aurora-dsql-orm/sequelize/register');");
+    const development = { username: 'admin', password: null, dialect: 'postgres' };
+    writeFileSync(path.join(project, 'config/config.json'), JSON.stringify({ development }));
+    const code = `module.exports = { up: async (queryInterface, Sequelize) => { ${CREATE}); await queryInterface.sequelize.query(${TRIGGER}); } };`;
+    writeFileSync(path.join(project, 'migrations/01-shelf.js'), code);
+    const ended = await sequelizeCli(cluster, project, 'db:migrate');
+    expect(ended).toMatchObject({ status: 1 });
+    expect(ended.output).toMatch(/CREATE TRIGGER[\s\S]*01-shelf\.js:\d+/);
+    expect(await hasShelf()).toBe(false);
+  });
+
+  it('a migration that is not refused does everything once', async () => {
+    const error = await runUmzug(`module.exports = {
+      up: (queryInterface, Sequelize) => queryInterface.sequelize.transaction(async (transaction) => {
+        ${CREATE}, { transaction });
+        await queryInterface.bulkInsert('shelf', [{ id: 1 }], { transaction });
+        const [rows] = await queryInterface.sequelize.query('SELECT id FROM shelf', { transaction });
+        for (const { id } of rows) {
+          await queryInterface.sequelize.query('INSERT INTO shelf VALUES (:id)', { replacements: { id: id + 1 }, transaction });
+        }
+      }),
+    };`);
+    expect(error).toBeUndefined();
+    expect(await query('SELECT id FROM shelf ORDER BY id')).toStrictEqual([{ id: 1 }, { id: 2 }]);
+  });
+});
