@@ -35,8 +35,6 @@ async function hasShelf(): Promise<boolean> {
   return (await query("SELECT to_regclass('shelf') IS NOT NULL AS there"))[0]?.there === true;
 }
 
-type Body = (queryRunner: QueryRunner) => Promise<void>;
-
 /** TypeORM says by itself that a migration has failed. */
 class QuietLogger extends AbstractLogger {
   protected writeLog(): void {
@@ -44,12 +42,20 @@ class QuietLogger extends AbstractLogger {
   }
 }
 
-/** Runs one migration of TypeORM. Its class is made of a text, as that of a file is. */
-async function runTypeOrm(up: Body, mode: 'all' | 'each' | 'none' = 'each'): Promise<unknown> {
+type Body = (queryRunner: QueryRunner) => Promise<void>;
+type MigrationClass = new () => MigrationInterface;
+
+/** A class that is made of a text, as that of a file is. */
+function migrationOf(up: Body): MigrationClass {
   const text = String(up).replace(/^async \((\w+)\) =>/, 'async up($1)');
-  const Migration = runInThisContext(
-    `(class Shelf1770000000000 { ${text} async down() {} })`,
-  ) as new () => MigrationInterface;
+  return runInThisContext(`(class Shelf1770000000000 { ${text} async down() {} })`) as MigrationClass;
+}
+
+/** Runs one migration of TypeORM. */
+async function runTypeOrm(
+  Migration: MigrationClass,
+  mode: 'all' | 'each' | 'none' = 'each',
+): Promise<unknown> {
   const dataSource = createDsqlDataSource({
     ...cluster.orm,
     dsql: { ...cluster.orm.dsql, arrays: 'jsonb' },
@@ -105,11 +111,16 @@ describe('with TypeORM', () => {
   it.each(['all', 'each', 'none'] as const)(
     'nothing of a migration is done when a statement of it is refused: mode %s',
     async (mode) => {
-      const error = await runTypeOrm(async (queryRunner) => {
-        await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY, name text)');
-        await queryRunner.query("INSERT INTO shelf VALUES (1, 'a')");
-        await queryRunner.query('CREATE TRIGGER t BEFORE UPDATE ON shelf FOR EACH ROW EXECUTE FUNCTION f()');
-      }, mode);
+      const error = await runTypeOrm(
+        migrationOf(async (queryRunner) => {
+          await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY, name text)');
+          await queryRunner.query("INSERT INTO shelf VALUES (1, 'a')");
+          await queryRunner.query(
+            'CREATE TRIGGER t BEFORE UPDATE ON shelf FOR EACH ROW EXECUTE FUNCTION f()',
+          );
+        }),
+        mode,
+      );
       expect(isUnsupportedFeatureError(error)).toBe(true);
       expect(messageOf(error)).toMatch(/CREATE TRIGGER[\s\S]*Nothing of it stays/);
       expect(await hasShelf()).toBe(false);
@@ -119,13 +130,15 @@ describe('with TypeORM', () => {
   it('what depends on rows that are there is followed', async () => {
     await query('CREATE TABLE label (id int PRIMARY KEY, text text)');
     await query("INSERT INTO label VALUES (1, 'a'), (2, 'b')");
-    const error = await runTypeOrm(async (queryRunner) => {
-      await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
-      for (const { id } of (await queryRunner.query('SELECT id FROM label')) as { id: number }[]) {
-        await queryRunner.query('UPDATE label SET text = $1 WHERE id = $2', ['x', id]);
-        if (id === 2) await queryRunner.query('LISTEN label');
-      }
-    });
+    const error = await runTypeOrm(
+      migrationOf(async (queryRunner) => {
+        await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
+        for (const { id } of (await queryRunner.query('SELECT id FROM label')) as { id: number }[]) {
+          await queryRunner.query('UPDATE label SET text = $1 WHERE id = $2', ['x', id]);
+          if (id === 2) await queryRunner.query('LISTEN label');
+        }
+      }),
+    );
     expect(messageOf(error)).toMatch(/LISTEN[\s\S]*Nothing of it stays/);
     expect(await hasShelf()).toBe(false);
     expect(await query('SELECT DISTINCT text FROM label ORDER BY 1')).toStrictEqual([
@@ -135,39 +148,48 @@ describe('with TypeORM', () => {
   });
 
   it('what the migration itself catches stops nothing', async () => {
-    const error = await runTypeOrm(async (queryRunner) => {
-      try {
-        await queryRunner.query('CREATE EXTENSION citext');
-      } catch {
-        await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
-      }
-      await queryRunner.query('INSERT INTO shelf VALUES (1)');
-    });
+    const error = await runTypeOrm(
+      migrationOf(async (queryRunner) => {
+        try {
+          await queryRunner.query('CREATE EXTENSION citext');
+        } catch {
+          await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
+        }
+        await queryRunner.query('INSERT INTO shelf VALUES (1)');
+      }),
+    );
     expect(error).toBeUndefined();
     expect(await query('SELECT id FROM shelf')).toStrictEqual([{ id: 1 }]);
   });
 
   it('what is possible only behind what the migration does is not taken for refused', async () => {
-    const error = await runTypeOrm(async (queryRunner) => {
-      await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY, size int NOT NULL)');
-      // On a table without rows.
-      await queryRunner.query('ALTER TABLE shelf ALTER COLUMN size TYPE text USING size::text');
-      const [{ n }] = (await queryRunner.query('SELECT count(*)::int AS n FROM shelf')) as [{ n: number }];
-      if (n > 0) await queryRunner.query('LISTEN shelf');
-      await queryRunner.query("INSERT INTO shelf (id, size) VALUES (1, 'large')");
-    });
+    const error = await runTypeOrm(
+      migrationOf(async (queryRunner) => {
+        await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY, size int NOT NULL)');
+        // On a table without rows.
+        await queryRunner.query('ALTER TABLE shelf ALTER COLUMN size TYPE text USING size::text');
+        const [{ n }] = (await queryRunner.query('SELECT count(*)::int AS n FROM shelf')) as [{ n: number }];
+        if (n > 0) await queryRunner.query('LISTEN shelf');
+        await queryRunner.query("INSERT INTO shelf (id, size) VALUES (1, 'large')");
+      }),
+    );
     expect(error).toBeUndefined();
     expect(await query('SELECT id, size FROM shelf')).toStrictEqual([{ id: 1, size: 'large' }]);
   });
 
   it('code that may do more than send statements is called once', async () => {
     const calls: string[] = [];
-    Object.assign(globalThis, { noteCall: (call: string) => calls.push(call) });
-    const error = await runTypeOrm(async (queryRunner) => {
-      (globalThis as unknown as { noteCall: (call: string) => void }).noteCall('called');
-      await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
-    });
-    Reflect.deleteProperty(globalThis, 'noteCall');
+    const noteCall = () => calls.push('called');
+    class Shelf1770000000000 implements MigrationInterface {
+      async up(queryRunner: QueryRunner): Promise<void> {
+        noteCall();
+        await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
+      }
+      down(): Promise<void> {
+        return Promise.resolve();
+      }
+    }
+    const error = await runTypeOrm(Shelf1770000000000);
     expect(error).toBeUndefined();
     expect(calls).toStrictEqual(['called']);
   });
@@ -212,7 +234,7 @@ describe('with Sequelize', () => {
     symlinkSync(path.resolve(__dirname, '../../node_modules'), path.join(project, 'node_modules'));
     for (const each of ['config', 'migrations']) mkdirSync(path.join(project, each));
     writeFileSync(path.join(project, '.sequelizerc'), "require('aurora-dsql-orm/sequelize/register');");
-    const development = { username: 'admin', password: null, dialect: 'postgres' };
+    const development = { username: 'admin', password: null, dialect: 'postgres', dsql: {} };
     writeFileSync(path.join(project, 'config/config.json'), JSON.stringify({ development }));
     const code = `module.exports = { up: async (queryInterface, Sequelize) => { ${CREATE}); await queryInterface.sequelize.query(${TRIGGER}); } };`;
     writeFileSync(path.join(project, 'migrations/01-shelf.js'), code);
