@@ -8,6 +8,8 @@ import {
   parseQuery,
   summarizeText,
   tableNameOf,
+  tablesNamed,
+  type ArrayColumn,
   type CatalogTable,
   type DsqlStatement,
   type NodeBody,
@@ -93,7 +95,7 @@ async function planText(text: string, planning: Planning): Promise<'as it is' | 
   const altered = parsed.statements.flatMap(alteredTables);
   const tables = altered.length === 0 ? [] : await readTables(isOneOf(altered));
   const named = await enums.namedIn(parsed.statements, readTables);
-  const known = { enums: named, arrays: enums.arrays.known };
+  const known = { enums: named, arrays: [...enums.arrays.known, ...(await jsonbColumns(text, planning))] };
   const { statements, refusals, omitted } = await translateChange(text, tables, mapping, known);
   // PostgreSQL's own words are better for what it cannot read.
   if (refusals.some(({ rule }) => rule === 'syntax-error')) return 'refused';
@@ -102,6 +104,7 @@ async function planText(text: string, planning: Planning): Promise<'as it is' | 
     statements.length === parsed.statements.length &&
     statements.every(({ sql, start, end }) => sql === text.slice(start, end)) &&
     (statements.length === 1 || !statements.some(isTransaction));
+  if (refusals.length === 0) enums.arrays.remember(parsed.statements);
   if (author !== 'ORM' && refusals.length === 0 && isUnchanged) return 'as it is';
   if (author === 'user' && refusals.length > 0) return 'refused';
   if (refusals.length > 0) {
@@ -112,9 +115,31 @@ async function planText(text: string, planning: Planning): Promise<'as it is' | 
     if (author === 'user') return 'refused';
     throw unsupportedChanges(exceeded.map((change) => ({ ...change, what: `${change.what} ("${text}")` })));
   }
-  enums.arrays.remember(parsed.statements);
   const notes = [...omitted.map(({ why }) => why), ...statements.flatMap((statement) => statement.notes)];
   return { statements, notes };
+}
+
+/** The columns that are jsonb of the tables that a text names, where it may take one of them for an array. */
+async function jsonbColumns(
+  text: string,
+  { mapping, author, enums, readTables }: Planning,
+): Promise<readonly ArrayColumn[]> {
+  const mayTakeArray = /\b(?:ANY|ALL)\s*\(|\bunnest\b|\barray_|\bcardinality\b/i.test(text);
+  if (mapping.arrays !== 'jsonb' || author === 'ORM' || !mayTakeArray) return [];
+  const tables = await readTables(isOneOf(tablesNamed(parseQuery(text))) || 'false');
+  return tables.flatMap(({ schema, name, columns }) =>
+    columns
+      .filter((column) => column.type === 'jsonb' && !enums.arrays.has(name, column.name))
+      .map(({ name: column }) => {
+        return {
+          table: { schema, name },
+          column,
+          isOfNumbers: false,
+          type: 'text',
+          isGuessed: true,
+        } as const;
+      }),
+  );
 }
 
 /** Whether a statement is a transaction of its own. */

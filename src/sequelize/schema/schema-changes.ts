@@ -24,6 +24,7 @@ import type { CatalogTable, DsqlStatement, TableName, Translation } from '../../
 import { log } from '../log';
 import { runningMigration, type RunningMigration } from '../migrations/running-migration';
 import type { AddedColumn } from './added-column';
+import { readable } from './placeholders';
 import { asTexts, unlessThere } from './statement-texts';
 import { hostJobError } from './job-error';
 import { SharedLease, SyncLease } from './sync-lease';
@@ -202,12 +203,14 @@ export class SchemaChanges {
    */
   async planRows(
     text: string,
-    options: object,
+    options: ChangeOptions,
     migration: RunningMigration,
   ): Promise<'as it is' | 'refused' | PlannedChange> {
-    const outside = { ...options, transaction: null, completesTransaction: true, logging: false };
-    const planned = await this.#plan({ text, author: 'user' }, outside, migration);
-    return typeof planned === 'string' ? planned : { statements: planned, notes: [] };
+    const { sql, restore } = readable(text, options);
+    const outside = { transaction: null, completesTransaction: true, logging: false } as const;
+    const planned = await this.#plan({ text: sql, author: 'user' }, outside, migration);
+    if (typeof planned === 'string') return planned;
+    return { statements: planned.map((each) => ({ ...each, sql: restore(each.sql) })), notes: [] };
   }
 
   /** The enum types of a history. A rehearsal knows what those of the migration would be. */

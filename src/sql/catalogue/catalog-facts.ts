@@ -20,6 +20,12 @@ export interface ArrayColumn {
   readonly column: string;
   /** Whether its members are numbers in JSON, too. */
   readonly isOfNumbers: boolean;
+  /** The type of its members, as SQL; `text` where DSQL has another name for it. */
+  readonly type: string;
+  /** Which column of its table it is, counted from 0, where that is known. */
+  readonly place?: number;
+  /** Only that it is jsonb is known: it is taken for an array where PostgreSQL would take nothing else. */
+  readonly isGuessed?: true;
 }
 
 /** An enum type. */

@@ -119,6 +119,7 @@ function translateStatement(
   }
   const parts = review(rewrite, outcome, text, capabilities, report);
   refuseExtensionTypes(rewrite);
+  refuseArrays(rewrite, text);
   const isRefused = report.refusals.length > before;
   if (isRefused && source.statement.node === 'CreateStmt') {
     for (const { sql } of outcome) report.keepPartial(source, sql);
@@ -148,6 +149,17 @@ const TRANSLATORS: { readonly [Name in NodeName]?: (rewrite: Rewrite<Name>) => O
   TruncateStmt: truncate,
   VariableSetStmt: setVariable,
 };
+
+/** What an array can and JSON cannot. */
+function refuseArrays(rewrite: Rewrite, { statements, unwritable }: PreparedText): void {
+  for (const column of new Set(unwritable[statements.indexOf(rewrite.source)])) {
+    rewrite.refuse({
+      rule: 'column-type',
+      why: `${column} is jsonb here, because arrays are kept so: no member of it can be set by its number, and a CHECK or an index takes no array of it.`,
+      instead: `Write all of the array, and ask the JSON: jsonb_array_length(${column}), ${column} ? 'member', ${column} @> '["member"]'.`,
+    });
+  }
+}
 
 /** A table that gets another name or schema is not followed. */
 function forgetTable(rewrite: Rewrite<'AlterObjectSchemaStmt'> | Rewrite<'RenameStmt'>): Outcome {

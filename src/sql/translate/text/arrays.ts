@@ -1,13 +1,14 @@
 import type { ColumnDef, InsertStmt, Node, TypeName } from 'libpg-query';
 import { isSameName, tableNameOf } from '../../catalogue/catalog-facts';
 import type { ArrayColumn, EnumFacts } from '../../catalogue/catalog-facts';
-import { builtinTypeName } from '../../facts/column-types';
+import { builtinTypeName, isBuiltinType } from '../../facts/column-types';
 import { asNode, strings } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import type { Statement, TableName } from '../../syntax/statement';
 import { literal } from '../../text/quoting';
-import { afterType } from '../columns/type-names';
+import { afterType, formattedType } from '../columns/type-names';
 import { arrayMembers, jsonArray } from './array-literal';
+import { arrayExpressionEdits, makesArray, unwritableArrays } from './array-expressions';
 import type { Edit } from './edits';
 import { enumNamed } from './enums';
 import type { ParsedText } from './parsed-text';
@@ -25,31 +26,43 @@ export function isOfNumbers(type: TypeName | undefined): boolean {
   return NUMBER.test((strings(type?.names).at(-1) ?? '').replace(/^_/, ''));
 }
 
+/** The type of the members of an array. */
+function memberType(type: TypeName | undefined): string {
+  const { arrayBounds, ...member } = type ?? {};
+  const name = builtinTypeName(type);
+  // Numbers of any length, as on PostgreSQL.
+  if (name?.replace(/^_/, '') === 'numeric') return 'numeric';
+  if (arrayBounds === undefined || arrayBounds.length > 1) return name?.replace(/^_/, '') ?? 'text';
+  return isBuiltinType(member) ? (formattedType(member) ?? 'text') : 'text';
+}
+
 /** The columns of arrays that statements make, by CREATE TABLE or ADD COLUMN. */
 export function arrayColumnsIn(statements: readonly Statement[]): readonly ArrayColumn[] {
   return statements.flatMap(({ node, tree }) => {
     const { relation } = tree as NodeBody<'CreateStmt'>;
-    return newColumns(node, tree)
-      .filter(({ typeName }) => isArrayType(typeName))
-      .map(({ colname: column = '', typeName }) => ({
-        table: tableNameOf(relation),
-        column,
-        isOfNumbers: isOfNumbers(typeName),
-      }));
+    return newColumns(node, tree).flatMap(({ colname: column = '', typeName }, place) => {
+      if (!isArrayType(typeName)) return [];
+      const type = memberType(typeName);
+      const known = { table: tableNameOf(relation), column, isOfNumbers: isOfNumbers(typeName), type };
+      return [node === 'CreateStmt' ? { ...known, place } : known];
+    });
   });
 }
 
 /**
  * Keeps arrays as jsonb: the types of columns, their defaults, and the arrays that are written into them. An array in a
- * condition stays: DSQL has arrays, but no columns of them.
+ * condition stays: DSQL has arrays, but no columns of them. So an expression gets an array again where it takes one.
  */
 export function arrayEdits(
   { parsed, statements }: ParsedText,
   known: readonly ArrayColumn[],
   enums: readonly EnumFacts[],
-): readonly Edit[] {
+): { readonly edits: readonly Edit[]; readonly unwritable: readonly (readonly string[])[] } {
   const all = [...known, ...arrayColumnsIn(parsed.statements)];
-  return statements.flatMap((source) => new ArrayStatement(source, all, enums).edits());
+  return {
+    edits: statements.flatMap((source) => new ArrayStatement(source, all, enums).edits()),
+    unwritable: statements.map((source) => unwritableArrays(source, all)),
+  };
 }
 
 /** The columns that a statement makes, or gives another type. */
@@ -66,13 +79,23 @@ function newColumns(node: string, tree: unknown): ColumnDef[] {
 }
 
 class ArrayStatement {
+  readonly known: readonly ArrayColumn[];
+
+  /** @param all - those that are only guessed among them */
   constructor(
     readonly source: StatementText,
-    readonly known: readonly ArrayColumn[],
+    readonly all: readonly ArrayColumn[],
     readonly enums: readonly EnumFacts[],
-  ) {}
+  ) {
+    this.known = all.filter(({ isGuessed }) => isGuessed !== true);
+  }
 
+  /** Arrays are made again where an expression takes one; what is written anew as a whole is done with that. */
   edits(): Edit[] {
+    return [...this.#edits(), ...arrayExpressionEdits(this.source, this.all)];
+  }
+
+  #edits(): Edit[] {
     const { node, tree } = this.source.statement;
     switch (node) {
       case 'CreateStmt':
@@ -121,13 +144,45 @@ class ArrayStatement {
   #assigned(table: TableName, targets: readonly Node[] = []): Edit[] {
     return targets.flatMap((item) => {
       const target = asNode(item, 'ResTarget');
-      return target?.val === undefined ? [] : this.#value(target.val, table, target.name ?? '');
+      if (target?.val === undefined) return [];
+      const edits = this.#value(target.val, table, target.name ?? '');
+      return edits.length > 0 ? edits : this.#combined(target, table);
     });
+  }
+
+  /** An array that is made of the column itself, or of others: `tags || 'a'`, `coalesce(array_remove(tags, 'a'), '{}')`. */
+  #combined({ name, val, location }: NodeBody<'ResTarget'>, table: TableName): Edit[] {
+    const { source } = this;
+    const isIn = (columns: readonly ArrayColumn[], column: string) =>
+      columns.some((each) => each.column === column && isSameName(each.table, table));
+    const isArray = makesArray(val, ({ fields }) => isIn(this.known, strings(fields).at(-1) ?? ''));
+    if (!isIn(this.all, name ?? '') || !isArray) return [];
+    const from = source.tokens.findIndex(
+      ({ value }, at) => value === '=' && at > source.indexAt(source.at(location)),
+    );
+    let to = from + 1;
+    while (
+      to < source.tokens.length &&
+      !/^(?:,|WHERE|FROM|RETURNING)$/.test(source.tokens[to]?.value ?? '')
+    ) {
+      to = source.afterGroup(to);
+    }
+    return asJson(source.tokens[from + 1]?.start ?? 0, source.endBefore(to));
+  }
+
+  /** The columns of arrays of a table, in the places that they have where none are named. */
+  #namesByPlace(table: TableName): readonly string[] {
+    const names: string[] = [];
+    for (const each of this.known) {
+      if (each.place !== undefined && isSameName(each.table, table)) names[each.place] = each.column;
+    }
+    return names;
   }
 
   #inserted({ relation, cols = [], selectStmt, onConflictClause }: InsertStmt): Edit[] {
     const table = tableNameOf(relation);
-    const names = cols.map((item) => asNode(item, 'ResTarget')?.name ?? '');
+    const named = cols.map((item) => asNode(item, 'ResTarget')?.name ?? '');
+    const names = cols.length > 0 ? named : this.#namesByPlace(table);
     const select = asNode(selectStmt, 'SelectStmt');
     const rows = (select?.valuesLists ?? []).map((item) => asNode(item, 'List')?.items ?? []);
     const selected = (select?.targetList ?? []).flatMap((item) => asNode(item, 'ResTarget')?.val ?? []);
@@ -148,7 +203,7 @@ class ArrayStatement {
       isArrayType(cast?.typeName) ||
       asNode(value, 'A_ArrayExpr') !== undefined ||
       asNode(value, 'SubLink')?.subLinkType === 'ARRAY_SUBLINK' ||
-      strings(asNode(value, 'FuncCall')?.funcname).at(-1) === 'array_agg';
+      (asNode(value, 'FuncCall') !== undefined && makesArray(value, () => false));
     const constant = asNode(cast ? cast.arg : value, 'A_Const')?.sval?.sval;
     if (!isArray && (known === undefined || constant === undefined)) return [];
     const location = startOf(value);
@@ -158,7 +213,7 @@ class ArrayStatement {
     const ofNumbers = known?.isOfNumbers ?? isOfNumbers(cast?.typeName);
     const members = constant === undefined ? constantsIn(value) : arrayMembers(constant);
     if (members !== undefined) return [{ start, end, text: literal(jsonArray(members, ofNumbers)) }];
-    return isArray ? [{ start, end, text: `to_jsonb(${source.sql.slice(start, end)})` }] : [];
+    return isArray ? asJson(start, end) : [];
   }
 
   /** The index after a value and the types that it is cast to. */
@@ -182,6 +237,14 @@ class ArrayStatement {
     while (tokens[at]?.value === '[') at = source.afterGroup(at);
     return at;
   }
+}
+
+/** Puts an array into JSON. */
+function asJson(start: number, end: number): Edit[] {
+  return [
+    { start, end: start, text: 'to_jsonb(' },
+    { start: end, end, text: ')' },
+  ];
 }
 
 /** Where the first token of a value is, as the parser locates it. */

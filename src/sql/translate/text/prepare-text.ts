@@ -15,11 +15,15 @@ import type { ParsedText } from './parsed-text';
 export interface PreparedText extends ParsedText {
   /** The enum types that the text uses: their columns have become text with a CHECK. */
   readonly usedEnums: readonly EnumFacts[];
+  /** Of each statement the columns of arrays with which it does what JSON cannot do. */
+  readonly unwritable: readonly (readonly string[])[];
   /** The statements that went into others, as ranges of the source. */
   readonly merged: readonly { readonly start: number; readonly end: number }[];
   /** Where an offset of `sql` was in the source. */
   offsetInSource(offset: number): number;
 }
+
+const NO_ARRAYS = { edits: [], unwritable: [] } as const;
 
 /**
  * Reads a text, and replaces in it:
@@ -51,7 +55,8 @@ export function prepareText(
     (type, column) => arrays !== undefined && column !== undefined && isArrayType(type),
   );
   const keys = keepsKeys ? [] : addedKeys(written);
-  const ofArrays = arrays === undefined ? [] : arrayEdits(written, arrays, allEnums);
+  const { edits: ofArrays, unwritable } =
+    arrays === undefined ? NO_ARRAYS : arrayEdits(written, arrays, allEnums);
   // An array that is written anew takes the type of its members with it.
   const isInArray = ({ start }: Edit) => ofArrays.some((array) => array.start <= start && start < array.end);
   const edits = uuidEdits(written).concat(
@@ -66,6 +71,7 @@ export function prepareText(
     parsed,
     statements,
     usedEnums: enums.used,
+    unwritable,
     merged: keys.map(({ removal: { start, end } }) => ({ start: inSource(start), end: inSource(end) })),
     offsetInSource: (offset) => inSource(offsetBefore(edits, offset)),
   };
