@@ -18,6 +18,10 @@ function named(refused: readonly RefusedStatement[]): [name: string, sql: string
   return refused.map(([sql, expected]) => [sql.length > 120 ? `${sql.slice(0, 120)}…` : sql, sql, expected]);
 }
 
+it('everything that is refused comes with what to do instead', () => {
+  expect(refusals.filter(({ instead = '' }) => instead === '').map(({ id }) => id)).toStrictEqual([]);
+});
+
 describe('a statement that a cluster was seen to refuse is refused in the same words', () => {
   it.each(named(observed))('%s', (_name, sql, expected) => {
     expect(answer(sql)).toBe(expected);

@@ -484,7 +484,7 @@ describe('refusals', () => {
     ['ALTER TABLE t ADD EXCLUDE USING gist (a WITH =)', 'exclusion-constraint'],
     ['ALTER TABLE t ADD a int[]', 'column-type'],
     ['ALTER TABLE t ADD a citext', 'extension-type'],
-    ['ALTER TABLE t ENABLE ROW LEVEL SECURITY', 'alter-table-action'],
+    ['ALTER TABLE t ENABLE ROW LEVEL SECURITY', 'row-level-security'],
     ['CREATE TABLE t (a jsonb UNIQUE)', 'key-type'],
     ['CREATE TABLE t (a int, b interval day, PRIMARY KEY (a, b))', 'key-type'],
     ['ALTER TABLE t ADD a bytea UNIQUE', 'key-type'],

@@ -51,6 +51,25 @@ const refusedAction = (subtype: AlterTableType | undefined): Finding => {
   return action !== undefined && { action };
 };
 
+/** Actions that have rows of their own, or are asked for by another one. */
+const OWN_ROWS =
+  /^AT_(?:SetNotNull|AlterColumnType)$|RowSecurity$|Trig$|Rule$|^AT_(?:Add|Drop)(?:Inherit|Of)$|Partition/;
+
+/** A row for actions by their names in the parser. */
+function actions(id: string, what: string, names: RegExp, instead: string): StatementRule {
+  const isRest = id === 'alter-table-action';
+  return rule(id, 'AlterTableCmd', {
+    what,
+    message: 'unsupported ALTER TABLE {action} statement',
+    ...REPORTED,
+    instead,
+    when: ({ subtype = 'AT_AddColumn' }, place) => {
+      const isOfRow = isRest ? !OWN_ROWS.test(subtype) : names.test(subtype);
+      return isOfRow && !isViewOption(subtype, place) && refusedAction(subtype);
+    },
+  });
+}
+
 /** `ALTER VIEW … SET (security_invoker = true)` and RESET (AWS user guide, "ALTER VIEW", 2026-09-15). */
 function isViewOption(subtype: AlterTableType | undefined, { parent }: Place): boolean {
   if (subtype !== 'AT_SetRelOptions' && subtype !== 'AT_ResetRelOptions') return false;
@@ -76,6 +95,7 @@ export const alterTable: readonly StatementRule[] = [
     what: 'ALTER TYPE, ALTER INDEX (but RENAME), ALTER MATERIALIZED VIEW, ALTER FOREIGN TABLE',
     message: '{object} not supported',
     ...LINT,
+    instead: 'Columns or jsonb for a type, with ALTER TABLE; CREATE INDEX ASYNC of another index; a view.',
     when: ({ objtype }) => {
       const object = objtype && ALTERED_OBJECTS[objtype];
       return object !== undefined && { object };
@@ -138,16 +158,42 @@ export const alterTable: readonly StatementRule[] = [
       'ADD CONSTRAINT … CHECK (column IS NOT NULL) NOT VALID, then ALTER TABLE ASYNC … VALIDATE CONSTRAINT.',
     when: ({ subtype }) => subtype === 'AT_SetNotNull' && refusedAction(subtype),
   }),
-  rule('alter-table-action', 'AlterTableCmd', {
-    what: 'ALTER TABLE: row level security, triggers by name, rules, inheritance, partitions, storage and statistics options',
-    message: 'unsupported ALTER TABLE {action} statement',
-    ...REPORTED,
-    when: ({ subtype }, place) => {
-      // These two have rows of their own.
-      if (subtype === 'AT_SetNotNull' || subtype === 'AT_AlterColumnType') return false;
-      return !isViewOption(subtype, place) && refusedAction(subtype);
-    },
-  }),
+  actions(
+    'row-level-security',
+    'ALTER TABLE … ENABLE, DISABLE, FORCE ROW LEVEL SECURITY',
+    /RowSecurity$/,
+    'Filter in views, CREATE VIEW … WHERE, and GRANT the views instead of the table; or filter in the application.',
+  ),
+  actions(
+    'alter-table-trigger',
+    'ALTER TABLE … ENABLE, DISABLE TRIGGER name',
+    /Trig(?:All|User)?$/,
+    'Omit it: there are no triggers. The application does what they did.',
+  ),
+  actions(
+    'alter-table-rule',
+    'ALTER TABLE … ENABLE, DISABLE RULE',
+    /Rule$/,
+    'Omit it: there are no rules. Read from a view, and write to the table itself.',
+  ),
+  actions(
+    'inheritance',
+    'ALTER TABLE … INHERIT, NO INHERIT, OF, NOT OF',
+    /^AT_(?:Add|Drop)(?:Inherit|Of)$/,
+    'One table with a column that says of which kind a row is, or a table for each kind and a view with UNION ALL.',
+  ),
+  actions(
+    'attach-partition',
+    'ALTER TABLE … ATTACH PARTITION, DETACH PARTITION',
+    /Partition/,
+    'Use one table: DSQL partitions by itself. INSERT … SELECT the rows of each partition, in batches, and drop it.',
+  ),
+  actions(
+    'alter-table-action',
+    'ALTER TABLE: storage, statistics, replication and foreign table options',
+    /./,
+    'Omit it: DSQL chooses how it stores, orders and replicates a table.',
+  ),
   rule('add-identity-cache', 'AlterTableCmd', {
     what: 'ALTER COLUMN ADD GENERATED … AS IDENTITY or SET CACHE without CACHE 1 or CACHE 65536 and above',
     message: `identity column is not supported without an explicit cache size. ${CACHE_ADVICE}`,

@@ -16,18 +16,35 @@ function objects<
   evidence: Evidence,
   kindOf: (body: NodeBody<Name>) => ObjectType | undefined,
   accepted: string,
+  instead: string,
 ): StatementRule {
   const kinds = new Set(accepted.split(' ').map((kind) => `OBJECT_${kind}`));
   return rule(id, node, {
     what,
     message: `unsupported object in ${verb} statement`,
     ...evidence,
+    instead,
     when: (body) => !kinds.has(kindOf(body) ?? ''),
   });
 }
 
 /** A cluster took every view of up to about 120 KiB; of 131 to 524 KiB it refused some, by their shape. */
 const MAX_VIEW_BYTES = 128 * 1024;
+
+/** What CREATE defines with a list of options, by its kind. */
+const DEFINED: Partial<Record<ObjectType, { readonly what: string; readonly instead: string }>> = {
+  OBJECT_AGGREGATE: {
+    what: 'AGGREGATE',
+    instead: 'Compute it with the aggregates that are built in, in a query or in a function in LANGUAGE sql.',
+  },
+  OBJECT_OPERATOR: { what: 'OPERATOR', instead: 'CREATE FUNCTION … LANGUAGE sql, and call it by its name.' },
+  OBJECT_COLLATION: {
+    what: 'COLLATION',
+    instead:
+      'Omit it: the only collation of a column is C. Sort in the application, or by a column that holds a key to sort by.',
+  },
+  OBJECT_TYPE: { what: 'TYPE', instead: 'A domain over text or jsonb.' },
+};
 
 /** Views, types, functions, domains, and what is done to objects by their kinds. */
 export const definitions: readonly StatementRule[] = [
@@ -52,11 +69,22 @@ export const definitions: readonly StatementRule[] = [
   }),
   statement('CompositeTypeStmt', 'CREATE TYPE … AS (…)', RECORDED, 'Use columns, or jsonb.'),
   statement('CreateRangeStmt', 'CREATE TYPE … AS RANGE', RECORDED, 'Use two columns.'),
-  statement(
-    'DefineStmt',
-    'CREATE AGGREGATE, OPERATOR, COLLATION, TEXT SEARCH …, shell and base TYPE',
-    byPattern(VERIFIED),
+  ...Object.entries(DEFINED).map(([kind, { what, instead }]) =>
+    rule(`create-${what.toLowerCase().replaceAll(/\W+/g, '-')}`, 'DefineStmt', {
+      what: `CREATE ${what}`,
+      message: 'unsupported statement: Define',
+      ...byPattern(VERIFIED),
+      instead,
+      when: ({ kind: defined }) => kind === defined,
+    }),
   ),
+  rule('statement-define', 'DefineStmt', {
+    what: 'CREATE TEXT SEARCH …',
+    message: 'unsupported statement: Define',
+    ...byPattern(VERIFIED),
+    instead: 'Search outside the database, or with LIKE.',
+    when: ({ kind = 'OBJECT_TYPE' }) => DEFINED[kind] === undefined,
+  }),
   rule('create-trigger', 'CreateTrigStmt', {
     what: 'CREATE TRIGGER',
     message: 'CREATE TRIGGER not supported',
@@ -159,6 +187,7 @@ export const definitions: readonly StatementRule[] = [
     RECORDED,
     ({ removeType }) => removeType,
     'TABLE SEQUENCE VIEW INDEX SCHEMA DOMAIN FUNCTION ROUTINE TRIGGER EVENT_TRIGGER STATISTIC_EXT',
+    'Omit it, or write IF EXISTS: DSQL has none of these.',
   ),
   objects(
     'rename-object',
@@ -168,6 +197,7 @@ export const definitions: readonly StatementRule[] = [
     RECORDED,
     ({ renameType }) => renameType,
     'TABLE VIEW SEQUENCE INDEX SCHEMA FUNCTION ROUTINE COLUMN TABCONSTRAINT DOMAIN DOMCONSTRAINT ROLE STATISTIC_EXT',
+    'Omit it: DSQL has none of these.',
   ),
   rule('rename-column-of-object', 'RenameStmt', {
     what: 'ALTER FOREIGN TABLE, ALTER MATERIALIZED VIEW … RENAME COLUMN',
@@ -185,6 +215,7 @@ export const definitions: readonly StatementRule[] = [
     GRAMMAR,
     ({ objectType }) => objectType,
     'TABLE VIEW SEQUENCE DOMAIN FUNCTION ROUTINE STATISTIC_EXT',
+    'Omit it: DSQL has none of these.',
   ),
   objects(
     'owner-of-object',
@@ -194,6 +225,7 @@ export const definitions: readonly StatementRule[] = [
     GRAMMAR,
     ({ objectType }) => objectType,
     'DOMAIN SCHEMA FUNCTION ROUTINE STATISTIC_EXT',
+    'Omit it: DSQL has none of these, and its database belongs to nobody.',
   ),
   objects(
     'comment-on-object',
@@ -203,5 +235,6 @@ export const definitions: readonly StatementRule[] = [
     GRAMMAR,
     ({ objtype }) => objtype,
     'TABLE COLUMN SEQUENCE VIEW INDEX SCHEMA ROLE FUNCTION ROUTINE TABCONSTRAINT',
+    'Omit it, or COMMENT ON the table, the column or the schema that it is about.',
   ),
 ];

@@ -65,6 +65,7 @@ export const indexes: readonly StatementRule[] = [
   rule('index-key-columns', 'IndexStmt', {
     what: 'an index over more than 8 columns',
     sqlstate: '54011',
+    instead: 'An index of the columns that tell most rows apart, or several.',
     message: 'more than 8 column keys in an index are not supported',
     ...GUIDE,
     when: ({ indexParams }) => (indexParams?.length ?? 0) > 8,

@@ -64,6 +64,7 @@ export const queries: readonly StatementRule[] = [
   }),
   rule('geometric-cast', 'TypeCast', {
     what: 'a cast to a geometric type',
+    instead: 'Numbers for coordinates, or GeoJSON as jsonb.',
     message: 'datatype {type} not supported',
     ...byPattern(RECORDED),
     when: ({ typeName }) => {
@@ -73,6 +74,7 @@ export const queries: readonly StatementRule[] = [
   }),
   rule('geometric-function', 'FuncCall', {
     what: 'point(…), line(…), lseg(…), box(…), path(…), polygon(…), circle(…)',
+    instead: 'Numbers for coordinates, or GeoJSON as jsonb.',
     message: 'datatype {type} not supported',
     ...RECORDED,
     when: (call) => {

@@ -41,6 +41,7 @@ const isNamed = (role: RoleSpec | undefined): boolean => role?.roletype === 'ROL
 export const roles: readonly StatementRule[] = [
   rule('grant-on-object', 'GrantStmt', {
     what: 'GRANT or REVOKE on a database, type, domain, language, parameter or large object',
+    instead: 'Omit it: GRANT on schemas, tables, sequences and functions.',
     message: 'unsupported object in {statement} statement',
     ...GRAMMAR,
     when: ({ objtype, targtype, is_grant: grants }) =>
@@ -113,6 +114,7 @@ export const roles: readonly StatementRule[] = [
   }),
   rule('alter-role-attribute', 'AlterRoleStmt', {
     what: 'ALTER ROLE with NOLOGIN, NOINHERIT, PASSWORD, SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS, CONNECTION LIMIT, VALID UNTIL',
+    instead: 'Omit it. Who may log in as a role is said with AWS IAM GRANT.',
     message: '{attribute} not supported for ALTER ROLE',
     ...LINT,
     when: ({ options }) => refusedRoleOption(options),

@@ -50,6 +50,7 @@ export const sequences: readonly StatementRule[] = [
   }),
   rule('alter-sequence-cache', 'AlterSeqStmt', {
     what: 'ALTER SEQUENCE … CACHE other than 1 or 65536 and above',
+    instead: 'CACHE 1, or CACHE 65536 for many concurrent uses.',
     message: `ALTER SEQUENCE is not supported with this cache size. ${CACHE_ADVICE}`,
     ...byPattern(GUIDE),
     when: ({ options }) => {

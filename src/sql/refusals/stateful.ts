@@ -172,6 +172,8 @@ export const statefulRules: readonly RefusalRule[] = [
     'statistics-count',
     'more than 5 extended statistics on a table',
     'more than 5 extended statistics per table are not allowed',
+    GUIDE,
+    'Drop statistics that no query needs.',
   ),
   limit(
     'schema-count',
@@ -180,7 +182,25 @@ export const statefulRules: readonly RefusalRule[] = [
     SKILL,
     'Several applications in one schema, or a cluster each.',
   ),
-  limit('table-count', 'more than 1,000 tables', 'creating more than 1000 tables not allowed'),
-  limit('view-count', 'more than 5,000 views', 'creating more than 5000 views not allowed'),
-  limit('sequence-count', 'more than 5,000 sequences', 'creating more than 5000 sequences is not allowed'),
+  limit(
+    'table-count',
+    'more than 1,000 tables',
+    'creating more than 1000 tables not allowed',
+    GUIDE,
+    'One table for what is alike, with a column that tells it apart; or several clusters.',
+  ),
+  limit(
+    'view-count',
+    'more than 5,000 views',
+    'creating more than 5000 views not allowed',
+    GUIDE,
+    'Drop views that no query needs.',
+  ),
+  limit(
+    'sequence-count',
+    'more than 5,000 sequences',
+    'creating more than 5000 sequences is not allowed',
+    GUIDE,
+    'uuid keys with DEFAULT gen_random_uuid().',
+  ),
 ];

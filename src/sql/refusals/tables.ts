@@ -222,6 +222,7 @@ export const tables: readonly StatementRule[] = [
   rule('key-columns', 'Constraint', {
     what: 'PRIMARY KEY or UNIQUE over more than 8 columns',
     sqlstate: '54011',
+    instead: 'A key of fewer columns, or a column that holds a hash of all of them.',
     message: 'more than 8 column keys in an index are not supported',
     ...GUIDE,
     when: (constraint) => isKey(constraint) && (constraint.keys?.length ?? 0) > 8,

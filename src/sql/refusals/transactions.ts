@@ -39,12 +39,14 @@ export const transactions: readonly StatementRule[] = [
   }),
   rule('release-savepoint', 'TransactionStmt', {
     what: 'RELEASE SAVEPOINT name',
+    instead: 'Omit it: there are no savepoints.',
     message: 'unsupported transaction statement: RELEASE',
     ...LINT,
     when: ({ kind }) => kind === 'TRANS_STMT_RELEASE',
   }),
   rule('prepared-transaction', 'TransactionStmt', {
     what: 'PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED',
+    instead: 'COMMIT in one step: DSQL takes part in no two-phase commit.',
     message: 'unsupported transaction statement: {statement}',
     ...GRAMMAR,
     when: ({ kind }) => {
@@ -70,6 +72,7 @@ export const transactions: readonly StatementRule[] = [
   }),
   rule('begin-deferrable', 'TransactionStmt', {
     what: 'BEGIN [NOT] DEFERRABLE',
+    instead: 'Omit it: no transaction waits for another.',
     message: 'setting configuration parameter "transaction_deferrable" not supported',
     ...GRAMMAR,
     when: ({ options }) => optionNamed(options, 'transaction_deferrable') !== undefined,
@@ -91,6 +94,7 @@ export const transactions: readonly StatementRule[] = [
   }),
   rule('set-session-characteristics-deferrable', 'VariableSetStmt', {
     what: 'SET SESSION CHARACTERISTICS AS TRANSACTION [NOT] DEFERRABLE',
+    instead: 'Omit it: no transaction waits for another.',
     message: 'setting configuration parameter "transaction_deferrable" not supported',
     ...GRAMMAR,
     when: ({ kind, args }) =>

@@ -41,6 +41,13 @@ const EXTENSION_ADVICE: ReadonlyMap<string, string> = new Map([
   ['unaccent', 'Store the text without accents in a column of its own.'],
   ['postgis', 'Store coordinates in numbers, or shapes in jsonb.'],
   ['vector', 'Keep vectors in a store that is made for them.'],
+  ['ltree', 'Declare text, and find what is below a path with path = … OR starts_with(path, …).'],
+  ['tablefunc', 'Make a row of several with max(…) FILTER (WHERE …) and GROUP BY.'],
+  ['pg_cron', 'Run jobs from outside: Amazon EventBridge Scheduler and a Lambda function.'],
+  ['postgres_fdw', 'Copy the rows into tables, with a program that reads both databases.'],
+  ['dblink', 'Copy the rows into tables, with a program that reads both databases.'],
+  ['timescaledb', 'Use one table: DSQL partitions by itself. A job deletes what is old, in batches.'],
+  ['fuzzystrmatch', 'Compare texts in the application.'],
 ]);
 
 /** Omits COMMENT ON EXTENSION for the extensions that are omitted. */
