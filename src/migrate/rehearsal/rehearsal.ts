@@ -1,6 +1,14 @@
 import { COMMIT_MARKER_TABLE, findInChain, isUnsupportedFeatureError } from '../../occ';
 import { refusedRules } from '../../schema';
-import { loadParser, parseQuery, summarizeText, type Statement } from '../../sql';
+import {
+  blockSteps,
+  isBuiltinType,
+  loadParser,
+  parseQuery,
+  summarizeText,
+  walk,
+  type Statement,
+} from '../../sql';
 import type { MigrationSession, MigrationStatement } from '../migration-session';
 import type { MigrationCalls } from '../migration-calls';
 import { lookedAt } from './reads';
@@ -11,7 +19,7 @@ const MOST_STATEMENTS = 2000;
 
 /** Whose refusal may depend on what the statements before have made of the schema. */
 const OF_THE_SCHEMA =
-  /^(?:alter-column-type|drop-primary-key|drop-primary-key-column|add-constraint|add-column-with-constraint|key-type|index-.*|stored-type|create-enum|alter-type|drop-object|statement-do|statement-truncate|syntax-error)$/;
+  /^(?:alter-column-type|drop-primary-key|drop-primary-key-column|add-constraint|add-column-with-constraint|key-type|index-.*|stored-type|create-enum|alter-type|statement-truncate|syntax-error)$/;
 
 /** The end of a rehearsal, where something waits for its code to end. */
 class RehearsalEnd extends Error {
@@ -142,7 +150,9 @@ export class Rehearsal implements MigrationCalls {
   #isCertain(error: Error, statements: readonly Statement[]): boolean {
     if (this.#touched.size === 0 && !this.#isUnclear) return true;
     const rules = refusedRules(error);
-    if (rules.length > 0 && rules.every((rule) => !OF_THE_SCHEMA.test(rule))) return true;
+    // What a block asks the database decides what it does.
+    const asks = statements.some((each) => each.node === 'DoStmt' && blockSteps(each) !== undefined);
+    if (rules.length > 0 && !asks && rules.every((rule) => !OF_THE_SCHEMA.test(rule))) return true;
     const names = statements.flatMap(namesIn);
     return (
       rules.length > 0 &&
@@ -214,6 +224,15 @@ const NAMES_ALL: ReadonlySet<string> = new Set(
 );
 
 /** Whether a plan may refuse a statement; most are known not to be, and need no look at the catalogue. */
-function mayBeRefused({ refusal, node, text }: Statement): boolean {
-  return refusal !== undefined || node === 'DoStmt' || (node === 'AlterTableStmt' && /\bDROP\b/i.test(text));
+function mayBeRefused({ refusal, node, text, tree }: Statement): boolean {
+  if (refusal !== undefined || node === 'DoStmt') return true;
+  if (node === 'AlterTableStmt' && /\bDROP\b/i.test(text)) return true;
+  if (node !== 'CreateStmt' && node !== 'AlterTableStmt') return false;
+  // That of an extension, or an enum type that the history has made.
+  let hasOtherType = false;
+  walk(node, tree as object, ({ name, body }) => {
+    hasOtherType ||= name === 'TypeName' && !isBuiltinType(body);
+    return !hasOtherType;
+  });
+  return hasOtherType;
 }

@@ -27,6 +27,7 @@ import { planBlock } from './do-block';
 import { together, type PlannedChange, type Planning } from './planning';
 import { truncateOfAll } from './emptied-tables';
 import { exceededIndexLimits } from './index-limit';
+import { copiesDefaults, planCopiedDefaults } from './table-like';
 import { translateChange } from './translate-change';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 
@@ -151,7 +152,8 @@ export function isTransaction({ kind, repeat }: DsqlStatement): boolean {
 
 /** Whether a statement is about a type or an index, or a DO block that can be planned. */
 function isPlannedApart(statement: Statement, text: string, planning: Planning): boolean {
-  if (isAboutIndex(statement) || mayNeedCopy(statement, text, planning)) return true;
+  if (isAboutIndex(statement) || copiesDefaults(statement)) return true;
+  if (mayNeedCopy(statement, text, planning)) return true;
   switch (statement.node) {
     case 'AlterEnumStmt':
       return true;
@@ -181,6 +183,12 @@ async function planApart(
     return planned === 'refused' ? undefined : planned;
   }
   if (isAboutIndex(statement)) return planAbsentIndex(statement, planning);
+  if (copiesDefaults(statement)) {
+    const planned = await planText(textOf(text, statement), { ...planning, author: 'ORM' });
+    return typeof planned === 'string'
+      ? 'refused'
+      : together([planned, await planCopiedDefaults(statement, planning)]);
+  }
   if (statement.node === 'TruncateStmt') {
     const planned = await planText(await truncateOfAll(statement, planning), { ...planning, author: 'ORM' });
     return typeof planned === 'string' ? 'refused' : planned;
