@@ -8,6 +8,7 @@ import { DataSource, type MigrationInterface } from 'typeorm';
 import { byForm } from '../form';
 import { clinic } from './typeorm-clinic';
 import { forum } from './typeorm-forum';
+import { office } from './typeorm-office';
 import * as library from './typeorm-library';
 import { warehouse } from './typeorm-warehouse';
 import { useDatabases } from './use-databases';
@@ -25,7 +26,7 @@ async function withDataSources(
   const { host, port, user: username, database } = databases.plain;
   const dsql = createDsqlDataSource({
     ...databases.cluster.orm,
-    dsql: { ...databases.cluster.orm.dsql, arrays: 'jsonb' },
+    dsql: { ...databases.cluster.orm.dsql, arrays: 'jsonb', rebuild: { dropOld: true } },
     migrations,
     migrationsTransactionMode: mode,
   });
@@ -48,6 +49,7 @@ const histories: readonly [string, History, ('none' | 'each')[]][] = [
   ['clinic', clinic, inLong([], ['none', 'each'])],
   ['forum', forum, inLong([], ['each'])],
   ['warehouse', warehouse, ['none']],
+  ['office', office, inLong([], ['none'])],
 ];
 
 describe.each(histories.filter(([, , modes]) => modes.length > 0))(

@@ -116,6 +116,7 @@ export async function planByCopy(
     read,
     translate,
     dropOld: settings.dropOld,
+    droppedViews: planning.droppedViews,
   });
   const remains = settings.dropOld ? 'dropped in the end' : `kept as ${old}`;
   const note = `${table.name} is copied, and cannot be written meanwhile; the old table is ${remains}.`;

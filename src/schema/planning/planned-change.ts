@@ -6,6 +6,7 @@ import {
   createdEnum,
   loadParser,
   parseQuery,
+  strings,
   summarizeText,
   tableNameOf,
   tablesNamed,
@@ -27,7 +28,7 @@ import { planBlock } from './do-block';
 import { together, type PlannedChange, type Planning } from './planning';
 import { truncateOfAll } from './emptied-tables';
 import { exceededIndexLimits } from './index-limit';
-import { copiesDefaults, planCopiedDefaults } from './table-like';
+import { isLikeAnother, planLike } from './table-like';
 import { translateChange } from './translate-change';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 
@@ -60,11 +61,13 @@ export async function planChange(
     return planText(text, planning);
   const changes: PlannedChange[] = [];
   const copied = new Set<string>();
+  const droppedViews = new Set<string>();
   for (const statement of statements) {
     const { kind } = statement;
     // What takes the place of such a statement is a transaction of its own.
     if (statements.length > 1 && (kind === 'begin' || kind === 'commit')) continue;
-    const change = await planApart(text, statement, planning);
+    const change = await planApart(text, statement, { ...planning, droppedViews });
+    noteViews(statement, droppedViews);
     if (change !== undefined && change !== 'refused') expectOneCopy(change, copied);
     const planned = change ?? (await planText(textOf(text, statement), planning));
     if (planned === 'refused') return 'refused';
@@ -74,6 +77,15 @@ export async function planChange(
     } else changes.push(planned);
   }
   return together(changes);
+}
+
+/** Follows which views a text has dropped, and not made again. */
+function noteViews({ node, tree }: Statement, dropped: Set<string>): void {
+  const { view } = tree as Partial<NodeBody<'ViewStmt'>>;
+  if (node === 'ViewStmt' && view?.relname !== undefined) dropped.delete(view.relname);
+  const { removeType, objects = [] } = tree as Partial<NodeBody<'DropStmt'>>;
+  if (node !== 'DropStmt' || removeType !== 'OBJECT_VIEW') return;
+  for (const object of objects) dropped.add(strings(asNode(object, 'List')?.items).at(-1) ?? '');
 }
 
 /** The second plan would be made of the table as it is before the first one. */
@@ -152,7 +164,7 @@ export function isTransaction({ kind, repeat }: DsqlStatement): boolean {
 
 /** Whether a statement is about a type or an index, or a DO block that can be planned. */
 function isPlannedApart(statement: Statement, text: string, planning: Planning): boolean {
-  if (isAboutIndex(statement) || copiesDefaults(statement)) return true;
+  if (isAboutIndex(statement) || isLikeAnother(statement)) return true;
   if (mayNeedCopy(statement, text, planning)) return true;
   switch (statement.node) {
     case 'AlterEnumStmt':
@@ -183,11 +195,11 @@ async function planApart(
     return planned === 'refused' ? undefined : planned;
   }
   if (isAboutIndex(statement)) return planAbsentIndex(statement, planning);
-  if (copiesDefaults(statement)) {
-    const planned = await planText(textOf(text, statement), { ...planning, author: 'ORM' });
-    return typeof planned === 'string'
-      ? 'refused'
-      : together([planned, await planCopiedDefaults(statement, planning)]);
+  if (isLikeAnother(statement)) {
+    const planAction = (sql: string) => planText(sql, { ...planning, author: 'ORM' });
+    const planned = await planAction(textOf(text, statement));
+    const rest = await planLike(statement, planning, planAction);
+    return typeof planned === 'string' || rest === 'refused' ? 'refused' : together([planned, rest]);
   }
   if (statement.node === 'TruncateStmt') {
     const planned = await planText(await truncateOfAll(statement, planning), { ...planning, author: 'ORM' });

@@ -10,6 +10,8 @@ export interface Planning {
   readonly mapping: ResolvedMapping;
   /** The enum types of the history that the text belongs to. */
   readonly enums: EnumTypes;
+  /** The views that the text drops before, by their names. */
+  readonly droppedViews?: ReadonlySet<string>;
   readonly readTables: ReadTables;
   /** Reads anything else. */
   readonly read: (sql: string) => Promise<readonly unknown[]>;

@@ -39,6 +39,8 @@ export interface RebuildPlanning {
   readonly translate: (text: string) => Promise<Translation>;
   /** Whether the old table is dropped in the end. */
   readonly dropOld: boolean;
+  /** The views that are dropped before. */
+  readonly droppedViews?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -62,7 +64,9 @@ export async function planRebuild(
 ): Promise<{ readonly statements: readonly DsqlStatement[]; readonly old: string }> {
   const { schema, name } = table;
   const { readTables, read } = planning;
-  const [details] = (await read(tableDetailsQuery(table))) as readonly [TableDetails];
+  const [found] = (await read(tableDetailsQuery(table))) as readonly [TableDetails];
+  const isDropped = (view: string) => planning.droppedViews?.has(view.replace(/^.*\./, '')) === true;
+  const details = { ...found, views: found.views.filter((view) => !isDropped(view)) };
   const sameSchema = await readTables(
     `n.nspname = ${literal(schema)} AND c.relname LIKE ${literal(`${likeText(name.slice(0, 40))}%`)}`,
   );
