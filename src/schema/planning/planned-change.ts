@@ -29,6 +29,7 @@ import { together, type PlannedChange, type Planning } from './planning';
 import { truncateOfAll } from './emptied-tables';
 import { exceededIndexLimits } from './index-limit';
 import { isLikeAnother, planLike } from './table-like';
+import { tablesAfter } from './tables-after';
 import { translateChange } from './translate-change';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 
@@ -60,16 +61,18 @@ export async function planChange(
   if (!statements.some((statement) => isPlannedApart(statement, text, planning)))
     return planText(text, planning);
   const changes: PlannedChange[] = [];
+  const readTables = async (where: string) =>
+    tablesAfter(await planning.readTables(where), together(changes).statements);
   const copied = new Set<string>();
   const droppedViews = new Set<string>();
   for (const statement of statements) {
     const { kind } = statement;
     // What takes the place of such a statement is a transaction of its own.
     if (statements.length > 1 && (kind === 'begin' || kind === 'commit')) continue;
-    const change = await planApart(text, statement, { ...planning, droppedViews });
+    const change = await planApart(text, statement, { ...planning, readTables, droppedViews });
     noteViews(statement, droppedViews);
     if (change !== undefined && change !== 'refused') expectOneCopy(change, copied);
-    const planned = change ?? (await planText(textOf(text, statement), planning));
+    const planned = change ?? (await planText(textOf(text, statement), { ...planning, readTables }));
     if (planned === 'refused') return 'refused';
     if (planned === 'as it is') {
       if (statements.length === 1) return 'as it is';
