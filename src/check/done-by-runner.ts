@@ -1,5 +1,14 @@
 import type { AlterEnumStmt } from 'libpg-query';
-import { asNode, blockStatements, createdEnum, nameOfParts, parseQuery, strings, translate } from '../sql';
+import {
+  asNode,
+  blockStatements,
+  createdEnum,
+  isDecidedByRun,
+  nameOfParts,
+  parseQuery,
+  strings,
+  translate,
+} from '../sql';
 import type { NodeBody, Statement, TranslateOptions } from '../sql';
 import type { Catalog } from './catalogue/catalog';
 import type { Problem } from './finding';
@@ -23,7 +32,7 @@ export function doneByRunner(problem: Problem, statement: Statement, facts: Runn
       return typeChangeByOrm(problem, statement, facts.catalog);
     case 'DoStmt':
       return isPlanned(statement, facts)
-        ? [asNote(problem, 'The runner asks what the block asks, and sends what it guards.')]
+        ? [asNote(problem, isDecidedByRun(statement) ? DECIDED_BY_RUN : BY_RUNNER)]
         : [problem];
     case 'AlterEnumStmt':
     case 'RenameStmt':
@@ -34,6 +43,10 @@ export function doneByRunner(problem: Problem, statement: Statement, facts: Runn
       return [problem];
   }
 }
+
+const BY_RUNNER = 'The runner asks what the block asks, and sends what it guards.';
+const DECIDED_BY_RUN =
+  'It is decided when it is run: the runner asks what the block asks, and what it makes of the answers is then translated or refused.';
 
 function asNote(problem: Problem, instead: string): Problem {
   return { ...problem, severity: 'note', instead };

@@ -67,8 +67,11 @@ export {
   enumCheckName,
   formattedType,
   isArrayType,
+  isDecidedByRun,
   isEnumCheckOf,
   isOfNumbers,
+  isRoundingNote,
+  roundingNote,
   sortsByBytes,
   translate,
 } from './translate';

@@ -79,6 +79,19 @@ describe('what a runner of migrations does in the place of PostgreSQL, check', (
     ]);
   });
 
+  it('knows of blocks that ask for what they have done, and says which are decided when they are run', async () => {
+    const counts =
+      'DO $$ DECLARE n int; BEGIN DELETE FROM a WHERE id = 1; SELECT count(*) INTO n FROM a; IF n = 0 THEN DROP TABLE b; END IF; END $$';
+    const drops =
+      "DO $$ DECLARE r record; BEGIN FOR r IN SELECT tablename FROM pg_tables WHERE schemaname = 'old' LOOP EXECUTE 'DROP TABLE ' || quote_ident(r.tablename); END LOOP; END $$";
+    expect(await notesOf([counts], [drops])).toEqual([
+      ['1.ts', 'error', 'statement-do'],
+      ['2.ts', 'note', 'statement-do'],
+    ]);
+    const { findings } = await reportOf(project.folder);
+    expect(findings.at(-1)?.instead).toMatch(/^It is decided when it is run/);
+  });
+
   it('says the same of raw SQL with Sequelize', async () => {
     project.write(
       '1.js',

@@ -126,7 +126,7 @@ export const history: Readonly<Record<string, SequelizeMigration>> = {
         onDelete: 'SET NULL',
         onUpdate: 'NO ACTION',
       });
-      await queryInterface.addIndex('depots', [fn('lower', col('code'))], { name: 'ix_code' });
+      await queryInterface.addIndex('depots', { fields: [fn('lower', col('code'))], name: 'ix_code' });
     },
     down: async (queryInterface) => {
       await queryInterface.removeIndex('depots', 'ix_code');

@@ -435,7 +435,7 @@ describe('arrays', () => {
   });
 
   it('are known to the statements after them: a text that is written into one is an array', () => {
-    const catalog = { arrays: [{ table: { name: 't' }, column: 'a', isOfNumbers: false }] };
+    const catalog = { arrays: [{ table: { name: 't' }, column: 'a', isOfNumbers: false, type: 'text' }] };
     expect(sqlOf(`UPDATE t SET a = '{}', b = '{}'`, { arrays, catalog })).toEqual([
       `UPDATE t SET a = '[]', b = '{}'`,
     ]);

@@ -1,13 +1,4 @@
-import {
-  asksForItsOwn,
-  literal,
-  parseQuery,
-  strings,
-  tokensOf,
-  walk,
-  type BlockStep,
-  type NodeBody,
-} from '../../sql';
+import { asksForItsOwn, literal, parseQuery, strings, tokensOf, walk, type BlockStep } from '../../sql';
 import { isThere } from './is-there';
 import { together, type PlannedChange, type Planning } from './planning';
 
@@ -136,7 +127,7 @@ class Block {
   /** The rows of a query; nothing where they may depend on what was done before. */
   async #ask(query: string): Promise<readonly Row[] | undefined> {
     const text = this.#withValues(query);
-    if (asksDatabase(text) && asksForItsOwn(text, this.#done)) return undefined;
+    if (asksForItsOwn(text, this.#done)) return undefined;
     const { enums, read, readTables } = this.#planning;
     const asked = await enums.asked(text, readTables);
     const texts = '(SELECT json_object_agg(key, value) FROM json_each_text(row_to_json(q)))';
@@ -180,22 +171,6 @@ class Block {
       text,
     );
   }
-}
-
-/** Functions whose values depend on their arguments alone. */
-const OF_ARGUMENTS =
-  /^(?:quote_ident|quote_literal|quote_nullable|format|concat|concat_ws|upper|lower|replace|left|right|substring|substr|btrim|unnest|array_length)$/;
-
-/** Whether the answer to a query may depend on the database. */
-function asksDatabase(query: string): boolean {
-  const [statement] = parseQuery(query).statements;
-  let asks = statement === undefined;
-  walk(statement?.node ?? '', statement?.tree ?? {}, ({ name, body }) => {
-    const called = name === 'FuncCall' ? strings((body as NodeBody<'FuncCall'>).funcname).at(-1) : undefined;
-    asks ||= name === 'RangeVar' || (called !== undefined && !OF_ARGUMENTS.test(called));
-    return !asks;
-  });
-  return asks;
 }
 
 function rowOf({ row, texts }: Answered): Row {

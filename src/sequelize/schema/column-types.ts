@@ -1,5 +1,7 @@
 import { DataTypes, type Model, type ModelStatic, type Sequelize } from 'sequelize';
 import { UnsupportedFeatureError } from '../../occ';
+import { roundingNote } from '../../sql';
+import { log } from '../log';
 
 /** A column as Sequelize describes it, once its data type is an object. */
 export interface ColumnAttribute {
@@ -86,6 +88,25 @@ export function sqlType({ type, autoIncrement }: ColumnAttribute, column: string
   if (isOfType(type, 'ENUM')) return 'TEXT';
   const written = String(type);
   return written === 'DECIMAL' ? DEFAULT_DECIMAL : written;
+}
+
+const warned = new WeakMap<Sequelize, Set<string>>();
+
+/** Says of each column once that its values are rounded, which they are not on PostgreSQL. */
+export function warnOfRounding(
+  sequelize: Sequelize,
+  table: string,
+  attributes: Readonly<Record<string, ColumnAttribute>>,
+  options: object,
+): void {
+  const known = warned.get(sequelize) ?? new Set();
+  warned.set(sequelize, known);
+  for (const [name, { type, field = name }] of Object.entries(attributes)) {
+    const column = `${table}.${field}`;
+    if (!isOfType(type, 'DECIMAL') || String(type) !== 'DECIMAL' || known.has(column)) continue;
+    known.add(column);
+    log(sequelize, `Warning: ${roundingNote(column)}`, options);
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import { AddedColumn, isUnfinished } from './added-column';
 import { BulkQueryInterface } from '../writes/bulk-query-interface';
 import { runInBatches } from '../writes/run-in-batches';
 import { ColumnChange, withoutIdentity } from './column-change';
-import { enumValues, withoutConversion, type ColumnAttribute } from './column-types';
+import { enumValues, warnOfRounding, withoutConversion, type ColumnAttribute } from './column-types';
 import {
   describeEnums,
   describeForeignKeys,
@@ -94,6 +94,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
       ]),
     );
     const columns = await this.#referring.widened(table, normalized, options);
+    warnOfRounding(this.sequelize, nameOf(table), columns, options);
     const sql = this.queryGenerator.createTableStatements(table, columns, {
       ...options,
       uniqueKeys: options.uniqueKeys ?? model?.uniqueKeys,
@@ -148,6 +149,7 @@ export class DsqlQueryInterface extends BulkQueryInterface {
       options,
     );
     const details = this.queryGenerator.extractTableDetails(table);
+    warnOfRounding(this.sequelize, details.tableName, { [key]: attribute }, options);
     const toAdd = {
       table: details.tableName,
       column: key,

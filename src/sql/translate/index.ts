@@ -12,7 +12,7 @@ export type {
   Translation,
   TranslationRefusal,
 } from './translation';
-export { formattedType } from './columns/type-names';
+export { formattedType, isRoundingNote, roundingNote } from './columns/type-names';
 export { arrayColumnsIn, isArrayType, isOfNumbers } from './text/arrays';
 export { createdEnum } from './text/enums';
-export { asksForItsOwn, blockStatements, blockSteps, type BlockStep } from './text/do-block';
+export { asksForItsOwn, blockStatements, blockSteps, isDecidedByRun, type BlockStep } from './text/do-block';

@@ -12,7 +12,7 @@ import {
   type PlannedChange,
   type SchemaProgress,
 } from '../../schema';
-import { defaultName, enumCheckOf, literal, type EnumFacts } from '../../sql';
+import { defaultName, enumCheckOf, isRoundingNote, literal, type EnumFacts } from '../../sql';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import { planByCopy, unfinishedCopies } from './copied-tables';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
@@ -312,6 +312,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   /** @param planned - what the first one is carried out by, where that is known */
   async #carryOut(queries: readonly Query[], planned?: PlannedChange): Promise<void> {
     if (queries.length === 0) return;
+    this.#warnOfRounding(queries);
     this.#tables.forget();
     // In a transaction nothing can be waited for: it sees sys.jobs as it was when it began. A migration waits itself.
     const isByCopy = queries.some((query) => query instanceof CopyQuery);
@@ -333,6 +334,17 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
         else await this.query(query, parameters);
       }
     });
+  }
+
+  /** What changes a value is said, of each column once. */
+  #warnOfRounding(queries: readonly Query[]): void {
+    for (const change of queries) {
+      if (!(change instanceof SchemaQuery)) continue;
+      const { sql, notes } = change.statement;
+      for (const note of notes.filter(isRoundingNote)) {
+        dataSourceOf(this).logger.log('warn', `${note} ${sql}`, this);
+      }
+    }
   }
 
   /** All jobs that are begun meanwhile have ended when this is done. */

@@ -3,7 +3,7 @@ import { asNode, strings } from '../../syntax/parse-tree';
 import { fillInBatches } from '../batches';
 import { isByteCollation } from '../columns/collations';
 import { refuseKeylessTypes } from '../columns/key-types';
-import { isUnboundedNumeric } from '../columns/type-names';
+import { isUnboundedNumeric, roundingNote } from '../columns/type-names';
 import { NO_LATER_KEY } from './add-constraint';
 import { AddedColumn } from './added-column';
 import type { Clause } from './added-column';
@@ -29,7 +29,7 @@ export function addColumn(action: Action): readonly Step[] {
     return [];
   }
   if (isUnboundedNumeric(column.definition.typeName)) {
-    rewrite.note(`${name} is numeric without a precision: on DSQL that is numeric(18,6), which rounds.`);
+    rewrite.note(roundingNote(name));
   }
   remember(column);
   if (column.isBare || !rewrite.isRefused('add-column-with-constraint')) return action.keep(Pass.AddColumn);

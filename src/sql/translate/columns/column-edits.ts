@@ -4,7 +4,7 @@ import { columnConstraints } from '../../refusals';
 import type { Rewrite } from '../rewrite';
 import { isByteCollation } from './collations';
 import { identityCacheEdits, identityColumn } from './identity';
-import { isUnboundedNumeric } from './type-names';
+import { isUnboundedNumeric, roundingNote } from './type-names';
 
 /**
  * Turns a column definition of CREATE TABLE into one of DSQL: identities, collations and compression. What stays refused
@@ -21,7 +21,7 @@ export function editColumn(rewrite: Rewrite<'CreateStmt'>, column: ColumnDef): v
   editCollation(rewrite, column);
   editCompression(rewrite, column);
   if (isUnboundedNumeric(typeName)) {
-    rewrite.note(`${colname} is numeric without a precision: on DSQL that is numeric(18,6), which rounds.`);
+    rewrite.note(roundingNote(colname));
   }
 }
 

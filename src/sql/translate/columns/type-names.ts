@@ -46,3 +46,15 @@ export function afterType(source: StatementText, from: number, { typmods }: Type
   if (/^(?:WITH|WITHOUT)$/.test(words[at]?.value ?? '') && words[at + 1]?.value === 'TIME') at += 3;
   return at;
 }
+
+const ROUNDS = 'is numeric without a precision: on DSQL that is numeric(18,6), which rounds.';
+
+/** What is to be said of a column that is `numeric` without a precision. */
+export function roundingNote(column: string): string {
+  return `${column} ${ROUNDS}`;
+}
+
+/** Whether a note is one of {@link roundingNote}: what changes a value is more than a note. */
+export function isRoundingNote(note: string): boolean {
+  return note.endsWith(ROUNDS);
+}

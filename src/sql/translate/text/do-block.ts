@@ -1,4 +1,6 @@
 import { parseQuery } from '../../syntax/parse';
+import { strings, walk } from '../../syntax/parse-tree';
+import type { NodeBody } from '../../syntax/parse-tree';
 import type { Statement } from '../../syntax/statement';
 import { tokensOf, type Token } from '../../text/scan';
 import { blockOf, createdEnum } from './enums';
@@ -323,11 +325,14 @@ function statementsOf(steps: readonly BlockStep[], done: readonly string[]): rea
         if (text !== undefined) statements.push(text);
         break;
       }
+      case 'assign':
+        if (asksForItsOwn(step.query, before)) return undefined;
+        break;
       case 'if':
       case 'loop': {
         const branches = step.kind === 'if' ? step.branches : [step];
         const asked =
-          step.kind === 'if' ? step.branches.flatMap(({ condition }) => condition ?? []) : [step.query];
+          step.kind === 'if' ? step.branches.flatMap(({ condition }) => asQuery(condition)) : [step.query];
         if (asked.some((query) => asksForItsOwn(query, before))) return undefined;
         const inner = branches.map((branch) => statementsOf(branch.steps, before));
         for (const each of inner) {
@@ -351,13 +356,13 @@ function statementsOf(steps: readonly BlockStep[], done: readonly string[]): rea
  * @param done - the statements of the block that come before it
  */
 export function asksForItsOwn(query: string, done: readonly string[]): boolean {
-  if (done.length === 0) return false;
+  if (done.length === 0 || !asksDatabase(query)) return false;
   const named = new Set<string>();
   for (const text of done)
     for (const { kind, value } of tokensOf(text)) if (kind !== 'symbol') named.add(bare(value));
   const tokens = [...tokensOf(query)];
-  const strings = tokens.flatMap(({ kind, value }) => (kind === 'string' ? [bare(value)] : []));
-  if (strings.every((name) => named.has(name))) return true;
+  const texts = tokens.flatMap(({ kind, value }) => (kind === 'string' ? [bare(value)] : []));
+  if (texts.every((name) => named.has(name))) return true;
   return tokens.some((token, at) => {
     if (!/^(?:FROM|JOIN|,)$/.test(tokens[at - 1]?.value ?? '') || token.kind === 'symbol') return false;
     const isQualified = tokens[at + 1]?.value === '.';
@@ -365,6 +370,36 @@ export function asksForItsOwn(query: string, done: readonly string[]): boolean {
     const isCatalogue = bare(token.value) === 'information_schema' || table.startsWith('pg_');
     return !isCatalogue && named.has(table);
   });
+}
+
+/** Whether what a block sends is made by what it finds, so that only a run tells what that is. */
+export function isDecidedByRun(statement: Statement): boolean {
+  const isOpen = (step: BlockStep): boolean => {
+    if (step.kind === 'execute') return !/^'(?:[^']|'')*'$/.test(step.expression);
+    if (step.kind === 'if') return step.branches.some(({ steps }) => steps.some(isOpen));
+    return step.kind === 'raise' || (step.kind === 'loop' && step.steps.some(isOpen));
+  };
+  return blockSteps(statement)?.some(isOpen) === true;
+}
+
+function asQuery(condition: string | undefined): readonly string[] {
+  return condition === undefined ? [] : [`SELECT ${condition}`];
+}
+
+/** Functions whose values depend on their arguments alone. */
+const OF_ARGUMENTS =
+  /^(?:quote_ident|quote_literal|quote_nullable|format|concat|concat_ws|upper|lower|replace|left|right|substring|substr|btrim|unnest|array_length)$/;
+
+/** Whether the answer to a query may depend on the database. */
+function asksDatabase(query: string): boolean {
+  const [statement] = parseQuery(query).statements;
+  let asks = statement === undefined;
+  walk(statement?.node ?? '', statement?.tree ?? {}, ({ name, body }) => {
+    const called = name === 'FuncCall' ? strings((body as NodeBody<'FuncCall'>).funcname).at(-1) : undefined;
+    asks ||= name === 'RangeVar' || (called !== undefined && !OF_ARGUMENTS.test(called));
+    return !asks;
+  });
+  return asks;
 }
 
 /** A name or a text without its quotes; case tells no names apart here. */
