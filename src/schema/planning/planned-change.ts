@@ -23,13 +23,13 @@ import type { Alteration } from '../rebuild/table-change';
 import { isAboutIndex, planAbsentIndex } from './absent-index';
 import { actionsOf, commandsOf, textOf } from './alter-actions';
 import { mayNeedCopy, planByCopy, planUnfinished } from './altered-by-copy';
-import { retypeEmpty } from './empty-table';
+import { retypeEmpty } from './tables/empty-table';
 import { planBlock } from './do-block';
 import { together, type PlannedChange, type Planning } from './planning';
-import { truncateOfAll } from './emptied-tables';
+import { truncateOfAll } from './tables/emptied-tables';
 import { exceededIndexLimits } from './index-limit';
-import { isLikeAnother, planLike } from './table-like';
-import { tablesAfter } from './tables-after';
+import { isLikeAnother, planLike } from './tables/table-like';
+import { tablesAfter } from './tables/tables-after';
 import { translateChange } from './translate-change';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
 

@@ -5,7 +5,7 @@ import {
   type CatalogTable,
   type DsqlStatement,
   type NodeBody,
-} from '../../sql';
+} from '../../../sql';
 
 /**
  * Tables as they will be when statements have been carried out that were planned for the same text: what is renamed has its new

@@ -1,7 +1,7 @@
-import { asNode, quotedTable, tableNameOf, type NodeBody, type Statement } from '../../sql';
-import { planCascade } from '../catalogue/emptying-order';
-import { isOneOf } from '../catalogue/read-tables';
-import type { Planning } from './planning';
+import { asNode, quotedTable, tableNameOf, type NodeBody, type Statement } from '../../../sql';
+import { planCascade } from '../../catalogue/emptying-order';
+import { isOneOf } from '../../catalogue/read-tables';
+import type { Planning } from '../planning';
 
 /** A TRUNCATE … CASCADE, as one without CASCADE that names all tables which it empties. */
 export async function truncateOfAll(

@@ -10,9 +10,9 @@ import {
   type CatalogTable,
   type DsqlStatement,
   type Translation,
-} from '../../sql';
-import { refersTo, type ReadTables } from '../catalogue/read-tables';
-import { typeIn } from '../rebuild/table-change';
+} from '../../../sql';
+import { refersTo, type ReadTables } from '../../catalogue/read-tables';
+import { typeIn } from '../../rebuild/table-change';
 
 /** What a change of a type on an empty table needs. */
 export interface EmptyTablePlanning {

@@ -8,9 +8,9 @@ import {
   type CatalogTable,
   type NodeBody,
   type Statement,
-} from '../../sql';
-import { isOneOf } from '../catalogue/read-tables';
-import { together, type PlannedChange, type Planning } from './planning';
+} from '../../../sql';
+import { isOneOf } from '../../catalogue/read-tables';
+import { together, type PlannedChange, type Planning } from '../planning';
 
 /** Bits of `TableLikeClause.options` (PostgreSQL 16, `parsenodes.h`). */
 const CONSTRAINTS = 1 << 2;
