@@ -1,4 +1,5 @@
 import type { Statement, StatementKind } from '../sql';
+import type { CutFault } from './faults/faults';
 import { elapsedMs, realTime } from './real-time';
 
 /** A session, as a trace names it. */
@@ -17,6 +18,8 @@ export interface TracedStatement {
   readonly kind: StatementKind;
   /** The error that it failed with; for an autocommit statement, also that of its commit. */
   readonly sqlstate?: string;
+  /** Where a fault has cut the connection at it: only with `after commit` was it done. */
+  readonly cut?: CutFault['at'];
 }
 
 /**
@@ -179,6 +182,13 @@ export class ConnectionTrace {
     const statements = this.#current?.statements;
     const last = statements?.pop();
     if (last) statements?.push({ ...last, sqlstate });
+  }
+
+  /** A fault cuts the connection at the last statement. */
+  cut(at: CutFault['at']): void {
+    const statements = this.#current?.statements;
+    const last = statements?.pop();
+    if (last) statements?.push({ ...last, cut: at });
   }
 
   /** Everything that was taken up is answered, and the client has sent nothing else meanwhile. */

@@ -18,8 +18,19 @@ import { checkNamedOptions } from '../named-options';
 import { FaultList } from './placed-fault';
 import { Slumber } from './slumber';
 
+/** The client is cut off. */
+export interface Cut {
+  /** Called right before. */
+  readonly onCut: () => void;
+}
+
 /** What a session does where a fault strikes: it closes at once, or answers this. */
-export type FaultEffect = 'cut' | Refusal;
+export type FaultEffect = Cut | Refusal;
+
+/** Whether a session closes at once. */
+export function isCut(effect: FaultEffect): effect is Cut {
+  return 'onCut' in effect;
+}
 
 /** What happens to a commit that a fault strikes. */
 export interface CommitEffect {
@@ -115,7 +126,9 @@ export class FaultInjector implements Faults {
 
   cutConnection(fault: CutFault): Fault {
     checkFault('cutConnection', fault, "cutConnection({ at: 'before commit' })");
-    if (fault.at === 'statement') return this.#statements.add(statementFilter(fault), 'cut', fault);
+    const { onCut = () => undefined } = fault;
+    if (typeof onCut !== 'function') throw new TypeError('onCut: expected a function');
+    if (fault.at === 'statement') return this.#statements.add(statementFilter(fault), { onCut }, fault);
     const { table } = fault;
     const at: string = fault.at; // not every caller is checked by TypeScript
     if (at !== 'before commit' && at !== 'after commit') {
@@ -123,7 +136,7 @@ export class FaultInjector implements Faults {
         `at: expected statement, before commit or after commit, got ${JSON.stringify(at)}`,
       );
     }
-    const effect: CommitEffect = { committed: at === 'after commit', effect: 'cut' };
+    const effect: CommitEffect = { committed: at === 'after commit', effect: { onCut } };
     return this.#commits.add(({ tables }) => touches(tables, table), effect, fault);
   }
 
@@ -271,7 +284,7 @@ const ofStatements = ['text', 'kind', 'table'] satisfies (keyof StatementMatch)[
 const faultOptions = {
   failCommit: ['error', 'committed', 'table', ...ofTiming],
   failStatement: ['error', ...ofStatements, ...ofTiming],
-  cutConnection: ['at', ...ofStatements, ...ofTiming],
+  cutConnection: ['at', 'onCut', ...ofStatements, ...ofTiming],
   refuseConnections: ['error', 'user', ...ofTiming],
   sleep: ['connections', 'durationMs', 'queries'],
   cutOff: ['region', 'newConnections'],

@@ -64,8 +64,10 @@ export interface StatementFault extends FaultTiming, StatementMatch {
 }
 
 /** Where a connection is cut, without an error, as when the network fails. */
-export type CutFault = FaultTiming &
-  (
+export type CutFault = FaultTiming & {
+  /** Called right before the client is cut off: a test can kill its process there, before that finds out. */
+  readonly onCut?: (() => void) | undefined;
+} & (
     | (StatementMatch & {
         /** The statement has not been run; its transaction is rolled back. */
         readonly at: 'statement';

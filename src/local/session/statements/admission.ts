@@ -1,6 +1,6 @@
 import type { Refusal, Statement } from '../../../sql';
 import type { Participant } from '../../concurrency/participant';
-import type { FaultInjector } from '../../faults/fault-injector';
+import { isCut, type Cut, type FaultInjector } from '../../faults/fault-injector';
 import { checkBefore, refusalHolds, type Ask } from '../../limits/catalogue-checks';
 import { exceededSize, type Limits } from '../../limits/limits';
 import type { ConnectionTrace } from '../../trace';
@@ -16,7 +16,7 @@ export interface AdmissionParts {
   readonly trace: ConnectionTrace;
   readonly ask: Ask;
   /** Cuts the client off, and lets nothing more be done for it. */
-  readonly cut: () => never;
+  readonly cut: (cut: Cut) => never;
 }
 
 /** Admits the statements of one session: prepares its transaction for them, or says what they must be refused with. */
@@ -27,7 +27,7 @@ export class StatementAdmission {
   readonly #limits: Limits;
   readonly #trace: ConnectionTrace;
   readonly #ask: Ask;
-  readonly #cut: () => never;
+  readonly #cut: (cut: Cut) => never;
 
   constructor({ current, participant, faults, limits, trace, ask, cut }: AdmissionParts) {
     this.#current = current;
@@ -65,7 +65,11 @@ export class StatementAdmission {
       return this.#participant.refusal;
     }
     const fault = this.#faults.beforeStatement(statement);
-    if (fault) return fault === 'cut' ? this.#cut() : fault;
+    if (fault && isCut(fault)) {
+      this.#trace.cut('statement');
+      return this.#cut(fault);
+    }
+    if (fault) return fault;
     if (statement.kind === 'commit' && transaction.mayExceedSize && !this.#participant.isPrivate) {
       return exceededSize(this.#ask, transaction.tables, 'all');
     }

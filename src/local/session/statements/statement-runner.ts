@@ -1,6 +1,6 @@
 import type { Refusal, Statement } from '../../../sql';
 import type { Ask } from '../../limits/catalogue-checks';
-import type { CommitEffect, FaultInjector } from '../../faults/fault-injector';
+import { isCut, type CommitEffect, type Cut, type FaultInjector } from '../../faults/fault-injector';
 import type { Limits, Watch } from '../../limits/limits';
 import type { StatementSource } from '../../concurrency/logged-statement';
 import type { Participant } from '../../concurrency/participant';
@@ -76,6 +76,7 @@ export class StatementRunner {
   readonly #participant: Participant;
   readonly #faults: FaultInjector;
   readonly #limits: Limits;
+  readonly #trace: ConnectionTrace;
   readonly #cutClient: () => void;
   readonly #onJobs: (jobIds: readonly string[]) => void;
   readonly #ask: Ask = (sql, parameters) => this.#link.hidden(sql, parameters);
@@ -107,6 +108,7 @@ export class StatementRunner {
     this.#told = new Map(link.parameters);
     this.#faults = faults;
     this.#limits = limits;
+    this.#trace = trace;
     this.#cutClient = cut;
     this.#onJobs = onJobs;
     this.#current = new CurrentTransaction(link.status, clock);
@@ -119,7 +121,7 @@ export class StatementRunner {
         this.#report(outcome);
       },
     });
-    const own = { current: this.#current, ask: this.#ask, cut: () => this.#cut() };
+    const own = { current: this.#current, ask: this.#ask, cut: (cut: Cut) => this.#cut(cut) };
     this.admission = new StatementAdmission({ ...own, participant, faults, limits, trace });
   }
 
@@ -367,7 +369,10 @@ export class StatementRunner {
       this.#commitEffect = effect;
       return false;
     }
-    if (effect.effect === 'cut') this.#cut();
+    if (isCut(effect.effect)) {
+      this.#trace.cut('before commit');
+      this.#cut(effect.effect);
+    }
     this.#held = undefined;
     this.#skipping = true;
     this.#answers.send(refusalResponse(effect.effect));
@@ -376,7 +381,8 @@ export class StatementRunner {
     return true;
   }
 
-  #cut(): never {
+  #cut({ onCut }: Cut): never {
+    onCut();
     this.#cutClient();
     throw new Error('the connection was cut on demand');
   }
@@ -386,8 +392,11 @@ export class StatementRunner {
     const effect = this.#commitEffect?.effect;
     this.#commitEffect = undefined;
     if (effect === undefined) return;
-    if (effect === 'cut') this.#cutClient();
-    else this.#answers.send(refusalResponse(effect));
+    if (isCut(effect)) {
+      this.#trace.cut('after commit');
+      effect.onCut();
+      this.#cutClient();
+    } else this.#answers.send(refusalResponse(effect));
     this.#held = undefined;
   }
 
