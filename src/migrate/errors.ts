@@ -12,13 +12,16 @@ export interface LeaseHolder {
   readonly fence: string;
 }
 
+/** What a person may do who knows more than the lease says. */
+export const STEAL = '`aurora-dsql-orm migrate up --steal` or `repair --steal` takes the lease from it';
+
 /** Another process changes the schema at the moment, and `whileHeld: 'fail'` says not to wait for it. */
 export class LeaseHeldError extends DsqlError {
   override readonly name = 'LeaseHeldError';
 
   constructor(readonly holder: LeaseHolder) {
     super(
-      `Nothing was done: process ${holder.process} on ${holder.host} has been changing the schema since ${holder.since.toISOString()}. Wait until it is done; if it has died, its lease ends at ${holder.expiresAt.toISOString()}.`,
+      `Nothing was done: process ${holder.process} on ${holder.host} has been changing the schema since ${holder.since.toISOString()}. Wait until it is done; if it has died, its lease ends at ${holder.expiresAt.toISOString()}, and ${STEAL} at once.`,
     );
   }
 }

@@ -31,7 +31,7 @@ The PROJECT is one of:
   --dry-run           up: print the plan
   --while-held NAME   while another process changes the schema: wait, skip or fail (default: wait)
   --json              print the outcome as JSON
-  --steal             repair, resolve: take the lease from a process that still has it
+  --steal             take the lease from a process that still has it, but is surely dead
   --schema NAME       status, repair, resolve: the schema of the ORM's own table
 ${connectionUsage}  --help              show this
 
@@ -98,7 +98,8 @@ async function run(args: readonly string[]): Promise<number> {
       'repair',
       'resolve',
     ]);
-    const options = { to: values.to, json: values.json, dryRun: values['dry-run'], whileHeld };
+    const { to, json, steal, 'dry-run': dryRun } = values;
+    const options = { to, json, steal, dryRun, whileHeld };
     return await withProject(open, ofProject[name as keyof typeof ofProject], options);
   } catch (error) {
     return ended(error, whileHeld);

@@ -89,8 +89,8 @@ export const verify: Action = async (project, { json }) => {
 };
 
 /** Another process that holds the lease is an error here, also where it is skipped: the exit status tells the two apart. */
-function runOptions({ to, signal, whileHeld }: ProjectOptions): RunOptions {
-  return { to, signal, whileHeld: whileHeld === 'skip' ? 'fail' : whileHeld };
+function runOptions({ to, signal, whileHeld, steal }: ProjectOptions): RunOptions {
+  return { to, signal, steal, whileHeld: whileHeld === 'skip' ? 'fail' : whileHeld };
 }
 
 const VERBS = { up: 'run', down: 'reverted', baseline: 'recorded' } as const;

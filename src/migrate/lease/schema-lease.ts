@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { findInChain, sqlStateOf } from '../../occ';
 import type { OpenConnection, ResolvedMigrationOptions } from '../../schema';
-import type { LeaseHolder } from '../errors';
+import { STEAL, type LeaseHolder } from '../errors';
 import { JournalConnection } from '../journal/journal-connection';
 import { leaseTable, type MigrationTables } from '../tables';
 import { Lease, type WhileHeld } from './lease';
@@ -15,6 +15,8 @@ export interface LeaseContext {
   readonly options: ResolvedMigrationOptions;
   /** @defaultValue that of `options` */
   readonly whileHeld?: WhileHeld | undefined;
+  /** Takes it from a process whose lease has not ended. */
+  readonly steal?: boolean | undefined;
   /** Ends the waiting, and lets nothing more be sent. */
   readonly signal?: AbortSignal | undefined;
   /** Told of what a person who waits should know. */
@@ -57,7 +59,7 @@ export class SchemaLease implements HeldLease {
    * @throws MigrationsStoppedError when the signal ends the waiting
    */
   static async take(context: LeaseContext, tables: MigrationTables): Promise<SchemaLease | undefined> {
-    const { open, options, signal, log, whileHeld = options.whileHeld } = context;
+    const { open, options, steal, signal, log, whileHeld = options.whileHeld } = context;
     const { leaseMs, patienceMs } = options;
     const connection = new JournalConnection(open, tables, patienceMs);
     try {
@@ -65,7 +67,8 @@ export class SchemaLease implements HeldLease {
         log(waitingFor(holder));
       };
       const outer = around.getStore();
-      const lease = await Lease.take(connection, { leaseMs, whileHeld, signal, onWait, around: outer });
+      const how = { leaseMs, whileHeld, steal, signal, onWait, around: outer };
+      const lease = await Lease.take(connection, how);
       if (lease !== undefined) return new SchemaLease(connection, lease);
     } catch (error) {
       await connection.end();
@@ -123,5 +126,5 @@ export async function leaseToSynchronize(context: LeaseContext): Promise<HeldLea
 const nothing = () => Promise.resolve();
 
 function waitingFor({ process: id, host, since, expiresAt }: LeaseHolder): string {
-  return `Waiting for process ${id} on ${host}, which has been changing the schema since ${since.toISOString()}; its lease ends at ${expiresAt.toISOString()} unless it is renewed.`;
+  return `Waiting for process ${id} on ${host}, which has been changing the schema since ${since.toISOString()}; its lease ends at ${expiresAt.toISOString()} unless it is renewed. If it is dead for sure, ${STEAL}.`;
 }
