@@ -196,6 +196,7 @@ export class MigrationRun implements MigrationCalls {
     session: MigrationSession,
   ): Promise<Result> {
     const [first] = statements;
+    if (first !== undefined && first.kind !== 'read') await statement.recall?.();
     if (statements.every(({ state }) => state === 'done')) {
       const { result = null, kind } = first ?? {};
       // Too long to be kept.

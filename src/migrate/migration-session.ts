@@ -42,6 +42,8 @@ export interface MigrationStatement<Result> {
   readonly parameters?: unknown;
   /** Finds out what is to be sent in its place, if anything is. */
   readonly plan: (read: ReadForPlan) => Promise<'as it is' | 'refused' | PlannedChange>;
+  /** Finds out what the plan of a statement behind it has to know of it, where an earlier run has done it. */
+  readonly recall?: (() => Promise<void>) | undefined;
   /** Sends it once, or another text in its place with the same parameters. */
   readonly send: (sql: string) => Promise<Result>;
   /** What jobs and repeated writes look at of its result. */

@@ -22,6 +22,12 @@ export interface MigrationRunOptions {
    * @defaultValue that of `dsql.migrations`
    */
   readonly whileHeld?: ResolvedMigrationOptions['whileHeld'] | undefined;
+  /**
+   * Takes the lease from a process whose lease has not ended: only where that process is surely dead. If it is not, it sends
+   * nothing more, and fails with a LeaseLostError.
+   * @defaultValue false
+   */
+  readonly steal?: boolean | undefined;
   /** Told of each step of each migration. */
   readonly onProgress?: ((progress: MigrationProgress) => void) | undefined;
 }
@@ -100,6 +106,23 @@ export class Migrations {
     } finally {
       await held.release();
     }
+  }
+
+  /**
+   * Looks what there is to run, before the lease is taken: again, after what may be over in a moment.
+   *
+   * @param work - changes nothing
+   */
+  static look<T>(
+    { options, log }: Pick<MigrationsContext, 'options' | 'log'>,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    return patiently(work, {
+      patienceMs: options.patienceMs,
+      onRetry: (error) => {
+        log(`Migrations are looked for again: ${messageOf(error)}`);
+      },
+    });
   }
 
   /**

@@ -13,7 +13,13 @@ export {
   type ResolvedMigrationOptions,
 } from './orm-options';
 export { EnumTypes } from './planning/enum-types';
-export { isTransaction, isWrittenForPostgres, onlyStatement, planChange } from './planning/planned-change';
+export {
+  isTransaction,
+  isWrittenForPostgres,
+  onlyStatement,
+  planChange,
+  recallChange,
+} from './planning/planned-change';
 export { mayChangeSchema } from './planning/may-change-schema';
 export { translateChange } from './planning/translate-change';
 export { isComparable } from './rebuild/comparable-types';

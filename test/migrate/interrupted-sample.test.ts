@@ -1,8 +1,6 @@
-import type { CutFault } from 'aurora-dsql-orm/local';
 import { useCluster } from '../cluster';
 import { byForm } from '../form';
 import { empty, schemaOf, withClient } from './database-state';
-import { MigratingProcess } from './processes';
 import { sampleOf, type Orm } from './sample';
 
 const cluster = useCluster();
@@ -28,7 +26,7 @@ const ORDERS = [{ orders: 20_000, total: 2_000_100, customers: 500, currencies: 
 describe.each<Orm>(byForm({ short: ['Sequelize'], long: BOTH, soak: BOTH }))('the sample with %s', (orm) => {
   it('runs up, with an index that fails until the rows are corrected, down to nothing, and up again', async () => {
     const sample = sampleOf(orm, cluster.orm);
-    expect(await sample.up([], 11)).toBe(11);
+    expect(await sample.up({ upTo: 11 })).toBe(11);
     await rows("INSERT INTO customer (id, email) VALUES (600, 'customer1@example.com')");
     await expect(sample.up()).rejects.toThrow(/Found duplicate key .* Correct the rows and run it again/);
     await rows("UPDATE customer SET email = 'another@example.com' WHERE id = 600");
@@ -53,44 +51,13 @@ describe.each<Orm>(byForm({ short: ['TypeORM'], long: BOTH, soak: BOTH }))('the 
     const stale = faults.failStatement({ error: 'OC001', nth: 1, times: 3 });
     const conflicts = faults.failCommit({ error: 'OC000', share: 0.3, seed: 7 });
     const failing = faults.failIndexBuild({ table: 'customer', times: 1 });
-    await expect(sample.up(log)).rejects.toThrow(/duplicate/);
+    await expect(sample.up({ log })).rejects.toThrow(/duplicate/);
     expect([failing.fired, asleep.fired, stale.fired]).toStrictEqual([1, 1, 3]);
     // The one that has failed continues in a new process with what it had done.
-    expect(await sample.up(log)).toBe(2);
+    expect(await sample.up({ log })).toBe(2);
     expect(conflicts.fired).toBeGreaterThan(20);
     faults.clear();
     expect(await orders()).toStrictEqual(ORDERS);
     expect(log.filter((line) => line.includes('20,000 rows of "orders"'))).toHaveLength(1);
   });
-});
-
-const CUTS: readonly CutFault['at'][] = ['statement', 'before commit', 'after commit'];
-/** Of the boundaries between statements, one of so many is taken; the short form takes one. */
-const STRIDE = byForm({ short: Number.POSITIVE_INFINITY, long: 60, soak: 1 });
-const killed = BOTH.flatMap((orm) => CUTS.map((at): [Orm, CutFault['at']] => [orm, at]));
-
-it.each(
-  byForm<readonly [Orm, CutFault['at']][]>({
-    short: [['Sequelize', 'after commit']],
-    long: killed,
-    soak: killed,
-  }),
-)('killed with %s at every %s, the next process ends as an undisturbed one', async (orm, at) => {
-  const sample = sampleOf(orm, cluster.orm);
-  await sample.up();
-  const schema = await schemaOf(cluster.connection);
-  for (let nth = byForm({ short: 60, long: 20, soak: 1 }); ; nth += STRIDE) {
-    await empty(cluster.connection);
-    const fault = cluster.local.faults.cutConnection({ at, nth });
-    const { child } = await MigratingProcess.run('sample.ts', cluster.local, orm);
-    while (fault.fired === 0 && child.exitCode === null)
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    const hasFired = fault.fired > 0;
-    child.kill('SIGKILL');
-    fault.remove();
-    await sample.up();
-    expect([nth, await schemaOf(cluster.connection)]).toStrictEqual([nth, schema]);
-    expect([nth, await orders()]).toStrictEqual([nth, ORDERS]);
-    if (!hasFired || STRIDE === Number.POSITIVE_INFINITY) break;
-  }
 });

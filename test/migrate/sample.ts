@@ -10,7 +10,7 @@ import type { RunnableMigration } from 'umzug';
 
 /*
  * The shop of `migrations-sample`, run with either ORM. As a process it runs all that is pending on the cluster of its
- * environment, with a short lease: its argument is the ORM.
+ * environment: its arguments are the ORM, and how many of the migrations there are.
  */
 
 const folders = path.resolve(__dirname, '../../migrations-sample');
@@ -22,18 +22,22 @@ export interface Reached {
   readonly dsql: NonNullable<Parameters<typeof createDsqlDataSource>[0]['dsql']>;
 }
 
+/** How the sample is run. */
+export interface SampleOptions {
+  /** Gets what is logged. */
+  readonly log?: string[];
+  /** How many of the migrations there are; all by default. */
+  readonly upTo?: number | undefined;
+  /** Takes the lease from a process that is dead. */
+  readonly steal?: boolean;
+}
+
 /** What runs the sample. */
 export interface Sample {
-  /**
-   * Runs what is pending.
-   *
-   * @param log - gets what is logged
-   * @param upTo - how many of the migrations there are; all by default
-   * @returns how many were run
-   */
-  up(log?: string[], upTo?: number): Promise<number>;
-  /** Reverts all. */
-  down(): Promise<void>;
+  /** Runs what is pending; returns how many that were. */
+  up(options?: SampleOptions): Promise<number>;
+  /** Reverts all, or only the last one of `upTo`. */
+  down(options?: SampleOptions): Promise<void>;
 }
 
 /** The names of the ORMs. */
@@ -53,9 +57,14 @@ async function modulesOf(folder: string): Promise<readonly [string, Record<strin
   return modules;
 }
 
+/** Our part of what a call takes, of which the types of the hosts do not know. */
+function how({ steal }: SampleOptions): object {
+  return { dsql: { steal } };
+}
+
 function withTypeOrm(reached: Reached): Sample {
   type Work<T> = (dataSource: ReturnType<typeof createDsqlDataSource>) => Promise<T>;
-  const open = async <T>(log: string[], upTo: number | undefined, work: Work<T>) => {
+  const open = async <T>({ log = [], upTo }: SampleOptions, work: Work<T>) => {
     const modules = await modulesOf('shop-typeorm');
     const all = modules.flatMap(([, module]) => Object.values(module) as (new () => MigrationInterface)[]);
     const say = (message: unknown) => log.push(String(message));
@@ -80,18 +89,22 @@ function withTypeOrm(reached: Reached): Sample {
     }
   };
   return {
-    up: (log = [], upTo) => open(log, upTo, async (dataSource) => (await dataSource.runMigrations()).length),
-    down: () =>
-      open([], undefined, async (dataSource) => {
-        const { length } = dataSource.migrations;
-        for (let undone = 0; undone < length; undone++) await dataSource.undoLastMigration();
+    up: (options = {}) =>
+      open(options, async (dataSource) => {
+        return (await dataSource.runMigrations(how(options))).length;
+      }),
+    down: (options = {}) =>
+      open(options, async (dataSource) => {
+        const { upTo } = options;
+        const length = upTo === undefined ? dataSource.migrations.length : 1;
+        for (let undone = 0; undone < length; undone++) await dataSource.undoLastMigration(how(options));
       }),
   };
 }
 
 function withUmzug(reached: Reached): Sample {
   type Work<T> = (migrator: ReturnType<typeof createMigrator>) => Promise<T>;
-  const open = async <T>(log: string[], upTo: number | undefined, work: Work<T>) => {
+  const open = async <T>({ log = [], upTo }: SampleOptions, work: Work<T>) => {
     const modules = await modulesOf('shop-umzug');
     const migrations = modules.map(
       ([name, { up, down }]) => ({ name, up, down }) as RunnableMigration<QueryInterface>,
@@ -105,17 +118,21 @@ function withUmzug(reached: Reached): Sample {
     }
   };
   return {
-    up: (log = [], upTo) => open(log, upTo, async (migrator) => (await migrator.up()).length),
-    down: () =>
-      open([], undefined, async (migrator) => {
-        await migrator.down({ to: 0 });
+    up: (options = {}) =>
+      open(options, async (migrator) => {
+        return (await migrator.up(how(options))).length;
+      }),
+    down: (options = {}) =>
+      open(options, async (migrator) => {
+        await migrator.down({ ...(options.upTo === undefined && { to: 0 }), ...how(options) });
       }),
   };
 }
 
-async function main(orm: Orm): Promise<void> {
+async function main(orm: Orm, upTo: number): Promise<void> {
   const host = process.env.CLUSTER_ENDPOINT ?? '';
-  await sampleOf(orm, { host, dsql: { migrations: { leaseMs: 1000 } } }).up();
+  await sampleOf(orm, { host, dsql: {} }).up({ upTo });
 }
 
-if (require.main === module) void main(process.argv[2] as Orm).then(() => process.exit(0));
+if (require.main === module)
+  void main(process.argv[2] as Orm, Number(process.argv[3])).then(() => process.exit(0));

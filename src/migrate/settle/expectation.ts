@@ -1,6 +1,7 @@
 import type { AlterTableCmd } from 'libpg-query';
 import {
   asNode,
+  enumValuesOf,
   formattedType,
   literal,
   strings,
@@ -93,9 +94,13 @@ const createIndex: OfKind<'IndexStmt'> = ({ idxname, relation, unique = false, i
 
 const alterTable: OfKind<'AlterTableStmt'> = ({ relation, cmds = [] }) => {
   const commands = cmds.map((command) => asNode(command, 'AlterTableCmd') ?? {});
-  const expected = commands.map((command) =>
-    isReplaced(command, commands) ? 'repeatable' : alteration(command),
-  );
+  const replaced = new Set(commands.flatMap((command) => replacedConstraint(command, commands) ?? []));
+  const expected = commands.map((command) => {
+    // Its place is taken by one of the same name, which tells.
+    if (command.subtype === 'AT_DropConstraint' && replaced.has(command.name ?? '')) return 'repeatable';
+    const name = replacedConstraint(command, commands);
+    return name === undefined ? alteration(command) : replacement(name, command);
+  });
   if (expected.includes('unknown')) return 'unknown';
   const judges = expected.filter((judge) => typeof judge === 'function');
   if (judges.length === 0) return 'repeatable';
@@ -109,15 +114,25 @@ const alterTable: OfKind<'AlterTableStmt'> = ({ relation, cmds = [] }) => {
   });
 };
 
-/** Whether a constraint is added in the place of one of the same name: that can be done again. */
-function isReplaced({ subtype, def }: AlterTableCmd, commands: readonly AlterTableCmd[]): boolean {
+/** The name of a constraint that a command adds in the place of one of the same name. */
+function replacedConstraint(
+  { subtype, def }: AlterTableCmd,
+  commands: readonly AlterTableCmd[],
+): string | undefined {
   const added = subtype === 'AT_AddConstraint' ? asNode(def, 'Constraint')?.conname : undefined;
-  return (
-    added !== undefined &&
-    commands.some(
-      (other) => other.subtype === 'AT_DropConstraint' && other.missing_ok === true && other.name === added,
-    )
-  );
+  const isIt = ({ subtype: of, name }: AlterTableCmd) => of === 'AT_DropConstraint' && name === added;
+  return commands.some(isIt) ? added : undefined;
+}
+
+/** The CHECK of an enum is known by its labels; any other constraint can be replaced again. */
+function replacement(name: string, { def }: AlterTableCmd): JudgeTable | 'repeatable' {
+  const { kind, rexpr } = asNode(asNode(def, 'Constraint')?.raw_expr, 'A_Expr') ?? {};
+  const labels = asNode(rexpr, 'List')?.items?.map((item) => asNode(item, 'A_Const')?.sval?.sval);
+  if (kind !== 'AEXPR_IN' || labels === undefined) return 'repeatable';
+  return ({ constraints }) => {
+    const { definition = '' } = constraints.find((each) => each.name === name) ?? {};
+    return ifTrue(JSON.stringify(enumValuesOf(definition)) === JSON.stringify(labels));
+  };
 }
 
 type JudgeTable = (table: CatalogTable) => Verdict;

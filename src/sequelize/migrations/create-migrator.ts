@@ -103,8 +103,8 @@ class DsqlMigrator extends Umzug<Context> {
   }
 
   override async up({ dsql, ...options }: MigrateUpOptions & WithRunOptions = {}): Promise<Meta[]> {
-    const names = named(await this.pending(), options);
-    if (names.length === 0) return super.up(options);
+    const names = named(await this.#look(() => this.pending()), options);
+    if (names.length === 0) return this.#look(() => super.up(options));
     return this.#durably(
       names,
       async () => {
@@ -119,12 +119,12 @@ class DsqlMigrator extends Umzug<Context> {
   }
 
   override async down({ dsql, ...options }: MigrateDownOptions & WithRunOptions = {}): Promise<Meta[]> {
-    const executed = (await this.executed()).reverse();
+    const executed = (await this.#look(() => this.executed())).reverse();
     const names = named(
       executed,
       'migrations' in options || 'to' in options ? options : { step: 1, ...options },
     );
-    if (names.length === 0) return super.down(options);
+    if (names.length === 0) return this.#look(() => super.down(options));
     return this.#durably(
       names,
       async () => {
@@ -143,21 +143,19 @@ class DsqlMigrator extends Umzug<Context> {
     left: () => Promise<string[]>,
     direction: Direction,
     run: (names: string[]) => Promise<unknown>,
-    { signal, whileHeld, onProgress }: MigrationRunOptions = {},
+    { signal, whileHeld, steal, onProgress }: MigrationRunOptions = {},
   ): Promise<Meta[]> {
-    const { mapping, catalogue } = dialectOf(this.#sequelize);
+    const { catalogue } = dialectOf(this.#sequelize);
     const done = new Map<string, Meta>();
     const context = {
       open: () => catalogue.open(),
       schema: this.#schema,
       history: this.#tableName,
-      options: mapping.migrations,
       signal,
       whileHeld,
+      steal,
       onProgress,
-      log: (message: string) => {
-        log(this.#sequelize, message);
-      },
+      ...this.#saying(),
     };
     const known = await this.migrations(this.#sequelize.getQueryInterface());
     await Migrations.run(context, async (migrations) => {
@@ -181,6 +179,21 @@ class DsqlMigrator extends Umzug<Context> {
       }
     });
     return [...done.values()];
+  }
+
+  /** Looks what there is to run. */
+  #look<T>(work: () => Promise<T>): Promise<T> {
+    return Migrations.look(this.#saying(), work);
+  }
+
+  /** The options of the instance for migrations, and its log. */
+  #saying() {
+    return {
+      options: dialectOf(this.#sequelize).mapping.migrations,
+      log: (message: string) => {
+        log(this.#sequelize, message);
+      },
+    };
   }
 
   /** Makes sure that no other migration is half-done than those that are to be run. */

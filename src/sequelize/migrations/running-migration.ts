@@ -37,6 +37,14 @@ export function runningMigration(sequelize: Sequelize): RunningMigration | undef
 
 const NO_ANSWER: KeptAnswer = { command: '', rowCount: 0, rows: [] };
 
+/** How a text that changes the schema is carried out. */
+interface SchemaChange extends Pick<MigrationStatement<unknown>, 'recall'> {
+  /** Finds out what takes its place. */
+  readonly plan: () => Promise<'as it is' | 'refused' | PlannedChange>;
+  /** Sends it as it is, outside of transactions. */
+  readonly send: () => Promise<unknown>;
+}
+
 /** One migration that an instance carries out: what its code sends through the instance is journalled. */
 export class RunningMigration implements AroundMigration {
   readonly sequelize: Sequelize;
@@ -148,21 +156,16 @@ export class RunningMigration implements AroundMigration {
   /**
    * Carries out a text that changes the schema.
    *
-   * @param plan - finds out what takes its place
-   * @param send - sends it as it is, outside of transactions
+   * @param change - how it is planned, and sent as it is, outside of transactions
    */
-  change(
-    text: string,
-    options: CallOptions,
-    plan: () => Promise<'as it is' | 'refused' | PlannedChange>,
-    send: () => Promise<unknown>,
-  ): Promise<unknown> {
+  change(text: string, options: CallOptions, { plan, recall, send }: SchemaChange): Promise<unknown> {
     return this.#statement(
       options,
       { current: undefined },
       {
         text,
         plan: () => ours(plan),
+        recall,
         send: () => ours(send),
         answerOf: rawAnswer,
         kept: () => null,

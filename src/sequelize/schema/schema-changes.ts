@@ -9,6 +9,7 @@ import {
   mayChangeSchema,
   onlyStatement,
   planChange,
+  recallChange,
   readTablesWhere,
   reportJobs,
   SchemaRunner,
@@ -191,7 +192,11 @@ export class SchemaChanges {
     };
     let result: unknown;
     await reportJobs(async () => {
-      result = await migration.change(text, options, plan, () => this.#send(text, outside));
+      result = await migration.change(text, options, {
+        plan,
+        recall: () => this.#recall(change),
+        send: () => this.#send(text, outside),
+      });
     }, hostJobError);
     return result;
   }
@@ -219,6 +224,11 @@ export class SchemaChanges {
     const enums = this.#rehearsed.get(migration) ?? this.#enums.copy();
     this.#rehearsed.set(migration, enums);
     return enums;
+  }
+
+  async #recall({ text }: Change): Promise<void> {
+    const mapping = this.#mapping;
+    if (mapping.migrations.translate) await recallChange(text, { mapping, enums: this.#enums });
   }
 
   /**

@@ -40,8 +40,8 @@ const LITERAL = /E?'(?:[^']|'')*'/g;
 const SHOWN_ENUM =
   /^CHECK \(\(\(?(?:"(?:[^"]|"")+"|[^\s"()]+)\)?(?:::text)? = (?:\?::(?:text|character varying)(?:::text)?|\(\?::character varying\)::text|ANY \(\(?ARRAY\[(?:\(?\?::(?:text|character varying)\)?(?:::text)?(?:, )?)+\]\)?(?:::text\[\])?\))\)\)(?: NOT VALID)?$/;
 
-/** The values in a CHECK; nothing for one that is about something else. */
-function enumValuesOf(definition: string): readonly string[] | undefined {
+/** The values in the CHECK of an enum, as `pg_get_constraintdef()` gives it; nothing for one that is about something else. */
+export function enumValuesOf(definition: string): readonly string[] | undefined {
   if (!SHOWN_ENUM.test(definition.replace(LITERAL, '?'))) return undefined;
   return (definition.match(LITERAL) ?? []).map((literal) => {
     const text = literal.replace(/^E?'|'$/g, '').replaceAll("''", "'");

@@ -18,6 +18,8 @@ import { MigrationSteps } from './migration-steps';
 /** A query runner, as far as the migrations and batches that are run on it use it. */
 export interface MigratingRunner extends TransactionalRunner {
   readonly driver: DsqlDriverParts;
+  /** Finds out the schema that names without one lead to, unless it is known. */
+  knowSchema(): Promise<void>;
   /** Sends a statement that is no step of a migration, in the transaction that is open or alone. */
   send(statement: Statement): Promise<unknown>;
   /** Runs work in a transaction of the host's that has nothing to do with the one that it is about to begin. */
@@ -67,6 +69,8 @@ export class MigrationRunner {
   ): Promise<void> {
     const { mapping } = this.#runner.driver;
     let remains: () => string | undefined = () => undefined;
+    // Asked by the migration's code, it would be an error of that.
+    await this.#runner.knowSchema();
     try {
       await migrations.carryOut(migration, this.#session(migrations), async (run) => {
         remains = () => run.remains;

@@ -5,6 +5,7 @@ import {
   isMarkedByCopy,
   planChange,
   readTablesWhere,
+  recallChange,
   type EnumTypes,
   type ResolvedMapping,
 } from '../../schema';
@@ -49,6 +50,7 @@ export class MigrationSteps {
       text,
       parameters,
       plan: (read) => this.#plan(text, place, read),
+      recall: () => this.#recall(text),
       send,
       answerOf,
       resultOf: (value) => resultOf(value, isStructured === true),
@@ -64,6 +66,10 @@ export class MigrationSteps {
   /** Changes rows in batches: see `inBatches` of `aurora-dsql-orm/migrate`. */
   batches(batches: TableBatches): Promise<void> {
     return this.#run.batches(batches);
+  }
+
+  async #recall(sql: string): Promise<void> {
+    if (this.#translation.mapping.migrations.translate) await recallChange(sql, this.#translation);
   }
 
   async #plan(

@@ -159,7 +159,7 @@ export async function runPendingMigrations(
   dataSource: DataSource,
   options: ExecutorOptions,
 ): Promise<Migration[]> {
-  const isPending = await withExecutor(dataSource, options, async (executor) => {
+  const isPending = await looking(dataSource, options, async (executor) => {
     const pending = await executor.getPendingMigrations();
     if (pending.length > 0) return true;
     await executor.executePendingMigrations();
@@ -184,7 +184,7 @@ export async function runPendingMigrations(
 
 /** Reverts the migration that was run last, once. */
 export async function undoLastMigration(dataSource: DataSource, options: ExecutorOptions): Promise<void> {
-  const executed = await withExecutor(dataSource, options, (executor) => executor.getExecutedMigrations());
+  const executed = await looking(dataSource, options, (executor) => executor.getExecutedMigrations());
   if (executed.length === 0) {
     await withExecutor(dataSource, options, (executor) => executor.undoLastMigration());
     return;
@@ -224,27 +224,33 @@ function codeOf(written: readonly Migration[]): ReadonlyMap<string, string | und
 
 function whileNobodyElseDoes<T>(
   dataSource: DataSource,
-  { signal, whileHeld, onProgress }: MigrationRunOptions,
+  { signal, whileHeld, steal, onProgress }: MigrationRunOptions,
   work: (migrations: Migrations) => Promise<T>,
 ) {
+  const { migrationsTableName: history = 'migrations' } = dataSource.options;
   const driver = dataSource.driver as unknown as MigratingDriver;
-  const { migrationsTableName = 'migrations' } = dataSource.options;
   const { schema } = driver.options;
-  return Migrations.run(
-    {
-      open: () => driver.catalogue.open(),
-      schema,
-      history: migrationsTableName,
-      options: driver.mapping.migrations,
-      signal,
-      whileHeld,
-      onProgress,
-      log: (message) => {
-        dataSource.logger.logSchemaBuild(message);
-      },
-    },
-    work,
-  );
+  const open = () => driver.catalogue.open();
+  const call = { signal, whileHeld, steal, onProgress };
+  return Migrations.run({ open, schema, history, ...call, ...saying(dataSource) }, work);
+}
+
+/** Looks what there is to run. */
+function looking<T>(
+  dataSource: DataSource,
+  options: ExecutorOptions,
+  work: (executor: DsqlMigrationExecutor) => Promise<T>,
+): Promise<T> {
+  return Migrations.look(saying(dataSource), () => withExecutor(dataSource, options, work));
+}
+
+/** The options of a data source for migrations, and its log. */
+function saying(dataSource: DataSource) {
+  const driver = dataSource.driver as unknown as MigratingDriver;
+  const log = (message: string) => {
+    dataSource.logger.logSchemaBuild(message);
+  };
+  return { options: driver.mapping.migrations, log };
 }
 
 async function withExecutor<T>(
