@@ -1,7 +1,7 @@
 import { isServerError } from '../connection';
 import { findInChain, sqlStateOf } from '../occ';
 import { isSchemaJobError, SchemaRunner, type SchemaProgress } from '../schema';
-import { parseQuery, tablesNamed } from '../sql';
+import { parseQuery, tablesNamed, type DsqlStatement } from '../sql';
 import { UnsettledStatementError } from './errors';
 import type { Journal, JournalledRun } from './journal/journal';
 import type { RecordedStatement } from './journal/recorded-statement';
@@ -157,6 +157,7 @@ export class SchemaSteps {
       attempt: statement.attempt + 1,
       error: null,
     };
+    await this.#waitBefore(statement);
     await this.#note(started);
     let result: string | null = null;
     const sendIt =
@@ -185,6 +186,16 @@ export class SchemaSteps {
     else this.#unnoted.push({ ...answered, state: 'done' });
   }
 
+  /** A job that has ended is noted before what waits for it is sent: later the catalogue may show nothing of it. */
+  async #waitBefore({ sql, kind }: RecordedStatement): Promise<void> {
+    try {
+      await this.#runner.waitBefore({ sql, kind: runnerKind(kind) });
+    } catch (error) {
+      await this.#noteFailure(undefined, error);
+      throw error;
+    }
+  }
+
   async #carryOut(sql: string, { kind }: RecordedStatement, send: () => Promise<Answer>): Promise<void> {
     this.#current = { sql, send };
     const isWatched = kind === 'repeated' && this.#tell !== undefined;
@@ -195,7 +206,7 @@ export class SchemaSteps {
       await this.#runner.run([
         {
           sql,
-          kind: kind === 'repeated' || kind === 'read' || kind === 'batches' ? 'dml' : kind,
+          kind: runnerKind(kind),
           notes: [],
           start: 0,
           end: sql.length,
@@ -251,6 +262,10 @@ export class SchemaSteps {
     await this.#journal.note(this.#run, [...latest.values()]);
     this.#unnoted = [];
   }
+}
+
+function runnerKind(kind: RecordedStatement['kind']): DsqlStatement['kind'] {
+  return kind === 'repeated' || kind === 'read' || kind === 'batches' ? 'dml' : kind;
 }
 
 /** An index that is not found built may be one that is being built, or that could not be built. */

@@ -103,16 +103,25 @@ export class SchemaRunner {
   async run(statements: readonly DsqlStatement[]): Promise<void> {
     for (const statement of statements) {
       this.#signal?.throwIfAborted();
-      const { sql, kind, repeat } = statement;
-      const isJob = kind === 'job' || kind === 'validate';
-      const table = tableOf(sql);
-      if (!isJob) await this.#waitFor(this.#jobs.filter((job) => mayConcern(job, table)));
+      const { sql, repeat } = statement;
+      await this.waitBefore(statement);
       this.#tell({ step: 'statement', sql });
-      if (isJob) await this.#startJob(sql, table);
+      if (isJob(statement)) await this.#startJob(sql, tableOf(sql));
       else if (repeat !== undefined && repeat.key.length > 0) await this.#repeat(sql);
       else await this.#session.query(sql);
       for (const drop of dropsOfConstraints(sql, 'AT_AddConstraint')) this.#drops.add(drop);
     }
+  }
+
+  /**
+   * Waits for the jobs that have to end before a statement is sent.
+   *
+   * @throws SchemaJobError when one of them failed
+   */
+  async waitBefore(statement: Pick<DsqlStatement, 'sql' | 'kind'>): Promise<void> {
+    if (isJob(statement) || this.#jobs.length === 0) return;
+    const table = tableOf(statement.sql);
+    await this.#waitFor(this.#jobs.filter((job) => mayConcern(job, table)));
   }
 
   /**
@@ -267,6 +276,10 @@ export class SchemaRunner {
       .flatMap(({ schema, indexes }) => indexes.map((index) => ({ ...index, schema })))
       .find((index) => !index.valid && isWanted(index));
   }
+}
+
+function isJob({ kind }: Pick<DsqlStatement, 'kind'>): boolean {
+  return kind === 'job' || kind === 'validate';
 }
 
 interface JobRow {

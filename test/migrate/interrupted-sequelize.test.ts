@@ -4,6 +4,8 @@ import { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
 import { byForm } from '../form';
 import { useCluster } from '../cluster';
 import { empty, stateOf, withClient } from './database-state';
+import { haltingMigration } from './migrating-process';
+import { MigratingProcess } from './processes';
 import { sequelizeHistory } from './sequelize-history';
 
 const cluster = useCluster();
@@ -20,7 +22,11 @@ const ENDS: readonly (readonly [string, number])[] = [
 beforeEach(() => empty(cluster.connection));
 
 /** A pod that starts: it migrates, and says which migrations it has run. */
-async function pod(patienceMs = 300_000, way: 'up' | 'down' = 'up'): Promise<string[]> {
+async function pod(
+  patienceMs = 300_000,
+  way: 'up' | 'down' = 'up',
+  migrations = sequelizeHistory,
+): Promise<string[]> {
   const { dsql, ...orm } = cluster.orm;
   const sequelize = createDsqlSequelize({
     ...orm,
@@ -28,7 +34,7 @@ async function pod(patienceMs = 300_000, way: 'up' | 'down' = 'up'): Promise<str
     dsql: { ...dsql, migrations: { patienceMs } },
   });
   try {
-    const migrator = createMigrator(sequelize, { migrations: sequelizeHistory, logger: undefined });
+    const migrator = createMigrator(sequelize, { migrations, logger: undefined });
     const ran = way === 'up' ? await migrator.up() : await migrator.down({ to: 0 });
     return ran.map(({ name }) => name);
   } finally {
@@ -48,14 +54,31 @@ it('migrations are run, undone from the last, and run again', async () => {
   expect(await stateOf(cluster.connection)).toStrictEqual(state);
 });
 
+const recorded = () =>
+  withClient(cluster.connection, async (client) => {
+    const { rows } = await client.query<{ name: string }>('SELECT name FROM "SequelizeMeta" ORDER BY 1');
+    return rows.map(({ name }) => name);
+  });
+
 it(`of ${PODS} pods that start together, each migration is run and recorded by one`, async () => {
   const ran = await Promise.all(Array.from({ length: PODS }, () => pod()));
   expect(ran.flat()).toStrictEqual(NAMES);
-  const recorded = await withClient(cluster.connection, (client) =>
-    client.query<{ name: string }>('SELECT name FROM "SequelizeMeta" ORDER BY 1'),
-  );
-  expect(recorded.rows.map(({ name }) => name)).toStrictEqual(NAMES);
+  expect(await recorded()).toStrictEqual(NAMES);
   expect(await stateOf(cluster.connection)).toMatchObject({ joined: [{ boxes: 3 }] });
+});
+
+it('a process that is frozen past its lease sends nothing more', async () => {
+  const frozen = await MigratingProcess.start(cluster.local, 'halting-umzug', '1000');
+  await frozen.says('half-way');
+  frozen.child.kill('SIGSTOP');
+  expect(await pod(300_000, 'up', [haltingMigration])).toStrictEqual(['halting']);
+  const trace = cluster.local.trace.start();
+  frozen.child.stdin?.write('go on\n');
+  frozen.child.kill('SIGCONT');
+  expect(await frozen.end()).toMatch(/failed .*LeaseLostError/);
+  const sent = trace.stop().statements.filter(({ text }) => !text.includes('migration_lease'));
+  expect(sent.filter(({ kind }) => kind !== 'rollback')).toStrictEqual([]);
+  expect(await recorded()).toStrictEqual(['halting']);
 });
 
 describe.each(CUTS)('cut at every %s', (at) => {

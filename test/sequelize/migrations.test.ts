@@ -1,15 +1,26 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { classifyError, isPartlyCommittedError, MigrationStorage } from 'aurora-dsql-orm/sequelize';
 import { DataTypes, QueryTypes, type Sequelize, type Transaction } from 'sequelize';
 import { SequelizeStorage, Umzug, type UmzugStorage } from 'umzug';
 import { useCluster } from '../cluster';
-import { sequelizeCli } from './sequelize-cli';
+import { byForm } from '../form';
+import { sequelizeCli, startSequelizeCli } from './sequelize-cli';
 import { useSequelize } from './use-sequelize';
 
 const cluster = useCluster();
 const open = useSequelize(cluster);
+/** How many processes start together. */
+const PODS = byForm({ short: 2, long: 8, soak: 8 });
 let sequelize: Sequelize;
 
 beforeAll(() => {
@@ -343,14 +354,15 @@ describe('sequelize-cli', () => {
       write(`migrations/${name}.js`, `module.exports = { up: ${note('up')}, down: ${note('down')} };`);
     }
     const together = async (command: string) => {
-      const ended = await Promise.all([cli(command), cli(command)]);
+      const ended = await Promise.all(Array.from({ length: PODS }, () => cli(command)));
       return ended.map(({ status, output }) => (status === 0 ? 0 : output));
     };
-    expect(await together('db:migrate')).toStrictEqual([0, 0]);
+    const allWell = Array<number>(PODS).fill(0);
+    expect(await together('db:migrate')).toStrictEqual(allWell);
     const up = ['20260101000002-count up', '20260101000003-count up'];
     expect(await namesIn('ran')).toStrictEqual(up);
     expect(await namesIn('SequelizeMeta')).toHaveLength(4);
-    expect(await together('db:migrate:undo:all')).toStrictEqual([0, 0]);
+    expect(await together('db:migrate:undo:all')).toStrictEqual(allWell);
     expect(await leases()).toStrictEqual([false]);
     const ran = ['20260101000002-count down', ...up.slice(0, 1), '20260101000003-count down', ...up.slice(1)];
     expect(await namesIn('ran')).toStrictEqual(ran);
@@ -387,9 +399,11 @@ describe('sequelize-cli', () => {
            await sequelize.query('INSERT INTO stop VALUES ($1)', { bind: [name + one + two] });
            await sequelize.transaction((transaction) =>
              sequelize.query('INSERT INTO stop VALUES ($1)', { bind: [name + ' twice'], transaction }));
-           if (!existsSync('kill')) return;
-           rmSync('kill');
-           process.kill(process.pid, 'SIGKILL');
+           for (const signal of ['SIGKILL', 'SIGSTOP']) {
+             if (!existsSync(signal)) continue;
+             rmSync(signal);
+             process.kill(process.pid, signal);
+           }
          };
          module.exports = {
            up: async (queryInterface, { DataTypes }) => {
@@ -411,7 +425,7 @@ describe('sequelize-cli', () => {
       ['db:migrate:undo', 'down', /^(?:DROP TABLE IF EXISTS "shelf"|ALTER TABLE "public"."shelf")/],
     ])('%s goes on behind the last statement that is finished', async (command, way, changes) => {
       const trace = cluster.local.trace.start();
-      write('kill', '');
+      write('SIGKILL', '');
       expect(await cli(command)).toMatchObject({ status: null });
       const [half] = await runs();
       expect(half).toStrictEqual({ migration: name, direction: way, state: 'running' });
@@ -424,6 +438,25 @@ describe('sequelize-cli', () => {
         `${way}12`,
       ]);
       expect((await namesIn('SequelizeMeta')).includes(name)).toBe(way === 'up');
+    });
+
+    it('what is frozen past its lease sends nothing more', async () => {
+      await sequelize.query('DELETE FROM stop');
+      write('SIGSTOP', '');
+      const frozen = await startSequelizeCli(cluster, project, 'db:migrate');
+      const isRunning = () => frozen.child.exitCode === null && existsSync(path.join(project, 'SIGSTOP'));
+      while (isRunning()) await new Promise((look) => setTimeout(look, 20));
+      expect(frozen.child.exitCode === null ? '' : (await frozen.ended).output).toBe('');
+      expect(await cli('db:migrate')).toMatchObject({ status: 0 });
+      const trace = cluster.local.trace.start();
+      frozen.child.kill('SIGCONT');
+      expect(await frozen.ended).toMatchObject({
+        status: 1,
+        output: expect.stringMatching(/lost its lease/) as string,
+      });
+      const sent = trace.stop().statements.filter(({ text }) => !text.includes('migration_lease'));
+      expect(sent.filter(({ kind }) => kind !== 'rollback')).toStrictEqual([]);
+      expect((await namesIn('SequelizeMeta')).filter((each) => each === name)).toHaveLength(1);
     });
   });
 });

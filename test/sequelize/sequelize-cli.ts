@@ -1,16 +1,27 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import type { TestCluster } from '../cluster';
 
 const root = path.resolve(__dirname, '../..');
 
+/** How sequelize-cli has ended. */
+interface Ended {
+  readonly status: number | null;
+  readonly output: string;
+}
+
 /** Runs sequelize-cli in a folder, with the environment of the local DSQL. */
-export async function sequelizeCli(
+export async function sequelizeCli(cluster: TestCluster, folder: string, ...args: string[]): Promise<Ended> {
+  return (await startSequelizeCli(cluster, folder, ...args)).ended;
+}
+
+/** Starts it, and waits for nothing. */
+export async function startSequelizeCli(
   cluster: TestCluster,
   folder: string,
   ...args: string[]
-): Promise<{ readonly status: number | null; readonly output: string }> {
+): Promise<{ readonly child: ChildProcess; readonly ended: Promise<Ended> }> {
   const child = spawn(
     process.execPath,
     [
@@ -25,6 +36,9 @@ export async function sequelizeCli(
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text: Buffer) => (output += text.toString()));
   }
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, output };
+  const ended = once(child, 'close').then(([status]: (number | null)[]) => ({
+    status: status ?? null,
+    output,
+  }));
+  return { child, ended };
 }

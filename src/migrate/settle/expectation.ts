@@ -57,8 +57,9 @@ export function expectationOf({ node, tree }: Statement): Expectation {
 }
 
 const createTable: OfKind<'CreateStmt'> = ({ relation, tableElts = [], if_not_exists: ifNotExists }) => {
-  if (ifNotExists === true) return 'repeatable';
   const name = tableNameOf(relation);
+  // Where another one is there, the statement does nothing.
+  const differs = (what: string): Verdict => (ifNotExists === true ? 'not done' : { differs: what });
   const columns = tableElts.flatMap((element) => asNode(element, 'ColumnDef') ?? []);
   return ofTable(name, (table) => {
     if (table === undefined) return 'not done';
@@ -68,12 +69,12 @@ const createTable: OfKind<'CreateStmt'> = ({ relation, tableElts = [], if_not_ex
       return column === undefined || (type !== undefined && type !== column.type);
     });
     if (missing !== undefined) {
-      return {
-        differs: `There is a table "${name.name}", but its column "${missing.colname ?? ''}" is another one.`,
-      };
+      return differs(
+        `There is a table "${name.name}", but its column "${missing.colname ?? ''}" is another one.`,
+      );
     }
     return table.columns.length > columns.length && columns.length === tableElts.length
-      ? { differs: `There is a table "${name.name}", but it has more columns.` }
+      ? differs(`There is a table "${name.name}", but it has more columns.`)
       : 'done';
   });
 };
