@@ -28,7 +28,7 @@ export interface MigrationSession {
   readonly warn: (message: string) => void;
   /** Tells what is sent in the place of a statement. */
   readonly log: (message: string) => void;
-  /** Tells how far batches have come. */
+  /** Tells how far jobs and batches have come. */
   readonly tell: (message: string) => void;
   readonly onProgress?: ((progress: SchemaProgress) => void) | undefined;
 }

@@ -1,6 +1,6 @@
 import { isServerError } from '../connection';
 import { findInChain, sqlStateOf } from '../occ';
-import { isSchemaJobError, SchemaRunner, type SchemaProgress } from '../schema';
+import { isSchemaJobError, progressLine, SchemaRunner, type SchemaProgress } from '../schema';
 import { parseQuery, tablesNamed, type DsqlStatement } from '../sql';
 import { UnsettledStatementError } from './errors';
 import type { Journal, JournalledRun } from './journal/journal';
@@ -230,6 +230,8 @@ export class SchemaSteps {
 
   #follow(progress: SchemaProgress): void {
     this.#session.onProgress?.(progress);
+    const line = progressLine(progress);
+    if (line !== undefined) this.#session.tell(`Migration "${this.#run.migration}": ${line}`);
     this.#tell?.(progress.step === 'batch' ? { ...progress, tableRows: this.#tableRows } : progress);
     if (progress.step === 'job started') this.#startedJob = progress.jobId;
     if (progress.step !== 'job ended') return;

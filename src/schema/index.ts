@@ -37,6 +37,7 @@ export {
   type SchemaJobError,
 } from './schema-job-error';
 export {
+  progressLine,
   SchemaRunner,
   type SchemaProgress,
   type SchemaRunnerOptions,

@@ -59,6 +59,22 @@ export interface SchemaRunnerOptions {
   readonly pollDelayMs?: number | undefined;
 }
 
+/** How far a change has come, for the log; nothing for what is sent. */
+export function progressLine(progress: SchemaProgress): string | undefined {
+  switch (progress.step) {
+    case 'job started':
+      return `started: ${progress.sql}`;
+    case 'job ended': {
+      const { sql, elapsedMs, running } = progress;
+      return `done after ${Math.round(elapsedMs)} ms, ${running} still running: ${sql}`;
+    }
+    case 'batch':
+      return `${progress.totalRows} rows: ${progress.sql}`;
+    default:
+      return undefined;
+  }
+}
+
 interface RunningJob {
   readonly jobId: string;
   readonly sql: string;

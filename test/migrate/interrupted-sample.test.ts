@@ -1,6 +1,7 @@
+import { startLocalDsql, type Fault, type Faults } from 'aurora-dsql-orm/local';
 import { useCluster } from '../cluster';
 import { byForm } from '../form';
-import { empty, schemaOf, withClient } from './database-state';
+import { contentsOf, empty, schemaOf, withClient } from './database-state';
 import { sampleOf, type Orm } from './sample';
 
 const cluster = useCluster();
@@ -61,3 +62,66 @@ describe.each<Orm>(byForm({ short: ['TypeORM'], long: BOTH, soak: BOTH }))('the 
     expect(log.filter((line) => line.includes('20,000 rows of "orders"'))).toHaveLength(1);
   });
 });
+
+/** What is in the way of a run: it is told the statements of an undisturbed one. */
+const STORMS: Readonly<Record<string, (faults: Faults, texts: readonly string[]) => readonly Fault[]>> = {
+  'conflicts at 30 % of its statements': (faults) => [
+    faults.failStatement({ error: 'OC000', share: 0.3, seed: 3 }),
+  ],
+  'a changed schema at each statement that is new': (faults, texts) =>
+    texts.map((text) => faults.failStatement({ error: 'OC001', text })),
+  'a server that is unavailable for 10 % of its statements': (faults) => [
+    faults.failStatement({ error: 'XX000', share: 0.1, seed: 5 }),
+  ],
+  'commits that the unavailable server has not done': (faults) => [
+    faults.failCommit({ error: 'XX000', share: 0.1, seed: 6 }),
+  ],
+  'commits that it has done': (faults) => [
+    faults.failCommit({ error: 'XX000', committed: true, share: 0.1, seed: 5 }),
+  ],
+};
+const storms = Object.keys(STORMS);
+const inStorms = byForm<readonly (readonly [Orm, string])[]>({
+  short: [['TypeORM', storms.at(-1) ?? '']],
+  long: BOTH.flatMap((orm) => storms.map((storm) => [orm, storm] as const)),
+  soak: BOTH.flatMap((orm) => storms.map((storm) => [orm, storm] as const)),
+});
+
+it.each(inStorms)('the sample with %s runs through %s, and says so', async (orm, storm) => {
+  const upTo = byForm({ short: 7, long: MIGRATIONS, soak: MIGRATIONS });
+  const sample = sampleOf(orm, cluster.orm);
+  const state = async () => [await schemaOf(cluster.connection), await contentsOf(cluster.connection)];
+  const trace = cluster.local.trace.start();
+  await sample.up({ upTo });
+  const texts = new Set(trace.stop().statements.map(({ text }) => text));
+  const undisturbed = await state();
+  await empty(cluster.connection);
+  const faults = STORMS[storm]?.(cluster.local.faults, [...texts]) ?? [];
+  const log: string[] = [];
+  expect(await sample.up({ upTo, log })).toBe(upTo);
+  cluster.local.faults.clear();
+  expect(await state()).toStrictEqual(undisturbed);
+  expect(faults.reduce((sum, { fired }) => sum + fired, 0)).toBeGreaterThan(5);
+  expect(log.filter((line) => /^Migrations are (?:run|looked for) again/.test(line))).not.toStrictEqual([]);
+});
+
+it.each<Orm>(byForm({ short: ['Sequelize'], long: BOTH, soak: BOTH }))(
+  'the sample with %s waits for indexes that take five seconds, and says how far they are',
+  async (orm) => {
+    // The short form lets them pass in a fortieth of the time.
+    const pace = byForm({ short: 40, long: 1, soak: 1 });
+    const begun = Date.now();
+    const clock = () => new Date(begun + (Date.now() - begun) * pace);
+    const local = await startLocalDsql({ jobDurationMs: 5000, clock });
+    try {
+      const { host, port, hostaddr, ca, credentials, region } = local;
+      const log: string[] = [];
+      await sampleOf(orm, { host, port, dsql: { hostaddr, ca, credentials, region } }).up({ upTo: 6, log });
+      const said = (what: RegExp) => log.filter((line) => what.test(line)).length;
+      expect(said(/started: CREATE UNIQUE INDEX ASYNC "?product_sku/)).toBe(1);
+      expect(said(/done after \d+ ms, 0 still running: CREATE UNIQUE INDEX ASYNC "?product_sku/)).toBe(1);
+    } finally {
+      await local.stop();
+    }
+  },
+);

@@ -221,9 +221,9 @@ function renamed(names: readonly string[], from: string, to: string): Verdict {
 }
 
 const drop: OfKind<'DropStmt'> = ({ removeType, objects = [], missing_ok: missingOk }) => {
-  if (missingOk === true) return 'repeatable';
+  const otherwise = missingOk === true ? 'repeatable' : 'unknown';
   const [object, ...others] = objects;
-  if (others.length > 0) return 'unknown';
+  if (others.length > 0) return otherwise;
   const names = strings(asNode(object, 'List')?.items ?? (object === undefined ? [] : [object]));
   const relation = nameOfParts(names);
   const { name } = relation;
@@ -239,7 +239,7 @@ const drop: OfKind<'DropStmt'> = ({ removeType, objects = [], missing_ok: missin
     case 'OBJECT_SCHEMA':
       return { exists: schemaExists(name), isDone: gone };
     default:
-      return 'unknown';
+      return otherwise;
   }
 };
 

@@ -7,6 +7,7 @@ import type { DsqlClient } from '../../connection';
 import type { HeldLease } from '../../migrate/for-orms';
 import {
   exceededIndexLimits,
+  progressLine,
   SchemaRunner,
   unsupportedChanges,
   type PlannedChange,
@@ -365,13 +366,8 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
 
   #tell(progress: SchemaProgress): void {
     this.driver.mapping.onSchemaProgress?.(progress);
-    const { logger } = dataSourceOf(this);
-    if (progress.step === 'job started') logger.logSchemaBuild(`started: ${progress.sql}`, this);
-    if (progress.step === 'job ended') {
-      const { sql, elapsedMs, running } = progress;
-      logger.logSchemaBuild(`done after ${Math.round(elapsedMs)} ms, ${running} still running: ${sql}`, this);
-    }
-    if (progress.step === 'batch') logger.logSchemaBuild(`${progress.totalRows} rows: ${progress.sql}`, this);
+    const line = progressLine(progress);
+    if (line !== undefined) dataSourceOf(this).logger.logSchemaBuild(line, this);
   }
 
   /** How these statements are translated, with what is known of the tables that they name. */
