@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import type { CutFault } from 'aurora-dsql-orm/local';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { byForm } from '../form';
 import { useCluster } from '../cluster';
-import { empty, stateOf } from './database-state';
+import { contentsOf, empty, schemaOf, stateOf } from './database-state';
 import { typeormHistory } from './typeorm-history';
 
 type Mode = 'none' | 'each' | 'all';
@@ -14,7 +15,11 @@ const STRIDE = byForm({ short: Number.POSITIVE_INFINITY, long: 12, soak: 1 });
 
 beforeEach(() => empty(cluster.connection));
 
-async function migrate(mode: Mode, patienceMs: number, migrations = typeormHistory): Promise<void> {
+async function migrate(
+  mode: Mode,
+  patienceMs: number,
+  migrations: (new () => MigrationInterface)[] = typeormHistory,
+): Promise<void> {
   const { dsql, ...orm } = cluster.orm;
   const dataSource = createDsqlDataSource({
     ...orm,
@@ -77,4 +82,49 @@ describe.each(cases)('mode %s, cut at every %s', (mode, at) => {
       if (!hasFired || STRIDE === Number.POSITIVE_INFINITY) break;
     }
   });
+});
+
+class Phases1770000000004 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query("CREATE TYPE phase AS ENUM ('new')");
+    await queryRunner.query('CREATE TABLE task (id int PRIMARY KEY, phase phase NOT NULL)');
+    await queryRunner.query("ALTER TYPE phase ADD VALUE 'old'");
+    await queryRunner.query('CREATE INDEX task_phase ON task (phase)');
+    await queryRunner.query('DROP INDEX task_phase');
+  }
+
+  down(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Those of the migration, without what the journal is told between them. */
+const statementsOfPhases = [
+  /^CREATE TABLE task/,
+  /^ALTER TABLE "public"\."task" DROP CONSTRAINT/,
+  /^ALTER TABLE +"public"\."task" VALIDATE/,
+  /^CREATE INDEX/,
+  /^DROP INDEX/,
+];
+
+it('an enum type and the jobs of an interrupted run are known to the next one', async () => {
+  await migrate('none', 300_000, [Phases1770000000004]);
+  const state = async () => [await schemaOf(cluster.connection), await contentsOf(cluster.connection)];
+  const undisturbed = await state();
+  await empty(cluster.connection);
+  const { faults, trace } = cluster.local;
+  const recording = trace.start();
+  // The first one behind the type, and each other one before the next one of the statements.
+  const behindType = { text: 'INTO "aurora_dsql_orm_migration_statement"', nth: 2 };
+  for (const place of [behindType, ...statementsOfPhases.map((text) => ({ text }))]) {
+    const fault = faults.cutConnection({ at: 'statement', ...place });
+    const run = migrate('none', 0, [Phases1770000000004]);
+    await expect(run.then(() => place)).rejects.toThrow(/outcome is unknown|terminated/);
+    fault.remove();
+  }
+  await migrate('none', 300_000, [Phases1770000000004]);
+  expect(await state()).toStrictEqual(undisturbed);
+  const done = recording.stop().statements.filter(({ cut }) => cut === undefined);
+  const counts = statementsOfPhases.map((text) => done.filter((each) => text.test(each.text)).length);
+  expect(counts).toStrictEqual([1, 1, 1, 1, 1]);
 });
