@@ -35,7 +35,7 @@ const sampled = [
   '/test/local/(catalogue|concurrency|faults|functions|limits|transactions)\\.test',
   '/test/migrate/(in-batches|rebuild)\\.test',
   '/test/occ/iterables-in-batches\\.test',
-  '/test/sequelize/(client-faults|interrupted-changes|schema)\\.test',
+  '/test/sequelize/(client-faults|interrupted-changes|migrations|schema)\\.test',
   '/test/sql/translate-(databases|orms)\\.test',
   '/test/typeorm/(migrations|nested-transactions|reused-identity-keys|size-of-writes)\\.test',
   '/test/typeorm/no-lost-writes/client-faults\\.test',
@@ -46,7 +46,7 @@ const larger = [
   '/test/check/fuzz\\.test',
   '/test/connection/endpoints\\.test',
   '/test/local/(lock-pairs|concurrency-stress|fuzz|schema-stress)\\.test',
-  '/test/migrate/(interrupted-\\w+|one-at-a-time|rebuild-interrupted)\\.test',
+  '/test/migrate/(interrupted-\\w+|one-at-a-time|rebuild-(interrupted|under-load))\\.test',
   '/test/no-lost-writes/(bank-\\w+|sequelize-programs)\\.test',
   '/test/typeorm/no-lost-writes/entity-graphs\\.test',
 ];
