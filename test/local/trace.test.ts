@@ -83,6 +83,18 @@ describe('the trace of the local DSQL', () => {
     });
   });
 
+  it('notes where a fault has cut the connection, which is told right before', async () => {
+    const recording = local.trace.start();
+    const told: string[] = [];
+    for (const at of ['statement', 'before commit', 'after commit'] as const) {
+      const client = await connect(local);
+      local.faults.cutConnection({ at, onCut: () => told.push(at) });
+      await expect(client.query(`SELECT '${at}'`)).rejects.toThrow();
+    }
+    expect(told).toEqual(['statement', 'before commit', 'after commit']);
+    expect(recording.stop().statements.map(({ cut }) => cut)).toEqual(told);
+  });
+
   it('counts connections and tokens', async () => {
     const recording = local.trace.start();
     const token = await signToken(local);

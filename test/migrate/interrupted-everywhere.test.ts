@@ -36,7 +36,8 @@ function firstOf({ statements }: TraceRecording, migration: number): number {
 }
 
 /** What does the same when it is sent again, and nothing: the next process may send it. */
-const MAY_BE_REPEATED = /SET DEFAULT|DROP CONSTRAINT IF EXISTS|^COMMENT ON|^CREATE OR REPLACE|^UPDATE .* LIMIT 3000\)$/;
+const MAY_BE_REPEATED =
+  /SET DEFAULT|DROP CONSTRAINT IF EXISTS|^COMMENT ON|^CREATE OR REPLACE|^UPDATE .* LIMIT 3000\)$/;
 
 /** What was changed for good, other than the lease and the journal, with the values left out. */
 function changesIn({ roundTrips }: TraceRecording): string[] {
