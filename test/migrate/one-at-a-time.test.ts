@@ -22,7 +22,11 @@ beforeEach(() => empty(cluster.connection));
 /** A pod that starts: it migrates, and says which migrations it has run. */
 async function pod(
   migrations: MigrationClass[],
-  { mode = 'none', ...options }: MigrationOptions & { readonly mode?: Mode } = {},
+  {
+    mode = 'none',
+    steal = false,
+    ...options
+  }: MigrationOptions & { readonly mode?: Mode; readonly steal?: boolean } = {},
 ): Promise<string[]> {
   const { dsql, ...orm } = cluster.orm;
   const dataSource = createDsqlDataSource({
@@ -35,7 +39,8 @@ async function pod(
   });
   await dataSource.initialize();
   try {
-    return (await dataSource.runMigrations()).map(({ name }) => name);
+    const call: object = { dsql: { steal } };
+    return (await dataSource.runMigrations(call)).map(({ name }) => name);
   } finally {
     await dataSource.destroy();
   }
@@ -138,6 +143,21 @@ describe('while another process migrates', () => {
     });
     go();
     expect(await first).toStrictEqual(['Halt1770000000001']);
+  });
+
+  it('one that takes the lease from it runs them, and it sends nothing more', async () => {
+    const first = pod([halting]);
+    await Promise.race([isHalfWay, first]);
+    const lost = expect(first).rejects.toMatchObject({ name: 'LeaseLostError' });
+    const second = pod([halting], { whileHeld: 'fail', steal: true });
+    const stolen = 'SELECT 1 FROM aurora_dsql_orm_migration_lease WHERE fence = 2';
+    await withClient(cluster.connection, async (client) => {
+      while ((await client.query(stolen)).rows.length === 0) await new Promise(setImmediate);
+    });
+    go();
+    await lost;
+    expect(await second).toStrictEqual(['Halt1770000000001']);
+    expect(await recorded()).toStrictEqual(['Halt1770000000001']);
   });
 
   it('synchronize and sync do not begin, unless the schema is up to date', async () => {
