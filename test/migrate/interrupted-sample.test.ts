@@ -81,15 +81,11 @@ const STORMS: Readonly<Record<string, (faults: Faults, texts: readonly string[])
   ],
 };
 const storms = Object.keys(STORMS);
-const inStorms = byForm<readonly (readonly [Orm, string])[]>({
-  short: [['TypeORM', storms.at(-1) ?? '']],
-  long: BOTH.flatMap((orm) => storms.map((storm) => [orm, storm] as const)),
-  soak: BOTH.flatMap((orm) => storms.map((storm) => [orm, storm] as const)),
-});
+const inStorms = byForm({ short: storms.slice(-1), long: storms, soak: storms });
 
-it.each(inStorms)('the sample with %s runs through %s, and says so', async (orm, storm) => {
+it.each(inStorms)('the sample with TypeORM runs through %s, and says so', async (storm) => {
   const upTo = byForm({ short: 7, long: MIGRATIONS, soak: MIGRATIONS });
-  const sample = sampleOf(orm, cluster.orm);
+  const sample = sampleOf('TypeORM', cluster.orm);
   const state = async () => [await schemaOf(cluster.connection), await contentsOf(cluster.connection)];
   const trace = cluster.local.trace.start();
   await sample.up({ upTo });
