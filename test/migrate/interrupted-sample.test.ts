@@ -81,11 +81,19 @@ const STORMS: Readonly<Record<string, (faults: Faults, texts: readonly string[])
   ],
 };
 const storms = Object.keys(STORMS);
-const inStorms = byForm({ short: storms.slice(-1), long: storms, soak: storms });
+const all = BOTH.flatMap((orm) => storms.map((storm) => [orm, storm] as const));
+const inStorms = byForm({
+  short: [
+    ['TypeORM', storms.at(-1)],
+    ['Sequelize', storms[0]],
+  ] as [Orm, string][],
+  long: all,
+  soak: all,
+});
 
-it.each(inStorms)('the sample with TypeORM runs through %s, and says so', async (storm) => {
+it.each(inStorms)('the sample with %s runs through %s, and says so', async (orm, storm) => {
   const upTo = byForm({ short: 7, long: MIGRATIONS, soak: MIGRATIONS });
-  const sample = sampleOf('TypeORM', cluster.orm);
+  const sample = sampleOf(orm, cluster.orm);
   const state = async () => [await schemaOf(cluster.connection), await contentsOf(cluster.connection)];
   const trace = cluster.local.trace.start();
   await sample.up({ upTo });

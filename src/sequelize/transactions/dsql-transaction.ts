@@ -213,7 +213,6 @@ export class DsqlTransaction extends Transaction {
     }
     try {
       if (this.#rollbackOnly !== undefined) {
-        await this.#rollBack().catch(() => undefined);
         const { error } = this.#rollbackOnly;
         throw isOccConflict(error) ? error : new TransactionRolledBackError('joined', { cause: error });
       }
@@ -223,6 +222,8 @@ export class DsqlTransaction extends Transaction {
       this.entries?.committed();
     } catch (error) {
       this.#commitHasFailed = true;
+      // What goes before COMMIT has failed, and nobody rolls back what a commit has failed of.
+      if (this.finished === undefined) await this.#rollBack().catch(() => undefined);
       const reason = this.reasonOf(error);
       migrationAround(this.sequelize)?.noteFailure(reason);
       if (!this.#isManaged && this.finished !== 'commit') this.touched.abandon(reason);
