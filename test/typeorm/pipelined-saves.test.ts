@@ -7,6 +7,7 @@ import {
   BeforeInsert,
   Column,
   Entity,
+  EventSubscriber,
   JoinColumn,
   ManyToOne,
   OneToMany,
@@ -15,6 +16,8 @@ import {
   PrimaryGeneratedColumn,
   type DataSource,
   type EntitySubscriberInterface,
+  type Logger,
+  type QueryRunner,
 } from 'typeorm';
 import { useCluster } from '../cluster';
 import { Label, label, Line, line, Purchase, purchase, purchases, rowsOfPurchases } from './purchases';
@@ -89,7 +92,39 @@ class Twin {
   other?: Twin;
 }
 
-const entities = [...purchases, Shelf, Box, Lid, Room, Chair, Twin];
+@Entity()
+class Buyer {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+}
+
+@Entity()
+class Voucher {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+}
+
+/** TypeORM inserts it before what it need not refer to. */
+@Entity()
+class Sale {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @ManyToOne(() => Buyer, { nullable: false, cascade: true })
+  buyer!: Buyer;
+
+  @ManyToOne(() => Voucher, { cascade: true })
+  voucher?: Voucher;
+}
+
+const entities = [...purchases, Shelf, Box, Lid, Room, Chair, Twin, Sale, Buyer, Voucher];
+@EventSubscriber()
+class HearsOfSales implements EntitySubscriberInterface<Sale> {
+  listenTo(): typeof Sale {
+    return Sale;
+  }
+}
+
 const cluster = useCluster();
 const opened: DataSource[] = [];
 let dataSource: DataSource;
@@ -110,7 +145,7 @@ beforeAll(async () => {
   await dataSource.synchronize();
 });
 beforeEach(async () => {
-  for (const entity of ['purchase_label', Line, Label, Purchase, Lid, Box, Shelf, Chair, Room, Twin]) {
+  for (const entity of ['purchase_label', Line, Label, Purchase, Lid, Box, Shelf, Chair, Room, Twin, Sale]) {
     await dataSource.createQueryBuilder().delete().from(entity).execute();
   }
 });
@@ -179,6 +214,21 @@ describe('what travels together', () => {
     );
   });
 
+  it.each([
+    ['by itself', () => dataSource],
+    ['in a transaction', () => dataSource],
+    ['that a subscriber hears of', () => open({ subscribers: [HearsOfSales] })],
+  ])('is not what refers to a row that is inserted later: a save %s', async (how, source) => {
+    const { manager } = await source();
+    const sale = Object.assign(new Sale(), { buyer: new Buyer(), voucher: new Voucher() });
+    const save = () =>
+      how === 'in a transaction' ? manager.transaction((inner) => inner.save(sale)) : manager.save(sale);
+    const sent = await roundTripsOf(save);
+    expect(sent.join(' ')).toBe('START INSERT INSERT INSERT UPDATE COMMIT');
+    const [found] = await manager.find(Sale, { relations: { buyer: true, voucher: true } });
+    expect(found).toEqual(sale);
+  });
+
   it('is every row of a list that has changed, a hundred at a time', async () => {
     const list = Array.from({ length: 201 }, (_, index) => label(`${index}`));
     await dataSource.manager.save(list);
@@ -238,6 +288,50 @@ describe('what travels together', () => {
     const written = sent.filter((statements) => statements !== 'SELECT');
     expect(written).toStrictEqual(['START INSERT', 'INSERT', 'INSERT', 'INSERT', 'COMMIT']);
     expect(heard).toStrictEqual([0, 0]);
+  });
+});
+
+describe('what a logger sends that is told of a statement', () => {
+  /** Calls back with what is inserted last. */
+  function telling(of: (queryRunner?: QueryRunner) => void) {
+    const nothing = () => undefined;
+    const logger: Logger = {
+      ...{ log: nothing, logQueryError: nothing, logQuerySlow: nothing },
+      ...{ logSchemaBuild: nothing, logMigration: nothing },
+      logQuery: (query, _, queryRunner) => {
+        if (query.startsWith('INSERT INTO "purchase_label"')) of(queryRunner);
+      },
+    };
+    return open({ logger, logging: true });
+  }
+
+  it('is sent when the save is over, too', async () => {
+    let flush = (): void => undefined;
+    const isOver = new Promise<void>((resolve) => {
+      flush = resolve;
+    });
+    let flushed: Promise<unknown> | undefined;
+    const source = await telling(() => {
+      flushed ??= isOver.then(() => dataSource.manager.insert(Twin, {}));
+    });
+    await source.manager.save(purchase());
+    flush();
+    await flushed;
+    expect(await dataSource.manager.count(Twin)).toBe(1);
+  });
+
+  it('on the same connection does not take the place of the statement', async () => {
+    const sent: Promise<unknown>[] = [];
+    const source = await telling((queryRunner) => {
+      const send = () => queryRunner?.query('INSERT INTO twin DEFAULT VALUES', []);
+      sent.push(Promise.resolve(send()).then(send));
+    });
+    await source.transaction(async (manager) => {
+      await manager.save(purchase());
+      await Promise.all(sent);
+    });
+    expect(await rowsOfPurchases(dataSource)).toStrictEqual([1, 2, 2, 2]);
+    expect(await dataSource.manager.count(Twin)).toBe(2);
   });
 });
 

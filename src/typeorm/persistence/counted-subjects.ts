@@ -73,12 +73,21 @@ export class CountedSubjects extends SubjectExecutor {
     }
   }
 
+  /**
+   * Each row is given its keys when it is about to be inserted: to one whose turn comes later an INSERT must not refer, since
+   * a foreign key would refuse that, and the host sets the reference by an UPDATE where there is no key yet.
+   */
   protected override async executeInsertOperations(): Promise<void> {
-    for (const subject of this.insertSubjects) this.#keysGiven.push(...giveUuids(subject));
     const [groups, names] = this.groupBulkSubjects(this.insertSubjects, 'insert');
     const parts = names.flatMap((name) => statementsOf(groups[name] ?? []));
     this.#beginPhase(parts.length, () => this.#hasUpdates() || this.#hasRemovals());
-    await this.#execute('insertSubjects', parts, () => super.executeInsertOperations());
+    for (const part of parts) {
+      const begin = () => {
+        for (const subject of part) this.#keysGiven.push(...giveUuids(subject));
+        return this.#executePart('insertSubjects', part, () => super.executeInsertOperations());
+      };
+      await (this.#pipelined === undefined ? begin() : this.#pipelined.start(part, begin));
+    }
     // What is left to update is found by a key that the answer tells.
     if (this.insertSubjects.some(({ changeMaps }) => changeMaps.length > 0)) await this.#pipelined?.settle();
   }
@@ -116,15 +125,17 @@ export class CountedSubjects extends SubjectExecutor {
    */
   async #execute(phase: Phase, parts: readonly Subject[][], execute: () => Promise<void>): Promise<void> {
     if (this.#pipelined === undefined) return execute();
-    const all = this[phase];
     for (const part of parts) {
-      await this.#pipelined.start(part, () => {
-        this[phase] = part;
-        const work = execute();
-        this[phase] = all;
-        return work;
-      });
+      await this.#pipelined.start(part, () => this.#executePart(phase, part, execute));
     }
+  }
+
+  #executePart(phase: Phase, part: Subject[], execute: () => Promise<void>): Promise<void> {
+    const all = this[phase];
+    this[phase] = part;
+    const work = execute();
+    this[phase] = all;
+    return work;
   }
 
   #beginPhase(statements: number, hasLaterPhase: () => boolean): void {
@@ -155,11 +166,9 @@ export class CountedSubjects extends SubjectExecutor {
  *
  * @returns how to take them back
  */
-function giveUuids({ entity, metadata, changeMaps }: Subject): (() => void)[] {
-  if (entity === undefined) return [];
-  const isLeft = (column: ColumnMetadata) =>
-    column.isGenerated && column.generationStrategy === 'uuid' && isAbsent(column.getEntityValue(entity));
-  return metadata.primaryColumns.filter(isLeft).map((column) => {
+function giveUuids(subject: Subject): (() => void)[] {
+  return missingUuids(subject).map((column) => {
+    const { entity = {}, changeMaps } = subject;
     const value = randomUUID();
     column.setEntityValue(entity, value);
     changeMaps.push({ column, value });
@@ -167,6 +176,14 @@ function giveUuids({ entity, metadata, changeMaps }: Subject): (() => void)[] {
       column.setEntityValue(entity, undefined);
     };
   });
+}
+
+function missingUuids({ entity, metadata }: Subject): ColumnMetadata[] {
+  if (entity === undefined) return [];
+  return metadata.primaryColumns.filter(
+    (column) =>
+      column.isGenerated && column.generationStrategy === 'uuid' && isAbsent(column.getEntityValue(entity)),
+  );
 }
 
 /** Rows of a join table have no entity: their key is what they refer to. */
@@ -182,9 +199,13 @@ function each(subjects: readonly Subject[]): Subject[][] {
   return subjects.map((subject) => [subject]);
 }
 
-/** The rows of one table, as the host inserts them: all at once, and each by itself that has nothing but defaults. */
+/**
+ * The rows of one table, as the host inserts them: all at once, and each by itself that has nothing but defaults. Those of a
+ * tree are inserted one by one.
+ */
 function statementsOf(subjects: readonly Subject[]): Subject[][] {
-  const hasValues = ({ changeMaps }: Subject) => changeMaps.length > 0;
+  if (subjects.some(({ metadata }) => metadata.treeType !== undefined)) return each(subjects);
+  const hasValues = (subject: Subject) => subject.changeMaps.length > 0 || missingUuids(subject).length > 0;
   const together = subjects.filter(hasValues);
   const alone = each(subjects.filter((subject) => !hasValues(subject)));
   return together.length > 0 ? [together, ...alone] : alone;

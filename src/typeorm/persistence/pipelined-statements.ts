@@ -48,6 +48,7 @@ export class PipelinedStatements {
    * @throws what one of them has failed with
    */
   async settle(): Promise<void> {
+    this.#scope.expectOpen();
     this.#pipeline.send();
     const settled = await Promise.allSettled(this.#works.splice(0));
     this.#unanswered.clear();

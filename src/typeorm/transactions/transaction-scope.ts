@@ -37,8 +37,18 @@ export interface ScopeConnection {
   begin(): Promise<unknown>;
 }
 
-/** What is begun in it belongs to a pipeline. Others may send statements in the same transaction meanwhile, which do not. */
-const pipelining = new AsyncLocalStorage<{ readonly scope: TransactionScope; readonly pipeline: Pipeline }>();
+/** A place in a pipeline, for one statement. */
+interface Place {
+  readonly scope: TransactionScope;
+  readonly pipeline: Pipeline;
+  isTaken: boolean;
+}
+
+/**
+ * The first statement that is begun in it takes the place. Others may send statements meanwhile, in the same transaction, too,
+ * which do not; nor does what a logger sends that is told of the statement.
+ */
+const pipelining = new AsyncLocalStorage<Place>();
 
 /**
  * Checks, for a statement outside a transaction, that it was not meant for one that has ended meanwhile.
@@ -46,7 +56,8 @@ const pipelining = new AsyncLocalStorage<{ readonly scope: TransactionScope; rea
  * @throws DsqlError otherwise
  */
 export function expectNotTooLate(): void {
-  pipelining.getStore()?.scope.expectOpen();
+  const place = pipelining.getStore();
+  if (place?.isTaken === false) place.scope.expectOpen();
 }
 
 /** The transaction that a query runner is in, or is about to begin: all that is known of it, and what follows from that. */
@@ -134,8 +145,11 @@ export class TransactionScope {
 
   /** Whether COMMIT travels with the statement that is about to be sent; it is asked once for each. */
   endsWithNext(): boolean {
+    const place = this.#place;
+    // It is not one of those that are counted.
+    if (place?.isTaken === true) return false;
     const isLast = this.#isAtLastStatement?.() === true;
-    const unfinished = this.#unfinished - (this.#pipeline?.size ?? 0);
+    const unfinished = this.#unfinished - (place?.pipeline.size ?? 0);
     return isLast && unfinished <= 1 && this.#rollbackOnly === undefined;
   }
 
@@ -145,18 +159,20 @@ export class TransactionScope {
    * @param begin - sends one statement
    */
   sendThrough<T>(pipeline: Pipeline, begin: () => T): T {
-    return pipelining.run({ scope: this, pipeline }, begin);
+    return pipelining.run({ scope: this, pipeline, isTaken: false }, begin);
   }
 
   /** Parameters, as the connection is to get them. */
   placeInPipeline(parameters: unknown[] | undefined): unknown[] | undefined {
-    const pipeline = this.#pipeline;
-    return pipeline === undefined ? parameters : pipeline.parametersOf(parameters);
+    const place = this.#place;
+    if (place === undefined || place.isTaken) return parameters;
+    place.isTaken = true;
+    return place.pipeline.parametersOf(parameters);
   }
 
-  get #pipeline(): Pipeline | undefined {
-    const store = pipelining.getStore();
-    return store?.scope === this ? store.pipeline : undefined;
+  get #place(): Place | undefined {
+    const place = pipelining.getStore();
+    return place?.scope === this ? place : undefined;
   }
 
   /** Runs a writing operation, which COMMIT must not overtake. */
