@@ -271,6 +271,18 @@ describe('what travels together', () => {
     expect(await rowsOfPurchases(dataSource)).toStrictEqual([2, 4, 4, 4]);
   });
 
+  it('refers to a row that two chunks insert as each of them has', async () => {
+    const labels = [label('shared')];
+    const list = [purchase('a'), purchase('b')].map((each) => Object.assign(each, { labels }));
+    await dataSource.manager.save(list, { chunk: 1 });
+    const found = await dataSource.manager.find(Purchase, {
+      relations: { labels: true },
+      order: { number: 'ASC' },
+    });
+    const seen = found.map((each) => each.labels?.map(({ id }) => id === labels[0]?.id));
+    expect(seen).toStrictEqual([[false], [true]]);
+  });
+
   it('is nothing where a subscriber hears of the writes', async () => {
     const heard: number[] = [];
     class Counts implements EntitySubscriberInterface<Label> {

@@ -82,10 +82,8 @@ export class CountedSubjects extends SubjectExecutor {
     const parts = names.flatMap((name) => statementsOf(groups[name] ?? []));
     this.#beginPhase(parts.length, () => this.#hasUpdates() || this.#hasRemovals());
     for (const part of parts) {
-      const begin = () => {
-        for (const subject of part) this.#keysGiven.push(...giveUuids(subject));
-        return this.#executePart('insertSubjects', part, () => super.executeInsertOperations());
-      };
+      for (const subject of part) this.#keysGiven.push(...giveUuids(subject));
+      const begin = () => this.#executePart('insertSubjects', part, () => super.executeInsertOperations());
       await (this.#pipelined === undefined ? begin() : this.#pipelined.start(part, begin));
     }
     // What is left to update is found by a key that the answer tells.
@@ -178,11 +176,12 @@ function giveUuids(subject: Subject): (() => void)[] {
   });
 }
 
-function missingUuids({ entity, metadata }: Subject): ColumnMetadata[] {
+/** What the entity has may be of another row: the host inserts it once for each time that it finds it in chunks or a list. */
+function missingUuids({ entity, metadata, changeMaps }: Subject): ColumnMetadata[] {
   if (entity === undefined) return [];
+  const isUuid = (column: ColumnMetadata) => column.isGenerated && column.generationStrategy === 'uuid';
   return metadata.primaryColumns.filter(
-    (column) =>
-      column.isGenerated && column.generationStrategy === 'uuid' && isAbsent(column.getEntityValue(entity)),
+    (column) => isUuid(column) && !changeMaps.some((change) => change.column === column),
   );
 }
 

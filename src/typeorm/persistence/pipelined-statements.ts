@@ -1,3 +1,5 @@
+import type { ObjectLiteral } from 'typeorm';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { Subject } from 'typeorm/persistence/Subject.js';
 import { InstanceChecker } from 'typeorm/util/InstanceChecker.js';
 import { isSkippedStatementError, Pipeline } from '../../connection';
@@ -15,8 +17,8 @@ export class PipelinedStatements {
   readonly #scope: TransactionScope;
   readonly #pipeline = new Pipeline();
   #works: Promise<void>[] = [];
-  /** Whose INSERT was not answered. */
-  readonly #unanswered = new Set<Subject>();
+  /** Whose INSERT was not answered, and what that writes. */
+  readonly #unanswered = new Map<Subject, Subject['changeMaps']>();
 
   /** @param scope - of the transaction that they are sent in */
   constructor(scope: TransactionScope) {
@@ -35,10 +37,12 @@ export class PipelinedStatements {
     const isWaiting = this.#pipeline.size < MAX_STATEMENTS;
     if (!isWaiting || subjects.some((subject) => this.#refersToUnknown(subject))) await this.settle();
     this.#scope.expectOpen();
+    for (const subject of subjects) {
+      if (subject.mustBeInserted) this.#unanswered.set(subject, [...subject.changeMaps]);
+    }
     const joined = this.#pipeline.whenJoined();
     const work = this.#scope.sendThrough(this.#pipeline, begin);
     this.#works.push(work);
-    for (const subject of subjects) if (subject.mustBeInserted) this.#unanswered.add(subject);
     await Promise.race([joined, work]);
   }
 
@@ -72,17 +76,30 @@ export class PipelinedStatements {
   /** Whether it refers to a row by a value that only the answer to its INSERT tells. */
   #refersToUnknown({ changeMaps }: Subject): boolean {
     return changeMaps.some(({ column, relation, value }) => {
-      if (!InstanceChecker.isSubject(value) || !this.#unanswered.has(value)) return false;
-      const { entity } = value;
+      const written = InstanceChecker.isSubject(value) ? this.#unanswered.get(value) : undefined;
+      if (written === undefined) return false;
+      const { entity } = value as Subject;
       const owner = relation?.isOwning === false ? relation.inverseRelation : relation;
       const referring = column === undefined ? (owner?.joinColumns ?? []) : [column];
       return (
         entity === undefined ||
         referring.length === 0 ||
-        referring.some(({ referencedColumn }) => isAbsent(referencedColumn?.getEntityValue(entity)))
+        referring.some(({ referencedColumn }) => !writes(written, referencedColumn, entity))
       );
     });
   }
+}
+
+/** Whether an INSERT writes what the host finds in the entity until it is answered. */
+function writes(
+  written: Subject['changeMaps'],
+  column: ColumnMetadata | undefined,
+  entity: ObjectLiteral,
+): boolean {
+  const change = written.find((each) => each.column === column);
+  if (column === undefined || change === undefined || isAbsent(change.value)) return false;
+  // An expression has its value when the database has.
+  return typeof change.value !== 'function' && change.value === column.getEntityValue(entity);
 }
 
 /** Whether a row has no value for a column yet, or none that is known. */
