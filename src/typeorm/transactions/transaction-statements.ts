@@ -2,7 +2,9 @@ import { QueryRunnerAlreadyReleasedError } from 'typeorm';
 import {
   DsqlError,
   isAfterCommitError,
+  isDsqlError,
   isNotSentError,
+  isServerError,
   isSkippedStatementError,
   NotSentError,
   ofLastStatement,
@@ -163,12 +165,19 @@ export class TransactionStatements {
       this.#hasCommitTravelled = this.#runner.client?.isInTransaction !== true;
       return result;
     } catch (error) {
-      this.#hasCommitTravelled = findInChain(error, isAfterCommitError) !== undefined;
+      this.#hasCommitTravelled =
+        findInChain(error, isAfterCommitError) !== undefined || this.#isOfLogger(error);
       throw error;
     } finally {
       this.#isEnding = false;
       if (this.#hasCommitTravelled) this.#noteCommit();
     }
+  }
+
+  /** Whether the last statement and COMMIT are done, and it was a logger that has failed when it was told of them. */
+  #isOfLogger(error: unknown): boolean {
+    const isReported = (inner: object) => isServerError(inner) || isDsqlError(inner);
+    return this.#runner.client?.isQuiet === true && findInChain(error, isReported) === undefined;
   }
 
   #noteCommit(): void {

@@ -322,6 +322,23 @@ describe('a save in one message', () => {
     expect(await rows()).toStrictEqual(ALL);
   });
 
+  it.each(['purchase', 'purchase_label'])(
+    'was committed when its logger fails at the answer to the INSERT into %s, and says so',
+    async (table) => {
+      const { logger } = listeningLogger();
+      logger.logQuerySlow = (_, query) => {
+        if (query.startsWith(insertInto(table))) throw new Error('no room for this');
+      };
+      // Every statement is slow.
+      const slow = await open({ logger, maxQueryExecutionTime: -1 });
+      const saved = purchase();
+      const error = await failure(slow.manager.save(saved));
+      expect(isAfterCommitError(error)).toBe(true);
+      expect(await rows()).toStrictEqual(ALL);
+      expect(typeof saved.id).toBe('string');
+    },
+  );
+
   it('reports an error behind an answer that cannot be read', async () => {
     const unreading = await open({ extra: { types: readingNoDates } });
     cluster.local.faults.failStatement({ error: 'XX000', text: insertInto('purchase_label') });
