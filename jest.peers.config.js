@@ -15,6 +15,7 @@ const ofTypeorm = [
     'connections',
     'round-trips',
     'pipelined-saves',
+    'pipelined-saves-and-others',
     'transactions',
     'no-lost-writes/pipelined-saves',
     'no-lost-writes/unknown-outcomes',

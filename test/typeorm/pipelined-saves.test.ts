@@ -16,8 +16,6 @@ import {
   PrimaryGeneratedColumn,
   type DataSource,
   type EntitySubscriberInterface,
-  type Logger,
-  type QueryRunner,
 } from 'typeorm';
 import { useCluster } from '../cluster';
 import { Label, label, Line, line, Purchase, purchase, purchases, rowsOfPurchases } from './purchases';
@@ -300,50 +298,6 @@ describe('what travels together', () => {
     const written = sent.filter((statements) => statements !== 'SELECT');
     expect(written).toStrictEqual(['START INSERT', 'INSERT', 'INSERT', 'INSERT', 'COMMIT']);
     expect(heard).toStrictEqual([0, 0]);
-  });
-});
-
-describe('what a logger sends that is told of a statement', () => {
-  /** Calls back with what is inserted last. */
-  function telling(of: (queryRunner?: QueryRunner) => void) {
-    const nothing = () => undefined;
-    const logger: Logger = {
-      ...{ log: nothing, logQueryError: nothing, logQuerySlow: nothing },
-      ...{ logSchemaBuild: nothing, logMigration: nothing },
-      logQuery: (query, _, queryRunner) => {
-        if (query.startsWith('INSERT INTO "purchase_label"')) of(queryRunner);
-      },
-    };
-    return open({ logger, logging: true });
-  }
-
-  it('is sent when the save is over, too', async () => {
-    let flush = (): void => undefined;
-    const isOver = new Promise<void>((resolve) => {
-      flush = resolve;
-    });
-    let flushed: Promise<unknown> | undefined;
-    const source = await telling(() => {
-      flushed ??= isOver.then(() => dataSource.manager.insert(Twin, {}));
-    });
-    await source.manager.save(purchase());
-    flush();
-    await flushed;
-    expect(await dataSource.manager.count(Twin)).toBe(1);
-  });
-
-  it('on the same connection does not take the place of the statement', async () => {
-    const sent: Promise<unknown>[] = [];
-    const source = await telling((queryRunner) => {
-      const send = () => queryRunner?.query('INSERT INTO twin DEFAULT VALUES', []);
-      sent.push(Promise.resolve(send()).then(send));
-    });
-    await source.transaction(async (manager) => {
-      await manager.save(purchase());
-      await Promise.all(sent);
-    });
-    expect(await rowsOfPurchases(dataSource)).toStrictEqual([1, 2, 2, 2]);
-    expect(await dataSource.manager.count(Twin)).toBe(2);
   });
 });
 

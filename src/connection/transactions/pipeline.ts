@@ -68,7 +68,12 @@ export class Pipeline {
     const queries = [query, ...others.map((other) => other.query)] as const;
     // What is the whole transaction may commit itself.
     const isWhole = others.length === 0 && query.isLast;
-    run((isWhole ? query : new PipelinedQueries(owner, queries)) as unknown as Submittable);
+    try {
+      run((isWhole ? query : new PipelinedQueries(owner, queries)) as unknown as Submittable);
+    } catch (error) {
+      // A tracer has failed, and nobody knows whether before or after it was sent.
+      for (const each of queries) each.giveUp(error as Error, owner.wire);
+    }
   }
 
   /**

@@ -3,6 +3,7 @@ import {
   SkippedStatementError,
   TransactionRolledBackError,
 } from './transaction-errors';
+import type { Callback } from './host-query';
 import { isServerError } from './outcome';
 import type { WireConnection } from './outbox';
 import type { QueryOwner, TransactionQuery } from './transaction-query';
@@ -21,6 +22,8 @@ export class PipelinedQueries {
   readonly _result: { _types?: unknown } = {};
   /** node-postgres sets it, where its client is told to. */
   binary: boolean | undefined;
+  /** Called when all of them are answered. Tracers of node-postgres put their own in its place. */
+  callback: Callback = () => undefined;
   readonly #owner: QueryOwner;
   readonly #queries: readonly [TransactionQuery, ...TransactionQuery[]];
   /** Which of them is being answered. */
@@ -40,8 +43,9 @@ export class PipelinedQueries {
     return this.#answering.name;
   }
 
+  /** Of the one that is being answered; before they are sent, of all of them, which is what tracers read. */
   get text(): string {
-    return this.#answering.text;
+    return this.#isSent ? this.#answering.text : this.#queries.map(({ text }) => text).join(';\n');
   }
 
   /** Called by node-postgres when the connection is free: writes all of them, or none. */
@@ -84,7 +88,10 @@ export class PipelinedQueries {
   handleReadyForQuery(connection: WireConnection): void {
     if (this.#answering.wasRolledBack)
       this.#fail(new TransactionRolledBackError('aborted'), true, connection);
-    else for (const query of this.#queries) query.handleReadyForQuery(connection);
+    else {
+      for (const query of this.#queries) query.handleReadyForQuery(connection);
+      this.#tell(undefined);
+    }
   }
 
   /** Called by node-postgres with what the server has reported, with why this could not be sent, and when the connection ends. */
@@ -139,6 +146,7 @@ export class PipelinedQueries {
       else
         query.report(query === unsendable ? error : new SkippedStatementError({ cause: error }), connection);
     }
+    this.#tell(error);
   }
 
   /** Keeps an error of the server until it has said how it leaves the session, or the connection has ended. */
@@ -166,5 +174,12 @@ export class PipelinedQueries {
       if (isCompleted) query.handleReadyForQuery(connection);
       else query.report(isAffected ? outcome : new SkippedStatementError({ cause: outcome }), connection);
     });
+    this.#tell(outcome);
+  }
+
+  #tell(error: Error | undefined): void {
+    const { callback } = this;
+    this.callback = () => undefined;
+    callback(error, this.#queries.at(-1)?._result);
   }
 }

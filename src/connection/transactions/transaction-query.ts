@@ -185,8 +185,12 @@ export class TransactionQuery extends BaseQuery {
    * no part of its transaction may be committed without it.
    */
   timeOut(connection: WireConnection): void {
+    this.giveUp(new Error('Query read timeout'), connection);
+  }
+
+  /** The same for another reason of the client's. */
+  giveUp(error: Error, connection: WireConnection): void {
     if (this.#progress === 'reported') return;
-    const error = new Error('Query read timeout');
     this.#session.break(error);
     this.report(this.outcomeOf(error), connection);
   }

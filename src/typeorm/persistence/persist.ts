@@ -48,8 +48,9 @@ export async function persist(
     const toDo = parts.filter(({ hasExecutableOperations }) => hasExecutableOperations);
     if (toDo.length === 0) return;
     const isWatched = toDo.some((part) => part.isWatchedBy(queryRunner.broadcaster));
-    // In a transaction of others a statement must not come behind its end.
-    const mayBePipelined = (part: CountedSubjects) => !isWatched && (joins || part.mayTakeSeveral);
+    // In a transaction of others a statement must not come behind its end. The steps of a migration take turns.
+    const mayBePipelined = (part: CountedSubjects) =>
+      !isWatched && !queryRunner.isMigrating && (joins || part.mayTakeSeveral);
     for (const part of toDo.filter(mayBePipelined)) part.pipelineIn(scope);
     if (joins) await join(toDo, scope);
     else
