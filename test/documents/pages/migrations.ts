@@ -34,6 +34,8 @@ export const migrationPages: Readonly<Record<string, Page>> = {
     },
     under: {
       Migrations: migrateByUmzug,
+      // The context of a Lambda function.
+      Recipes: (_, names) => ({ names: { ...names, context: { getRemainingTimeInMillis: () => 60_000 } } }),
       'Change rows in batches': async ({ query }) => {
         await query('CREATE TABLE account (id int PRIMARY KEY, currency text)');
         await query('INSERT INTO account SELECT id FROM generate_series(1, 2500) AS id');
