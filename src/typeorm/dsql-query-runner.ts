@@ -260,10 +260,13 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
     migrations: Migrations,
     work: () => Promise<void>,
   ): Promise<void> {
-    // What the migration before has read is not read again, but the next process begins with this one and reads it.
-    this.loadedTables = [];
-    this.loadedViews = [];
-    return this.#migrating.carryOut(migration, migrations, work);
+    return this.#migrating.carryOut(migration, migrations, () => {
+      // What the migration before has read is not read again, but the next process begins with this one and reads it. What
+      // a rehearsal has made of tables was not done.
+      this.loadedTables = [];
+      this.loadedViews = [];
+      return work();
+    });
   }
 
   /** Changes rows in batches: see {@link MigrationRunner.runInBatches}. */

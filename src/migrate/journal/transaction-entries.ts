@@ -10,6 +10,11 @@ export class TransactionEntries {
     this.#journal = journal;
   }
 
+  /** Whether it has done nothing of any. */
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
   /** A migration begins in the transaction, which may not see what is noted outside of it from now on. */
   begin(run: JournalledRun): void {
     this.#entries.push({ run, statements: [], isBegin: true, isEnd: false });

@@ -1,5 +1,5 @@
 import { COMMIT_MARKER_TABLE, findInChain, isUnsupportedFeatureError } from '../../occ';
-import { refusedRules } from '../../schema';
+import { refusedRules, type PlannedChange } from '../../schema';
 import {
   blockSteps,
   isBuiltinType,
@@ -72,7 +72,8 @@ export class Rehearsal implements MigrationCalls {
     const called = (async () => code())().catch((error: unknown) => {
       failure.error = error;
     });
-    await Promise.race([called, this.#ended]);
+    // A transaction that it has begun is to be over before the migration begins.
+    await (this.#mayWait ? Promise.race([called, this.#ended]) : called);
     const isRefused = !this.#isOver && findInChain(failure.error, isUnsupportedFeatureError) !== undefined;
     this.#isOver = true;
     await this.#turn;
@@ -117,32 +118,36 @@ export class Rehearsal implements MigrationCalls {
     await loadParser();
     const { statements, error } = parseQuery(text);
     if (error !== undefined) return this.end();
+    let sql: string | undefined = text;
     if (!changesSchema || statements.some(mayBeRefused)) {
       const planned = await this.#plan(statement, statements, session);
-      if (planned === 'unknown') return this.end();
+      if (planned === 'refused') return this.end();
+      if (planned !== 'as it is')
+        sql = planned.statements.length === 1 ? planned.statements[0]?.sql : undefined;
     }
     if (firstWord === 'SET' || firstWord === 'RESET') {
       return /search_path/i.test(text) ? this.end() : statement.resultOf(undefined);
     }
-    if (onlyReads) return this.#read(statement, session);
+    if (onlyReads) return sql === undefined ? this.end() : this.#read({ ...statement, text: sql }, session);
     for (const each of statements) this.#touch(each);
     return changesSchema && statements.length === 1
       ? statement.resultOf(undefined)
       : this.#unknown(statement);
   }
 
-  /** @throws UnsupportedFeatureError when it will be refused for certain */
+  /**
+   * @returns `refused` also where nobody knows
+   * @throws UnsupportedFeatureError when it will be refused for certain
+   */
   async #plan<Result>(
     { plan }: MigrationStatement<Result>,
     statements: readonly Statement[],
     session: MigrationSession,
-  ): Promise<'known' | 'unknown'> {
+  ): Promise<'as it is' | 'refused' | PlannedChange> {
     try {
-      return (await plan((sql) => this.#outside(session, () => session.read(sql)))) === 'refused'
-        ? 'unknown'
-        : 'known';
+      return await plan((sql) => this.#outside(session, () => session.read(sql)));
     } catch (error) {
-      if (!isUnsupportedFeatureError(error) || !this.#isCertain(error, statements)) return 'unknown';
+      if (!isUnsupportedFeatureError(error) || !this.#isCertain(error, statements)) return 'refused';
       throw error;
     }
   }
@@ -176,12 +181,14 @@ export class Rehearsal implements MigrationCalls {
 
   /** Whether a query names something that was touched, in its text or beside it. */
   #names(text: string, parameters: unknown): boolean {
-    const all = `${text} ${JSON.stringify(parameters ?? '')}`;
+    const asText = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
+    const all = `${text} ${JSON.stringify(parameters ?? '', asText)}`;
     return [...this.#touched].some((name) => all.includes(name));
   }
 
   /** An answer that nobody has: the code may leave it alone, but where it looks at it, the rehearsal is over. */
-  #unknown<Result>({ unknown }: MigrationStatement<Result>): Result {
+  #unknown<Result>({ unknown }: MigrationStatement<Result>): Result | Promise<Result> {
+    if (unknown === undefined) return this.end();
     const look = (): never => {
       this.#isOver = true;
       this.#announceEnd();
@@ -204,9 +211,10 @@ export class Rehearsal implements MigrationCalls {
     this.#isUnclear ||= !NAMES_ALL.has(statement.node);
   }
 
-  /** In a transaction that is begun and holds nothing yet. */
+  /** Beside a transaction that is begun and holds nothing yet; one that holds other migrations is not committed for this. */
   #outside<T>(session: MigrationSession, work: () => Promise<T>): Promise<T> {
-    return session.isSplit && session.isInTransaction ? session.outsideTransaction(work) : work();
+    const mayEnd = session.isSplit && session.isInTransaction && session.entries.isEmpty;
+    return mayEnd ? session.outsideTransaction(work) : work();
   }
 }
 

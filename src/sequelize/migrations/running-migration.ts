@@ -21,6 +21,8 @@ interface CallOptions {
   readonly transaction?: unknown;
   readonly bind?: unknown;
   readonly replacements?: unknown;
+  readonly type?: unknown;
+  readonly plain?: unknown;
 }
 
 /** Options with which a statement is sent. */
@@ -149,7 +151,7 @@ export class RunningMigration implements AroundMigration {
       answerOf: () => ({ rows: (kept?.rows ?? []) as Answer['rows'], rowCount: kept?.rowCount ?? 0 }),
       kept: () => kept,
       resultOf: (answer) => sendWith({ kept: (answer ?? NO_ANSWER) as KeptAnswer }),
-      unknown: (answer) => [answer, answer],
+      ...(isPair(options) && { unknown: (answer: readonly unknown[]) => [answer, answer] }),
     });
   }
 
@@ -260,6 +262,11 @@ function transactionsOfTheirOwn(
         setOwn(undefined);
       }
     });
+}
+
+/** Whether Sequelize makes of an answer the rows and what there is to say of them, and not a number or a row. */
+function isPair({ type = QueryTypes.RAW, plain }: CallOptions): boolean {
+  return plain !== true && (type === QueryTypes.RAW || type === QueryTypes.INSERT);
 }
 
 /** A transaction that is made for one statement. */
