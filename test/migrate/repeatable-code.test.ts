@@ -7,6 +7,11 @@ const seq = (b: string) =>
   `'use strict'; module.exports = { up: async (queryInterface, Sequelize) => { ${b} } , async down(queryInterface) { await queryInterface.dropTable('x'); } };`;
 const Q = "await queryRunner.query('x');";
 const REPEATABLE: readonly string[] = [
+  up(
+    "const rows = await queryRunner.query('x'); await queryRunner.query('y', [rows.filter((row) => /a/.test(row.text)).map((row) => row.id)]);",
+  ),
+  up("const { a = 1 } = {}; const f = ({ b = 2 } = {}) => b; await queryRunner.query('x', [a]);"),
+
   seq(
     "const t = await queryInterface.sequelize.transaction(); try { await queryInterface.dropTable('x', { transaction: t }); await t.commit(); } catch (error) { await t.rollback(); throw error; }",
   ),
@@ -93,6 +98,16 @@ module.exports = {
   `import type { QueryInterface } from 'sequelize';\nexport async function up({ context }: { context: QueryInterface }): Promise<void> {\n  await context.dropTable('x');\n}`,
 ];
 const DUBIOUS: readonly string[] = [
+  up("if (1) /'/.test('x') && send(); '';"),
+  up('let i = 1; i++ / 2; send(); 1 / 3;'),
+  up('const o = {}; const x = o.of / 2; send(); 1 / 3;'),
+  up("await queryRunner.query('x').then((x) => x, LOG);"),
+  up('({ a: this.n } = { a: 1 });'),
+  up("const a = 1; (a) /'/ 2; send(); '';"),
+  up('\\u0073end();'),
+  `class A1 { constructor(other) { this.other = other; } async up(q) { const { other } = this; await other.query('x'); } }`,
+  `const WORD = /a/g; module.exports = { up: async (queryInterface) => { if (WORD.test('a')) await queryInterface.dropTable('x'); } };`,
+
   up("while (true) { await queryRunner.query('x').catch(() => 1); }"),
   up("while (true) { try { await queryRunner.query('x'); break; } catch { continue; } }"),
   up("for (const t of ['a']) { try { await queryRunner.query(t); } catch {} }"),

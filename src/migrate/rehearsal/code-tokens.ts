@@ -65,7 +65,8 @@ export function codeTokens(code: string): readonly CodeToken[] | undefined {
     if (take(COMMENT) !== undefined) continue;
     const last = tokens.at(-1);
     const isAfterValue = last !== undefined && (last.kind === 'value' || ENDS_VALUE.test(last.text));
-    const isDivision = isAfterValue || (last?.kind === 'name' && !KEYWORDS.has(last.text));
+    const isMember = /^\??\.$/.test(tokens.at(-2)?.text ?? '');
+    const isDivision = isAfterValue || (last?.kind === 'name' && (isMember || !KEYWORDS.has(last.text)));
     if (character === '`') {
       at++;
       if (!readTemplate()) return undefined;

@@ -15,11 +15,15 @@ const MADE =
 
 /** Methods that only compute; types of Sequelize are in capitals. */
 const COMPUTES =
-  /^(?:[A-Z]+|v4|randomUUID|randomBytes|all|allSettled|resolve|reject|then|catch|finally|keys|values|entries|fromEntries|from|isArray|of|isInteger|isNaN|isFinite|stringify|parse|now|UTC|floor|ceil|round|max|min|abs|pow|sqrt|random|map|flatMap|filter|reduce|reduceRight|find|findIndex|findLast|some|every|includes|indexOf|lastIndexOf|join|slice|concat|flat|at|has|toSorted|toReversed|with|split|trim|trimStart|trimEnd|replace|replaceAll|match|matchAll|test|startsWith|endsWith|padStart|padEnd|repeat|charAt|charCodeAt|substring|toLowerCase|toUpperCase|toString|toFixed|toISOString|toJSON|getTime|getFullYear|getMonth|getDate|localeCompare|normalize|forEach|literal|fn|col|cast|json|escape|quoteIdentifier|quoteTable|findColumnByName|__awaiter)$/;
+  /^(?:[A-Z]+|v4|randomUUID|randomBytes|all|allSettled|resolve|reject|then|catch|finally|keys|values|entries|fromEntries|from|isArray|of|isInteger|isNaN|isFinite|stringify|parse|now|UTC|floor|ceil|round|max|min|abs|pow|sqrt|random|map|flatMap|filter|reduce|reduceRight|find|findIndex|findLast|some|every|includes|indexOf|lastIndexOf|join|slice|concat|flat|at|has|toSorted|toReversed|with|split|trim|trimStart|trimEnd|replace|replaceAll|match|matchAll|startsWith|endsWith|padStart|padEnd|repeat|charAt|charCodeAt|substring|toLowerCase|toUpperCase|toString|toFixed|toISOString|toJSON|getTime|getFullYear|getMonth|getDate|localeCompare|normalize|forEach|literal|fn|col|cast|json|escape|quoteIdentifier|quoteTable|findColumnByName|__awaiter)$/;
+
+/** Those of them that call what they are given. */
+const CALLS_BACK =
+  /^(?:then|catch|finally|map|flatMap|filter|reduce|reduceRight|find|findIndex|findLast|some|every|forEach|replace|replaceAll|toSorted|from|sort)$/;
 
 /** Methods that change the value on which they are called, or which they are given. */
 const MUTATES =
-  /^(?:push|pop|shift|unshift|splice|sort|reverse|fill|copyWithin|set|get|add|delete|clear|exec|next|assign|freeze|setHours|setDate|setMonth|setFullYear)$/;
+  /^(?:push|pop|shift|unshift|splice|sort|reverse|fill|copyWithin|set|get|add|delete|clear|test|exec|next|assign|freeze|setHours|setDate|setMonth|setFullYear)$/;
 
 /** Methods of the query runner and of the query interface, which only send statements. */
 const SENDS =
@@ -73,9 +77,10 @@ class Repeatable {
 
   is(): boolean {
     const { tokens } = this.#code;
-    const isAllowed = tokens.every(({ kind }, at) => {
+    const isAllowed = tokens.every(({ kind, text }, at) => {
       if (kind === 'name') return this.#isName(at);
-      return kind === 'value' || this.#isSymbol(at);
+      if (kind === 'symbol') return this.#isSymbol(at);
+      return text !== 'pattern' || !/^[-+]$/.test(this.#code.textAt(at - 1));
     });
     return isAllowed && !(this.#mutates && this.#shares);
   }
@@ -84,7 +89,10 @@ class Repeatable {
     const code = this.#code;
     const [text, before, after] = [code.textAt(at), code.textAt(at - 1), code.textAt(at + 1)];
     // Of a method whose name is that of a word, too.
-    if (code.members.has(at)) return text !== 'get' && text !== 'set' && !/^__proto__$/.test(text);
+    if (code.members.has(at)) {
+      // What a constructor is given may be anything.
+      return text === 'constructor' ? code.textAt(at + 2) === ')' : !/^(?:get|set|__proto__)$/.test(text);
+    }
     if (ELSEWHERE.test(text)) return false;
     if (text === 'manager') return code.isMember(at) && after === '.' && code.textAt(at + 2) === 'query';
     if (after === '`' || after === '${') return KEYWORDS.has(text) && !code.isMember(at);
@@ -121,7 +129,8 @@ class Repeatable {
     this.#shares = true;
     if (/^(?:\.|\?\.|\[|=)$/.test(after) || before === '@') return false;
     const isInText = before === '${' || before === '+' || after === '+';
-    const isCallback = before === '(' && COMPUTES.test(code.textAt(at - 2));
+    const open = code.parentOf(at);
+    const isCallback = code.textAt(open) === '(' && CALLS_BACK.test(code.textAt(open - 1));
     return isInText || (!isCallback && /^[A-Z][A-Z\d_]*$/.test(code.textAt(at)));
   }
 
@@ -229,7 +238,9 @@ class Repeatable {
   #isSymbol(at: number): boolean {
     const code = this.#code;
     const [before, text, after] = [code.textAt(at - 1), code.textAt(at), code.textAt(at + 1)];
-    if (text === '@') return false;
+    if (/^[@'"`\\#]$/.test(text)) return false;
+    // Where an expression could begin, too, nobody knows whether it divides or begins a pattern.
+    if (text === '/' && /^[)}]$/.test(before)) return false;
     const endsValue = code.tokens[at - 1]?.kind === 'symbol' && /^[)\]]$/.test(before);
     // What was computed is called, or tags a template.
     if (text === '(' && (endsValue || before === '?.')) return false;
@@ -247,7 +258,9 @@ class Repeatable {
     const last = code.tokens[end - 1];
     if (last?.kind === 'symbol' && /^[}\]]$/.test(last.text)) {
       const open = code.otherOf(end - 1);
-      if (/^(?:const|let|var|[(,:]|\.\.\.)$/.test(code.textAt(open - 1))) return true;
+      if (/^(?:const|let|var)$/.test(code.textAt(open - 1))) return true;
+      this.#mutates = true;
+      if (/^(?:[(,:]|\.\.\.)$/.test(code.textAt(open - 1))) return true;
       return last.text === ']' && this.#mayMutate(code.rootOf(end - 1));
     }
     const at = last?.kind === 'name' && !KEYWORDS.has(last.text) ? end - 1 : behind;
