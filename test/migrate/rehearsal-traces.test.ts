@@ -115,6 +115,19 @@ it('with Sequelize an answer that nobody has is not taken for one, whatever the 
   expect(await columns('shelf')).toStrictEqual(['id']);
 });
 
+it('a rehearsal reads in the transaction in which the code reads', async () => {
+  await query('CREATE TABLE label (id int PRIMARY KEY)');
+  await query('INSERT INTO label VALUES (1)');
+  await runUmzug(`
+    await queryInterface.sequelize.transaction(async (transaction) => {
+      const [rows] = await queryInterface.sequelize.query('SELECT id FROM label', { transaction });
+      await queryInterface.sequelize.query('CREATE TABLE shelf (id int PRIMARY KEY)', { transaction });
+      await queryInterface.bulkInsert('shelf', rows, { transaction });
+    });
+  `);
+  expect(await query('SELECT id FROM shelf')).toStrictEqual([{ id: 1 }]);
+});
+
 it('what a rehearsal reads is translated as it will be', async () => {
   await query('CREATE TABLE label (id int PRIMARY KEY, tags jsonb)');
   await query(`INSERT INTO label VALUES (1, '["a"]')`);

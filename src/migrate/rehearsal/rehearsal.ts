@@ -176,7 +176,10 @@ export class Rehearsal implements MigrationCalls {
       ? asksForTables(text) && !this.#names(text, parameters)
       : tables.every((name) => !this.#touched.has(name));
     if (!isHarmless || !(isNew || (isUntouched && !this.#isUnclear))) return this.#unknown(statement);
-    return this.#outside(session, () => statement.send(text));
+    // What is read in a transaction that the code has begun is sent in it, and would wait for its turn for ever beside it.
+    return session === this.#session
+      ? this.#outside(session, () => statement.send(text))
+      : statement.send(text);
   }
 
   /** Whether a query names something that was touched, in its text or beside it. */
