@@ -58,7 +58,7 @@ export { similarName } from './options/similar-name';
 export { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
 export { withTrustRoots } from './options/trust-roots';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
-export { elapsedMs, sleep, systemTimeMs } from './real-time';
+export { elapsedMs, nextTurn, sleep, systemTimeMs } from './real-time';
 export { refusalIn, type Refusal } from './refused-connection';
 export { fieldsOf, rowsBefore } from './transactions/answer-facts';
 export { ofLastStatement } from './transactions/last-statement';

@@ -1,5 +1,8 @@
 import perfHooks from 'node:perf_hooks';
-import timersPromises, { type setTimeout as SetTimeout } from 'node:timers/promises';
+import timersPromises, {
+  type setImmediate as SetImmediate,
+  type setTimeout as SetTimeout,
+} from 'node:timers/promises';
 
 /*
  * The time as it was when this package was loaded: the fake clock that a test of an application installs later neither stops
@@ -8,6 +11,9 @@ import timersPromises, { type setTimeout as SetTimeout } from 'node:timers/promi
 
 /** `setTimeout` of `node:timers/promises`. */
 export const sleep: typeof SetTimeout = timersPromises.setTimeout;
+
+/** `setImmediate` of `node:timers/promises`: behind all that follows at once from what has happened. */
+export const nextTurn: typeof SetImmediate = timersPromises.setImmediate;
 
 /** `performance.now()`: milliseconds, for the time between two moments. */
 export const elapsedMs = perfHooks.performance.now.bind(perfHooks.performance);

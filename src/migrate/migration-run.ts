@@ -1,3 +1,4 @@
+import { nextTurn } from '../connection';
 import { classifyError, COMMIT_MARKER_TABLE, findInChain } from '../occ';
 import { isTransaction, isUntilDone, sentInstead, type PlannedChange } from '../schema';
 import { loadParser, parseQuery, summarizeText, type DsqlStatement } from '../sql';
@@ -157,7 +158,13 @@ export class MigrationRun implements MigrationCalls {
    * @throws MigrationChangedError when the code has left out what an earlier run had done
    */
   async end(): Promise<void> {
-    await this.#turn;
+    // What its code does not wait for belongs to it, too.
+    let turn: Promise<unknown> | undefined;
+    while (turn !== this.#turn) {
+      turn = this.#turn;
+      await turn;
+      await nextTurn();
+    }
     await this.settle();
     this.#replay.expectComplete();
   }

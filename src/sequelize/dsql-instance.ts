@@ -61,6 +61,13 @@ export class DsqlInstance {
 
   /** Runs a statement of the user's; one that changes the schema is translated, and row locks are those of DSQL. */
   async query(written: unknown, options: StatementOptions = {}): Promise<unknown> {
+    const migration = runningMigration(this.#sequelize);
+    const asked = this.#query(written, options);
+    migration?.note(asked);
+    return asked;
+  }
+
+  async #query(written: unknown, options: StatementOptions): Promise<unknown> {
     const sql = withText(written, (text) => adaptRowLocks(text, this.#mapping));
     const changes = schemaChangesOf(this.#sequelize);
     return typeof sql === 'string' && changes.handles(sql, options)

@@ -261,6 +261,7 @@ class CliMigration {
       );
     }
     await this.running.begin();
+    await this.running.whenDone();
     this.#hasEnded();
     await reportJobs(() => this.#carriedOut ?? Promise.resolve(), hostJobError);
   }

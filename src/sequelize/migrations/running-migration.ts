@@ -1,4 +1,5 @@
 import { QueryTypes, type Sequelize } from 'sequelize';
+import { nextTurn } from '../../connection';
 import type {
   Answer,
   MigrationCalls,
@@ -55,6 +56,7 @@ export class RunningMigration implements AroundMigration {
   readonly #find: (() => Promise<MigrationCalls>) | undefined;
   #finding: Promise<MigrationCalls> | undefined;
   #run: MigrationCalls | undefined;
+  readonly #asked = new Set<Promise<void>>();
 
   /** @param find - finds its run when its code sends the first statement, where somebody else calls the code */
   constructor(
@@ -69,10 +71,29 @@ export class RunningMigration implements AroundMigration {
     this.#mapping = mapping;
   }
 
-  /** Runs the code of the migration. */
-  during(run: MigrationCalls, work: () => Promise<unknown>): Promise<unknown> {
+  /** Runs the code of the migration, and what that does not wait for. */
+  async during(run: MigrationCalls, work: () => Promise<unknown>): Promise<void> {
     this.#run = run;
-    return asMigration(this, work);
+    await asMigration(this, work);
+    if (!run.isRehearsal) await this.whenDone();
+  }
+
+  /** Its code has asked for something, and may not wait for it: it belongs to the migration all the same. */
+  note(asked: Promise<unknown>): void {
+    const done = asked.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#asked.add(done);
+    void done.then(() => this.#asked.delete(done));
+  }
+
+  /** Waits for all that its code has asked for. */
+  async whenDone(): Promise<void> {
+    do {
+      await Promise.all(this.#asked);
+      await nextTurn();
+    } while (this.#asked.size > 0);
   }
 
   /** Finds the run of a migration whose code somebody else calls, once. */
