@@ -36,7 +36,7 @@ const OF_SESSION: ReadonlySet<string> = new Set(['SET', 'RESET', 'DISCARD', 'DEA
  * and before the migration is recorded.
  */
 export class MigrationRun implements MigrationCalls {
-  readonly isRehearsal = false;
+  readonly isDryRun = false;
   readonly #run: JournalledRun;
   readonly #journal: Journal;
   readonly #session: MigrationSession;

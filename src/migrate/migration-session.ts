@@ -56,7 +56,7 @@ export interface MigrationStatement<Result> {
   /** The result that the code gets of what was kept, or of nothing. */
   readonly resultOf: (kept: unknown) => Result | Promise<Result>;
   /**
-   * The result that the code gets in a rehearsal, with an answer that must not be looked at in the place of the rows; nothing
+   * The result that the code gets in a dry run, with an answer that must not be looked at in the place of the rows; nothing
    * where the result itself tells something, as a number or a row that may not be there.
    */
   readonly unknown?: ((answer: readonly unknown[]) => Result) | undefined;

@@ -9,8 +9,8 @@ import { MigrationRun } from './migration-run';
 import type { MigrationSession } from './migration-session';
 import { isPassing, patiently } from './patience';
 import type { MigrationProgress, MigrationStep } from './progress';
-import { Rehearsal } from './rehearsal/rehearsal';
-import { isRepeatable } from './rehearsal/repeatable-code';
+import { DryRun } from './dry-run/dry-run';
+import { isRepeatable } from './dry-run/repeatable-code';
 import { migrationTables } from './tables';
 
 /** What one call may say of how it runs migrations. */
@@ -146,19 +146,19 @@ export class Migrations {
    * is refused: then nothing of it is done.
    *
    * @param session - the connection on which it runs
-   * @param work - runs its code, whose statements go to the run, or to the rehearsal of it
+   * @param work - runs its code, whose statements go to the run, or to the dry run of it
    * @throws UnsupportedFeatureError for a statement that is refused
    */
   async carryOut(
     { name, direction, code, called }: MigrationToRun,
     session: MigrationSession,
-    work: (run: MigrationRun | Rehearsal) => Promise<void>,
+    work: (run: MigrationRun | DryRun) => Promise<void>,
   ): Promise<void> {
     const journalled = await this.#journal.find(name, direction, code ?? null);
     if (journalled.statements.length === 0 && called !== undefined && isRepeatable(called)) {
       // A transaction that is left waiting would keep its connection.
-      const rehearsal = new Rehearsal(session, !/\btransaction\b/.test(called));
-      await rehearsal.run(() => work(rehearsal));
+      const dryRun = new DryRun(session, !/\btransaction\b/.test(called));
+      await dryRun.run(() => work(dryRun));
     }
     if (journalled.isNew && session.isInTransaction) session.entries.begin(journalled);
     else if (journalled.isNew) await this.#journal.begin(journalled);

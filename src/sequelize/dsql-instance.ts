@@ -82,8 +82,7 @@ export class DsqlInstance {
     const { controlsTransaction } = summarizeText(text);
     if (migration === undefined || options.completesTransaction || controlsTransaction) {
       // Not one of Sequelize's own, which has its transaction with it.
-      if (migration?.isRehearsal && controlsTransaction && !options.transaction)
-        return migration.endRehearsal();
+      if (migration?.isDryRun && controlsTransaction && !options.transaction) return migration.endDryRun();
       return this.#send(sql, options);
     }
     const plan = () => schemaChangesOf(this.#sequelize).planRows(text, options, migration);

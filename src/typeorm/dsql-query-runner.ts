@@ -86,7 +86,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
    */
   override async startTransaction(isolationLevel?: IsolationLevel): Promise<void> {
     checkIsolationLevel(isolationLevel);
-    if (this.#migrating.isRehearsing) return this.#migrating.endRehearsal();
+    if (this.#migrating.isDryRun) return this.#migrating.endDryRun();
     if (this.isTransactionActive) {
       if (this.scope === undefined) throw new NestedTransactionError();
       if (this.scope.nested !== 'join') throw this.scope.refuseNested();
@@ -116,7 +116,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
    * @throws AfterCommitError when it did commit, and an `afterTransactionCommit` subscriber failed
    */
   override async commitTransaction(): Promise<void> {
-    if (this.#migrating.isRehearsing) return this.#migrating.endRehearsal();
+    if (this.#migrating.isDryRun) return this.#migrating.endDryRun();
     // It refuses; what became of the transaction before is no outcome of this call.
     if (!this.isTransactionActive) return super.commitTransaction();
     if (this.transactionDepth > 1) {
@@ -149,7 +149,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
    * nothing to do: that error is the one to report.
    */
   override async rollbackTransaction(): Promise<void> {
-    if (this.#migrating.isRehearsing) return this.#migrating.endRehearsal();
+    if (this.#migrating.isDryRun) return this.#migrating.endDryRun();
     if (this.#hasFailedAfterCommit && !this.isTransactionActive) return;
     const { scope } = this;
     const isOfRefused = scope?.takeRefused() === true;
@@ -262,7 +262,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
   ): Promise<void> {
     return this.#migrating.carryOut(migration, migrations, () => {
       // What the migration before has read is not read again, but the next process begins with this one and reads it. What
-      // a rehearsal has made of tables was not done.
+      // a dry run has made of tables was not done.
       this.loadedTables = [];
       this.loadedViews = [];
       return work();

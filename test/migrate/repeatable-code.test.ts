@@ -1,4 +1,4 @@
-import { isRepeatable } from '../../src/migrate/rehearsal/repeatable-code';
+import { isRepeatable } from '../../src/migrate/dry-run/repeatable-code';
 
 /** The code of a migration of TypeORM, and of Sequelize. */
 const up = (b: string) =>

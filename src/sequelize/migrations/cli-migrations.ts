@@ -267,7 +267,7 @@ class CliMigration {
   }
 
   /** Calls the code as umzug has called it, which waits meanwhile for the answer to its first statement. */
-  async #rehearse(run: MigrationCalls): Promise<void> {
+  async #callAhead(run: MigrationCalls): Promise<void> {
     const step = stepIn(createRequire(__filename).cache[this.#file]?.exports, this.#direction);
     // With a third parameter it is told by a callback when it is done.
     if (step === undefined || step.length > 2) return;
@@ -289,7 +289,7 @@ class CliMigration {
     return new Promise((resolve, reject) => {
       const toRun = { name, direction, ...(code !== undefined && { code, called: code }) };
       this.#carriedOut = this.#migrations.carryOut(toRun, this.running.session, (run) => {
-        if (run.isRehearsal) return this.#rehearse(run);
+        if (run.isDryRun) return this.#callAhead(run);
         resolve(run);
         return this.#ended;
       });

@@ -226,7 +226,7 @@ class DsqlMigrator extends Umzug<Context> {
         await reportJobs(
           () =>
             migrations.carryOut({ ...toRun, called }, running().session, async (run) => {
-              // What a rehearsal has called stays in it.
+              // What a dry run has called stays in it.
               await running().during(run, work);
             }),
           hostJobError,

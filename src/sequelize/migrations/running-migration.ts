@@ -75,7 +75,7 @@ export class RunningMigration implements AroundMigration {
   async during(run: MigrationCalls, work: () => Promise<unknown>): Promise<void> {
     this.#run = run;
     await asMigration(this, work);
-    if (!run.isRehearsal) await this.whenDone();
+    if (!run.isDryRun) await this.whenDone();
   }
 
   /** Its code has asked for something, and may not wait for it: it belongs to the migration all the same. */
@@ -120,12 +120,12 @@ export class RunningMigration implements AroundMigration {
   }
 
   /** Whether nothing that its code asks for is done. */
-  get isRehearsal(): boolean {
-    return this.#run?.isRehearsal === true;
+  get isDryRun(): boolean {
+    return this.#run?.isDryRun === true;
   }
 
-  /** What only a run can do ends a rehearsal. */
-  endRehearsal(): Promise<unknown> {
+  /** What only a run can do ends a dry run. */
+  endDryRun(): Promise<unknown> {
     return this.#withRun((run) => run.end());
   }
 

@@ -127,8 +127,8 @@ export class DsqlQueryInterface extends BulkQueryInterface {
   ): Promise<void> {
     if (!table || !key || !attribute) return super.addColumn(table, key, attribute, options);
     const { schema, tableName: name } = this.queryGenerator.extractTableDetails(table);
-    // A migration that is rehearsed was not begun.
-    const [known] = this.changes.isRehearsing
+    // A migration in its dry run was not begun.
+    const [known] = this.changes.isDryRun
       ? []
       : await this.changes.readTables([{ schema, name }], { ...options, logging: false });
     const column = await this.#addedColumn(table, key, attribute, known, options);

@@ -78,7 +78,7 @@ export class SchemaChanges {
   readonly #mapping: ResolvedMapping;
   /** Of the migrations that this instance runs. */
   readonly #enums = new EnumTypes();
-  readonly #rehearsed = new WeakMap<RunningMigration, EnumTypes>();
+  readonly #enumsOfDryRuns = new WeakMap<RunningMigration, EnumTypes>();
   readonly #send: (sql: unknown, options: object) => Promise<unknown>;
   /** That of all changes of the schema that this instance makes without a journal. */
   readonly lease: SharedLease;
@@ -109,9 +109,9 @@ export class SchemaChanges {
     });
   }
 
-  /** Whether what calls this belongs to a rehearsal of a migration. */
-  get isRehearsing(): boolean {
-    return runningMigration(this.#sequelize)?.isRehearsal === true;
+  /** Whether what calls this belongs to a dry run of a migration. */
+  get isDryRun(): boolean {
+    return runningMigration(this.#sequelize)?.isDryRun === true;
   }
 
   /** Whether a call of `Sequelize.query` is for {@link SchemaChanges.run}. */
@@ -218,11 +218,11 @@ export class SchemaChanges {
     return { statements: planned.map((each) => ({ ...each, sql: restore(each.sql) })), notes: [] };
   }
 
-  /** The enum types of a history. A rehearsal knows what those of the migration would be. */
+  /** The enum types of a history. A dry run knows what those of the migration would be. */
   #enumsOf(migration: RunningMigration | undefined): EnumTypes {
-    if (migration?.isRehearsal !== true) return this.#enums;
-    const enums = this.#rehearsed.get(migration) ?? this.#enums.copy();
-    this.#rehearsed.set(migration, enums);
+    if (migration?.isDryRun !== true) return this.#enums;
+    const enums = this.#enumsOfDryRuns.get(migration) ?? this.#enums.copy();
+    this.#enumsOfDryRuns.set(migration, enums);
     return enums;
   }
 
@@ -253,7 +253,7 @@ export class SchemaChanges {
       read: (sql) => this.select(sql, options),
     });
     if (typeof planned === 'string') return planned;
-    if (migration?.isRehearsal === true) return planned.statements;
+    if (migration?.isDryRun === true) return planned.statements;
     // What Sequelize has written is told where nothing of it is sent, or a table is copied.
     if (author === 'user' || planned.statements.length === 0 || planned.copied !== undefined)
       log(this.#sequelize, `Instead of ${text.trim()}: ${sentInstead(planned)}`, options);

@@ -33,8 +33,8 @@ export class MigrationRunner {
   /** Of the migrations that are run on it. */
   readonly #enums = new EnumTypes();
   #steps: MigrationSteps | undefined;
-  /** What a rehearsal has called stays in it, also when the migration itself runs. */
-  readonly #rehearsed = new AsyncLocalStorage<MigrationSteps>();
+  /** What a dry run has called stays in it, also when the migration itself runs. */
+  readonly #ofDryRun = new AsyncLocalStorage<MigrationSteps>();
 
   /** @param transaction - that of the query runner */
   constructor(runner: MigratingRunner, transaction: TransactionStatements) {
@@ -44,17 +44,17 @@ export class MigrationRunner {
 
   /** The migration whose statements are those that the query runner is given now. */
   get steps(): MigrationSteps | undefined {
-    return this.#rehearsed.getStore() ?? this.#steps;
+    return this.#ofDryRun.getStore() ?? this.#steps;
   }
 
-  /** Whether what calls this belongs to a rehearsal. */
-  get isRehearsing(): boolean {
-    return this.#rehearsed.getStore() !== undefined;
+  /** Whether what calls this belongs to a dry run. */
+  get isDryRun(): boolean {
+    return this.#ofDryRun.getStore() !== undefined;
   }
 
-  /** The transaction that is open is none of the rehearsal's. */
-  async endRehearsal(): Promise<void> {
-    await this.#rehearsed.getStore()?.endRehearsal();
+  /** The transaction that is open is none of the dry run's. */
+  async endDryRun(): Promise<void> {
+    await this.#ofDryRun.getStore()?.endDryRun();
   }
 
   /**
@@ -74,10 +74,10 @@ export class MigrationRunner {
     try {
       await migrations.carryOut(migration, this.#session(migrations), async (run) => {
         remains = () => run.remains;
-        if (run.isRehearsal) {
+        if (run.isDryRun) {
           const enums = this.#enums.copy();
           const steps = new MigrationSteps(migration.name, run, { mapping, enums });
-          return this.#rehearsed.run(steps, work);
+          return this.#ofDryRun.run(steps, work);
         }
         this.#steps = new MigrationSteps(migration.name, run, { mapping, enums: this.#enums });
         try {

@@ -59,7 +59,7 @@ export class MigrationSteps {
   }
 
   /** See {@link MigrationCalls.end}. */
-  endRehearsal(): Promise<unknown> {
+  endDryRun(): Promise<unknown> {
     return this.#run.end();
   }
 

@@ -4,7 +4,7 @@ import { DsqlClient } from 'aurora-dsql-orm';
 import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import { AbstractLogger, type MigrationInterface, type QueryRunner } from 'typeorm';
-import { isRepeatable } from '../../src/migrate/rehearsal/repeatable-code';
+import { isRepeatable } from '../../src/migrate/dry-run/repeatable-code';
 import { createMigrator } from '../../src/sequelize/umzug';
 import { useCluster } from '../cluster';
 import { empty } from './database-state';
@@ -61,7 +61,7 @@ const columns = async (table: string) =>
   ).map(({ name }) => name);
 
 it.each(['all', 'each', 'none'] as const)(
-  'what a rehearsal has made of the tables that a query runner knows is forgotten: mode %s',
+  'what a dry run has made of the tables that a query runner knows is forgotten: mode %s',
   async (mode) => {
     await query('CREATE TABLE label (id int PRIMARY KEY, text text, size int)');
     await runTypeOrm(mode, async (queryRunner) => {
@@ -115,7 +115,7 @@ it('with Sequelize an answer that nobody has is not taken for one, whatever the 
   expect(await columns('shelf')).toStrictEqual(['id']);
 });
 
-it('a rehearsal reads in the transaction in which the code reads', async () => {
+it('a dry run reads in the transaction in which the code reads', async () => {
   await query('CREATE TABLE label (id int PRIMARY KEY)');
   await query('INSERT INTO label VALUES (1)');
   await runUmzug(`
@@ -128,7 +128,7 @@ it('a rehearsal reads in the transaction in which the code reads', async () => {
   expect(await query('SELECT id FROM shelf')).toStrictEqual([{ id: 1 }]);
 });
 
-it('what a rehearsal reads is translated as it will be', async () => {
+it('what a dry run reads is translated as it will be', async () => {
   await query('CREATE TABLE label (id int PRIMARY KEY, tags jsonb)');
   await query(`INSERT INTO label VALUES (1, '["a"]')`);
   await runUmzug(
@@ -144,7 +144,7 @@ it('what a rehearsal reads is translated as it will be', async () => {
   expect(await columns('shelf')).toStrictEqual(['id']);
 });
 
-it('what a rehearsal reads may have a bigint as its value', async () => {
+it('what a dry run reads may have a bigint as its value', async () => {
   await query('CREATE TABLE label (id bigint PRIMARY KEY)');
   await runUmzug(`
     await queryInterface.sequelize.query('CREATE TABLE shelf (id int PRIMARY KEY)');

@@ -21,9 +21,9 @@ const MOST_STATEMENTS = 2000;
 const OF_THE_SCHEMA =
   /^(?:alter-column-type|drop-primary-key|drop-primary-key-column|add-constraint|add-column-with-constraint|key-type|index-.*|stored-type|create-enum|alter-type|statement-truncate|syntax-error)$/;
 
-/** The end of a rehearsal, where something waits for its code to end. */
-class RehearsalEnd extends Error {
-  override readonly name = 'RehearsalEnd';
+/** The end of a dry run, where something waits for its code to end. */
+class DryRunEnd extends Error {
+  override readonly name = 'DryRunEnd';
 
   constructor() {
     super('What comes next depends on an answer that only the migration itself gets.');
@@ -37,8 +37,8 @@ class RehearsalEnd extends Error {
  * What the code reads is read, as far as nothing before it would have changed that. It goes on to where it looks at an
  * answer that nobody knows without having done what it asks for. What it does there is found out when it is run.
  */
-export class Rehearsal implements MigrationCalls {
-  readonly isRehearsal = true;
+export class DryRun implements MigrationCalls {
+  readonly isDryRun = true;
   readonly position = 0;
   /** Nothing is done. */
   readonly remains = undefined;
@@ -86,7 +86,7 @@ export class Rehearsal implements MigrationCalls {
     statement: MigrationStatement<Result>,
     session: MigrationSession = this.#session,
   ): Promise<Result> {
-    const done = this.#turn.then(() => this.#rehearse(statement, session));
+    const done = this.#turn.then(() => this.#lookAt(statement, session));
     this.#turn = Promise.race([done.catch(() => undefined), this.#ended]);
     return done;
   }
@@ -107,10 +107,10 @@ export class Rehearsal implements MigrationCalls {
   end(): Promise<never> {
     this.#isOver = true;
     this.#announceEnd();
-    return this.#mayWait ? new Promise<never>(() => undefined) : Promise.reject(new RehearsalEnd());
+    return this.#mayWait ? new Promise<never>(() => undefined) : Promise.reject(new DryRunEnd());
   }
 
-  async #rehearse<Result>(statement: MigrationStatement<Result>, session: MigrationSession): Promise<Result> {
+  async #lookAt<Result>(statement: MigrationStatement<Result>, session: MigrationSession): Promise<Result> {
     const { text } = statement;
     const { controlsTransaction, onlyReads, firstWord, changesSchema } = summarizeText(text);
     const isTooMuch = this.#isOver || ++this.#count > MOST_STATEMENTS || text.includes(COMMIT_MARKER_TABLE);
@@ -189,13 +189,13 @@ export class Rehearsal implements MigrationCalls {
     return [...this.#touched].some((name) => all.includes(name));
   }
 
-  /** An answer that nobody has: the code may leave it alone, but where it looks at it, the rehearsal is over. */
+  /** An answer that nobody has: the code may leave it alone, but where it looks at it, the dry run is over. */
   #unknown<Result>({ unknown }: MigrationStatement<Result>): Result | Promise<Result> {
     if (unknown === undefined) return this.end();
     const look = (): never => {
       this.#isOver = true;
       this.#announceEnd();
-      throw new RehearsalEnd();
+      throw new DryRunEnd();
     };
     return unknown(
       new Proxy([], {
