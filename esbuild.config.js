@@ -186,12 +186,12 @@ function requireWhenUsed(file) {
   for (const [line, indent, keyword, variable, required] of text.matchAll(REQUIRE)) {
     const whole = new RegExp(String.raw`\b${variable}\b(?!\.| = (?:__toESM\()?require)`);
     if (whole.test(text.replaceAll(DECLARATIONS, ''))) continue;
-    const used = [...text.matchAll(new RegExp(String.raw`(return )?\b${variable}\.(\w+)`, 'g'))];
+    const used = [...text.matchAll(new RegExp(String.raw`(return )?\b${variable}\.(\w+)(;?)`, 'g'))];
     if (used.length === 0) {
       text = text.replace(line, '');
       continue;
     }
-    if (used.every(([, returned]) => returned)) {
+    if (keyword && used.every(([, returned, , isAll]) => returned && isAll)) {
       // Node.js finds the names of a CommonJS module for `import` in its text, where this may be all that a getter returns.
       const getters = used.map(([, , name]) => `get ${name}() { return (file ??= ${required}).${name}; }`);
       text = text.replace(line, `${indent}var ${variable} = ((file) => ({ ${getters.join(', ')} }))();`);
