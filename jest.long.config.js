@@ -39,7 +39,7 @@ module.exports = {
   ...(process.env.DSQL_TEST_FORM === 'soak' && { testTimeout: 6 * 3_600_000 }),
   projects: [
     files('left out', [...longOnly, ...(isShort ? tooLongInShort : [])]),
-    files('package', ofPackage),
+    { ...files('package', ofPackage), runner: '<rootDir>/test/one-after-the-other.cjs' },
     files('long forms', sampled),
     files('larger forms', [...larger, ...largest]),
     on03('typeorm 0.3', longOn03),
