@@ -169,6 +169,7 @@ async function shell(script: string, input = ''): Promise<Outcome> {
 }
 
 const commands = blocks.filter((block) => wayOf(block) === 'as a command');
+// PostgreSQL's own client is no package of npm, so it is not there everywhere.
 const hasPsql = spawnSync('psql', ['--version']).status === 0;
 const isForPsql = ({ text }: Block) => /\bpsql /.test(text);
 

@@ -15,6 +15,11 @@ export async function withClient<T>(
   }
 }
 
+/** What a query finds on a connection of its own. */
+export function rowsOf(connection: ConnectionOptions, sql: string): Promise<Record<string, unknown>[]> {
+  return withClient(connection, async (client) => (await client.query<Record<string, unknown>>(sql)).rows);
+}
+
 /** Drops all that there is. */
 export function empty(connection: ConnectionOptions): Promise<unknown> {
   return withClient(connection, (client) => emptyDatabase(client));

@@ -1,27 +1,18 @@
 import 'reflect-metadata';
 import { runInThisContext } from 'node:vm';
-import { DsqlClient } from 'aurora-dsql-orm';
 import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import { AbstractLogger, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { isRepeatable } from '../../src/migrate/dry-run/repeatable-code';
 import { createMigrator } from '../../src/sequelize/umzug';
 import { useCluster } from '../cluster';
-import { empty } from './database-state';
+import { empty, rowsOf } from './database-state';
 
 const cluster = useCluster();
 
 afterEach(() => empty(cluster.connection));
 
-async function query(sql: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new DsqlClient(cluster.connection);
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
+const query = (sql: string) => rowsOf(cluster.connection, sql);
 
 /** TypeORM says by itself that a migration has failed. */
 class QuietLogger extends AbstractLogger {

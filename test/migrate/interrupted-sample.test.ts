@@ -1,7 +1,7 @@
 import { startLocalDsql, type Fault, type Faults } from 'aurora-dsql-orm/local';
 import { useCluster } from '../cluster';
 import { byForm } from '../form';
-import { contentsOf, empty, schemaOf, withClient } from './database-state';
+import { contentsOf, empty, rowsOf, schemaOf } from './database-state';
 import { sampleOf, type Orm } from './sample';
 
 const cluster = useCluster();
@@ -14,8 +14,7 @@ afterEach(() => {
   cluster.local.faults.clear();
 });
 
-const rows = (sql: string) =>
-  withClient(cluster.connection, async (client) => (await client.query<Record<string, unknown>>(sql)).rows);
+const rows = (sql: string) => rowsOf(cluster.connection, sql);
 
 /** What the orders say: each was imported, filled and converted once. */
 const orders = () =>

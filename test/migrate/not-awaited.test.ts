@@ -4,19 +4,19 @@ import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import { DataTypes, type QueryInterface } from 'sequelize';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { useCluster } from '../cluster';
-import { empty, withClient } from './database-state';
+import { empty, rowsOf } from './database-state';
 
 const cluster = useCluster();
 
 afterEach(() => empty(cluster.connection));
 
-const columnsOfBox = () =>
-  withClient(cluster.connection, async (client) => {
-    const { rows } = await client.query<{ name: string }>(
-      "SELECT column_name AS name FROM information_schema.columns WHERE table_name = 'box' ORDER BY 1",
-    );
-    return rows.map(({ name }) => name);
-  });
+const columnsOfBox = async () => {
+  const columns = await rowsOf(
+    cluster.connection,
+    "SELECT column_name AS name FROM information_schema.columns WHERE table_name = 'box' ORDER BY 1",
+  );
+  return columns.map(({ name }) => name);
+};
 
 class Box1770000000001 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

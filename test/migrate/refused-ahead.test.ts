@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { runInThisContext } from 'node:vm';
-import { DsqlClient, isUnsupportedFeatureError } from 'aurora-dsql-orm';
+import { isUnsupportedFeatureError } from 'aurora-dsql-orm';
 import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import * as sequelizeLibrary from 'sequelize';
@@ -11,7 +11,7 @@ import { AbstractLogger, type MigrationInterface, type QueryRunner } from 'typeo
 import { createMigrator } from '../../src/sequelize/umzug';
 import { useCluster } from '../cluster';
 import { sequelizeCli } from '../sequelize/sequelize-cli';
-import { empty } from './database-state';
+import { empty, rowsOf } from './database-state';
 
 const cluster = useCluster();
 const folder = mkdtempSync(path.join(tmpdir(), 'aurora-dsql-orm-refused-'));
@@ -21,15 +21,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function query(sql: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new DsqlClient(cluster.connection);
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
+const query = (sql: string) => rowsOf(cluster.connection, sql);
 
 async function hasShelf(): Promise<boolean> {
   return (await query("SELECT to_regclass('shelf') IS NOT NULL AS there"))[0]?.there === true;

@@ -1,20 +1,14 @@
 import { Client } from 'pg';
-import { createDsqlDataSource, type DsqlDataSourceOptions } from 'aurora-dsql-orm/typeorm';
 import type { DataSource, Logger, MigrationInterface, QueryRunner } from 'typeorm';
 import { useCluster } from '../cluster';
+import { openedDataSources } from './opened-data-sources';
 import { Label, Line, Purchase, purchase, purchases, rowsOfPurchases } from './purchases';
 
 /** Others see the statements that travel together, or send their own meanwhile. */
 
 const cluster = useCluster();
-const opened: DataSource[] = [];
+const open = openedDataSources(cluster, purchases);
 let dataSource: DataSource;
-
-async function open(options: Partial<DsqlDataSourceOptions> = {}): Promise<DataSource> {
-  const source = await createDsqlDataSource({ ...cluster.orm, entities: purchases, ...options }).initialize();
-  opened.push(source);
-  return source;
-}
 
 beforeAll(async () => {
   dataSource = await open();
@@ -25,7 +19,6 @@ beforeEach(async () => {
     await dataSource.createQueryBuilder().delete().from(entity).execute();
   }
 });
-afterAll(() => Promise.all(opened.map((each) => each.destroy())));
 
 describe('what a logger sends that is told of a statement', () => {
   /** Calls back with what is inserted last. */

@@ -1,8 +1,4 @@
-import {
-  createDsqlDataSource,
-  isCommitOutcomeUnknownError,
-  type DsqlDataSourceOptions,
-} from 'aurora-dsql-orm/typeorm';
+import { isCommitOutcomeUnknownError } from 'aurora-dsql-orm/typeorm';
 import {
   BeforeInsert,
   Column,
@@ -18,6 +14,7 @@ import {
   type EntitySubscriberInterface,
 } from 'typeorm';
 import { useCluster } from '../cluster';
+import { openedDataSources } from './opened-data-sources';
 import { Label, label, Line, line, Purchase, purchase, purchases, rowsOfPurchases } from './purchases';
 
 @Entity()
@@ -124,19 +121,8 @@ class HearsOfSales implements EntitySubscriberInterface<Sale> {
 }
 
 const cluster = useCluster();
-const opened: DataSource[] = [];
+const open = openedDataSources(cluster, entities);
 let dataSource: DataSource;
-
-async function open({ dsql, ...options }: Partial<DsqlDataSourceOptions> = {}): Promise<DataSource> {
-  const source = await createDsqlDataSource({
-    ...cluster.orm,
-    entities,
-    ...options,
-    dsql: { ...cluster.orm.dsql, ...dsql },
-  }).initialize();
-  opened.push(source);
-  return source;
-}
 
 beforeAll(async () => {
   dataSource = await open();
@@ -150,7 +136,6 @@ beforeEach(async () => {
 afterEach(() => {
   cluster.local.faults.clear();
 });
-afterAll(() => Promise.all(opened.map((each) => each.destroy())));
 
 /** What each round trip has sent, in the words of its statements that come first. */
 async function roundTripsOf(work: () => Promise<unknown>): Promise<string[]> {

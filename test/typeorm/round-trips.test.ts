@@ -1,10 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import {
-  createDsqlDataSource,
   isAfterCommitError,
   isCommitOutcomeUnknownError,
   transactionCounters,
-  type DsqlDataSourceOptions,
 } from 'aurora-dsql-orm/typeorm';
 import {
   AfterInsert,
@@ -23,6 +21,7 @@ import {
   type InsertEvent,
 } from 'typeorm';
 import { useCluster } from '../cluster';
+import { openedDataSources } from './opened-data-sources';
 
 @Entity()
 class Book {
@@ -92,19 +91,8 @@ class Watched {
 
 const entities = [Book, Page, Author, Note, Watched];
 const cluster = useCluster();
-const opened: DataSource[] = [];
+const open = openedDataSources(cluster, entities);
 let dataSource: DataSource;
-
-async function open({ dsql, ...options }: Partial<DsqlDataSourceOptions> = {}): Promise<DataSource> {
-  const other = await createDsqlDataSource({
-    ...cluster.orm,
-    entities,
-    ...options,
-    dsql: { ...cluster.orm.dsql, ...dsql },
-  }).initialize();
-  opened.push(other);
-  return other;
-}
 
 beforeAll(async () => {
   dataSource = await open();
@@ -118,7 +106,6 @@ beforeEach(async () => {
 afterEach(() => {
   cluster.local.faults.clear();
 });
-afterAll(() => Promise.all(opened.map((each) => each.destroy())));
 
 const book = (title = 'a', more: Partial<Book> = {}) => Object.assign(new Book(), { title, ...more });
 const page = (number: number) => Object.assign(new Page(), { number });

@@ -1,14 +1,13 @@
 import type { EventEmitter } from 'node:events';
 import { types } from 'pg';
 import {
-  createDsqlDataSource,
   isAfterCommitError,
   isCommitOutcomeUnknownError,
   transactionCounters,
-  type DsqlDataSourceOptions,
 } from 'aurora-dsql-orm/typeorm';
 import { QueryFailedError, type DataSource, type Logger } from 'typeorm';
 import { useCluster } from '../../cluster';
+import { openedDataSources } from '../opened-data-sources';
 import {
   Label,
   label,
@@ -27,19 +26,8 @@ const NOTHING = [0, 0, 0, 0];
 const ALL = [1, 2, 2, 2];
 
 const cluster = useCluster();
-const opened: DataSource[] = [];
+const open = openedDataSources(cluster, purchases);
 let dataSource: DataSource;
-
-async function open({ dsql, ...options }: Partial<DsqlDataSourceOptions> = {}): Promise<DataSource> {
-  const source = await createDsqlDataSource({
-    ...cluster.orm,
-    entities: purchases,
-    ...options,
-    dsql: { ...cluster.orm.dsql, ...dsql },
-  }).initialize();
-  opened.push(source);
-  return source;
-}
 
 beforeAll(async () => {
   dataSource = await open();
@@ -53,7 +41,6 @@ beforeEach(async () => {
 afterEach(() => {
   cluster.local.faults.clear();
 });
-afterAll(() => Promise.all(opened.map((each) => each.destroy())));
 
 const rows = () => rowsOfPurchases(dataSource);
 const insertInto = (table: string) => `INSERT INTO "${table}"`;
