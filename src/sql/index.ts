@@ -26,7 +26,7 @@ export type { LateralReference } from './syntax/left-lateral-references';
 export { isBuiltinType, serialType } from './facts/column-types';
 export { locatedRefusals } from './facts/located-refusals';
 export type { LocatedRefusal } from './facts/located-refusals';
-export { asNode, stringConstant, strings, walk } from './syntax/parse-tree';
+export { asNode, objectParts, stringConstant, strings, walk } from './syntax/parse-tree';
 export type { NodeBody, Visited } from './syntax/parse-tree';
 export { bodyStatements, parseQuery, positionInQuery } from './syntax/parse';
 export { loadParser, offsetOfCharacter, utf16Offsets } from './syntax/read-sources';

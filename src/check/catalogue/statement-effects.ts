@@ -5,6 +5,7 @@ import {
   createdEnum,
   defaultName,
   nameOfParts,
+  objectParts,
   parseQuery,
   strings,
   tableNameOf,
@@ -153,8 +154,7 @@ class StatementEffects {
 
   #drop({ removeType, objects }: NodeBody<'DropStmt'>): void {
     for (const object of objects ?? []) {
-      const parts = strings(asNode(object, 'List')?.items ?? asNode(object, 'TypeName')?.names ?? [object]);
-      const named = nameOfParts(parts);
+      const named = nameOfParts(objectParts(object));
       if (removeType === 'OBJECT_INDEX') this.catalog.dropIndex(named);
       else if (removeType === 'OBJECT_TYPE') this.catalog.dropEnum(named);
       else if (removeType === 'OBJECT_TABLE' || removeType === 'OBJECT_VIEW') this.catalog.dropTable(named);

@@ -1,4 +1,4 @@
-import { asNode, strings, tablesNamed, type NodeBody, type Statement } from '../../sql';
+import { objectParts, tablesNamed, type NodeBody, type Statement } from '../../sql';
 
 /** The names of the tables and other relations that a statement is about, without their schemas. */
 export function namesIn(statement: Statement): readonly string[] {
@@ -9,9 +9,6 @@ export function namesIn(statement: Statement): readonly string[] {
   }
   if (statement.node !== 'DropStmt') return named;
   const { objects = [] } = statement.tree as NodeBody<'DropStmt'>;
-  const dropped = objects.flatMap(
-    (object) =>
-      strings(asNode(object, 'List')?.items ?? asNode(object, 'TypeName')?.names ?? [object]).at(-1) ?? [],
-  );
+  const dropped = objects.flatMap((object) => objectParts(object).at(-1) ?? []);
   return [...named, ...dropped];
 }

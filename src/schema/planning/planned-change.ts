@@ -6,7 +6,7 @@ import {
   createdEnum,
   loadParser,
   parseQuery,
-  strings,
+  objectParts,
   summarizeText,
   tableNameOf,
   tablesNamed,
@@ -14,6 +14,7 @@ import {
   type CatalogTable,
   type DsqlStatement,
   type NodeBody,
+  type ParsedQuery,
   type Statement,
   type TableName,
 } from '../../sql';
@@ -88,7 +89,7 @@ function noteViews({ node, tree }: Statement, dropped: Set<string>): void {
   if (node === 'ViewStmt' && view?.relname !== undefined) dropped.delete(view.relname);
   const { removeType, objects = [] } = tree as Partial<NodeBody<'DropStmt'>>;
   if (node !== 'DropStmt' || removeType !== 'OBJECT_VIEW') return;
-  for (const object of objects) dropped.add(strings(asNode(object, 'List')?.items).at(-1) ?? '');
+  for (const object of objects) dropped.add(objectParts(object).at(-1) ?? '');
 }
 
 /**
@@ -125,7 +126,7 @@ async function planText(text: string, planning: Planning): Promise<'as it is' | 
   const altered = parsed.statements.flatMap(alteredTables);
   const tables = altered.length === 0 ? [] : await readTables(isOneOf(altered));
   const named = await enums.namedIn(parsed.statements, readTables);
-  const known = { enums: named, arrays: [...enums.arrays.known, ...(await jsonbColumns(text, planning))] };
+  const known = { enums: named, arrays: [...enums.arrays.known, ...(await jsonbColumns(parsed, planning))] };
   const { statements, refusals, omitted } = await translateChange(text, tables, mapping, known);
   // PostgreSQL's own words are better for what it cannot read.
   if (refusals.some(({ rule }) => rule === 'syntax-error')) return 'refused';
@@ -151,12 +152,12 @@ async function planText(text: string, planning: Planning): Promise<'as it is' | 
 
 /** The columns that are jsonb of the tables that a text names, where it may take one of them for an array. */
 async function jsonbColumns(
-  text: string,
+  parsed: ParsedQuery,
   { mapping, author, enums, readTables }: Planning,
 ): Promise<readonly ArrayColumn[]> {
-  const mayTakeArray = /\b(?:ANY|ALL)\s*\(|\bunnest\b|\barray_|\bcardinality\b/i.test(text);
+  const mayTakeArray = /\b(?:ANY|ALL)\s*\(|\bunnest\b|\barray_|\bcardinality\b/i.test(parsed.text);
   if (mapping.arrays !== 'jsonb' || author === 'ORM' || !mayTakeArray) return [];
-  const tables = await readTables(isOneOf(tablesNamed(parseQuery(text))) || 'false');
+  const tables = await readTables(isOneOf(tablesNamed(parsed)) || 'false');
   return tables.flatMap(({ schema, name, columns }) =>
     columns
       .filter((column) => column.type === 'jsonb' && !enums.arrays.has(name, column.name))

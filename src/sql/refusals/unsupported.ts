@@ -2,6 +2,18 @@ import { GRAMMAR, LINT, RECORDED, REPORTED, statement } from './rule';
 import type { StatementRule } from './rule';
 
 const USE_PROTOCOL = 'Use the prepared statements of the protocol, as drivers do.';
+const NO_FOREIGN_TABLES = 'Omit it: there are no foreign tables.';
+const COPY_ROWS = 'Copy the rows into a table, with a program that reads both databases.';
+const NO_EXTENSIONS = 'Omit it: there are no extensions.';
+const NO_PLACES = 'Omit it: DSQL chooses where it stores what.';
+const USE_STREAM = 'Use a change data capture stream.';
+const USE_OTHER_STREAM =
+  'Use a change data capture stream of the other side, and a program that writes what it brings.';
+const SEARCH_OUTSIDE = 'Search outside the database, or with LIKE.';
+const NO_OPERATORS = 'Omit it: there are no operators of users.';
+const ONE_COLLATION = 'Omit it: the only collation of a column is C.';
+const OPERATORS_OF_TYPE = 'Omit it: indexes take the operators of the type of their columns.';
+const FILTER = 'Filter in views, or in the application.';
 
 /** Statements that DSQL does not have at all. */
 export const unsupported: readonly StatementRule[] = [
@@ -24,18 +36,8 @@ export const unsupported: readonly StatementRule[] = [
     RECORDED,
     'Use the database postgres, with a schema of your own.',
   ),
-  statement(
-    'CreateTableSpaceStmt',
-    'CREATE TABLESPACE',
-    RECORDED,
-    'Omit it: DSQL chooses where it stores what.',
-  ),
-  statement(
-    'CreateForeignTableStmt',
-    'CREATE FOREIGN TABLE',
-    RECORDED,
-    'Copy the rows into a table, with a program that reads both databases.',
-  ),
+  statement('CreateTableSpaceStmt', 'CREATE TABLESPACE', RECORDED, NO_PLACES),
+  statement('CreateForeignTableStmt', 'CREATE FOREIGN TABLE', RECORDED, COPY_ROWS),
   statement(
     'AlterSystemStmt',
     'ALTER SYSTEM',
@@ -57,7 +59,7 @@ export const unsupported: readonly StatementRule[] = [
     { ...RECORDED, source: 'known issues of the Django adapter of awslabs' },
     'Page by key.',
   ),
-  statement('CreatePolicyStmt', 'CREATE POLICY', REPORTED, 'Filter in views, or in the application.'),
+  statement('CreatePolicyStmt', 'CREATE POLICY', REPORTED, FILTER),
   statement('PrepareStmt', 'PREPARE', LINT, USE_PROTOCOL),
   statement('ExecuteStmt', 'EXECUTE', LINT, USE_PROTOCOL),
   statement('DiscardStmt', 'DISCARD', LINT, 'RESET ALL and DEALLOCATE ALL.'),
@@ -82,71 +84,26 @@ export const unsupported: readonly StatementRule[] = [
     'AlterDatabaseRefreshCollStmt',
     'ALTER DATABASE … REFRESH COLLATION VERSION',
     GRAMMAR,
-    'Omit it: the only collation of a column is C.',
+    ONE_COLLATION,
   ),
   statement('DropdbStmt', 'DROP DATABASE', GRAMMAR, 'Drop its schemas: a cluster has one database.'),
-  statement(
-    'AlterCollationStmt',
-    'ALTER COLLATION',
-    GRAMMAR,
-    'Omit it: the only collation of a column is C.',
-  ),
+  statement('AlterCollationStmt', 'ALTER COLLATION', GRAMMAR, ONE_COLLATION),
   statement('AlterEventTrigStmt', 'ALTER EVENT TRIGGER', GRAMMAR, 'Omit it: there are no event triggers.'),
-  statement('AlterExtensionStmt', 'ALTER EXTENSION … UPDATE', GRAMMAR, 'Omit it: there are no extensions.'),
-  statement(
-    'AlterExtensionContentsStmt',
-    'ALTER EXTENSION … ADD, DROP',
-    GRAMMAR,
-    'Omit it: there are no extensions.',
-  ),
-  statement('AlterFdwStmt', 'ALTER FOREIGN DATA WRAPPER', GRAMMAR, 'Omit it: there are no foreign tables.'),
-  statement('AlterForeignServerStmt', 'ALTER SERVER', GRAMMAR, 'Omit it: there are no foreign tables.'),
-  statement(
-    'AlterObjectDependsStmt',
-    'ALTER … DEPENDS ON EXTENSION',
-    GRAMMAR,
-    'Omit it: there are no extensions.',
-  ),
-  statement(
-    'AlterOpFamilyStmt',
-    'ALTER OPERATOR FAMILY',
-    GRAMMAR,
-    'Omit it: there are no operators of users.',
-  ),
-  statement('AlterOperatorStmt', 'ALTER OPERATOR', GRAMMAR, 'Omit it: there are no operators of users.'),
-  statement('AlterPolicyStmt', 'ALTER POLICY', GRAMMAR, 'Filter in views, or in the application.'),
-  statement('AlterPublicationStmt', 'ALTER PUBLICATION', GRAMMAR, 'Use a change data capture stream.'),
-  statement(
-    'AlterSubscriptionStmt',
-    'ALTER SUBSCRIPTION',
-    GRAMMAR,
-    'Use a change data capture stream of the other side, and a program that writes what it brings.',
-  ),
-  statement(
-    'AlterTableMoveAllStmt',
-    'ALTER TABLE ALL IN TABLESPACE',
-    GRAMMAR,
-    'Omit it: DSQL chooses where it stores what.',
-  ),
-  statement(
-    'AlterTableSpaceOptionsStmt',
-    'ALTER TABLESPACE',
-    GRAMMAR,
-    'Omit it: DSQL chooses where it stores what.',
-  ),
-  statement(
-    'AlterTSConfigurationStmt',
-    'ALTER TEXT SEARCH CONFIGURATION',
-    GRAMMAR,
-    'Search outside the database, or with LIKE.',
-  ),
-  statement(
-    'AlterTSDictionaryStmt',
-    'ALTER TEXT SEARCH DICTIONARY',
-    GRAMMAR,
-    'Search outside the database, or with LIKE.',
-  ),
-  statement('AlterUserMappingStmt', 'ALTER USER MAPPING', GRAMMAR, 'Omit it: there are no foreign tables.'),
+  statement('AlterExtensionStmt', 'ALTER EXTENSION … UPDATE', GRAMMAR, NO_EXTENSIONS),
+  statement('AlterExtensionContentsStmt', 'ALTER EXTENSION … ADD, DROP', GRAMMAR, NO_EXTENSIONS),
+  statement('AlterFdwStmt', 'ALTER FOREIGN DATA WRAPPER', GRAMMAR, NO_FOREIGN_TABLES),
+  statement('AlterForeignServerStmt', 'ALTER SERVER', GRAMMAR, NO_FOREIGN_TABLES),
+  statement('AlterObjectDependsStmt', 'ALTER … DEPENDS ON EXTENSION', GRAMMAR, NO_EXTENSIONS),
+  statement('AlterOpFamilyStmt', 'ALTER OPERATOR FAMILY', GRAMMAR, NO_OPERATORS),
+  statement('AlterOperatorStmt', 'ALTER OPERATOR', GRAMMAR, NO_OPERATORS),
+  statement('AlterPolicyStmt', 'ALTER POLICY', GRAMMAR, FILTER),
+  statement('AlterPublicationStmt', 'ALTER PUBLICATION', GRAMMAR, USE_STREAM),
+  statement('AlterSubscriptionStmt', 'ALTER SUBSCRIPTION', GRAMMAR, USE_OTHER_STREAM),
+  statement('AlterTableMoveAllStmt', 'ALTER TABLE ALL IN TABLESPACE', GRAMMAR, NO_PLACES),
+  statement('AlterTableSpaceOptionsStmt', 'ALTER TABLESPACE', GRAMMAR, NO_PLACES),
+  statement('AlterTSConfigurationStmt', 'ALTER TEXT SEARCH CONFIGURATION', GRAMMAR, SEARCH_OUTSIDE),
+  statement('AlterTSDictionaryStmt', 'ALTER TEXT SEARCH DICTIONARY', GRAMMAR, SEARCH_OUTSIDE),
+  statement('AlterUserMappingStmt', 'ALTER USER MAPPING', GRAMMAR, NO_FOREIGN_TABLES),
   statement('CheckPointStmt', 'CHECKPOINT', GRAMMAR, 'Omit it: DSQL stores what is committed by itself.'),
   statement('ClusterStmt', 'CLUSTER', GRAMMAR, 'Omit it: rows are in the order of the primary key.'),
   statement('CreateAmStmt', 'CREATE ACCESS METHOD', GRAMMAR, 'Omit it: DSQL has one way to store a table.'),
@@ -168,50 +125,20 @@ export const unsupported: readonly StatementRule[] = [
     GRAMMAR,
     'Omit it; look at the schema with a program of its own.',
   ),
-  statement(
-    'CreateFdwStmt',
-    'CREATE FOREIGN DATA WRAPPER',
-    GRAMMAR,
-    'Copy the rows into a table, with a program that reads both databases.',
-  ),
-  statement(
-    'CreateForeignServerStmt',
-    'CREATE SERVER',
-    GRAMMAR,
-    'Copy the rows into a table, with a program that reads both databases.',
-  ),
-  statement(
-    'CreateOpClassStmt',
-    'CREATE OPERATOR CLASS',
-    GRAMMAR,
-    'Omit it: indexes take the operators of the type of their columns.',
-  ),
-  statement(
-    'CreateOpFamilyStmt',
-    'CREATE OPERATOR FAMILY',
-    GRAMMAR,
-    'Omit it: indexes take the operators of the type of their columns.',
-  ),
+  statement('CreateFdwStmt', 'CREATE FOREIGN DATA WRAPPER', GRAMMAR, COPY_ROWS),
+  statement('CreateForeignServerStmt', 'CREATE SERVER', GRAMMAR, COPY_ROWS),
+  statement('CreateOpClassStmt', 'CREATE OPERATOR CLASS', GRAMMAR, OPERATORS_OF_TYPE),
+  statement('CreateOpFamilyStmt', 'CREATE OPERATOR FAMILY', GRAMMAR, OPERATORS_OF_TYPE),
   statement(
     'CreatePLangStmt',
     'CREATE LANGUAGE',
     GRAMMAR,
     'Functions in LANGUAGE sql, or do it in the application.',
   ),
-  statement('CreatePublicationStmt', 'CREATE PUBLICATION', GRAMMAR, 'Use a change data capture stream.'),
-  statement(
-    'CreateSubscriptionStmt',
-    'CREATE SUBSCRIPTION',
-    GRAMMAR,
-    'Use a change data capture stream of the other side, and a program that writes what it brings.',
-  ),
+  statement('CreatePublicationStmt', 'CREATE PUBLICATION', GRAMMAR, USE_STREAM),
+  statement('CreateSubscriptionStmt', 'CREATE SUBSCRIPTION', GRAMMAR, USE_OTHER_STREAM),
   statement('CreateTransformStmt', 'CREATE TRANSFORM', GRAMMAR, 'Omit it: functions are in LANGUAGE sql.'),
-  statement(
-    'CreateUserMappingStmt',
-    'CREATE USER MAPPING',
-    GRAMMAR,
-    'Copy the rows into a table, with a program that reads both databases.',
-  ),
+  statement('CreateUserMappingStmt', 'CREATE USER MAPPING', GRAMMAR, COPY_ROWS),
   statement(
     'DropOwnedStmt',
     'DROP OWNED',
@@ -220,7 +147,7 @@ export const unsupported: readonly StatementRule[] = [
   ),
   statement('DropSubscriptionStmt', 'DROP SUBSCRIPTION', GRAMMAR, 'Omit it: there are no subscriptions.'),
   statement('DropTableSpaceStmt', 'DROP TABLESPACE', GRAMMAR, 'Omit it: there are no tablespaces.'),
-  statement('DropUserMappingStmt', 'DROP USER MAPPING', GRAMMAR, 'Omit it: there are no foreign tables.'),
+  statement('DropUserMappingStmt', 'DROP USER MAPPING', GRAMMAR, NO_FOREIGN_TABLES),
   statement(
     'ImportForeignSchemaStmt',
     'IMPORT FOREIGN SCHEMA',

@@ -125,6 +125,11 @@ export function strings(nodes: readonly Node[] | undefined): string[] {
   return (nodes ?? []).flatMap((node) => asNode(node, 'String')?.sval ?? []);
 }
 
+/** The parts of the name of an object of a DROP: of a relation a list, of a type a name, of a schema or role a string. */
+export function objectParts(object: Node): string[] {
+  return strings(asNode(object, 'List')?.items ?? asNode(object, 'TypeName')?.names ?? [object]);
+}
+
 /** The first option with that name in a list of options such as `WITH (name = value)` or those of a role or sequence. */
 export function optionNamed(
   options: readonly Node[] | undefined,
