@@ -29,13 +29,13 @@ export interface AltersByCopy {
 /**
  * Rebuilds a table: does what Aurora DSQL has no ALTER TABLE for (another type or length of a column, another primary key,
  * a generated column; recorded from a cluster, 2026-09) by a copy that takes the place of the table, with its keys, checks,
- * defaults, identity, indexes, comments, grants, and the foreign keys that refer to it.
+ * defaults, identity, indexes, comments, grants, the foreign keys that refer to it, and the views above it.
  *
  * - No row is lost, none doubled, and none is old: before the first row is copied the table gets another name, and a view
  *   that cannot be written takes its place. From then on until the end writes fail with SQLSTATE 55000 (42P01 for a moment
  *   before and after), and reads go on.
- * - What is in the way (a value that has no form in the new type, a view, a foreign key that could not refer to the new
- *   table) is found before anything is changed. A row that is written between that look and the first step can still stop
+ * - What is in the way (a value that has no form in the new type, a view whose query does not fit, a foreign key that could
+ *   not refer to the new table) is found before anything is changed. A row that is written between that look and the first step can still stop
  *   the copy: correct it in `<table>__old`, and run the same again.
  * - It can be interrupted at any statement. The same call goes on where it was, and so do `synchronize` and `sync`; in a
  *   migration it is journalled like every other statement.

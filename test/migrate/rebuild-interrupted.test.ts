@@ -24,6 +24,10 @@ async function makeTables(): Promise<void> {
     "INSERT INTO t (a, code) VALUES ('1', 'x'), ('2', 'y'), ('3', 'z')",
     'UPDATE t SET up = 3 WHERE id = 1',
     'INSERT INTO u VALUES (1, 2)',
+    'CREATE VIEW codes AS SELECT id, code FROM t',
+    'CREATE VIEW amounts AS SELECT id, a FROM t',
+    'CREATE VIEW pairs AS SELECT amounts.a, codes.code FROM amounts JOIN codes USING (id)',
+    "COMMENT ON VIEW pairs IS 'of each'",
   );
 }
 
@@ -36,6 +40,7 @@ const state = async () => [
   await schema(),
   await rows('SELECT * FROM t ORDER BY id'),
   await rows('SELECT * FROM u'),
+  await rows('SELECT * FROM pairs ORDER BY code'),
 ];
 
 const CUTS: readonly CutFault['at'][] = ['statement', 'after commit'];

@@ -308,12 +308,6 @@ const REFUSED: readonly Refused[] = [
     reason: /The row of t with id = 1 has no value that a could have then\. Correct the rows first\./,
   },
   {
-    name: 'a view of the table',
-    table: ['CREATE TABLE t (id int PRIMARY KEY, a text)', 'CREATE VIEW seen AS SELECT a FROM t'],
-    change: 'ALTER a TYPE integer',
-    reason: /The view seen reads it/,
-  },
-  {
     name: 'a key that would not be one',
     table: ['CREATE TABLE t (id int PRIMARY KEY, a int NOT NULL)', 'INSERT INTO t VALUES (1, 1), (2, 1)'],
     change: 'DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (a)',

@@ -92,6 +92,8 @@ async function schemaOf(rows: Workshop['rows']): Promise<Record<string, unknown>
       "SELECT c.relname AS t, d.objsubid AS c, d.description FROM pg_description d JOIN pg_class c ON c.oid = d.objoid AND d.classoid = 1259 WHERE c.relnamespace = 'public'::regnamespace ORDER BY 1, 2",
     grants:
       "SELECT relname AS t, relacl::text AS acl FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') ORDER BY 1",
+    views:
+      "SELECT relname AS name, pg_get_viewdef(oid) AS definition, reloptions AS options, relowner::regrole::text AS owner FROM pg_class WHERE relkind = 'v' AND relnamespace = 'public'::regnamespace ORDER BY 1",
     relations:
       "SELECT relname AS name, relkind AS kind FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') ORDER BY 1",
   };

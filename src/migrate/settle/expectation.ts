@@ -184,7 +184,8 @@ function addedColumn({ colname, typeName }: NodeBody<'ColumnDef'>): JudgeTable {
 const rename: OfKind<'RenameStmt'> = ({ renameType, relation, subname = '', newname = '' }) => {
   const from = tableNameOf(relation);
   switch (renameType) {
-    case 'OBJECT_TABLE': {
+    case 'OBJECT_TABLE':
+    case 'OBJECT_VIEW': {
       const to = { ...from, name: newname };
       return {
         tables: [from, to],

@@ -1,4 +1,4 @@
-import { quoted, quotedTable } from '../../sql';
+import { quoted, quotedTable, type TableName } from '../../sql';
 import type { Rebuild } from './new-table';
 
 /** What the letters of an `aclitem` stand for. */
@@ -39,25 +39,32 @@ function grantsIn(acl: readonly string[] | null, owner: string): readonly Grant[
   });
 }
 
-/** What lets others do with the new table what they may do with the old one. */
-export function grants({ details, change, names }: Rebuild): readonly string[] {
-  const { schema, copy } = names;
-  const on = `ON ${quotedTable({ schema, name: copy })} TO`;
-  const texts = (acl: readonly string[] | null, columns = '') =>
-    grantsIn(acl, details.owner).flatMap(({ grantee, privileges, grantable }) => [
+/** What may be done with a relation, as the catalogue has it. */
+export interface Granted {
+  readonly owner: string;
+  readonly acl: readonly string[] | null;
+  readonly columns: readonly { readonly name: string; readonly acl: readonly string[] | null }[];
+}
+
+/** What lets others do with one relation what they may do with another. */
+export function grantsOn(relation: Required<TableName>, { owner, acl, columns }: Granted): readonly string[] {
+  const on = `ON ${quotedTable(relation)} TO`;
+  const texts = (items: readonly string[] | null, of = '') =>
+    grantsIn(items, owner).flatMap(({ grantee, privileges, grantable }) => [
       ...(privileges.length === 0
         ? []
-        : [`GRANT ${privileges.map((each) => each + columns).join(', ')} ${on} ${grantee}`]),
+        : [`GRANT ${privileges.map((each) => each + of).join(', ')} ${on} ${grantee}`]),
       ...(grantable.length === 0
         ? []
-        : [`GRANT ${grantable.map((each) => each + columns).join(', ')} ${on} ${grantee} WITH GRANT OPTION`]),
+        : [`GRANT ${grantable.map((each) => each + of).join(', ')} ${on} ${grantee} WITH GRANT OPTION`]),
     ]);
-  return [
-    ...texts(details.acl),
-    ...details.columns
-      .filter(({ name }) => !change.dropped.has(name))
-      .flatMap(({ name, acl }) => texts(acl, ` (${quoted(name)})`)),
-  ];
+  return [...texts(acl), ...columns.flatMap((column) => texts(column.acl, ` (${quoted(column.name)})`))];
+}
+
+/** What lets others do with the new table what they may do with the old one. */
+export function grants({ details, change, names }: Rebuild): readonly string[] {
+  const columns = details.columns.filter(({ name }) => !change.dropped.has(name));
+  return grantsOn({ schema: names.schema, name: names.copy }, { ...details, columns });
 }
 
 /** What lets others read the view that stands for the table while its rows are copied. */

@@ -8,6 +8,7 @@ import {
   type CatalogConstraint,
   type CatalogTable,
 } from '../../sql';
+import type { DependentView } from '../catalogue/dependent-views';
 import type { ColumnDetails, TableDetails } from '../catalogue/table-details';
 import { besides, type RebuiltNames } from './rebuilt-names';
 import type { ColumnChange, TableChange } from './table-change';
@@ -23,12 +24,24 @@ export interface NewColumn {
   readonly newType?: string;
 }
 
+/** The views above a table, by what becomes of them when another table takes its place. */
+export interface ViewsAbove {
+  /**
+   * Those that read the table and show the same columns as before: they are told to read the new table. They are never missing,
+   * and what reads them needs nothing.
+   */
+  readonly replaced: readonly DependentView[];
+  /** Those that show a column whose type changes, and all that read them, each behind those that it reads. */
+  readonly recreated: readonly DependentView[];
+}
+
 /** A table and what is to become of it. */
 export interface Rebuild {
   readonly table: CatalogTable;
   readonly details: TableDetails;
   readonly change: TableChange;
   readonly names: RebuiltNames;
+  readonly views: ViewsAbove;
 }
 
 /** An index of the old table that the new one has, too. */

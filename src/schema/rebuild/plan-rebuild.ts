@@ -9,6 +9,7 @@ import {
   type DsqlStatement,
   type Translation,
 } from '../../sql';
+import type { DependentView } from '../catalogue/dependent-views';
 import { tableDetailsQuery, type TableDetails } from '../catalogue/table-details';
 import { refersTo, type ReadTables } from '../catalogue/read-tables';
 import { refusedStatement, unsupportedChanges, type UnsupportedChange } from '../planning/unsupported-change';
@@ -29,6 +30,15 @@ import {
 } from './new-table';
 import { besides, rebuiltNames, sequenceName } from './rebuilt-names';
 import type { TableChange } from './table-change';
+import {
+  createViewsBeside,
+  dropViews,
+  leftoverViews,
+  moveViews,
+  restoreViews,
+  viewsAbove,
+  viewsInTheWay,
+} from './views';
 import { dropTable, keepRecord, repeatedStep, step } from './unfinished';
 
 /** What a plan of a rebuild needs. */
@@ -49,8 +59,9 @@ export interface RebuildPlanning {
  *
  * The new table is made beside the old one, with its indexes, while work goes on. Then the old table gets another name, a
  * CHECK that no row can keep to, and a view in its place that cannot be written: from here on reads go on and writes fail.
- * The rows are copied in the order of the key, foreign keys of other tables are moved, the view is dropped and the new
- * table takes its name. Until then the comment of the new table keeps what is to be done.
+ * The rows are copied in the order of the key, foreign keys of other tables and the views above the old one are moved, the
+ * view in its place is dropped and the new table takes its name. Until then the comment of the new table keeps what is to
+ * be done.
  *
  * @param written - the ALTER TABLE that asks for it
  * @returns what is to be done, and what the old table is called then
@@ -64,20 +75,22 @@ export async function planRebuild(
 ): Promise<{ readonly statements: readonly DsqlStatement[]; readonly old: string }> {
   const { schema, name } = table;
   const { readTables, read } = planning;
-  const [found] = (await read(tableDetailsQuery(table))) as readonly [TableDetails];
-  const isDropped = (view: string) => planning.droppedViews?.has(view.replace(/^.*\./, '')) === true;
-  const details = { ...found, views: found.views.filter((view) => !isDropped(view)) };
+  const [details] = (await read(tableDetailsQuery(table))) as readonly [TableDetails];
   const sameSchema = await readTables(
     `n.nspname = ${literal(schema)} AND c.relname LIKE ${literal(`${likeText(name.slice(0, 40))}%`)}`,
   );
   const taken = new Set(sameSchema.map((each) => each.name));
   const { casts, impossible } = await conversions(table, change, read);
+  const names = rebuiltNames(table, (other) => taken.has(other));
   const rebuild: Rebuild = {
     table,
     details,
     change: impossible.length === 0 ? change : throughText(change, impossible),
-    names: rebuiltNames(table, (other) => taken.has(other)),
+    names,
+    views: await viewsAbove({ table, change }, read, planning.droppedViews),
   };
+  const copy = { schema, name: names.copy };
+  const viewsLeft = taken.has(names.copy) ? await leftoverViews(copy, read) : [];
   const referring = await readTables(refersTo(table));
   const references = referring
     .filter((each) => each.schema !== schema || each.name !== name)
@@ -87,6 +100,7 @@ export async function planRebuild(
     orderOf(rebuild).length === 0 && (await read(`SELECT 1 FROM ${quotedTable(table)} LIMIT 1`)).length === 0;
   const inTheWay = [
     ...obstacles(rebuild, references, isEmpty),
+    ...(await viewsInTheWay(rebuild, viewsLeft, read)),
     ...(await leftovers(rebuild, taken, read)),
     ...(await valuesInTheWay(table, impossible, read)),
   ];
@@ -106,7 +120,7 @@ export async function planRebuild(
     ]);
   }
   const { dropOld } = planning;
-  const context = { written, created: created.statements, references, casts, dropOld, isEmpty };
+  const context = { written, created: created.statements, references, casts, dropOld, isEmpty, viewsLeft };
   return { statements: steps(rebuild, context), old: rebuild.names.old };
 }
 
@@ -130,13 +144,8 @@ function obstacles(
   references: readonly Reference[],
   isEmpty: boolean,
 ): readonly UnsupportedChange[] {
-  const { table, details, change } = rebuild;
+  const { table, change } = rebuild;
   const what = `the rebuild of the table ${table.name}`;
-  const views = details.views.map((view) => ({
-    what,
-    why: `The view ${view} reads it, and would go on reading the old table.`,
-    instead: 'Drop the view, and create it again afterwards.',
-  }));
   const unknown = [...change.columns.keys(), ...change.dropped]
     .filter((name) => table.columns.every((column) => column.name !== name))
     .map((name) => ({ what, why: `It has no column ${name}.` }));
@@ -160,7 +169,6 @@ function obstacles(
   return [
     ...unknown,
     ...present,
-    ...views,
     ...ordered,
     ...[...references, ...own].flatMap((each) => brokenReference(rebuild, each)),
   ];
@@ -230,6 +238,8 @@ interface StepContext {
   readonly dropOld: boolean;
   /** There are no rows, and none can come: nothing is copied. */
   readonly isEmpty: boolean;
+  /** Views of an earlier attempt, above the new table that it has left. */
+  readonly viewsLeft: readonly DependentView[];
 }
 
 function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[] {
@@ -248,6 +258,7 @@ function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[]
           step(`ALTER TABLE ASYNC ${written} VALIDATE CONSTRAINT ${readOnly}`, 'validate'),
         ]
       : []),
+    ...dropViews(context.viewsLeft),
     step(dropTable({ schema, name: copy })),
     step(dropTable({ schema, name: copied })),
     ...context.created,
@@ -260,6 +271,7 @@ function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[]
       ),
     ),
     ...tryLater(rebuild),
+    ...createViewsBeside(rebuild),
     ...columnComments(rebuild).map((sql) => step(sql)),
     ...grants(rebuild).map((sql) => step(sql)),
     ...(context.isEmpty ? [] : [step(createCopied(rebuild))]),
@@ -311,7 +323,8 @@ function duringCopy(rebuild: Rebuild, { references, casts, isEmpty }: StepContex
         withTarget(constraint.definition.replace(/ NOT VALID$/, ''), { schema, name: copy }),
       ),
     ),
-    step(`DROP VIEW IF EXISTS ${written(table)}`),
+    ...moveViews(rebuild),
+    ...dropViews([{ schema, name: table }]),
     step(`ALTER TABLE ${written(copy)} RENAME TO ${quoted(table)}`),
   ];
 }
@@ -369,6 +382,7 @@ function afterCopy(rebuild: Rebuild, { dropOld }: StepContext): readonly DsqlSta
     ...details.ownedSequences.map(({ name }) => step(`ALTER SEQUENCE ${name} OWNED BY NONE`)),
     ...(dropOld ? [step(dropTable({ schema, name: old }))] : [...leave, ...renamesOfOld(rebuild)]),
     ...renamesOfNew(rebuild),
+    ...restoreViews(rebuild),
     step(dropTable({ schema, name: copied })),
     ...(details.isOwn ? [] : [step(`ALTER TABLE ${written(names.table)} OWNER TO ${quoted(details.owner)}`)]),
     ...details.ownedSequences

@@ -1,0 +1,325 @@
+import { findInChain, sqlStateOf } from '../../occ';
+import {
+  literal,
+  parseQuery,
+  quoted,
+  quotedTable,
+  tableNameOf,
+  tokensOf,
+  utf16Offsets,
+  walk,
+  type DsqlStatement,
+  type TableName,
+} from '../../sql';
+import { dependentViewsQuery, type DependentView } from '../catalogue/dependent-views';
+import type { UnsupportedChange } from '../planning/unsupported-change';
+import { grantsOn } from './grants';
+import type { Rebuild, ViewsAbove } from './new-table';
+import { besides } from './rebuilt-names';
+import { step } from './unfinished';
+
+type Read = (sql: string) => Promise<readonly unknown[]>;
+
+/** Reads the views above a table, but for those that are dropped before. */
+export async function viewsAbove(
+  { table, change }: Pick<Rebuild, 'table' | 'change'>,
+  read: Read,
+  droppedBefore: ReadonlySet<string> = new Set(),
+): Promise<ViewsAbove> {
+  const found = (await read(dependentViewsQuery(table))) as readonly DependentView[];
+  const views = found.filter(({ name }) => !droppedBefore.has(name));
+  const recreated: DependentView[] = [];
+  const isAgain = (view: DependentView): boolean =>
+    view.usesRowType ||
+    view.columnsUsed.some((column) => change.columns.get(column)?.type !== undefined) ||
+    view.reads.some((name) => recreated.some((other) => isSame(other, name)));
+  for (let left = views; ;) {
+    const next = left.filter(isAgain);
+    recreated.push(...next);
+    left = left.filter((view) => !next.includes(view));
+    if (next.length > 0) continue;
+    const replaced = left.filter(({ reads }) => reads.some((name) => isSame(table, name)));
+    return { replaced, recreated: inOrder(recreated) };
+  }
+}
+
+function isSame(one: Required<TableName>, other: Required<TableName>): boolean {
+  return one.name === other.name && one.schema === other.schema;
+}
+
+/** Each behind those of them that it reads. */
+function inOrder(views: readonly DependentView[]): readonly DependentView[] {
+  const ordered = new Set<DependentView>();
+  const put = (view: DependentView): void => {
+    for (const name of view.reads) {
+      const below = views.find((other) => isSame(other, name));
+      if (below !== undefined && !ordered.has(below)) put(below);
+    }
+    ordered.add(view);
+  };
+  views.forEach(put);
+  return [...ordered];
+}
+
+/** What is in the way of the views above a table that is rebuilt. */
+export async function viewsInTheWay(
+  rebuild: Rebuild,
+  leftovers: readonly DependentView[],
+  read: Read,
+): Promise<readonly UnsupportedChange[]> {
+  const { table, change, views } = rebuild;
+  const what = `the rebuild of the table ${table.name}`;
+  const instead = 'Drop the view, and create it again afterwards.';
+  const all = [...views.replaced, ...views.recreated];
+  const told = all.flatMap((view): readonly UnsupportedChange[] => {
+    const dropped = view.columnsUsed.filter((column) => change.dropped.has(column));
+    const key = table.constraints.find(({ type, name }) => type === 'p' && view.keysUsed.includes(name));
+    return [
+      ...dropped.map((column) => ({
+        what,
+        why: `The view ${view.name} reads its column ${column}, which is dropped.`,
+        instead,
+      })),
+      ...(change.primaryKey === undefined || key === undefined
+        ? []
+        : [
+            {
+              what,
+              why: `The view ${view.name} groups by ${key.columns.join(', ')} and reads other columns: that needs its primary key.`,
+              instead,
+            },
+          ]),
+      ...(view.mayReplace
+        ? []
+        : [{ what, why: `The view ${view.name} reads it, and belongs to ${view.owner}.`, instead }]),
+    ];
+  });
+  if (told.length > 0) return told;
+  return [...(await namesTaken(rebuild, leftovers, read)), ...(await unfitViews(rebuild, read))];
+}
+
+/** The names that views need until those before them are dropped, and that others have. */
+async function namesTaken(
+  { table, views }: Rebuild,
+  leftovers: readonly DependentView[],
+  read: Read,
+): Promise<readonly UnsupportedChange[]> {
+  const found: UnsupportedChange[] = [];
+  for (const view of views.recreated.map(beside)) {
+    if (leftovers.some((left) => isSame(left, view))) continue;
+    const [row] = (await read(
+      `SELECT to_regclass(${literal(quotedTable(view))}) IS NOT NULL AS taken`,
+    )) as readonly { readonly taken?: boolean }[];
+    if (row?.taken !== true) continue;
+    found.push({
+      what: `the rebuild of the table ${table.name}`,
+      why: `There is a relation ${view.name}, and the view above the new table needs that name.`,
+      instead: 'Rename or drop it.',
+    });
+  }
+  return found;
+}
+
+/** Asks PostgreSQL whether the queries of views can be read when columns have their new types. */
+async function unfitViews(rebuild: Rebuild, read: Read): Promise<readonly UnsupportedChange[]> {
+  const { table, change, views } = rebuild;
+  const types = table.columns.map(({ name, type }) => {
+    const newType = change.columns.get(name)?.type ?? type;
+    return `CAST(NULL AS ${newType}) AS ${quoted(name)}`;
+  });
+  const probes = new Map<DependentView, string>();
+  for (const view of views.recreated) {
+    const below = views.recreated.filter((other) => view.reads.some((name) => isSame(other, name)));
+    // Without its key a table cannot be grouped by it; that is found out by the new table, before writers are kept out.
+    if (view.keysUsed.length > 0 || below.some((other) => !probes.has(other))) continue;
+    const probe = withRelations(
+      view,
+      (name) => {
+        if (isSame(table, name)) return `(SELECT ${types.join(', ')})`;
+        const other = below.find((each) => isSame(each, name));
+        return other && `(${probes.get(other) ?? ''})`;
+      },
+      rebuild,
+    );
+    probes.set(view, probe);
+    try {
+      await read(`SELECT 1 FROM (${probe}) AS probe LIMIT 0`);
+    } catch (error) {
+      const reported = findInChain(error, isOfMeaning);
+      if (reported === undefined) throw error;
+      const changed = view.columnsUsed.filter((column) => change.columns.get(column)?.type !== undefined);
+      const columns = changed.map((column) => `${column} as ${change.columns.get(column)?.type ?? ''}`);
+      const uses =
+        columns.length > 0
+          ? `reads ${columns.join(', ')}`
+          : `reads ${below.map(({ name }) => name).join(', ')}`;
+      return [
+        {
+          what: `the rebuild of the table ${table.name}`,
+          why: `The view ${view.name}, which then ${uses}, cannot be made: ${reported.message}.`,
+          instead: 'Drop the view, and create another one afterwards.',
+        },
+      ];
+    }
+  }
+  return [];
+}
+
+/** Syntax error or access rule violation, which the server finds before a query is run. */
+function isOfMeaning(error: unknown): error is Error {
+  return error instanceof Error && sqlStateOf(error)?.startsWith('42') === true;
+}
+
+/** What a view is called until the one before it is dropped. */
+function beside({ schema, name }: Required<TableName>): Required<TableName> {
+  return { schema, name: besides(name, '__new') };
+}
+
+/** Views that an interrupted rebuild has left above its new table, each behind those that it reads. */
+export async function leftoverViews(
+  copy: Required<TableName>,
+  read: Read,
+): Promise<readonly DependentView[]> {
+  const views = (await read(dependentViewsQuery(copy))) as readonly DependentView[];
+  return inOrder(views.filter(({ name }) => name.endsWith('__new')));
+}
+
+/** Makes the views that are made anew beside those that there are, and finds out before writers are kept out that it can. */
+export function createViewsBeside(rebuild: Rebuild): readonly DsqlStatement[] {
+  return rebuild.views.recreated.map((view) =>
+    step(createView(view, beside(view), definitionAbove(view, rebuild))),
+  );
+}
+
+/**
+ * Lets views read the new table, when it has all rows and before it has its name. Each of these can be done again, all of them
+ * in their order.
+ */
+export function moveViews(rebuild: Rebuild): readonly DsqlStatement[] {
+  const { replaced, recreated } = rebuild.views;
+  return [
+    ...replaced.map((view) => step(createView(view, view, definitionAbove(view, rebuild)))),
+    ...createViewsBeside(rebuild),
+    ...recreated.flatMap((view) => saidOfView(view).map((sql) => step(sql))),
+    ...dropViews(recreated),
+    ...recreated.map((view) =>
+      step(`ALTER VIEW ${quotedTable(beside(view))} RENAME TO ${quoted(view.name)}`),
+    ),
+  ];
+}
+
+/** Drops views in one statement, so that they are missing for as short as can be. */
+export function dropViews(views: readonly Required<TableName>[]): readonly DsqlStatement[] {
+  if (views.length === 0) return [];
+  return [step(`DROP VIEW IF EXISTS ${views.toReversed().map(quotedTable).join(', ')}`)];
+}
+
+/** Writes views as they were written, now that the new table has its name. */
+export function restoreViews({ views, table }: Rebuild): readonly DsqlStatement[] {
+  const isAbove = ({ reads }: DependentView) =>
+    reads.some((name) => isSame(table, name) || views.recreated.some((other) => isSame(other, name)));
+  return [...views.replaced, ...views.recreated]
+    .filter(isAbove)
+    .map((view) => step(createView(view, view, queryOf(view))));
+}
+
+/** What is said of a view that is made anew, beside its query. */
+function saidOfView(view: DependentView): readonly string[] {
+  const name = quotedTable(beside(view));
+  const { comment, columns, isOwn, owner } = view;
+  return [
+    ...(comment === null ? [] : [`COMMENT ON VIEW ${name} IS ${literal(comment)}`]),
+    ...columns.flatMap((column) => [
+      ...(column.comment === null
+        ? []
+        : [`COMMENT ON COLUMN ${name}.${quoted(column.name)} IS ${literal(column.comment)}`]),
+      ...(column.default === null
+        ? []
+        : [`ALTER VIEW ${name} ALTER COLUMN ${quoted(column.name)} SET DEFAULT ${column.default}`]),
+    ]),
+    ...grantsOn(beside(view), view),
+    ...(isOwn ? [] : [`ALTER VIEW ${name} OWNER TO ${quoted(owner)}`]),
+  ];
+}
+
+function createView({ options }: DependentView, name: Required<TableName>, query: string): string {
+  const having = options.length === 0 ? '' : ` WITH (${options.join(', ')})`;
+  return `CREATE OR REPLACE VIEW ${quotedTable(name)}${having} AS ${query}`;
+}
+
+/** The query of a view as it reads the new table, and the views above it that are made anew. */
+function definitionAbove(view: DependentView, rebuild: Rebuild): string {
+  const { table, names, views } = rebuild;
+  return withRelations(
+    view,
+    (name) => {
+      if (isSame(table, name)) return quotedTable({ schema: names.schema, name: names.copy });
+      const other = views.recreated.find((each) => isSame(each, name));
+      return other && quotedTable(beside(other));
+    },
+    rebuild,
+  );
+}
+
+const queryOf = ({ definition }: DependentView) => definition.trim().replace(/;$/, '');
+
+interface Ranged {
+  readonly location?: number;
+  readonly alias?: object;
+  /** Not with ONLY. */
+  readonly inh?: boolean;
+}
+
+/**
+ * The query of a view with other relations in the place of some that it reads, under the names of those.
+ *
+ * A name without a schema is that of a relation which is found so; PostgreSQL writes the schema of one that a CTE hides.
+ *
+ * @param relationFor - what to write for a relation, if another one
+ */
+function withRelations(
+  view: DependentView,
+  relationFor: (relation: Required<TableName>) => string | undefined,
+  { table, details, views }: Rebuild,
+): string {
+  const query = queryOf(view);
+  const [statement] = parseQuery(query).statements;
+  const offsetOf = utf16Offsets(query);
+  const known = [
+    { schema: table.schema, name: table.name, isVisible: details.isVisible },
+    ...views.recreated,
+  ];
+  const queries = new Set<string | undefined>();
+  const edits: { readonly start: number; readonly end: number; readonly text: string }[] = [];
+  walk(statement?.node ?? '', statement?.tree ?? {}, ({ name, body }) => {
+    if (name === 'CommonTableExpr') queries.add((body as { readonly ctename?: string }).ctename);
+    return true;
+  });
+  walk(statement?.node ?? '', statement?.tree ?? {}, ({ name, body }) => {
+    if (name !== 'RangeVar') return true;
+    const { location = 0, alias, inh } = body as Ranged;
+    const named = tableNameOf(body);
+    const relation = known.find(
+      (each) =>
+        each.name === named.name &&
+        (named.schema === undefined
+          ? each.isVisible && !queries.has(named.name)
+          : named.schema === each.schema),
+    );
+    const text = relation && relationFor(relation);
+    if (text === undefined) return true;
+    const from = offsetOf(location);
+    // No table of DSQL's inherits, and a query in its place takes no ONLY.
+    const [only = ''] = inh === true ? [] : (/\bONLY\s*$/.exec(query.slice(0, from)) ?? []);
+    const start = from - only.length;
+    const tokens = tokensOf(query, from);
+    let end = from;
+    for (let parts = named.schema === undefined ? 1 : 3; parts > 0; parts--)
+      end = tokens.next().value?.end ?? end;
+    edits.push({ start, end, text: alias === undefined ? `${text} AS ${quoted(named.name)}` : text });
+    return true;
+  });
+  return edits
+    .toSorted((one, other) => other.start - one.start)
+    .reduce((text, edit) => text.slice(0, edit.start) + edit.text + text.slice(edit.end), query);
+}

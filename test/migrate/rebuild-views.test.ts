@@ -1,0 +1,197 @@
+import { DsqlClient, retryOnConflict } from 'aurora-dsql-orm';
+import { emptyDatabase } from 'aurora-dsql-orm/local';
+import { ORMS, ormsOf, useWorkshop } from './rebuilds';
+
+const { client, cluster, rebuild, rows, run, schema } = useWorkshop();
+
+beforeEach(() => emptyDatabase(client()));
+
+const MAKE_TABLES = [
+  'CREATE TABLE customer (id int PRIMARY KEY, name text)',
+  'CREATE TABLE orders (id int PRIMARY KEY, customer_id int, total int, note text)',
+  "INSERT INTO customer VALUES (1, 'Ada')",
+  "INSERT INTO orders VALUES (1, 1, 5, 'a'), (2, 1, 7, 'b')",
+];
+
+/** Views that show what does not change. */
+const MAKE_OTHERS = [
+  'CREATE VIEW noted AS SELECT id, note FROM orders WHERE note IS NOT NULL',
+  'CREATE VIEW noted_of AS SELECT c.name, noted.note FROM noted JOIN orders o USING (id) JOIN customer c ON c.id = o.customer_id',
+  'CREATE VIEW "With ""Quote""" (number) AS WITH orders AS (SELECT id FROM public.orders) SELECT orders.id FROM orders',
+];
+
+/** Views that show the column of which the type changes, and some above them. */
+const MAKE_CHANGED = [
+  'CREATE VIEW totals (who, "the Sum") AS SELECT customer_id, sum(total) FROM orders GROUP BY customer_id',
+  'CREATE VIEW large AS SELECT id, total FROM orders WHERE total > 5',
+  'CREATE VIEW larger AS SELECT large.*, totals."the Sum" FROM large, totals, orders WHERE orders.id = large.id',
+];
+
+const SAY = [
+  'CREATE ROLE clerk WITH LOGIN',
+  'GRANT SELECT ON noted TO clerk',
+  'GRANT SELECT ON larger TO clerk WITH GRANT OPTION',
+  'GRANT UPDATE (total) ON large TO clerk',
+  "COMMENT ON VIEW larger IS 'What is larger'",
+  "COMMENT ON COLUMN large.total IS 'It''s the total'",
+  "COMMENT ON VIEW noted IS 'With a note'",
+];
+
+describe.each(ORMS)('%s', (orm) => {
+  it.each([true, false])('carries views over to the new table, dropOld: %s', async (dropOld) => {
+    await run(...MAKE_TABLES, ...MAKE_OTHERS, ...MAKE_CHANGED, ...SAY);
+    const before = await schema();
+    const seen = () => rows('SELECT * FROM larger, noted_of, "With ""Quote""" ORDER BY note, number');
+    const rowsBefore = await seen();
+
+    await rebuild(orm, { table: 'orders', change: 'ALTER total TYPE bigint', dropOld });
+
+    const of = (state: Record<string, unknown>, part: string) =>
+      (state[part] as Record<string, unknown>[]).filter(({ t, name = t }) => !String(name).includes('__old'));
+    const after = await schema();
+    for (const part of ['views', 'comments', 'grants', 'relations']) {
+      expect([part, of(after, part)]).toStrictEqual([part, of(before, part)]);
+    }
+    expect(await seen()).toMatchObject(
+      rowsBefore.map((row) => ({ ...row, total: String(row.total), 'the Sum': String(row['the Sum']) })),
+    );
+    await run("INSERT INTO orders VALUES (3, 1, 5000000000, 'c')", 'UPDATE large SET total = total + 1');
+    expect(await rows('SELECT id, total FROM large ORDER BY id')).toStrictEqual([
+      { id: 2, total: '8' },
+      { id: 3, total: '5000000001' },
+    ]);
+    expect(await rows('SELECT note FROM noted ORDER BY 1')).toStrictEqual([
+      { note: 'a' },
+      { note: 'b' },
+      { note: 'c' },
+    ]);
+    await run('DROP VIEW larger', 'DROP VIEW large', 'DROP VIEW noted CASCADE', 'DROP ROLE clerk');
+  });
+});
+
+it('keeps what a view is made with, its owner, and the defaults of its columns', async () => {
+  await run(
+    ...MAKE_TABLES,
+    'CREATE ROLE seller WITH LOGIN',
+    'GRANT seller TO CURRENT_USER',
+    'CREATE SCHEMA sale',
+    'GRANT CREATE, USAGE ON SCHEMA sale TO seller',
+    'CREATE VIEW sale.kept WITH (security_barrier = true) AS SELECT id, note FROM orders WITH CASCADED CHECK OPTION',
+    'CREATE VIEW sale.again WITH (security_invoker = true, check_option = local) AS SELECT id, total FROM orders',
+    'ALTER VIEW sale.again ALTER COLUMN total SET DEFAULT 9',
+    'ALTER VIEW sale.again OWNER TO seller',
+  );
+  const made = () =>
+    rows(
+      "SELECT relname, pg_get_viewdef(c.oid) AS definition, reloptions, relowner::regrole::text AS owner, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = c.oid) AS default FROM pg_class c WHERE relnamespace = 'sale'::regnamespace ORDER BY 1",
+    );
+  const before = await made();
+  await rebuild('TypeORM', { table: 'orders', change: 'ALTER total TYPE bigint', dropOld: true });
+  expect(await made()).toStrictEqual(before);
+  await run('DROP SCHEMA sale CASCADE', 'DROP ROLE seller');
+});
+
+it('can be read all the time by a view that shows the same as before', async () => {
+  await run(...MAKE_TABLES, ...MAKE_OTHERS);
+  const reader = new DsqlClient(cluster.connection);
+  await reader.connect();
+  const work = { isDone: false };
+  const reading = (async () => {
+    const counts = new Set<unknown>();
+    while (!work.isDone) {
+      const { rows: found } = await retryOnConflict(
+        () => reader.query<{ n: number }>('SELECT count(*)::int AS n FROM noted_of'),
+        { maxAttempts: 100 },
+      );
+      counts.add(found[0]?.n);
+    }
+    return [...counts];
+  })();
+  await rebuild('TypeORM', { table: 'orders', change: 'ALTER total TYPE bigint', dropOld: true });
+  work.isDone = true;
+  expect(await reading).toStrictEqual([2]);
+  await reader.end();
+});
+
+it('a view that groups by the primary key stays where the key does', async () => {
+  await run(
+    ...MAKE_TABLES,
+    'CREATE VIEW by_key AS SELECT id, note, total, count(*) AS n FROM orders GROUP BY id',
+  );
+  const { views: before } = await schema();
+  await rebuild('TypeORM', { table: 'orders', change: 'ALTER total TYPE bigint', dropOld: true });
+  await rebuild('TypeORM', { table: 'orders', change: 'ALTER customer_id TYPE bigint', dropOld: true });
+  expect((await schema()).views).toStrictEqual(before);
+});
+
+it('an earlier attempt that has left a view above its new table is nothing in the way', async () => {
+  await run(
+    ...MAKE_TABLES,
+    ...MAKE_CHANGED,
+    'CREATE TABLE orders__new (id int PRIMARY KEY, total int)',
+    'CREATE VIEW large__new AS SELECT total FROM orders__new',
+    'CREATE VIEW largest__new AS SELECT total FROM large__new',
+  );
+  await rebuild('TypeORM', { table: 'orders', change: 'ALTER total TYPE bigint', dropOld: true });
+  expect(
+    await rows("SELECT relname AS name FROM pg_class WHERE relkind = 'v' AND relname LIKE '%\\_\\_new'"),
+  ).toStrictEqual([]);
+});
+
+interface Refused {
+  readonly name: string;
+  readonly views: readonly string[];
+  readonly change: string;
+  readonly reason: string;
+}
+
+const REFUSED: readonly Refused[] = [
+  {
+    name: 'a view of a column that is dropped',
+    views: ['CREATE VIEW seen AS SELECT note FROM orders'],
+    change: 'ALTER total TYPE bigint, DROP COLUMN note',
+    reason: 'The view seen reads its column note, which is dropped. Drop the view,',
+  },
+  {
+    name: 'a view that does with a column what its new type does not take',
+    views: ['CREATE VIEW seen AS SELECT lower(note) AS low FROM ONLY orders'],
+    change: 'ALTER note TYPE integer USING 1',
+    reason:
+      'The view seen, which then reads note as integer, cannot be made: function lower(integer) does not exist.',
+  },
+  {
+    name: 'a view above a view that does so',
+    views: [
+      'CREATE VIEW seen AS SELECT note FROM orders',
+      'CREATE VIEW shown AS SELECT o.note FROM seen JOIN orders o USING (note)',
+      "CREATE VIEW told AS SELECT note || 'x' AS text FROM shown WHERE note LIKE 'a%'",
+    ],
+    change: 'ALTER note TYPE integer USING 1',
+    reason: 'The view told, which then reads shown, cannot be made: operator does not exist: integer',
+  },
+  {
+    name: 'a view that groups by the primary key, which changes',
+    views: ['CREATE VIEW seen AS SELECT id, note FROM orders GROUP BY id'],
+    change: 'DROP CONSTRAINT orders_pkey, ADD PRIMARY KEY (id, total)',
+    reason: 'The view seen groups by id and reads other columns: that needs its primary key.',
+  },
+  {
+    name: 'something with the name that a view needs meanwhile',
+    views: ['CREATE VIEW seen AS SELECT note FROM orders', 'CREATE VIEW seen__new AS SELECT 1 AS one'],
+    change: 'ALTER note TYPE varchar(20)',
+    reason:
+      'There is a relation seen__new, and the view above the new table needs that name. Rename or drop it.',
+  },
+];
+
+describe.each(REFUSED)('$name is in the way', ({ name, views, change, reason }) => {
+  it.each(ormsOf(REFUSED.findIndex((each) => each.name === name)))(
+    'of %s before anything is changed',
+    async (orm) => {
+      await run(...MAKE_TABLES, ...views);
+      const before = await schema();
+      await expect(rebuild(orm, { table: 'orders', change })).rejects.toThrow(reason);
+      expect(await schema()).toStrictEqual(before);
+    },
+  );
+});
