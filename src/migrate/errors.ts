@@ -123,6 +123,47 @@ export function isMigrationChangedError(error: unknown): error is MigrationChang
   return error instanceof MigrationChangedError;
 }
 
+/**
+ * A statement of a migration would fail, whatever comes before it: what it is about is not there, or it raises an error itself.
+ * Nothing of the migration was sent. A statement that DSQL has no way to do is an UnsupportedFeatureError.
+ */
+export class MigrationRefusedError extends DsqlError {
+  override readonly name = 'MigrationRefusedError';
+
+  /**
+   * @param code - the SQLSTATE with which PostgreSQL would refuse the statement
+   * @param sql - the statement
+   * @param reason - why it would fail, and what to write instead, as sentences
+   */
+  constructor(
+    readonly code: string,
+    readonly sql: string,
+    reason: string,
+  ) {
+    super(`${reason} Nothing was sent: ${sql.trim()}`);
+  }
+
+  /** Itself: code that catches what a statement fails with finds the SQLSTATE here in an error of TypeORM. */
+  get driverError(): this {
+    return this;
+  }
+
+  /** Itself, as in an error of Sequelize. */
+  get original(): this {
+    return this;
+  }
+
+  /** Itself, as in an error of Sequelize. */
+  get parent(): this {
+    return this;
+  }
+}
+
+/** Whether `error` is a {@link MigrationRefusedError}. */
+export function isMigrationRefusedError(error: unknown): error is MigrationRefusedError {
+  return error instanceof MigrationRefusedError;
+}
+
 /** A migration is half-done and has to be finished before another one is run. */
 export class HalfDoneMigrationError extends DsqlError {
   override readonly name = 'HalfDoneMigrationError';

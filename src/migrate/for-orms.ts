@@ -1,3 +1,4 @@
+export { isMigrationRefusedError } from './errors';
 export type { BatchesHost, TableBatches } from './batches/table-batches';
 export type { Direction, RunInTransaction } from './journal/journal';
 export { leaseToSynchronize, type HeldLease, type LeaseContext } from './lease/schema-lease';

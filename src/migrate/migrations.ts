@@ -148,6 +148,7 @@ export class Migrations {
    * @param session - the connection on which it runs
    * @param work - runs its code, whose statements go to the run, or to the dry run of it
    * @throws UnsupportedFeatureError for a statement that is refused
+   * @throws MigrationRefusedError for one that would fail
    */
   async carryOut(
     { name, direction, code, called }: MigrationToRun,
@@ -156,8 +157,7 @@ export class Migrations {
   ): Promise<void> {
     const journalled = await this.#journal.find(name, direction, code ?? null);
     if (journalled.statements.length === 0 && called !== undefined && isRepeatable(called)) {
-      // A transaction that is left waiting would keep its connection.
-      const dryRun = new DryRun(session, !/\btransaction\b/.test(called));
+      const dryRun = new DryRun(session, called);
       await dryRun.run(() => work(dryRun));
     }
     if (journalled.isNew && session.isInTransaction) session.entries.begin(journalled);

@@ -12,6 +12,7 @@ export {
   type ResolvedMapping,
   type ResolvedMigrationOptions,
 } from './orm-options';
+export { RaisedExceptionError } from './planning/do-block';
 export { EnumTypes } from './planning/enum-types';
 export {
   isTransaction,

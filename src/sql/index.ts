@@ -57,6 +57,7 @@ export type { Token } from './text/scan';
 export {
   arrayColumnsIn,
   asksForItsOwn,
+  blockQueries,
   blockStatements,
   blockSteps,
   constraintType,

@@ -38,7 +38,7 @@ type Body = (queryRunner: QueryRunner) => Promise<void>;
 type MigrationClass = new () => MigrationInterface;
 
 /** A class that is made of a text, as that of a file is. */
-function migrationOf(up: Body): MigrationClass {
+function migrationOf(up: Body | string): MigrationClass {
   const text = String(up).replace(/^async \((\w+)\) =>/, 'async up($1)');
   return runInThisContext(`(class Shelf1770000000000 { ${text} async down() {} })`) as MigrationClass;
 }
@@ -187,8 +187,182 @@ describe('with TypeORM', () => {
   });
 });
 
-const TRIGGER = `'CREATE TRIGGER t BEFORE UPDATE ON shelf FOR EACH ROW EXECUTE FUNCTION f()'`;
 const CREATE = `await queryInterface.createTable('shelf', { id: { type: Sequelize.INTEGER, primaryKey: true } }`;
+
+interface Absent {
+  readonly sql: string;
+  readonly says: string;
+  readonly code: string;
+}
+
+/** About what is not there, behind a statement that makes the table shelf. */
+const ABSENT: readonly Absent[] = [
+  {
+    sql: 'DROP TRIGGER shelf_sorted ON shelf',
+    says: 'There is no trigger "shelf_sorted" for table "shelf". Write DROP TRIGGER IF EXISTS.',
+    code: '42704',
+  },
+  {
+    sql: 'DROP FUNCTION sorted(integer, text)',
+    says: 'There is no function "sorted"(integer, text). Write DROP FUNCTION IF EXISTS.',
+    code: '42883',
+  },
+  { sql: 'DROP FUNCTION sorted', says: 'There is no function named "sorted"', code: '42883' },
+  {
+    sql: 'ALTER TABLE "label" DROP CONSTRAINT "FK_1234"',
+    says: 'There is no constraint "FK_1234" of "label". Write DROP CONSTRAINT IF EXISTS.',
+    code: '42704',
+  },
+  {
+    sql: 'ALTER TABLE label RENAME CONSTRAINT a_check TO b_check',
+    says: 'There is no constraint "a_check" of "label". Correct the name, or omit the statement.',
+    code: '42704',
+  },
+  {
+    sql: 'ALTER TABLE label DROP COLUMN weight, ADD COLUMN width int',
+    says: 'There is no column "weight" of "label". Write DROP COLUMN IF EXISTS.',
+    code: '42703',
+  },
+  { sql: 'ALTER TABLE label RENAME weight TO width', says: 'no column "weight" of "label"', code: '42703' },
+  { sql: 'DROP VIEW labels', says: 'There is no view "labels". Write DROP VIEW IF EXISTS.', code: '42P01' },
+  { sql: 'DROP TABLE box', says: 'There is no table "box". Write DROP TABLE IF EXISTS.', code: '42P01' },
+  {
+    sql: 'ALTER TABLE box ADD COLUMN size int',
+    says: 'There is no table "box". Write ALTER TABLE IF EXISTS.',
+    code: '42P01',
+  },
+  { sql: 'CREATE INDEX ON box (size)', says: 'There is no table "box".', code: '42P01' },
+  { sql: 'ALTER SEQUENCE box_ids RENAME TO ids', says: 'There is no sequence "box_ids".', code: '42P01' },
+  { sql: 'DROP SCHEMA stock', says: 'There is no schema "stock".', code: '3F000' },
+  {
+    sql: `DO $$ BEGIN IF (SELECT count(*) FROM label) > 0 THEN RAISE EXCEPTION 'There are % labels', 1; END IF; END $$`,
+    says: 'A DO block ends with an error',
+    code: 'P0001',
+  },
+];
+
+describe('nothing of a migration is done when a statement of it is about what is not there', () => {
+  beforeEach(async () => {
+    await query('CREATE TABLE label (id int PRIMARY KEY, text text)');
+    await query("INSERT INTO label VALUES (1, 'a')");
+  });
+
+  it.each(ABSENT)('with TypeORM: $sql', async ({ sql, says, code }) => {
+    const up = `async (queryRunner) => {
+      await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
+      await queryRunner.query(${JSON.stringify(sql)});
+    }`;
+    const error = await runTypeOrm(migrationOf(up));
+    expect(messageOf(error)).toContain(says);
+    expect(messageOf(error)).toContain('It is a statement of migration "Shelf1770000000000"');
+    expect(error).toMatchObject({ name: 'MigrationRefusedError', code, sql });
+    expect(await hasShelf()).toBe(false);
+  });
+
+  it('with Sequelize, with the place in the file', async () => {
+    const error = await runUmzug(
+      `module.exports = { up: async (queryInterface, Sequelize) => {
+        ${CREATE});
+        await queryInterface.sequelize.query('DROP VIEW labels');
+      } };`,
+    );
+    expect(messageOf(error)).toMatch(
+      /There is no view "labels"\. Write DROP VIEW IF EXISTS[\s\S]*\.js:3:\d+: DROP VIEW labels/,
+    );
+    expect(await hasShelf()).toBe(false);
+  });
+
+  it('with Sequelize, in a transaction that is rolled back', async () => {
+    const error = await runUmzug(
+      `module.exports = { up: async (queryInterface, Sequelize) => {
+        const transaction = await queryInterface.sequelize.transaction();
+        try {
+          ${CREATE}, { transaction });
+          await queryInterface.removeConstraint('label', 'label_fk', { transaction });
+          await transaction.commit();
+        } catch (error) {
+          await transaction.rollback();
+          throw error;
+        }
+      } };`,
+    );
+    expect(messageOf(error)).toContain('There is no constraint "label_fk" of "label".');
+    expect(await hasShelf()).toBe(false);
+  });
+});
+
+/** What seems not to be there, and is: made by a statement before. */
+const MADE: readonly (readonly string[])[] = [
+  [
+    'CREATE TABLE shelf (id int PRIMARY KEY, size int, CHECK (size > 0))',
+    'ALTER TABLE shelf DROP CONSTRAINT shelf_size_check',
+  ],
+  [
+    'CREATE TABLE shelf (id int PRIMARY KEY)',
+    'CREATE VIEW shelves AS SELECT id FROM shelf',
+    'DROP VIEW shelves',
+  ],
+  [
+    'CREATE TABLE shelf (id int PRIMARY KEY, size int)',
+    'CREATE INDEX ON shelf (size)',
+    'DROP INDEX shelf_size_idx',
+  ],
+  [
+    'CREATE TABLE box (id int PRIMARY KEY, size int); ALTER TABLE box RENAME TO shelf; ALTER TABLE shelf RENAME size TO width; ALTER TABLE shelf DROP COLUMN width',
+  ],
+  [
+    'CREATE TABLE box (id int PRIMARY KEY, size int CONSTRAINT is_large CHECK (size > 0))',
+    'DROP TABLE label',
+    'ALTER TABLE box RENAME TO label',
+    'ALTER TABLE label DROP CONSTRAINT is_large',
+    'CREATE TABLE shelf (id int PRIMARY KEY)',
+  ],
+  [
+    'ALTER TABLE label ADD COLUMN width int, ALTER COLUMN width SET DEFAULT 1',
+    'CREATE TABLE shelf (id int PRIMARY KEY)',
+  ],
+  [
+    'ALTER TABLE IF EXISTS box DROP COLUMN size',
+    'DROP TRIGGER IF EXISTS t ON label',
+    'CREATE TABLE shelf (id int PRIMARY KEY)',
+  ],
+  [
+    'CREATE TABLE shelf (id int PRIMARY KEY)',
+    `DO $$ BEGIN IF NOT EXISTS (SELECT FROM information_schema.tables WHERE table_name = 'shelf') THEN RAISE EXCEPTION 'no shelf'; END IF; END $$`,
+  ],
+];
+
+it.each(MADE)('what the migration itself makes is there: %s', async (...statements) => {
+  await query('CREATE TABLE label (id int PRIMARY KEY, text text)');
+  const sent = statements.map((sql) => `await queryRunner.query(${JSON.stringify(sql)});`).join('\n');
+  const error = await runTypeOrm(migrationOf(`async (queryRunner) => { ${sent} }`));
+  expect(messageOf(error)).toBe('undefined');
+  expect(await hasShelf()).toBe(true);
+});
+
+it.each([
+  ["error.driverError?.code !== '42P01'", "error.original?.code !== '42P01'"],
+  ["error.code !== '42P01'", '!/box/.test(error.message)'],
+])('what code expects to fail stops nothing: %s', async (inTypeOrm, inSequelize) => {
+  const error = await runTypeOrm(
+    migrationOf(`async (queryRunner) => {
+      try { await queryRunner.query('DROP TABLE box'); } catch (error) { if (${inTypeOrm}) throw error; }
+      await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
+    }`),
+    'none',
+  );
+  expect(messageOf(error)).toBe('undefined');
+  expect(await hasShelf()).toBe(true);
+  await query('DROP TABLE shelf');
+  const failed = await runUmzug(`module.exports = { up: async (queryInterface, Sequelize) => {
+    try { await queryInterface.sequelize.query('DROP TABLE box'); } catch (error) { if (${inSequelize}) throw error; }
+    ${CREATE});
+  } };`);
+  expect(messageOf(failed)).toBe('undefined');
+  expect(await hasShelf()).toBe(true);
+});
+
+const TRIGGER = `'CREATE TRIGGER t BEFORE UPDATE ON shelf FOR EACH ROW EXECUTE FUNCTION f()'`;
 
 describe('with Sequelize', () => {
   it.each([

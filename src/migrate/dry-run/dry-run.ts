@@ -1,6 +1,7 @@
 import { COMMIT_MARKER_TABLE, findInChain, isUnsupportedFeatureError } from '../../occ';
-import { refusedRules, type PlannedChange } from '../../schema';
+import { RaisedExceptionError, refusedRules, type PlannedChange } from '../../schema';
 import {
+  blockQueries,
   blockSteps,
   isBuiltinType,
   loadParser,
@@ -11,6 +12,9 @@ import {
 } from '../../sql';
 import type { MigrationSession, MigrationStatement } from '../migration-session';
 import type { MigrationCalls } from '../migration-calls';
+import { isMigrationRefusedError, MigrationRefusedError } from '../errors';
+import { EarlierStatements } from './earlier-statements';
+import { neededBy, type NeededObject } from './needed-objects';
 import { lookedAt } from './reads';
 import { namesIn } from './names';
 
@@ -43,24 +47,26 @@ export class DryRun implements MigrationCalls {
   /** Nothing is done. */
   readonly remains = undefined;
   readonly #session: MigrationSession;
+  /** Whether nothing is lost when the code is left waiting for ever. Otherwise it gets an error. */
   readonly #mayWait: boolean;
+  /** Whether the code cannot tell this package's error from that of its ORM. */
+  readonly #mayRefuseAbsent: boolean;
   #turn: Promise<unknown> = Promise.resolve();
   #count = 0;
-  /** What the statements so far would have changed. */
-  readonly #touched = new Set<string>();
-  /** Whether they would have changed more than their names tell. */
-  #isUnclear = false;
+  readonly #earlier = new EarlierStatements();
   #isOver = false;
   #announceEnd: () => void = () => undefined;
   readonly #ended = new Promise<void>((resolve) => (this.#announceEnd = resolve));
 
   /**
    * @param session - the connection on which the migration would begin
-   * @param mayWait - whether nothing is lost when the code is left waiting for ever. Otherwise it gets an error
+   * @param called - the code of the migration
    */
-  constructor(session: MigrationSession, mayWait: boolean) {
+  constructor(session: MigrationSession, called: string) {
     this.#session = session;
-    this.#mayWait = mayWait;
+    // A transaction that is left waiting would keep its connection.
+    this.#mayWait = !/\btransaction\b/.test(called);
+    this.#mayRefuseAbsent = !/\bcatch\b/.test(called) || !/\binstanceof\b|\.name\b/.test(called);
   }
 
   /**
@@ -74,7 +80,7 @@ export class DryRun implements MigrationCalls {
     });
     // A transaction that it has begun is to be over before the migration begins.
     await (this.#mayWait ? Promise.race([called, this.#ended]) : called);
-    const isRefused = !this.#isOver && findInChain(failure.error, isUnsupportedFeatureError) !== undefined;
+    const isRefused = !this.#isOver && findInChain(failure.error, isRefusal) !== undefined;
     this.#isOver = true;
     await this.#turn;
     // What was refused before is known for certain: each answer that the code got was a true one.
@@ -119,8 +125,9 @@ export class DryRun implements MigrationCalls {
     const { statements, error } = parseQuery(text);
     if (error !== undefined) return this.end();
     let sql: string | undefined = text;
-    if (!changesSchema || statements.some(mayBeRefused)) {
-      const planned = await this.#plan(statement, statements, session);
+    let planned: 'as it is' | 'refused' | PlannedChange = 'as it is';
+    if (!changesSchema || statements.some((each) => mayBeRefused(each) || neededBy(each).length > 0)) {
+      planned = await this.#plan(statement, statements, session);
       if (planned === 'refused') return this.end();
       if (planned !== 'as it is')
         sql = planned.statements.length === 1 ? planned.statements[0]?.sql : undefined;
@@ -129,7 +136,10 @@ export class DryRun implements MigrationCalls {
       return /search_path/i.test(text) ? this.end() : statement.resultOf(undefined);
     }
     if (onlyReads) return sql === undefined ? this.end() : this.#read({ ...statement, text: sql }, session);
-    for (const each of statements) this.#touch(each);
+    for (const each of statements) {
+      if (this.#mayRefuseAbsent) await this.#expect(each, planned, session);
+      this.#earlier.note(each);
+    }
     return changesSchema && statements.length === 1
       ? statement.resultOf(undefined)
       : this.#unknown(statement);
@@ -138,22 +148,54 @@ export class DryRun implements MigrationCalls {
   /**
    * @returns `refused` also where nobody knows
    * @throws UnsupportedFeatureError when it will be refused for certain
+   * @throws MigrationRefusedError when a block will raise an error for certain
    */
   async #plan<Result>(
-    { plan }: MigrationStatement<Result>,
+    { plan, text }: MigrationStatement<Result>,
     statements: readonly Statement[],
     session: MigrationSession,
   ): Promise<'as it is' | 'refused' | PlannedChange> {
     try {
       return await plan((sql) => this.#outside(session, () => session.read(sql)));
     } catch (error) {
+      if (error instanceof RaisedExceptionError && this.#mayRefuseAbsent && this.#isRaised(statements)) {
+        throw new MigrationRefusedError(error.code, text, error.message);
+      }
       if (!isUnsupportedFeatureError(error) || !this.#isCertain(error, statements)) return 'refused';
       throw error;
     }
   }
 
+  /** Whether blocks ask for nothing that the statements before them would have changed. */
+  #isRaised(statements: readonly Statement[]): boolean {
+    return statements
+      .flatMap((statement) => blockQueries(blockSteps(statement) ?? []))
+      .every((query) => lookedAt(query).isHarmless && !this.#earlier.mayAnswer(query));
+  }
+
+  /**
+   * Makes sure that what a statement needs is there, or may be made by those before it.
+   *
+   * @throws MigrationRefusedError when it is not
+   */
+  async #expect(
+    statement: Statement,
+    planned: 'as it is' | PlannedChange,
+    session: MigrationSession,
+  ): Promise<void> {
+    const isNeededBySent = planned === 'as it is' ? () => true : neededByAll(planned);
+    for (const object of neededBy(statement)) {
+      // What takes the place of a statement may need something else.
+      if (!isNeededBySent(object) || (object.query !== undefined && this.#earlier.mayMake(object))) continue;
+      const { what, query, code, instead } = object;
+      const isThere =
+        query !== undefined && (await this.#outside(session, () => session.read(query))).length > 0;
+      if (!isThere) throw new MigrationRefusedError(code, statement.text, `There is no ${what}. ${instead}`);
+    }
+  }
+
   #isCertain(error: Error, statements: readonly Statement[]): boolean {
-    if (this.#touched.size === 0 && !this.#isUnclear) return true;
+    if (this.#earlier.isEmpty) return true;
     const rules = refusedRules(error);
     // What a block asks the database decides what it does.
     const asks = statements.some((each) => each.node === 'DoStmt' && blockSteps(each) !== undefined);
@@ -161,32 +203,22 @@ export class DryRun implements MigrationCalls {
     const names = statements.flatMap(namesIn);
     return (
       rules.length > 0 &&
-      !this.#isUnclear &&
+      !this.#earlier.isUnclear &&
       names.length > 0 &&
-      names.every((name) => !this.#touched.has(name))
+      names.every((name) => !this.#earlier.touches(name))
     );
   }
 
   /** What is read is read as the migration will read it, where nothing before has an influence on it. */
   async #read<Result>(statement: MigrationStatement<Result>, session: MigrationSession): Promise<Result> {
     const { text, parameters } = statement;
-    const { tables, isAtCatalogue, isHarmless } = lookedAt(text);
-    const isNew = this.#touched.size === 0 && !this.#isUnclear;
-    const isUntouched = isAtCatalogue
-      ? asksForTables(text) && !this.#names(text, parameters)
-      : tables.every((name) => !this.#touched.has(name));
-    if (!isHarmless || !(isNew || (isUntouched && !this.#isUnclear))) return this.#unknown(statement);
+    const { isHarmless } = lookedAt(text);
+    if (!isHarmless) this.#earlier.noteCall();
+    if (!isHarmless || this.#earlier.mayAnswer(text, parameters)) return this.#unknown(statement);
     // What is read in a transaction that the code has begun is sent in it, and would wait for its turn for ever beside it.
     return session === this.#session
       ? this.#outside(session, () => statement.send(text))
       : statement.send(text);
-  }
-
-  /** Whether a query names something that was touched, in its text or beside it. */
-  #names(text: string, parameters: unknown): boolean {
-    const asText = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
-    const all = `${text} ${JSON.stringify(parameters ?? '', asText)}`;
-    return [...this.#touched].some((name) => all.includes(name));
   }
 
   /** An answer that nobody has: the code may leave it alone, but where it looks at it, the dry run is over. */
@@ -208,12 +240,6 @@ export class DryRun implements MigrationCalls {
     );
   }
 
-  #touch(statement: Statement): void {
-    const names = namesIn(statement);
-    for (const name of names) this.#touched.add(name);
-    this.#isUnclear ||= !NAMES_ALL.has(statement.node);
-  }
-
   /** Beside a transaction that is begun and holds nothing yet; one that holds other migrations is not committed for this. */
   #outside<T>(session: MigrationSession, work: () => Promise<T>): Promise<T> {
     const mayEnd = session.isSplit && session.isInTransaction && session.entries.isEmpty;
@@ -221,18 +247,17 @@ export class DryRun implements MigrationCalls {
   }
 }
 
-/** Whether a query of the catalogue is about tables that it names, and about no others. */
-function asksForTables(text: string): boolean {
-  return /(?:relname|table_?name)"?(?:::\w+)?\s*(?:=|IN\b)\s*\(?\s*(?:'|\$\d)/i.test(text);
+/** Whether an error says of a statement that it will not be done. */
+function isRefusal(error: unknown): boolean {
+  return isUnsupportedFeatureError(error) || isMigrationRefusedError(error);
 }
 
-/** Statements that change nothing but what they name. */
-const NAMES_ALL: ReadonlySet<string> = new Set(
-  (
-    'AlterTableStmt CreateStmt IndexStmt RenameStmt DropStmt ViewStmt CommentStmt GrantStmt CreateSeqStmt AlterSeqStmt CreateEnumStmt ' +
-    'AlterEnumStmt InsertStmt UpdateStmt DeleteStmt CreateExtensionStmt CreateFunctionStmt CreateDomainStmt CreateSchemaStmt SelectStmt'
-  ).split(' '),
-);
+/** Whether something is needed by the statements of a plan, too. */
+function neededByAll({ statements }: PlannedChange): (object: NeededObject) => boolean {
+  const needed = statements.flatMap(({ sql }) => parseQuery(sql).statements.flatMap(neededBy));
+  const names = new Set(needed.map(({ what }) => what));
+  return ({ what }) => names.has(what);
+}
 
 /** Whether a plan may refuse a statement; most are known not to be, and need no look at the catalogue. */
 function mayBeRefused({ refusal, node, text, tree }: Statement): boolean {

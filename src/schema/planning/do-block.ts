@@ -1,3 +1,4 @@
+import { DsqlError } from '../../connection';
 import { asksForItsOwn, literal, parseQuery, strings, tokensOf, walk, type BlockStep } from '../../sql';
 import { isThere } from './is-there';
 import { together, type PlannedChange, type Planning } from './planning';
@@ -17,6 +18,18 @@ interface Answered {
   readonly texts: Readonly<Record<string, string>>;
 }
 
+/** A DO block would end with the error that it raises itself. */
+export class RaisedExceptionError extends DsqlError {
+  override readonly name = 'RaisedExceptionError';
+  /** SQLSTATE of raise_exception. */
+  readonly code = 'P0001';
+
+  /** @param text - what is raised, as it is written */
+  constructor(text: string) {
+    super(`A DO block ends with an error: ${text}. Nothing was sent of it.`);
+  }
+}
+
 /** How far the steps of a block are taken. */
 type Taken = 'all' | 'returned' | 'refused';
 
@@ -25,7 +38,7 @@ type Taken = 'all' | 'returned' | 'refused';
  * done in its stead, one statement after the other.
  *
  * @returns `refused` where an answer may depend on what the block itself does before
- * @throws Error when the block would raise one
+ * @throws RaisedExceptionError when the block would raise one
  */
 export async function planBlock(
   steps: readonly BlockStep[],
@@ -91,7 +104,7 @@ class Block {
         return rows === undefined ? 'refused' : 'all';
       }
       case 'raise':
-        throw new Error(`A DO block ends with an error: ${step.text}. Nothing was sent of it.`);
+        throw new RaisedExceptionError(step.text);
       case 'return':
         return 'returned';
     }

@@ -1,4 +1,5 @@
 import { QueryTypes, type Sequelize } from 'sequelize';
+import { isMigrationRefusedError } from '../../migrate/for-orms';
 import { isUnsupportedFeatureError, retryOnConflict, sqlStateOf, UnsupportedFeatureError } from '../../occ';
 import {
   callPlace,
@@ -458,5 +459,6 @@ function passedOn(options: object): object {
 
 /** Whether Aurora DSQL lacks what a statement asks for, by the word of the server or of a plan. */
 function isRefusal(error: Error): boolean {
-  return isUnsupportedFeatureError(error) || /^(?:0A000|54\d{3})$/.test(sqlStateOf(error) ?? '');
+  if (isUnsupportedFeatureError(error) || isMigrationRefusedError(error)) return true;
+  return /^(?:0A000|54\d{3})$/.test(sqlStateOf(error) ?? '');
 }

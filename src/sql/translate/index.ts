@@ -15,4 +15,4 @@ export type {
 export { formattedType, isRoundingNote, roundingNote } from './columns/type-names';
 export { arrayColumnsIn, isArrayType, isOfNumbers } from './text/arrays';
 export { createdEnum } from './text/enums';
-export { asksForItsOwn, blockStatements, blockSteps, isDecidedByRun, type BlockStep } from './text/do-block';
+export { asksForItsOwn, blockQueries, blockStatements, blockSteps, isDecidedByRun, type BlockStep } from './text/do-block';

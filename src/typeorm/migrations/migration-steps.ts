@@ -1,4 +1,9 @@
-import type { MigrationCalls, MigrationStatement, TableBatches } from '../../migrate/for-orms';
+import {
+  isMigrationRefusedError,
+  type MigrationCalls,
+  type MigrationStatement,
+  type TableBatches,
+} from '../../migrate/for-orms';
 import { isUnsupportedFeatureError } from '../../occ';
 import {
   callPlace,
@@ -41,21 +46,30 @@ export class MigrationSteps {
    * @throws UnsupportedFeatureError before it is sent, when Aurora DSQL has nothing that does the same
    * @throws as {@link MigrationRun.statement}
    */
-  run(
+  async run(
     [text, parameters, isStructured]: Statement,
     send: (sql: string) => Promise<unknown>,
   ): Promise<unknown> {
     const place = callPlace();
-    return this.#run.statement({
-      text,
-      parameters,
-      plan: (read) => this.#plan(text, place, read),
-      recall: () => this.#recall(text),
-      send,
-      answerOf,
-      resultOf: (value) => resultOf(value, isStructured === true),
-      unknown: (answer) => answer,
-    });
+    try {
+      return await this.#run.statement({
+        text,
+        parameters,
+        plan: (read) => this.#plan(text, read),
+        recall: () => this.#recall(text),
+        send,
+        answerOf,
+        resultOf: (value) => resultOf(value, isStructured === true),
+        unknown: (answer) => answer,
+      });
+    } catch (error) {
+      if (isUnsupportedFeatureError(error) || isMigrationRefusedError(error)) {
+        const at = place === undefined ? '' : ` (${place})`;
+        const rest = this.#run.remains === undefined ? ' Nothing of it stays.' : '';
+        appendToMessage(error, `It is a statement of migration "${this.#name}"${at}.${rest}`);
+      }
+      throw error;
+    }
   }
 
   /** See {@link MigrationCalls.end}. */
@@ -74,22 +88,12 @@ export class MigrationSteps {
 
   async #plan(
     sql: string,
-    place: string | undefined,
     read: Parameters<MigrationStatement<unknown>['plan']>[0],
   ): ReturnType<typeof planChange> {
     const { mapping, enums } = this.#translation;
     if (!mapping.migrations.translate && !isMarkedByCopy(sql)) return 'as it is';
     const readTables = (where: string) => readTablesWhere(where, read);
-    try {
-      return await planChange(sql, { author: 'migration', mapping, enums, readTables, read });
-    } catch (error) {
-      if (isUnsupportedFeatureError(error)) {
-        const at = place === undefined ? '' : ` (${place})`;
-        const rest = this.#run.remains === undefined ? ' Nothing of it stays.' : '';
-        appendToMessage(error, `It is a statement of migration "${this.#name}"${at}.${rest}`);
-      }
-      throw error;
-    }
+    return planChange(sql, { author: 'migration', mapping, enums, readTables, read });
   }
 }
 

@@ -372,6 +372,27 @@ export function asksForItsOwn(query: string, done: readonly string[]): boolean {
   });
 }
 
+/** What a DO block may ask the database. */
+export function blockQueries(steps: readonly BlockStep[]): readonly string[] {
+  return steps.flatMap((step): readonly string[] => {
+    switch (step.kind) {
+      case 'assign':
+        return [step.query];
+      case 'execute':
+        return [`SELECT ${step.expression}`];
+      case 'if':
+        return step.branches.flatMap(({ condition, steps: inner }) => [
+          ...asQuery(condition),
+          ...blockQueries(inner),
+        ]);
+      case 'loop':
+        return [step.query, ...blockQueries(step.steps)];
+      default:
+        return [];
+    }
+  });
+}
+
 /** Whether what a block sends is made by what it finds, so that only a run tells what that is. */
 export function isDecidedByRun(statement: Statement): boolean {
   const isOpen = (step: BlockStep): boolean => {
