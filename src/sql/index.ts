@@ -72,6 +72,7 @@ export {
   isEnumCheckOf,
   isOfNumbers,
   isRoundingNote,
+  preparedForParts,
   roundingNote,
   sortsByBytes,
   translate,

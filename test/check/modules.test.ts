@@ -119,7 +119,7 @@ exports.dataSource = new DataSource({ type: 'postgres', entities: [User] });`,
   it('says whether a finding is in up or in down', async () => {
     project.write(
       'a.ts',
-      migration('await queryRunner.query(`VACUUM t`);', 'await queryRunner.query(`DROP DATABASE d`);'),
+      migration('await queryRunner.query(`LISTEN t`);', 'await queryRunner.query(`DROP DATABASE d`);'),
     );
     project.write('b.sql', 'TRUNCATE t;');
     const { findings } = await reportOf(project.folder, '--severity', 'error');

@@ -105,7 +105,7 @@ describe('a foreign key without an index', () => {
   });
 
   it('does not hide that another file has an error', async () => {
-    write('m.ts', migration('await queryRunner.query(`VACUUM a`);'));
+    write('m.ts', migration('await queryRunner.query(`LISTEN a`);'));
     expect((await runCheck(project.folder)).status).toBe(1);
   });
 });

@@ -6,6 +6,7 @@ import {
   createdEnum,
   loadParser,
   parseQuery,
+  preparedForParts,
   objectParts,
   summarizeText,
   tableNameOf,
@@ -59,8 +60,17 @@ export async function planChange(
 ): Promise<'as it is' | 'refused' | PlannedChange> {
   await loadParser();
   const { statements } = parseQuery(text);
-  if (!statements.some((statement) => isPlannedApart(statement, text, planning)))
-    return planText(text, planning);
+  const isApart = statements.some((statement) => isPlannedApart(statement, text, planning));
+  return isApart ? planParts(text, preparedForParts(text), planning) : planText(text, planning);
+}
+
+/** Plans the statements of a text one by one, each on what those before it leave. */
+async function planParts(
+  asWritten: string,
+  text: string,
+  planning: Planning,
+): Promise<'as it is' | 'refused' | PlannedChange> {
+  const { statements } = parseQuery(text);
   const changes: PlannedChange[] = [];
   const readTables = async (where: string) =>
     tablesAfter(await planning.readTables(where), together(changes).statements);
@@ -76,7 +86,7 @@ export async function planChange(
     const planned = change ?? (await planText(textOf(text, statement), { ...planning, readTables }));
     if (planned === 'refused') return 'refused';
     if (planned === 'as it is') {
-      if (statements.length === 1) return 'as it is';
+      if (statements.length === 1 && text === asWritten) return 'as it is';
       changes.push({ statements: [asStatement(textOf(text, statement), statement)], notes: [] });
     } else changes.push(planned);
   }

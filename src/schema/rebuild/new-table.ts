@@ -71,7 +71,7 @@ function carriedColumn(
   const { name } = column;
   const type = change.type ?? column.type;
   const generated = change.isPlain === true ? null : (detail?.generated ?? null);
-  const identity = change.identity === undefined ? identityOf(detail) : change.identity;
+  const identity = change.identity ?? (losesIdentity(change) ? null : identityOf(detail));
   const given = change.default === undefined ? carriedDefault(column, change) : change.default;
   const parts = [
     type,
@@ -92,6 +92,15 @@ function carriedColumn(
 function carriedDefault(column: CatalogColumn, { type }: ColumnChange): string | null {
   if (type === undefined) return column.default;
   return column.default?.replace(/^('(?:[^']|'')*')::[\w ]+(?:\([\d, ]+\))?$/, '$1') ?? null;
+}
+
+/**
+ * Whether a column that is an identity becomes none. One that gets another default, or none, was a `serial`; the next number of a
+ * sequence is what it has.
+ */
+export function losesIdentity(change: ColumnChange): boolean {
+  if (change.identity !== undefined) return change.identity === null;
+  return change.default !== undefined && !/^\s*nextval\s*\(/i.test(change.default ?? '');
 }
 
 function identityOf(detail: ColumnDetails | undefined): string | null {

@@ -23,6 +23,7 @@ import {
   constraintText,
   createTable,
   isAddedLater,
+  losesIdentity,
   newKey,
   newName,
   withTarget,
@@ -358,8 +359,8 @@ function carriedIdentities({
   change,
 }: Rebuild): readonly { readonly name: string; readonly sequence: string }[] {
   return table.columns.flatMap(({ name, sequence }) => {
-    if (sequence === null || change.dropped.has(name) || change.columns.get(name)?.identity === null)
-      return [];
+    const isLost = losesIdentity(change.columns.get(name) ?? {});
+    if (sequence === null || change.dropped.has(name) || isLost) return [];
     return [{ name, sequence }];
   });
 }

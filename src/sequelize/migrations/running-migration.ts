@@ -44,8 +44,8 @@ const NO_ANSWER: KeptAnswer = { command: '', rowCount: 0, rows: [] };
 interface SchemaChange extends Pick<MigrationStatement<unknown>, 'recall'> {
   /** Finds out what takes its place. */
   readonly plan: () => Promise<'as it is' | 'refused' | PlannedChange>;
-  /** Sends it as it is, outside of transactions. */
-  readonly send: () => Promise<unknown>;
+  /** Sends it, or another text in its place, outside of transactions. */
+  readonly send: (sql: string) => Promise<unknown>;
 }
 
 /** One migration that an instance carries out: what its code sends through the instance is journalled. */
@@ -189,7 +189,7 @@ export class RunningMigration implements AroundMigration {
         text,
         plan: () => ours(plan),
         recall,
-        send: () => ours(send),
+        send: (sql) => ours(() => send(sql)),
         answerOf: rawAnswer,
         kept: () => null,
         resultOf: () => [[], undefined],
@@ -221,7 +221,7 @@ export class RunningMigration implements AroundMigration {
     setOwn: (transaction: DsqlTransaction | undefined) => void,
   ): MigrationSession {
     const { sequelize } = this;
-    const raw = { type: QueryTypes.RAW, raw: true } as const;
+    const raw = { type: QueryTypes.RAW, raw: true, isPlanned: true } as const;
     const send = async (sql: string, transaction: DsqlTransaction | null): Promise<Answer> => {
       await this.#migrations.hold();
       const logging = sql.startsWith('SELECT ') ? { logging: false as const } : {};

@@ -41,6 +41,8 @@ export interface ChangeOptions {
   readonly replacements?: unknown;
   /** Set by {@link SchemaChanges.together}, and passed on by Sequelize. */
   readonly together?: Together;
+  /** It is what takes the place of a statement, and needs no plan. */
+  readonly isPlanned?: boolean;
 }
 
 /** What carries out the changes of all calls of a `sync`. */
@@ -116,9 +118,9 @@ export class SchemaChanges {
   }
 
   /** Whether a call of `Sequelize.query` is for {@link SchemaChanges.run}. */
-  handles(text: string, { bind, replacements }: ChangeOptions): boolean {
+  handles(text: string, { bind, replacements, isPlanned = false }: ChangeOptions): boolean {
     const isWhole = bind === undefined && replacements === undefined;
-    return isWhole && (mayChangeSchema(text) || isWrittenForPostgres(text));
+    return !isPlanned && isWhole && (mayChangeSchema(text) || isWrittenForPostgres(text));
   }
 
   /** Carries out a text that Sequelize has written; one that changes no schema is sent as it is. See {@link run}. */
@@ -196,7 +198,7 @@ export class SchemaChanges {
       result = await migration.change(text, options, {
         plan,
         recall: () => this.#recall(change),
-        send: () => this.#send(text, outside),
+        send: (sql) => this.#send(sql, outside),
       });
     }, hostJobError);
     return result;

@@ -14,5 +14,13 @@ export type {
 } from './translation';
 export { formattedType, isRoundingNote, roundingNote } from './columns/type-names';
 export { arrayColumnsIn, isArrayType, isOfNumbers } from './text/arrays';
+export { preparedForParts } from './text/prepare-text';
 export { createdEnum } from './text/enums';
-export { asksForItsOwn, blockQueries, blockStatements, blockSteps, isDecidedByRun, type BlockStep } from './text/do-block';
+export {
+  asksForItsOwn,
+  blockQueries,
+  blockStatements,
+  blockSteps,
+  isDecidedByRun,
+  type BlockStep,
+} from './text/do-block';

@@ -18,7 +18,7 @@ import { createIndex } from './statements/create-index';
 import { createTable } from './statements/create-table';
 import { drop } from './statements/drop';
 import { comment, createExtension } from './statements/extensions';
-import { maintain } from './statements/maintenance';
+import { maintain, vacuum } from './statements/maintenance';
 import { select } from './statements/select';
 import { alterSequence, createSequence } from './statements/sequence';
 import { begin, setVariable } from './statements/session';
@@ -147,6 +147,7 @@ const TRANSLATORS: { readonly [Name in NodeName]?: (rewrite: Rewrite<Name>) => O
   SelectStmt: select,
   TransactionStmt: begin,
   TruncateStmt: truncate,
+  VacuumStmt: vacuum,
   VariableSetStmt: setVariable,
 };
 

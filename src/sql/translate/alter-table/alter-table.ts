@@ -9,6 +9,7 @@ import { alterType, dropNotNull, setNotNull } from './alter-column';
 import { AlteredTable } from './altered-table';
 import type { Action } from './altered-table';
 import { dropColumn, dropConstraint } from './drop';
+import { identityDefault } from './sequence-default';
 import { Pass } from './step';
 import type { Step } from './step';
 
@@ -114,6 +115,8 @@ function translateAction(action: Action): readonly Step[] {
       return dropNotNull(action);
     case 'AT_AlterColumnType':
       return alterType(action);
+    case 'AT_ColumnDefault':
+      return identityDefault(action) ?? action.keep(action.isDrop ? Pass.Drop : Pass.Attributes);
     case 'AT_AddIdentity':
       return addIdentity(action);
     case 'AT_DropColumn':

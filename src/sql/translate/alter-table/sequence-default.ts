@@ -1,8 +1,12 @@
-import { literal, quoted } from '../../text/quoting';
+import type { Node } from 'libpg-query';
+import type { CatalogColumn } from '../../catalogue/catalog-table';
+import { asNode, stringConstant, strings } from '../../syntax/parse-tree';
+import { literal, quoted, quotedTable } from '../../text/quoting';
 import { fillInBatches } from '../batches';
 import { defaultName } from '../columns/default-names';
 import { sequenceCacheEdits } from '../columns/identity';
 import type { AddedColumn } from './added-column';
+import type { Action } from './altered-table';
 import { Pass } from './step';
 import type { Step } from './step';
 
@@ -36,6 +40,55 @@ export function sequenceDefault(column: AddedColumn): readonly Step[] {
     table.alteration(`ALTER COLUMN ${written} SET DEFAULT nextval(${literal(qualified)})`, Pass.Attributes),
     { pass: Pass.Fill, statement: fillInBatches(table, written, undefined, table.context) },
   ];
+}
+
+/**
+ * DROP DEFAULT, and SET DEFAULT, of a column that is an identity because it was a `serial`: on PostgreSQL the sequence stays, with
+ * its last number, until it is dropped itself.
+ *
+ * @returns nothing for every other column
+ */
+export function identityDefault(action: Action): readonly Step[] | undefined {
+  const { table, name: column, command, rewrite, source, from } = action;
+  const { catalogue, context } = table;
+  const known = catalogue.column(table.name, column);
+  if (known?.identity !== true) return undefined;
+  const { schema } = catalogue.table(table.name) ?? table.name;
+  // The catalogue of a database knows its name.
+  const { sequence: named } = known as Partial<CatalogColumn>;
+  const sequence =
+    typeof named === 'string'
+      ? named
+      : quotedTable({
+          schema: table.name.schema ?? schema,
+          name: defaultName(table.name.name, [column], 'seq'),
+        });
+  if (command.def !== undefined && isNextOf(command.def, sequence)) {
+    rewrite.note(`${column} takes its values from that sequence already: it is an identity.`);
+    return [];
+  }
+  catalogue.setColumn(table.name, { ...known, identity: false });
+  // `ALTER [COLUMN] name …`
+  const at = source.tokens[from + 1]?.value === 'COLUMN' ? from + 2 : from + 1;
+  const written = source.cut(at, at + 1);
+  const last = `(SELECT max(${written}) FROM ${table.written})`;
+  const made = (sql: string) => ({ pass: Pass.Drop, statement: { sql } });
+  return [
+    made(`${table.prefix} ALTER COLUMN ${written} DROP IDENTITY IF EXISTS`),
+    made(
+      `CREATE SEQUENCE IF NOT EXISTS ${sequence} CACHE ${String(context.identityCache)} OWNED BY ${table.written}.${written}`,
+    ),
+    made(`SELECT setval(${literal(sequence)}, coalesce(${last}, 1), ${last} IS NOT NULL)`),
+    ...(command.def === undefined ? [] : action.keep(Pass.Attributes)),
+  ];
+}
+
+/** Whether a default is the next number of a sequence. */
+function isNextOf(node: Node, sequence: string): boolean {
+  const call = asNode(node, 'FuncCall') ?? {};
+  if (strings(call.funcname).at(-1) !== 'nextval') return false;
+  const plain = (name: string) => name.replaceAll('"', '').split('.').at(-1);
+  return plain(stringConstant(call.args?.[0]) ?? '') === plain(sequence);
 }
 
 /** The options of the identity, with a CACHE that DSQL takes. */

@@ -77,6 +77,20 @@ export function prepareText(
   };
 }
 
+/**
+ * A text whose statements are to be planned one by one, with what only the text as a whole tells: a primary key is in the CREATE TABLE
+ * before it, and functions of uuid-ossp are PostgreSQL's own.
+ *
+ * @throws Error when {@link loadParser} has not been awaited.
+ */
+export function preparedForParts(sql: string): string {
+  const written = parseText(sql);
+  if (written.parsed.error !== undefined) return sql;
+  const keys = addedKeys(written).flatMap(({ insertion, removal }) => [insertion, removal]);
+  const edits = [...uuidEdits(written), ...keys];
+  return edits.length === 0 ? sql : applyEdits(sql, edits);
+}
+
 /** Finds `CREATE INDEX schema.name ON`; the index is made in the schema of its table all the same. */
 function indexSchemaEdits(sql: string): Edit[] {
   const edits: Edit[] = [];

@@ -1,0 +1,170 @@
+import 'reflect-metadata';
+import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
+import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
+import { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
+import { Client } from 'pg';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { useDatabases } from './use-databases';
+
+const databases = useDatabases();
+const dsql = () =>
+  ({
+    ...databases.cluster.orm,
+    dsql: { ...databases.cluster.orm.dsql, arrays: 'jsonb', rebuild: { dropOld: true } },
+  }) as const;
+
+type Run = (statements: readonly string[]) => Promise<void>;
+
+const RUNNERS: Readonly<Record<string, Run>> = {
+  TypeORM: async (statements) => {
+    class Habit1770000000000 implements MigrationInterface {
+      async up(queryRunner: QueryRunner): Promise<void> {
+        for (const sql of statements) await queryRunner.query(sql);
+      }
+      down(): Promise<void> {
+        return Promise.resolve();
+      }
+    }
+    const dataSource = createDsqlDataSource({ ...dsql(), migrations: [Habit1770000000000] });
+    await dataSource.initialize();
+    try {
+      await dataSource.runMigrations();
+      // The table itself is no part of the history.
+      await dataSource.query('DROP TABLE migrations');
+    } finally {
+      await dataSource.destroy();
+    }
+  },
+  Sequelize: async (statements) => {
+    const sequelize = createDsqlSequelize({ ...dsql(), logging: false });
+    const up = async () => {
+      for (const sql of statements) await sequelize.query(sql);
+    };
+    try {
+      await createMigrator(sequelize, { logger: undefined, migrations: [{ name: 'habit', up }] }).up();
+      await sequelize.query('DROP TABLE "SequelizeMeta"');
+    } finally {
+      await sequelize.close();
+    }
+  },
+};
+
+const MAKE = [
+  'CREATE TABLE post (id bigserial PRIMARY KEY, title text NOT NULL, views integer)',
+  "INSERT INTO post (title, views) VALUES ('one', 1), ('two', 2)",
+];
+
+/** What people write into migrations, and that the histories of this folder have none of. */
+const HABITS: readonly (readonly [name: string, statements: readonly string[]])[] = [
+  [
+    'a serial that is one no more, and is one again',
+    [
+      ...MAKE,
+      'ALTER TABLE "post" ALTER COLUMN "id" DROP DEFAULT',
+      'DROP SEQUENCE "post_id_seq"',
+      "INSERT INTO post (id, title) VALUES (100, 'with an id')",
+      'CREATE SEQUENCE IF NOT EXISTS "post_id_seq" OWNED BY "post"."id"',
+      `ALTER TABLE "post" ALTER COLUMN "id" SET DEFAULT nextval('"post_id_seq"')`,
+      "SELECT setval('post_id_seq', (SELECT max(id) FROM post))",
+      "INSERT INTO post (title) VALUES ('without')",
+    ],
+  ],
+  [
+    'the sequence of a serial goes on where it was when the column takes no number of it any more',
+    [
+      ...MAKE,
+      'ALTER TABLE post ALTER id DROP DEFAULT',
+      "INSERT INTO post (id, title) SELECT nextval('post_id_seq'), 'next'",
+    ],
+  ],
+  [
+    'the default that a serial has already',
+    [
+      ...MAKE,
+      `ALTER TABLE post ALTER COLUMN id SET DEFAULT nextval('public.post_id_seq'::regclass)`,
+      "INSERT INTO post (title) VALUES ('next')",
+    ],
+  ],
+  [
+    'a serial that takes its values from elsewhere',
+    [
+      ...MAKE,
+      'CREATE SEQUENCE numbers START 50',
+      `ALTER TABLE post ALTER COLUMN id SET DEFAULT nextval('numbers')`,
+      "INSERT INTO post (title) VALUES ('next')",
+      'DROP SEQUENCE post_id_seq',
+    ],
+  ],
+  [
+    'a serial that becomes a uuid in one statement',
+    [
+      ...MAKE,
+      `ALTER TABLE post ALTER id DROP DEFAULT, ALTER id TYPE uuid USING uuid_generate_v4(), ALTER id SET DEFAULT uuid_generate_v4()`,
+      'DROP SEQUENCE IF EXISTS post_id_seq',
+      "INSERT INTO post (title) VALUES ('next')",
+    ],
+  ],
+  [
+    'a dump in one text, with the key behind the table',
+    [
+      `SET statement_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SET default_table_access_method = heap;`,
+      `CREATE TABLE public.items (
+    id bigint NOT NULL,
+    name character varying(255) NOT NULL
+);
+
+ALTER TABLE public.items OWNER TO CURRENT_USER;
+
+--
+-- Name: items_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+CREATE SEQUENCE public.items_id_seq
+    AS integer
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.items_id_seq OWNED BY public.items.id;
+ALTER TABLE ONLY public.items ALTER COLUMN id SET DEFAULT nextval('public.items_id_seq'::regclass);
+ALTER TABLE ONLY public.items
+    ADD CONSTRAINT items_pkey PRIMARY KEY (id);
+CREATE INDEX index_items_on_name ON public.items USING btree (name);`,
+      "SELECT pg_catalog.setval('public.items_id_seq', 42, true)",
+      "INSERT INTO public.items (name) VALUES ('next')",
+    ],
+  ],
+  [
+    'what keeps the tables in order',
+    [...MAKE, 'ANALYZE post', 'VACUUM', 'VACUUM ANALYZE post', 'ANALYZE', 'VACUUM FULL post'],
+  ],
+  [
+    'values of a function of uuid-ossp',
+    ['CREATE TABLE tag (id uuid PRIMARY KEY, name text)', "INSERT INTO tag VALUES (uuid_generate_v4(), 'a')"],
+  ],
+  [
+    'rows that move to a table like theirs',
+    [
+      ...MAKE,
+      'CREATE TABLE archive (LIKE post INCLUDING ALL)',
+      'WITH moved AS (DELETE FROM post WHERE views < 2 RETURNING *) INSERT INTO archive SELECT * FROM moved',
+    ],
+  ],
+];
+
+describe.each(Object.entries(RUNNERS))('with %s', (_, run) => {
+  it.each(HABITS)('%s: as on PostgreSQL', async (_name, statements) => {
+    await run(statements);
+    const plain = new Client(databases.plain);
+    await plain.connect();
+    await plain.query('CREATE EXTENSION IF NOT EXISTS "uuid-ossp"');
+    for (const sql of statements) await plain.query(sql);
+    await plain.end();
+    const state = await databases.schemas();
+    expect(state.dsql).toStrictEqual(state.plain);
+  });
+});
