@@ -209,3 +209,42 @@ it('synchronize changes the type of a referenced column and of the columns that 
     ),
   ).toStrictEqual([{ keys: 1 }]);
 });
+
+it('a column that is an enum no longer loses its CHECK with the copy, and one that becomes an enum gets it', async () => {
+  const checks = () =>
+    rows(
+      "SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE conrelid = 'thing'::regclass AND contype = 'c'",
+    );
+  const levels = { type: 'enum', enum: ['1', '2'] } as const;
+  await synchronize(thing({ id: key, a: levels, b: { type: 'int' }, c: { type: 'int' } }));
+  await rows("INSERT INTO thing VALUES (1, '2', 1, 3)");
+  const after = thing({ id: key, a: { type: 'int' }, b: levels, c: { type: 'text' } });
+  await withEntities([after], async (dataSource) => {
+    await dataSource.synchronize();
+    expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toStrictEqual([]);
+  });
+  expect(await columns()).toStrictEqual([{ columns: 'a integer, b text, c text, id integer' }]);
+  expect(await rows('SELECT * FROM thing')).toStrictEqual([{ id: 1, a: 2, b: '1', c: '3' }]);
+  expect(await checks()).toStrictEqual([{ definition: "CHECK ((b = ANY (ARRAY['1'::text, '2'::text])))" }]);
+});
+
+it('executeMemoryDownSql makes a column an enum again', async () => {
+  const levels = { type: 'enum', enum: ['low', 'high'] } as const;
+  await withEntities([thing({ id: key, a: levels })], async (dataSource) => {
+    await dataSource.synchronize();
+    const queryRunner = dataSource.createQueryRunner();
+    try {
+      await queryRunner.changeColumn('thing', 'a', new TableColumn({ name: 'a', type: 'varchar' }));
+      const changed = (await queryRunner.getTable('thing'))?.findColumnByName('a');
+      expect(changed?.type).toBe('character varying');
+      expect(changed?.enum).toBeUndefined();
+      await rows("INSERT INTO thing VALUES (1, 'low')");
+      await queryRunner.executeMemoryDownSql();
+      const undone = (await queryRunner.getTable('thing'))?.findColumnByName('a');
+      expect(undone).toMatchObject({ type: 'enum', enum: ['low', 'high'] });
+      await expect(rows("INSERT INTO thing VALUES (2, 'none')")).rejects.toMatchObject({ code: '23514' });
+    } finally {
+      await queryRunner.release();
+    }
+  });
+});

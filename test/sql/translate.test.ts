@@ -301,6 +301,13 @@ describe('facts of the catalogue', () => {
       ['ALTER TABLE t ALTER a DROP NOT NULL, DROP CONSTRAINT IF EXISTS "own_check"'],
     ],
     [
+      'ALTER TABLE t RENAME a TO b; ALTER TABLE t ALTER b DROP NOT NULL',
+      [
+        'ALTER TABLE t RENAME a TO b',
+        'ALTER TABLE t ALTER b DROP NOT NULL, DROP CONSTRAINT IF EXISTS "own_check"',
+      ],
+    ],
+    [
       'ALTER TABLE t ADD UNIQUE (a)',
       [
         'CREATE UNIQUE INDEX ASYNC "t_a_key1" ON t (a)',
@@ -323,6 +330,10 @@ describe('facts of the catalogue', () => {
     ['ALTER TABLE t ALTER a TYPE varchar(255) USING upper(a)', 'alter-column-type'],
     ['ALTER TABLE t DROP CONSTRAINT t_pkey', 'drop-primary-key'],
     ['ALTER TABLE t DROP COLUMN id', 'drop-primary-key-column'],
+    ['ALTER TABLE t RENAME a TO b; ALTER TABLE t DROP CONSTRAINT t_pkey', 'drop-primary-key'],
+    ['ALTER TABLE t RENAME id TO key; ALTER TABLE t DROP COLUMN key', 'drop-primary-key-column'],
+    ['ALTER TABLE t RENAME TO u; ALTER TABLE u DROP COLUMN id', 'drop-primary-key-column'],
+    ['ALTER TABLE t RENAME CONSTRAINT t_pkey TO key; ALTER TABLE t DROP CONSTRAINT key', 'drop-primary-key'],
     ['CREATE UNIQUE INDEX i ON t (lower(a), j)', 'key-type'],
     ['ALTER TABLE t ADD UNIQUE (id, j)', 'key-type'],
   ])('%s is refused as %s', (sql, rule) => {

@@ -67,6 +67,34 @@ export class KnownCatalogue {
     });
   }
 
+  /** Notes that the text has given a table another name. */
+  rename(table: TableName, name: string): void {
+    const known = this.table(table);
+    if (!known) return;
+    this.forget(table);
+    this.set({ ...known, name });
+  }
+
+  /** Notes that the text has given a column of a table another name. */
+  renameColumn(table: TableName, from: string, to: string): void {
+    const known = this.table(table);
+    if (!known) return;
+    const renamed = (name: string) => (name === from ? to : name);
+    this.set({
+      ...known,
+      columns: known.columns.map((column) => ({ ...column, name: renamed(column.name) })),
+      constraints: known.constraints.map((each) => ({ ...each, columns: each.columns.map(renamed) })),
+    });
+  }
+
+  /** Notes that the text has given a constraint of a table another name. */
+  renameConstraint(table: TableName, from: string, to: string): void {
+    const known = this.table(table);
+    if (!known) return;
+    const constraints = known.constraints.map((each) => (each.name === from ? { ...each, name: to } : each));
+    this.set({ ...known, constraints });
+  }
+
   addConstraint(table: TableName, constraint: KnownConstraint): void {
     const known = this.table(table);
     if (known) this.set({ ...known, constraints: [...known.constraints, constraint] });

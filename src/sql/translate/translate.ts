@@ -143,7 +143,7 @@ const TRANSLATORS: { readonly [Name in NodeName]?: (rewrite: Rewrite<Name>) => O
   DropStmt: drop,
   IndexStmt: createIndex,
   ReindexStmt: maintain,
-  RenameStmt: forgetTable,
+  RenameStmt: rename,
   SelectStmt: select,
   TransactionStmt: begin,
   TruncateStmt: truncate,
@@ -162,9 +162,19 @@ function refuseArrays(rewrite: Rewrite, { statements, unwritable }: PreparedText
   }
 }
 
-/** A table that gets another name or schema is not followed. */
-function forgetTable(rewrite: Rewrite<'AlterObjectSchemaStmt'> | Rewrite<'RenameStmt'>): Outcome {
+/** A table that gets another schema is not followed. */
+function forgetTable(rewrite: Rewrite<'AlterObjectSchemaStmt'>): Outcome {
   rewrite.catalogue.forget(tableNameOf(rewrite.tree.relation));
+  return rewrite.unchanged();
+}
+
+function rename(rewrite: Rewrite<'RenameStmt'>): Outcome {
+  const { catalogue, tree } = rewrite;
+  const { renameType, relation, subname = '', newname = '' } = tree;
+  const table = tableNameOf(relation);
+  if (renameType === 'OBJECT_TABLE') catalogue.rename(table, newname);
+  else if (renameType === 'OBJECT_COLUMN') catalogue.renameColumn(table, subname, newname);
+  else if (renameType === 'OBJECT_TABCONSTRAINT') catalogue.renameConstraint(table, subname, newname);
   return rewrite.unchanged();
 }
 

@@ -13,10 +13,11 @@ import {
   type PlannedChange,
   type SchemaProgress,
 } from '../../schema';
-import { defaultName, enumCheckOf, isRoundingNote, literal, type EnumFacts } from '../../sql';
+import { isRoundingNote, type EnumFacts } from '../../sql';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import { planByCopy, unfinishedCopies } from './copied-tables';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
+import { enumChange, type EnumChange } from './enum-change';
 import { KnownTables, type TableTarget } from './known-tables';
 import { SchemaPlan } from './schema-plan';
 import { CopyQuery, SchemaQuery, translateDownQueries, translateQueries, undoneByCopy } from './schema-query';
@@ -206,7 +207,12 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       const forms = newForms(before, after);
       if (forms !== undefined) {
         if (this.driver.mapping.rebuild !== false && !after.isArray && !before.isArray) {
-          await this.#changeByCopy(table, before, after);
+          await this.#changeByCopy(
+            table,
+            before,
+            after,
+            enumChange(await this.#tables.readNow(table), oldColumn, newColumn),
+          );
           oldColumn.name = before.name;
           return;
         }
@@ -252,7 +258,12 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   }
 
   /** Gives a column another type in a copy of its table, and changes the rest of it in place. */
-  async #changeByCopy(table: Table, before: TableColumn, after: TableColumn): Promise<void> {
+  async #changeByCopy(
+    table: Table,
+    before: TableColumn,
+    after: TableColumn,
+    enums: EnumChange,
+  ): Promise<void> {
     const isGenerated = after.generatedType === 'STORED';
     if (isGenerated || before.generatedType === 'STORED') {
       // The values of a generated column are made anew; those of one that is no more have to be dropped with it.
@@ -260,18 +271,21 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       await this.addColumn(table, after);
       return;
     }
-    const alter = `ALTER TABLE ${this.escapePath(table)} ALTER COLUMN "${before.name}"`;
+    const ofTable = `ALTER TABLE ${this.escapePath(table)}`;
+    const ofColumn = `ALTER COLUMN "${before.name}"`;
     const becomesUuid = isIdentity(before) && after.type === 'uuid';
     const retype = (to: TableColumn, using = '') =>
-      new Query(`${alter} TYPE ${this.driver.createFullType(to)}${using}`);
+      `${ofColumn} TYPE ${this.driver.createFullType(to)}${using}`;
+    // One ALTER TABLE with the type: no CHECK compares what the column no longer is, or is not yet, with labels.
+    const alter = (actions: readonly string[]) => new Query(`${ofTable} ${actions.join(', ')}`);
+    const undo = alter([...enums.withdrawn, retype(before), ...enums.restored]);
     const up = becomesUuid
-      ? [new Query(`${alter} DROP IDENTITY`), retype(after, ' USING gen_random_uuid()')]
-      : retype(after);
-    await this.executeQueries(up, retype(before));
+      ? [alter([`${ofColumn} DROP IDENTITY`]), alter([retype(after, ' USING gen_random_uuid()')])]
+      : alter([...enums.dropped, retype(after), ...enums.added]);
+    await this.executeQueries(up, undo);
     const { type, length, precision, scale, collation } = after;
     Object.assign(before, { type, length, precision, scale, collation });
     if (becomesUuid) before.isGenerated = false;
-    await this.#changeEnum(table, before, after);
     await this.#changeIdentity(table, before, after);
     await super.changeColumn(table, before, after);
   }
@@ -398,20 +412,11 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
 
   /** The CHECK with the new values is there before the one with the old values goes, so no value is let through. */
   async #changeEnum(table: Table, oldColumn: TableColumn, newColumn: TableColumn): Promise<void> {
-    const was = isEnum(oldColumn) ? (oldColumn.enum ?? []) : [];
-    const is = isEnum(newColumn) ? (newColumn.enum ?? []) : [];
-    if (JSON.stringify(was) === JSON.stringify(is)) return;
-    const known = await this.#tables.readNow(table);
-    const taken = known.constraints.map(({ name }) => name);
-    const oldName = enumCheckOf(known, oldColumn.name)?.name;
-    const newName = defaultName(known.name, [oldColumn.name], 'check', (name) => taken.includes(name));
+    const change = enumChange(await this.#tables.readNow(table), oldColumn, newColumn);
     const alter = (action: string) => new Query(`ALTER TABLE ${this.escapePath(table)} ${action}`);
-    const add = (name: string, labels: readonly string[]) =>
-      alter(`ADD CONSTRAINT "${name}" CHECK ("${oldColumn.name}" IN (${labels.map(literal).join(', ')}))`);
-    const drop = (name: string) => alter(`DROP CONSTRAINT "${name}"`);
     await this.executeQueries(
-      [...(is.length > 0 ? [add(newName, is)] : []), ...(oldName !== undefined ? [drop(oldName)] : [])],
-      [...(is.length > 0 ? [drop(newName)] : []), ...(oldName !== undefined ? [add(oldName, was)] : [])],
+      [...change.added, ...change.dropped].map(alter),
+      [...change.withdrawn, ...change.restored].map(alter),
     );
   }
 
