@@ -1,7 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 import type { Query } from 'typeorm/driver/Query.js';
 import type { UnsupportedChange } from '../../schema';
-import type { CopyQuery } from './schema-query';
+import { CopyQuery } from './schema-query';
 
 /** What a change of the schema has put together so far. */
 export class SchemaPlan {
@@ -32,12 +32,17 @@ export class SchemaPlan {
     }
   }
 
-  /** Adds a copy that undoes a part of the change: what is planned later is undone earlier. */
+  /**
+   * Adds a copy that undoes a part of the change: what is planned later is undone earlier. It is one with the next copy of the
+   * same table unless anything but a copy is undone between them, which may need the one and be needed by the other.
+   */
   addUndoingCopy(query: CopyQuery, downQueries: Query[]): void {
     const next = this.#undoingCopies.get(query.table);
-    const copy = next === undefined ? query : query.and(next);
+    const at = next === undefined ? -1 : downQueries.indexOf(next);
+    const isNext = at >= 0 && downQueries.slice(at).every((between) => between instanceof CopyQuery);
+    const copy = next !== undefined && isNext ? query.and(next) : query;
     this.#undoingCopies.set(query.table, copy);
-    if (next === undefined) downQueries.push(copy);
-    else downQueries.splice(downQueries.indexOf(next), 1, copy);
+    if (isNext) downQueries.splice(at, 1, copy);
+    else downQueries.push(copy);
   }
 }

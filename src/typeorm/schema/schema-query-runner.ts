@@ -148,7 +148,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       const undoing =
         copies.length > 0
           ? undoneByCopy(downQueries)
-          : await translateDownQueries(downQueries, { ...options, catalog }, mayCopy);
+          : await translateDownQueries(downQueries, upQueries, { ...options, catalog }, mayCopy);
       for (const query of undoing) {
         if (query instanceof CopyQuery) this.#plan?.addUndoingCopy(query, this.sqlInMemory.downQueries);
         else this.sqlInMemory.downQueries.push(query);

@@ -91,17 +91,20 @@ export async function translateQueries(
  * undoing fails there and not now.
  *
  * @param queries - PostgreSQL's SQL, the last to be run first, as TypeORM keeps it
+ * @param undone - the change: the catalogue of `options` is as it was before it
  * @param mayCopy - whether tables may be copied
  * @returns in the same order
  */
 export async function translateDownQueries(
   queries: readonly Query[],
+  undone: readonly Query[],
   options: QueryTranslation,
   mayCopy: boolean,
 ): Promise<readonly Query[]> {
   await loadParser();
   const inOrder = [...queries].reverse();
-  const text = joined(inOrder);
+  // One text with the change: what it does to a table is known to what undoes it.
+  const text = joined([...undone, ...inOrder]);
   const { statements, refusals } = translate(text.sql, options);
   const refused = new Map<Query, TranslationRefusal>();
   for (const refusal of refusals) {
