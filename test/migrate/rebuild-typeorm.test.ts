@@ -179,6 +179,40 @@ it('executeMemoryDownSql gives a table its primary key back', async () => {
   });
 });
 
+it('executeMemoryDownSql undoes a new key that counts up, and one with a new name, in the order that each needs', async () => {
+  await withEntities([thing({ id: key, a: { type: 'text' } })], async (dataSource) => {
+    await dataSource.synchronize();
+    await rows("INSERT INTO thing VALUES (1, 'x'), (2, 'y')");
+    const queryRunner = dataSource.createQueryRunner();
+    const column = async (name: string) => (await queryRunner.getTable('thing'))?.findColumnByName(name);
+    const change = async (name: string, changes: Partial<TableColumn>) => {
+      const changed = (await column(name))?.clone() ?? new TableColumn();
+      await queryRunner.changeColumn('thing', name, Object.assign(changed, changes));
+    };
+    try {
+      await change('a', { name: 'b', isPrimary: true });
+      await change('id', { isPrimary: false });
+      expect((await queryRunner.getTable('thing'))?.primaryColumns).toMatchObject([{ name: 'b' }]);
+      await queryRunner.executeMemoryDownSql();
+      queryRunner.clearSqlMemory();
+      expect((await queryRunner.getTable('thing'))?.primaryColumns).toMatchObject([{ name: 'id' }]);
+      expect(await rows('SELECT a FROM thing ORDER BY id')).toStrictEqual([{ a: 'x' }, { a: 'y' }]);
+
+      await change('id', { isPrimary: false });
+      queryRunner.clearSqlMemory();
+      await change('id', { isPrimary: true, isGenerated: true, generationStrategy: 'increment' });
+      expect(await column('id')).toMatchObject({ isPrimary: true, isGenerated: true });
+      await queryRunner.executeMemoryDownSql();
+      expect(await column('id')).toMatchObject({ isPrimary: false, isGenerated: false });
+      expect(
+        await rows("SELECT count(*)::int AS sequences FROM pg_class WHERE relname = 'thing_id_seq'"),
+      ).toStrictEqual([{ sequences: 0 }]);
+    } finally {
+      await queryRunner.release();
+    }
+  });
+});
+
 it('synchronize changes the type of a referenced column and of the columns that refer to it', async () => {
   const post = (type: 'varchar' | 'int') =>
     entity({

@@ -6,6 +6,7 @@ import {
   Index,
   PrimaryColumn,
   Table,
+  TableColumn,
   TableExclusion,
   TableUnique,
   type QueryRunner,
@@ -75,6 +76,26 @@ it('waits for the index of a unique constraint when a change is undone', async (
 
     await queryRunner.executeMemoryDownSql();
     await expect(names()).resolves.toContain('one_content');
+  });
+});
+
+it('makes a column NOT NULL again when the change that dropped it is undone', async () => {
+  await withQueryRunner(async (queryRunner) => {
+    await queryRunner.createTable(drawers());
+    queryRunner.clearSqlMemory();
+    const isNullable = async () =>
+      (await queryRunner.getTable('drawers'))?.findColumnByName('label')?.isNullable;
+    const label = (await queryRunner.getTable('drawers'))?.findColumnByName('label');
+    const nullable = label?.clone() ?? new TableColumn();
+    nullable.isNullable = true;
+    await queryRunner.changeColumn('drawers', 'label', nullable);
+    await expect(isNullable()).resolves.toBe(true);
+
+    await queryRunner.executeMemoryDownSql();
+    await expect(isNullable()).resolves.toBe(false);
+    await expect(queryRunner.query('INSERT INTO drawers (label) VALUES (NULL)')).rejects.toMatchObject({
+      code: '23514',
+    });
   });
 });
 
