@@ -66,6 +66,7 @@ export {
   declaredConstraint,
   defaultName,
   enumCheckName,
+  enumTypeIn,
   formattedType,
   isArrayType,
   isDecidedByRun,

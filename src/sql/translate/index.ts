@@ -1,6 +1,6 @@
 export { sortsByBytes } from './columns/collations';
 export { constraintType, declaredColumn, declaredConstraint } from './columns/declarations';
-export { defaultName, enumCheckName, isEnumCheckOf } from './columns/default-names';
+export { defaultName, enumCheckName, enumTypeIn, isEnumCheckOf } from './columns/default-names';
 export type { Simplifications } from './context';
 export { translate } from './translate';
 export type { TranslateOptions } from './translate';

@@ -17,7 +17,7 @@ import { isRoundingNote, type EnumFacts } from '../../sql';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import { planByCopy, unfinishedCopies } from './copied-tables';
 import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
-import { enumChange, type EnumChange } from './enum-change';
+import { enumChange, enumRename, type EnumChange } from './enum-change';
 import { KnownTables, type TableTarget } from './known-tables';
 import { SchemaPlan } from './schema-plan';
 import { CopyQuery, SchemaQuery, translateDownQueries, translateQueries, undoneByCopy } from './schema-query';
@@ -386,8 +386,9 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
 
   /** How these statements are translated, with what is known of the tables that they name. */
   async #translationOf(queries: readonly Query[]) {
-    const { capabilities, simplify, identityCache } = this.driver.mapping;
+    const { arrays, capabilities, simplify, identityCache } = this.driver.mapping;
     return {
+      arrays,
       catalog: { tables: await this.#tables.knownIn(queries, this.loadedTables) },
       ...(capabilities !== undefined && { capabilities }),
       simplify,
@@ -412,8 +413,14 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
 
   /** The CHECK with the new values is there before the one with the old values goes, so no value is let through. */
   async #changeEnum(table: Table, oldColumn: TableColumn, newColumn: TableColumn): Promise<void> {
-    const change = enumChange(await this.#tables.readNow(table), oldColumn, newColumn);
+    const known = await this.#tables.readNow(table);
+    const change = enumChange(known, oldColumn, newColumn);
+    const renamed = enumRename(known, oldColumn, newColumn);
     const alter = (action: string) => new Query(`ALTER TABLE ${this.escapePath(table)} ${action}`);
+    if (renamed !== undefined) {
+      const rename = (from: string, to: string) => alter(`RENAME CONSTRAINT "${from}" TO "${to}"`);
+      await this.executeQueries(rename(renamed.from, renamed.to), rename(renamed.to, renamed.from));
+    }
     await this.executeQueries(
       [...change.added, ...change.dropped].map(alter),
       [...change.withdrawn, ...change.restored].map(alter),

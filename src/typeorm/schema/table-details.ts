@@ -12,6 +12,7 @@ import {
 } from '../../sql';
 import { hasIdentityValues, isNumber } from '../writes/identity-keys';
 import { isEnum } from './column-change';
+import { enumNameOf } from './enum-change';
 
 /** A table by its schema and name. */
 export interface TablePath {
@@ -142,7 +143,7 @@ function completeEnum(
   column.type = 'enum';
   column.length = '';
   column.enum = [...check.values];
-  // There is no type whose name could be read.
-  if (wanted?.enumName !== undefined) column.enumName = wanted.enumName;
+  const enumName = enumNameOf(tableName, column.name, check.name, wanted?.enumName);
+  if (enumName !== undefined) column.enumName = enumName;
   return true;
 }

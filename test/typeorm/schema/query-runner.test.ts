@@ -166,3 +166,35 @@ it('keeps arrays of numeric enums as numbers, and no others', async () => {
     await expect(shifts.save({ id: 3, days: [3 as never] })).rejects.toThrow('violates check constraint');
   });
 });
+
+it('keeps arrays of tables that it creates as jsonb, where that is allowed', async () => {
+  const { orm } = cluster;
+  const options = { ...orm, dsql: { ...orm.dsql, arrays: 'jsonb' as const }, dropSchema: true };
+  await withDataSource(options, async ({ dataSource }) => {
+    const queryRunner = dataSource.createQueryRunner();
+    const tags = new TableColumn({ name: 'tags', type: 'text', isArray: true, default: "'{a,b}'" });
+    const sizes = new TableColumn({
+      name: 'sizes',
+      type: 'enum',
+      enum: ['small', 'large'],
+      isArray: true,
+      isNullable: true,
+    });
+    await queryRunner.createTable(drawers());
+    await queryRunner.addColumn('drawers', tags);
+    await queryRunner.createTable(
+      new Table({ name: 'shelves', columns: [{ name: 'id', type: 'int', isPrimary: true }, tags, sizes] }),
+    );
+    await queryRunner.query("INSERT INTO drawers (label) VALUES ('x')");
+    await queryRunner.query(`INSERT INTO shelves (id, sizes) VALUES (1, '["small"]')`);
+    await expect(
+      queryRunner.query('SELECT shelves.tags, drawers.tags AS others, sizes FROM shelves CROSS JOIN drawers'),
+    ).resolves.toEqual([{ tags: ['a', 'b'], others: ['a', 'b'], sizes: ['small'] }]);
+    await expect(
+      queryRunner.query(`INSERT INTO shelves (id, sizes) VALUES (2, '["huge"]')`),
+    ).rejects.toMatchObject({ code: '23514' });
+    await queryRunner.executeMemoryDownSql();
+    await expect(queryRunner.hasTable('shelves')).resolves.toBe(false);
+    await queryRunner.release();
+  });
+});

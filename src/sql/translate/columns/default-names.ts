@@ -81,11 +81,27 @@ export function notNullCheckName(table: string, column: string): string {
  *
  * What TypeORM calls `<table>_<column>_enum` has the name that PostgreSQL gives a CHECK, and what Sequelize calls
  * `enum_<table>_<column>` its own, as both ORMs name them on DSQL; a type of another name is named in that of the CHECK.
+ *
+ * @param isTaken - as for {@link defaultName}
  */
-export function enumCheckName(type: string, table: string, column: string): string {
-  if (type === clip(`${table}_${column}_enum`, MAX_NAME_BYTES)) return defaultName(table, [column], 'check');
+export function enumCheckName(
+  type: string,
+  table: string,
+  column: string,
+  isTaken?: (name: string) => boolean,
+): string {
+  if (type === clip(`${table}_${column}_enum`, MAX_NAME_BYTES)) {
+    return defaultName(table, [column], 'check', isTaken);
+  }
   if (type === clip(`enum_${table}_${column}`, MAX_NAME_BYTES)) return type;
-  return defaultName(type, [column], 'enum');
+  return defaultName(type, [column], 'enum', isTaken);
+}
+
+/** The name of the enum type that the name of a CHECK says it stands for; nothing where it says none. */
+export function enumTypeIn(check: string, column: string): string | undefined {
+  const name = check.replace(/\d+$/, '');
+  const end = `_${column}_enum`;
+  return name.length > end.length && name.endsWith(end) ? name.slice(0, -end.length) : undefined;
 }
 
 /** Whether the CHECK of a column is one that stands for an enum type, also after its table was renamed. */
