@@ -135,6 +135,51 @@ it('reads entities in files of their own, which import each other in a circle', 
   expect(findings).toMatchObject([{ file: 'Book.ts', rule: 'add-constraint' }]);
 });
 
+describe('of a data source with its entity in one file', () => {
+  const dataSource = (imports: string, name: string) => `
+    import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
+    import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+    ${imports}
+    @Entity(${name}) class Account {
+      @PrimaryGeneratedColumn('uuid') id!: string;
+      @Column({ type: 'text', array: true }) words!: string[];
+    }
+    export default createDsqlDataSource({ entities: [Account] });`;
+
+  it('reads the entity without the endpoint of a cluster', async () => {
+    write('data-source.ts', dataSource('', "'account'"));
+    expect(process.env).not.toHaveProperty('CLUSTER_ENDPOINT');
+    const { failures, findings } = await reportOf(project.folder);
+    expect(failures).toEqual([]);
+    expect(findings).toMatchObject([{ rule: 'column-type' }]);
+  });
+
+  it.each([
+    ['a migration', ''],
+    ['a migration that imports the same', "import { name } from '../name';"],
+  ])('reads default imports of what it imports, beside %s', async (_, imports) => {
+    write('legacy.js', "module.exports = { name: 'acc' };");
+    write('es.mjs', "export default 'ount';");
+    write(
+      'name.ts',
+      `import path, * as paths from 'node:path';
+       import ms from 'ms';
+       import * as all from 'ms';
+       import pg, { Pool } from 'pg';
+       import es from './es.mjs';
+       import legacy from './legacy.js';
+       for (const each of [path.join, paths.join, paths.default.join, ms, all.default, pg.Pool, Pool])
+         if (typeof each !== 'function') throw new Error('an import is ' + each);
+       export const name: string = legacy.name + es;`,
+    );
+    write('data-source.ts', dataSource("import { name } from './name';", 'name'));
+    write('migrations/1-first.ts', `import pg from 'pg';\n${imports}\n${migration('void pg.Pool.name;')}`);
+    const { failures, findings, files } = await reportOf(project.folder);
+    expect({ failures, files }).toEqual({ failures: [], files: 2 });
+    expect(findings).toMatchObject([{ rule: 'column-type' }]);
+  });
+});
+
 it('takes from a data source whether it keeps arrays as jsonb', async () => {
   write(
     'data-source.ts',

@@ -14,6 +14,23 @@ interface TypeScript {
 /** What Babel calls for the first value of a decorated property: it throws that a plugin is missing. */
 const INITIALIZER = /(function _initializerWarningHelper\((\w+), (\w+)\) ?)\{[^}]*\}/;
 
+/** Where Babel asks whether a module has a `default` of its own. */
+const IS_ES_MODULE =
+  /(?<=function _interopRequireDefault\(e\) ?\{ ?return |\(_interopRequireWildcard = function \(e, t\) ?\{ ?if \(!t && )e && e\.__esModule/g;
+
+/** Those of this very check, each read when it is first imported; a project that only tries it with npx has none. */
+const ENTRY_POINTS = Object.create(
+  null,
+  Object.fromEntries(
+    ['', '/typeorm', '/sequelize', '/sequelize/register', '/sequelize/umzug', '/migrate', '/local'].map(
+      (entry) => [
+        `aurora-dsql-orm${entry}`,
+        { get: () => createRequire(__filename)(path.join(__dirname, '../..', entry)) as unknown },
+      ],
+    ),
+  ),
+) as Readonly<Record<string, unknown>>;
+
 /** A module of the project, and what it exports. */
 export interface LoadedModule {
   readonly file: string;
@@ -65,17 +82,11 @@ export class ModuleLoader {
       // jiti would keep the first value that it reads of a module: nothing, where entities import each other in a circle.
       interopDefault: false,
       tsconfigPaths: true,
-      // The entry points that this very check knows; a project that only tries it with npx has none.
-      alias: Object.fromEntries(
-        ['typeorm', 'sequelize'].map((entry) => [
-          `aurora-dsql-orm/${entry}`,
-          path.join(__dirname, '../..', entry),
-        ]),
-      ),
+      virtualModules: ENTRY_POINTS,
       transform: ({ source, filename = '', ...others }) => ({
         code: DECORATOR.test(source)
           ? this.#compileDecorated(source, filename, babel)
-          : babel.transform({ source, filename, ...others }),
+          : compileWithBabel({ source, filename, ...others }, babel),
       }),
     });
   }
@@ -92,9 +103,10 @@ export class ModuleLoader {
         /^(\s*(?:@.*\)\s*)?(?:(?:public|private|protected|readonly)\s+)*\w+)!(\s*:)/gm,
         '$1 $2',
       );
-      return babel
-        .transform({ source: declared, filename, ts: /\.[cm]?tsx?$/.test(filename) })
-        .replace(INITIALIZER, '$1{return $2?.initializer?.call($3);}');
+      return compileWithBabel(
+        { source: declared, filename, ts: /\.[cm]?tsx?$/.test(filename) },
+        babel,
+      ).replace(INITIALIZER, '$1{return $2?.initializer?.call($3);}');
     }
     const compilerOptions = {
       module: compiler.ModuleKind.CommonJS,
@@ -116,6 +128,17 @@ export class ModuleLoader {
     }
     return this.#compilers.get(folder);
   }
+}
+
+/**
+ * A default import of a CommonJS package is all that it exports, however it is reached: `require`, which modules compiled
+ * by TypeScript call, returns just that, and so does jiti's own import of what was required before; the import of Node.js
+ * returns a module that has it as `default`.
+ */
+function compileWithBabel(options: Parameters<Jiti['transform']>[0], babel: Jiti): string {
+  return babel
+    .transform({ ...options, interopDefault: true })
+    .replaceAll(IS_ES_MODULE, 'e && (e.__esModule || e[Symbol.toStringTag] === "Module")');
 }
 
 /**

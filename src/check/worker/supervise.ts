@@ -18,6 +18,9 @@ type End = { readonly isDone: true } | { readonly isDone: false; readonly failur
 /** A file that waits is given up by the process itself, which can then go on; one that loops leaves it no chance. */
 const GRACE_MS = 1000;
 
+/** What modules that take their endpoint from the environment find where there is none: nothing connects to it. */
+const NO_CLUSTER = 'abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws';
+
 /**
  * Checks files in a process of its own. One that a file brings to its end, or keeps busy for longer than
  * `fileTimeoutMs`, is started again without that file, for what was not checked to its end.
@@ -74,6 +77,7 @@ function runProcess(
     const child = fork(path.join(__dirname, `main${path.extname(__filename)}`), [], {
       stdio: ['ignore', 2, 2, 'ipc'],
       serialization: 'advanced',
+      env: { CLUSTER_ENDPOINT: NO_CLUSTER, ...process.env },
     });
     let running: string | undefined;
     let timer: NodeJS.Timeout | undefined;
