@@ -13,7 +13,7 @@ export interface Telemetry {
     createCounter(name: string, options: Described): { add(value: number, attributes: Attributes): void };
     createHistogram(
       name: string,
-      options: Described,
+      options: Described & { readonly advice: { readonly explicitBucketBoundaries: number[] } },
     ): { record(value: number, attributes: Attributes): void };
   };
   /** The `label`s that metrics are split by. Statements without one are labelled by their text, which has no end. */
@@ -36,10 +36,13 @@ export function reportDsql({ meter, labels, activeSpan }: Telemetry): () => void
   const duration = meter.createHistogram('aurora_dsql.transaction.duration', {
     unit: 's',
     description: 'From the first attempt to the end of the last one',
+    // Those of OpenTelemetry's conventions for databases: the default ones are meant for milliseconds.
+    advice: { explicitBucketBoundaries: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10] },
   });
   const attempts = meter.createHistogram('aurora_dsql.transaction.attempts', {
     unit: '{attempt}',
     description: 'How often a transaction was run until it ended',
+    advice: { explicitBucketBoundaries: [1, 2, 3, 4, 5, 7, 10, 20] },
   });
   const conflicts = meter.createCounter('aurora_dsql.transaction.conflicts', {
     unit: '{conflict}',

@@ -203,6 +203,7 @@ it.each(projects)('the files under "$heading" of $page work in a project', async
     status: 0,
     output: expect.stringMatching(printed) as string,
   });
+  project.then?.(stdout);
 });
 
 /** Credentials and addresses of the local DSQL. */

@@ -1,4 +1,5 @@
 import { textOf, textUnder } from './blocks';
+import { expectTelemetry, telemetryProgram } from './pages/opentelemetry';
 
 /** What is done with the files that a page shows, in a project that has them. */
 export interface PageProject {
@@ -8,6 +9,8 @@ export interface PageProject {
   readonly files: Readonly<Record<string, string>>;
   readonly commands: readonly string[];
   readonly printed: RegExp;
+  /** Looks closer at what is printed. */
+  readonly then?: (printed: string) => void;
 }
 
 /** More files of tests than workers: those of one worker find nothing of what the ones before them have made. */
@@ -59,6 +62,20 @@ export const projects: readonly PageProject[] = [
     files: {},
     commands: ['npx sequelize-cli db:migrate:status'],
     printed: /down 20260101000000-create-shelf/,
+  },
+  {
+    page: 'docs/opentelemetry.md',
+    heading: 'Setting it up',
+    files: {
+      'main.ts': telemetryProgram,
+      'telemetry.ts': textOf('examples/opentelemetry/telemetry.ts'),
+    },
+    commands: [
+      'npx esbuild main.ts tracing.ts telemetry.ts --format=cjs --outdir=. --log-level=error',
+      'node main.js',
+    ],
+    printed: /aurora_dsql/,
+    then: expectTelemetry,
   },
   {
     page: 'docs/sequelize.md',
