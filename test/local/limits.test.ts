@@ -332,6 +332,16 @@ describe('limits of the local DSQL', () => {
         await run('DELETE FROM large');
       });
 
+      it('count what many statements write once, by whichever name of the table', async () => {
+        await run('BEGIN');
+        for (let id = 1; id <= 10; id++) {
+          const table = id % 2 === 0 ? 'large' : 'public.large';
+          await run(`INSERT INTO ${table} VALUES (${id}, repeat('x', 1000000))`);
+        }
+        expect((await run('COMMIT')).command).toBe('COMMIT');
+        await run('DELETE FROM large');
+      });
+
       it('count rows and entries of indexes toward the 10 MiB', async () => {
         // 500 rows of 9.11 MiB with four indexes on texts of 100 bytes were the most that a cluster took.
         const name = `costly_${queryMode}`;

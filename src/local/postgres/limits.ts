@@ -188,7 +188,8 @@ BEGIN
   total := 0;
   -- Nothing was written, as by an INSERT that found every row there.
   IF mine IS NULL THEN RETURN; END IF;
-  FOREACH relation IN ARRAY tables LOOP
+  -- A table may have been named with its schema and without.
+  FOR relation IN SELECT DISTINCT unnest(tables) LOOP
     SELECT array_agg(s.size), string_agg(format('WHEN %s > 1048576 THEN %L', s.size, t.typname), ' ') FILTER (WHERE a.attlen < 0)
       INTO sizes, values_over
       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid,

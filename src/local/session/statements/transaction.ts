@@ -1,4 +1,4 @@
-import { MAX_TRANSACTION_ROWS, refusalOf } from '../../../sql';
+import { MAX_TRANSACTION_ROWS, quotedTable, refusalOf } from '../../../sql';
 import type { Refusal, Statement, TableName } from '../../../sql';
 import { changedRowsOf, mayExceedSize, writtenBy } from '../../limits/written';
 import type { Written } from '../../limits/written';
@@ -14,10 +14,9 @@ export class Transaction {
   #hasDml = false;
   #rows = 0;
   #written: Written = { rows: 0, inputBytes: 0, copiedRows: 0 };
+  readonly #tables = new Map<string, TableName>();
   /** The CREATE FUNCTIONs that it executed. */
   readonly createdFunctions: Statement[] = [];
-  /** The tables that its statements wrote or locked. */
-  readonly tables: TableName[] = [];
   /** Whether BEGIN was executed: it then lives until COMMIT or ROLLBACK, else until the end of its unit. */
   explicit: boolean;
 
@@ -28,6 +27,11 @@ export class Transaction {
 
   get hasDdl(): boolean {
     return this.#hasDdl;
+  }
+
+  /** The tables that its statements wrote or locked, once by each name. */
+  get tables(): readonly TableName[] {
+    return [...this.#tables.values()];
   }
 
   /** Whether what it wrote may be too much in all. */
@@ -50,7 +54,7 @@ export class Transaction {
     } else if (isDml(statement)) {
       if (this.#hasDdl) return refusalOf('ddl-and-dml');
       this.#hasDml = true;
-      this.tables.push(...statement.targets);
+      for (const table of statement.targets) this.#tables.set(quotedTable(table), table);
     }
     return undefined;
   }
