@@ -54,16 +54,16 @@ type Opened = Awaited<ReturnType<typeof open>>;
 const balanceOf = async ({ dataSource, id }: Opened) =>
   (await dataSource.manager.findOneByOrFail(Account, { id })).balance;
 
-/** The application of a NestJS module reaches the cluster. */
+/** The application of a NestJS module reaches the cluster, and leaves nothing open. */
 export async function expectNestModule(module: unknown, connection: string | typeof typeorm.DataSource) {
   const application = await Test.createTestingModule({ imports: [module as Type] }).compile();
+  const database = application.get<{ query(sql: string): Promise<unknown> }>(connection);
   try {
-    await expect(
-      application.get<{ query(sql: string): Promise<unknown> }>(connection).query('SELECT 1 AS one'),
-    ).resolves.toBeDefined();
+    await expect(database.query('SELECT 1 AS one')).resolves.toBeDefined();
   } finally {
     await application.close();
   }
+  await expect(database.query('SELECT 1 AS one')).rejects.toThrow(/closed|not (?:connected|established)/i);
 }
 
 export const typeormPages: Readonly<Record<string, Page>> = {
