@@ -61,6 +61,7 @@ describe('aurora-dsql-orm doctor', () => {
       'clock ok',
       'version ok',
       'rights ok',
+      'privileges ok',
       'capabilities ok',
       'quotas ok',
       'indexes ok',
@@ -207,9 +208,17 @@ describe('what hurts', () => {
     const { of: inPublic } = await examine(['--user', 'reader', '--no-probe']);
     expect(inPublic('rights')).toMatchObject({
       status: 'failure',
-      advice: expect.stringContaining('Only admin may use the schema public.') as string,
+      message: expect.stringContaining('only admin may use the schema public') as string,
+      advice: expect.stringContaining('CREATE SCHEMA "app";') as string,
     });
-    await asAdmin('CREATE SCHEMA app', 'GRANT USAGE ON SCHEMA app TO reader');
+    await asAdmin('CREATE SCHEMA app');
+    const { of: inClosed } = await examine(['--user', 'reader', '--schema', 'app', '--no-probe']);
+    expect(inClosed('rights')).toMatchObject({
+      status: 'failure',
+      message: 'role reader may not use the schema app of its search_path (app)',
+      advice: expect.stringContaining('GRANT USAGE, CREATE ON SCHEMA "app" TO "reader";') as string,
+    });
+    await asAdmin('GRANT USAGE ON SCHEMA app TO reader');
     const { status, of } = await examine(['--user', 'reader', '--schema', 'app']);
     expect(status).toBe(0);
     expect(of('rights')).toMatchObject({
@@ -221,7 +230,40 @@ describe('what hurts', () => {
 
   it('a schema that is not there', async () => {
     const { status, of } = await examine(['--schema', 'nowhere']);
-    expect({ status, found: of('rights')?.status }).toEqual({ status: 1, found: 'failure' });
+    expect(status).toBe(1);
+    expect(of('rights')).toMatchObject({
+      status: 'failure',
+      message: 'role admin: no schema of its search_path (nowhere) is there',
+      advice: expect.stringContaining('CREATE SCHEMA "nowhere";') as string,
+    });
+  });
+
+  it('tables that the role may not read or write', async () => {
+    await asAdmin(
+      'CREATE ROLE clerk WITH LOGIN',
+      `AWS IAM GRANT clerk TO '${cluster.local.roleArn}'`,
+      'CREATE SCHEMA office',
+      'GRANT USAGE ON SCHEMA office TO clerk',
+      'CREATE TABLE office.letters (id uuid PRIMARY KEY)',
+      'CREATE TABLE office.stamps (id uuid PRIMARY KEY)',
+      'GRANT SELECT, INSERT, UPDATE, DELETE ON office.letters TO clerk',
+    );
+    const asClerk = ['--user', 'clerk', '--schema', 'office', '--no-probe'];
+    const { status, of } = await examine(asClerk);
+    expect(status).toBe(0);
+    expect(of('privileges')).toMatchObject({
+      status: 'warning',
+      message: 'role clerk lacks some of SELECT, INSERT, UPDATE, DELETE on 1 of 2 tables: "office"."stamps"',
+    });
+    // The advice can be sent as it is.
+    const statements = of('privileges')?.advice?.match(/(?:GRANT|ALTER)[^;]*;/g) ?? [];
+    expect(statements).toHaveLength(2);
+    await asAdmin(...statements, 'CREATE TABLE office.pens (id uuid PRIMARY KEY)');
+    expect((await examine(asClerk)).of('privileges')).toMatchObject({
+      status: 'ok',
+      message: 'its 3 tables can be read and written',
+    });
+    await asAdmin('DROP SCHEMA office CASCADE');
   });
 
   it('an index whose build failed, a constraint that is not validated, a foreign key without an index, many indexes', async () => {

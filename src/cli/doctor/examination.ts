@@ -78,11 +78,13 @@ async function* examineDatabase(
   client: DsqlClient,
   { probesCapabilities }: ExaminationOptions,
 ): AsyncGenerator<Finding> {
-  const { examineClock, examineRights, examineVersion } = await import('./session');
+  const { examineClock, examineVersion } = await import('./session');
+  const { examineRights, examineTablePrivileges } = await import('./rights');
   try {
     yield await examineClock(client);
     yield await examineVersion(client);
     yield await examineRights(client);
+    yield await examineTablePrivileges(client);
     const { examineCapabilities } = await import('./capability-probes');
     if (probesCapabilities) yield await examineCapabilities(client);
     const { examineSchema } = await import('./schema-health');

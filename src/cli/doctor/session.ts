@@ -50,7 +50,7 @@ function adviceOn(refusal: Refusal | undefined, user: string): string {
       return 'The cluster is waking up: try again in a minute.';
     default:
       return user === 'admin'
-        ? 'The identity needs the permission dsql:DbConnectAdmin on this cluster, and its keys must be those of this account.'
+        ? 'The identity needs the permission dsql:DbConnectAdmin on this cluster, its keys must be those of this account, and the clock of this machine must be right.'
         : `The identity needs dsql:DbConnect on this cluster, and the role must know it. As admin: CREATE ROLE ${quoted(user)} WITH LOGIN; AWS IAM GRANT ${quoted(user)} TO 'arn:aws:iam::<account>:role/<role>'; aws sts get-caller-identity shows the ARN.`;
   }
 }
@@ -76,34 +76,4 @@ export async function examineVersion(client: DsqlClient): Promise<Finding> {
     "SELECT version() AS version, current_setting('server_version') AS server",
   );
   return ok('version', `${rows[0]?.version ?? '?'}, server_version ${rows[0]?.server ?? '?'}`);
-}
-
-interface Rights {
-  readonly role: string;
-  readonly schema: string | null;
-  readonly path: string;
-  readonly usage: boolean | null;
-  readonly create: boolean | null;
-}
-
-/** Which role it is, and what it may do in the schema that its tables go to. */
-export async function examineRights(client: DsqlClient): Promise<Finding> {
-  const { rows } = await client.query<Rights>(
-    "SELECT current_user AS role, current_schema() AS schema, current_setting('search_path') AS path, has_schema_privilege(current_schema(), 'USAGE') AS usage, has_schema_privilege(current_schema(), 'CREATE') AS create",
-  );
-  const { role = '?', schema = null, path = '', usage = null, create = null } = rows[0] ?? {};
-  if (schema === null) {
-    return failure(
-      'rights',
-      `role ${role}: no schema of its search_path (${path}) is there, or may be used`,
-      `Only admin may use the schema public. As admin: CREATE SCHEMA app; GRANT USAGE, CREATE ON SCHEMA app TO ${quoted(role)}; then set the option schema, or here --schema app.`,
-    );
-  }
-  const said = `role ${role}, schema ${schema}`;
-  if (create === true) return ok('rights', `${said}: it may create tables`);
-  return warning(
-    'rights',
-    `${said}: it may ${usage === true ? 'use what is there, and create nothing' : 'use nothing'}`,
-    `Fine for an application, not for migrations. As admin: GRANT USAGE, CREATE ON SCHEMA ${quoted(schema)} TO ${quoted(role)};`,
-  );
 }
