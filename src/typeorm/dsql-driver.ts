@@ -13,6 +13,25 @@ import { dataSourceOf, Transactions } from './transactions/transactions';
 /** What `version()` says of every cluster (recorded from clusters, 2026-09). */
 const SERVER_VERSION = '16';
 
+/** The types whose values the host gives to node-postgres as they are. */
+const SENT_AS_IS: ReadonlySet<ColumnMetadata['type']> = new Set([
+  String,
+  Number,
+  ...([
+    'uuid',
+    'text',
+    'varchar',
+    'character varying',
+    'char',
+    'character',
+    'boolean',
+    'bool',
+    'bytea',
+  ] as const),
+  ...(['int', 'int2', 'int4', 'int8', 'integer', 'smallint', 'bigint', 'numeric', 'decimal'] as const),
+  ...(['real', 'float', 'float4', 'float8', 'double precision'] as const),
+]);
+
 /** TypeORM's PostgreSQL driver, on Aurora DSQL. */
 export class DsqlDriver extends PostgresDriver {
   /** What makes numbers of the keys in raw results. */
@@ -96,6 +115,12 @@ export class DsqlDriver extends PostgresDriver {
   /** Identity columns are bigint only (recorded from a cluster, 2026-09), and so are the columns that refer to them. */
   override normalizeType(column: Parameters<PostgresDriver['normalizeType']>[0]): string {
     return hasIdentityValues(column) ? 'bigint' : super.normalizeType(column);
+  }
+
+  /** The same as the host's, which looks for the type of each value in a list that it makes for it. */
+  override preparePersistentValue(value: unknown, column: ColumnMetadata): unknown {
+    const isSentAsIs = column.transformer === undefined && SENT_AS_IS.has(column.type);
+    return isSentAsIs ? value : (super.preparePersistentValue(value, column) as unknown);
   }
 
   // The host's types say `any` of values.

@@ -25,6 +25,7 @@ import {
   writeList,
   type PersistMethod,
 } from './writes/large-writes';
+import { isValueSet } from './persistence/dsql-subject';
 import { persist } from './persistence/persist';
 import {
   ManagedTransaction,
@@ -193,9 +194,11 @@ export class DsqlEntityManager extends EntityManager {
   override merge<Entity extends ObjectLiteral>(
     ...call: Parameters<typeof EntityManager.prototype.merge<Entity>>
   ): Entity {
-    const [target, into] = call;
-    const states = this.#scope?.states;
-    states?.rememberAlone(into, dataSourceOf(this).getMetadata(target));
+    const [target, into, ...sources] = call;
+    const metadata = dataSourceOf(this).getMetadata(target);
+    // Of each row that the database has made nothing for; the host would look for a value of each column.
+    if (sources.every(isEmpty)) return into;
+    if (!isValueSet(into)) this.#scope?.states?.rememberAlone(into, metadata);
     return super.merge(...call);
   }
 
@@ -337,7 +340,7 @@ export class DsqlEntityManager extends EntityManager {
       return duringScope(scope, run);
     }
     const states = new EntityStates(dataSourceOf(this));
-    states.rememberGiven(values, target);
+    states.rememberWritten(values, target);
     try {
       return await run();
     } catch (error) {
@@ -409,6 +412,11 @@ function readCall(call: unknown[]): {
 function updating(manager: EntityManager, target: Target, values: Values, options: UpdateOptions) {
   const builder = manager.createQueryBuilder().update(target).set(values);
   return options?.returning === undefined ? builder : builder.returning(options.returning);
+}
+
+/** Whether it is a plain object without anything in it. */
+function isEmpty(value: object): boolean {
+  return Object.getPrototypeOf(value) === Object.prototype && Reflect.ownKeys(value).length === 0;
 }
 
 /** For diagnostics; and saves of the same entities are transactions of one kind. */

@@ -214,8 +214,31 @@ describe('PostgresDriver, on which DsqlDriver is built', () => {
     'afterConnect',
     'normalizeType',
     'createGeneratedMap',
+    'preparePersistentValue',
   ])('has the method %s', (method) => {
     expect(Reflect.get(PostgresDriver.prototype, method)).toEqual(expect.any(Function));
+  });
+
+  it.each([
+    ...[
+      String,
+      Number,
+      'uuid',
+      'text',
+      'varchar',
+      'character varying',
+      'char',
+      'character',
+      'boolean',
+      'bool',
+    ],
+    ...['bytea', 'int', 'int2', 'int4', 'int8', 'integer', 'smallint', 'bigint', 'numeric', 'decimal'],
+    ...['real', 'float', 'float4', 'float8', 'double precision'],
+  ])('sends values of the type %p as they are', (type) => {
+    const { driver } = new DataSource({ type: 'postgres' });
+    for (const value of ['a', '1', 1, 1n, true, new Date(), Buffer.of(1), ['a'], { a: 1 }, null, undefined]) {
+      expect(driver.preparePersistentValue(value, { type } as never)).toBe(value);
+    }
   });
 
   it('says which isolation levels, types and defaults it has, where they can be changed', () => {
@@ -381,6 +404,33 @@ describe('SubjectExecutor, of which PipelinedStatements lets several phases be u
     const subject = new Subject({ metadata, entity: {}, changeMaps: [{ relation, value }] });
     expect(subject.createValueSetAndPopChangeMap()).toStrictEqual({ parent: { id } });
     expect(subject.changeMaps).toStrictEqual([]);
+  });
+});
+
+describe('Subject, on which DsqlSubject is built', () => {
+  it('makes one object of the values of its columns, copies of what is in them, and forgets them', async () => {
+    const { dsql, ...orm } = cluster.orm;
+    const entity = Object.assign(new EntitySchemaOptions<ObjectLiteral>(), {
+      name: 'thing',
+      columns: {
+        id: { type: 'uuid', primary: true, generated: 'uuid' },
+        payload: { type: 'jsonb' },
+      } as const,
+    });
+    const dataSource = createDsqlDataSource({ ...orm, dsql, entities: [new EntitySchema(entity)] });
+    await dataSource.initialize();
+    const metadata = dataSource.getMetadata('thing');
+    const payload = { tags: ['a'] };
+    const changeMaps = metadata.columns.map((column) => ({
+      column,
+      value: column.propertyName === 'id' ? 'key' : payload,
+    }));
+    const subject = new Subject({ metadata, entity: {}, changeMaps });
+    const values = subject.createValueSetAndPopChangeMap();
+    expect(values).toStrictEqual({ id: 'key', payload });
+    expect(Reflect.get(values, 'payload')).not.toBe(payload);
+    expect(subject.changeMaps).toStrictEqual([]);
+    await dataSource.destroy();
   });
 });
 

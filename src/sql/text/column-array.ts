@@ -35,10 +35,14 @@ const MAX_PRECISION = 1000;
 
 /** What cannot be between quotes as it is. */
 const SPECIAL = /["\\\0]/;
+/** What JSON writes otherwise than PostgreSQL reads it in an array: control characters, and half of a pair. */
+const OTHERWISE_IN_JSON = /[^\x20-\ud7ff\ue000-\uffff]/;
 
 const quotedText: WriteElement = (value) => {
   if (typeof value !== 'string') return undefined;
   if (!SPECIAL.test(value)) return `"${value}"`;
+  // The same, and much faster.
+  if (!OTHERWISE_IN_JSON.test(value)) return JSON.stringify(value);
   return value.includes('\0') ? undefined : `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
 };
 

@@ -1,6 +1,5 @@
 import type { EntityTarget, ObjectLiteral, RemoveOptions, SaveOptions } from 'typeorm';
 import { CannotDetermineEntityError } from 'typeorm/error/CannotDetermineEntityError.js';
-import { Subject } from 'typeorm/persistence/Subject.js';
 import { SubjectDatabaseEntityLoader } from 'typeorm/persistence/SubjectDatabaseEntityLoader.js';
 import { CascadesSubjectBuilder } from 'typeorm/persistence/subject-builder/CascadesSubjectBuilder.js';
 import { ManyToManySubjectBuilder } from 'typeorm/persistence/subject-builder/ManyToManySubjectBuilder.js';
@@ -10,6 +9,7 @@ import type { DsqlQueryRunner } from '../dsql-query-runner';
 import type { TransactionScope } from '../transactions/transaction-scope';
 import { dataSourceOf } from '../transactions/transactions';
 import { CountedSubjects } from './counted-subjects';
+import { DsqlSubject } from './dsql-subject';
 
 /** What TypeORM calls the methods of an entity manager that write entities. */
 const modes = { save: 'save', remove: 'remove', softRemove: 'soft-remove', recover: 'recover' } as const;
@@ -113,7 +113,7 @@ async function subjectsOf(
   const subjects = entities.map((entity) => {
     const entityTarget = target ?? entity.constructor;
     if (entityTarget === Object) throw new CannotDetermineEntityError(mode);
-    return new Subject({
+    return new DsqlSubject({
       metadata: dataSource.getMetadata(entityTarget).findInheritanceMetadata(entity),
       entity,
       canBeInserted: mode === 'save',

@@ -1,4 +1,5 @@
 import type { DataSource, EntityMetadata, EntityTarget, ObjectLiteral } from 'typeorm';
+import { callsApplication } from './application-code';
 import { ObjectState, ownValue, type SharedNames } from './object-state';
 import { StaleEntityError } from './stale-entity-error';
 
@@ -25,6 +26,8 @@ export class EntityStates {
   #attempt = 0;
   #visit = 0;
   #isGiving = false;
+  /** Whether what the values of columns consist of is remembered, too. */
+  #isDeep = true;
   #areGivenHandedOver = false;
   readonly #sharedNames: SharedNames = [];
 
@@ -42,6 +45,19 @@ export class EntityStates {
       this.remember(objects, target);
     } finally {
       this.#isGiving = false;
+    }
+  }
+
+  /**
+   * Remembers what one write of TypeORM is given, as {@link EntityStates.rememberGiven} does. What is inside dates and values
+   * of JSON is left out where no code of the application is called that could change it: TypeORM replaces them as a whole.
+   */
+  rememberWritten(objects: unknown, target?: EntityTarget<ObjectLiteral>): void {
+    this.#isDeep = callsApplication(this.#dataSource);
+    try {
+      this.rememberGiven(objects, target);
+    } finally {
+      this.#isDeep = true;
     }
   }
 
@@ -114,7 +130,9 @@ export class EntityStates {
   }
 
   #visitMembers(object: object, { columns, relations, embeddeds }: Members): void {
-    for (const { propertyName } of columns) this.#visitValue(ownValue(object, propertyName));
+    if (this.#isDeep) {
+      for (const { propertyName } of columns) this.#visitValue(ownValue(object, propertyName));
+    }
     for (const relation of relations) {
       if (!isCascading(relation)) continue;
       const { propertyName, isLazy, inverseEntityMetadata } = relation;

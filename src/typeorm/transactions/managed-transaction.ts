@@ -124,7 +124,7 @@ export class ManagedTransaction<T> {
   #begin(): void {
     const { entities } = this.#unit;
     this.#states.rememberGiven(this.#restore);
-    if (entities !== undefined) this.#states.rememberGiven(entities.value, entities.target);
+    if (entities !== undefined) this.#states.rememberWritten(entities.value, entities.target);
   }
 
   async #attempt(attempt: Attempt<T>): Promise<T> {

@@ -1,12 +1,3 @@
-/** What an object keeps: names of properties, and what is behind each of them. */
-interface Properties {
-  readonly names: readonly PropertyKey[];
-  /** Of each name its value; nothing where its descriptor is kept. */
-  readonly values: readonly unknown[];
-  /** Of properties that an assignment to a new name would not make like this. */
-  readonly descriptors: ReadonlyMap<PropertyKey, PropertyDescriptor> | undefined;
-}
-
 /** The names of the properties that may be kept behind accessors of an object's class. */
 export type PropertyNames = readonly { readonly propertyName: string }[];
 
@@ -24,7 +15,11 @@ export class ObjectState {
   handedOverIn = 0;
   /** The number of the last call that has visited it. */
   visitedIn = 0;
-  readonly #properties: Properties;
+  readonly #names: readonly PropertyKey[];
+  /** Of each name its value; nothing where its descriptor is kept. */
+  readonly #values: readonly unknown[];
+  /** Of properties that an assignment to a new name would not make like this. */
+  #descriptors: Map<PropertyKey, PropertyDescriptor> | undefined;
   /** The values of columns that the object's class keeps behind accessors. */
   readonly #accessors: ReadonlyMap<string, unknown> | undefined;
   /** Of a Date. */
@@ -35,7 +30,8 @@ export class ObjectState {
    * @param shared - changed
    */
   constructor(object: object, columns: PropertyNames, shared: SharedNames) {
-    this.#properties = propertiesOf(object, shared);
+    this.#names = sharedNames(Reflect.ownKeys(object), shared);
+    this.#values = this.#names.map((name) => this.#read(object, name));
     this.#accessors = accessorsOf(object, columns);
     this.#time = object instanceof Date ? object.getTime() : undefined;
   }
@@ -43,7 +39,7 @@ export class ObjectState {
   /** Puts the object back to how it was. */
   restore(object: object): void {
     if (this.#time !== undefined) (object as Date).setTime(this.#time);
-    const { names } = this.#properties;
+    const names = this.#names;
     const known = new Set(names);
     for (const name of Reflect.ownKeys(object)) {
       if (!known.has(name)) Reflect.deleteProperty(object, name);
@@ -61,7 +57,7 @@ export class ObjectState {
 
   /** Puts back what is `undefined` now and was not before. */
   restoreLost(object: object): void {
-    for (const [index, name] of this.#properties.names.entries()) {
+    for (const [index, name] of this.#names.entries()) {
       const descriptor = this.#descriptorOf(object, name, index);
       if ('value' in descriptor && Reflect.get(object, name) === undefined) {
         Object.defineProperty(object, name, descriptor);
@@ -72,7 +68,7 @@ export class ObjectState {
   /** Whether the object has the values that it had, but for what other objects it refers to. */
   isOf(object: object): boolean {
     if (this.#time !== undefined && (object as Date).getTime() !== this.#time) return false;
-    const { names } = this.#properties;
+    const names = this.#names;
     const known = new Set(names);
     const added = Reflect.ownKeys(object).filter((name) => !known.has(name));
     for (const [index, name] of [...names, ...added].entries()) {
@@ -87,12 +83,21 @@ export class ObjectState {
     return true;
   }
 
+  /** The value of a property, unless its descriptor has to be kept. */
+  #read(object: object, name: PropertyKey): unknown {
+    const descriptor = Object.getOwnPropertyDescriptor(object, name) ?? {};
+    const isUsual =
+      (descriptor.enumerable === true && descriptor.configurable === true) || isLength(object, name);
+    if (descriptor.writable === true && isUsual) return descriptor.value as unknown;
+    (this.#descriptors ??= new Map()).set(name, descriptor);
+    return undefined;
+  }
+
   #descriptorOf(object: object, name: PropertyKey, index: number): PropertyDescriptor {
-    const { values, descriptors } = this.#properties;
     const isUsual = !isLength(object, name);
     return (
-      descriptors?.get(name) ?? {
-        value: values[index],
+      this.#descriptors?.get(name) ?? {
+        value: this.#values[index],
         writable: true,
         enumerable: isUsual,
         configurable: isUsual,
@@ -104,20 +109,6 @@ export class ObjectState {
 /** A getter is not asked: it may belong to a lazy relation, which would be loaded. */
 export function ownValue(object: object, name: PropertyKey): unknown {
   return Object.getOwnPropertyDescriptor(object, name)?.value;
-}
-
-function propertiesOf(object: object, shared: SharedNames): Properties {
-  const names = sharedNames(Reflect.ownKeys(object), shared);
-  let descriptors: Map<PropertyKey, PropertyDescriptor> | undefined;
-  const values = names.map((name) => {
-    const descriptor = Object.getOwnPropertyDescriptor(object, name) ?? {};
-    const { writable, enumerable, configurable } = descriptor;
-    const isUsual = (enumerable === true && configurable === true) || isLength(object, name);
-    if (writable === true && isUsual) return descriptor.value as unknown;
-    (descriptors ??= new Map()).set(name, descriptor);
-    return undefined;
-  });
-  return { names, values, descriptors };
 }
 
 /** The same names, of another object where one has had them in this order. */
