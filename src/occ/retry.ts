@@ -142,18 +142,21 @@ export async function retryOnConflict<T>(
   return retry(work, resolveRetryOptions(options), isOccConflict);
 }
 
-/**
- * The loop of {@link retryOnConflict}, for callers that know of more that may be run again.
- *
- * @param untold - of what nothing is told in {@link transactionChannels}
- */
+/** What differs from {@link retryOnConflict} where something is run again. */
+export interface Retrying {
+  /** Of what nothing is told in {@link transactionChannels}. */
+  readonly untold?: readonly (keyof typeof transactionChannels)[];
+  /** When the first attempt began, where that was made before. */
+  readonly startedAt?: number;
+}
+
+/** The loop of {@link retryOnConflict}, for callers that know of more that may be run again. */
 export async function retry<T>(
   work: (attempt: number) => Promise<T>,
   { maxAttempts, baseDelayMs, maxDelayMs, deadlineMs, signal, onRetry, label }: ResolvedRetryOptions,
   isRetryable: (error: unknown) => boolean,
-  untold: readonly (keyof typeof transactionChannels)[] = [],
+  { untold = [], startedAt = clock() }: Retrying = {},
 ): Promise<T> {
-  const startedAt = clock();
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     const tell = (channel: keyof typeof transactionChannels, more?: Partial<TransactionMessage>) => {

@@ -12,11 +12,17 @@ import {
   type ResolvedOptionsOf,
 } from '../connection';
 import { Admission } from './admission/admission';
-import { AdmittedTransaction, type Admit } from './admission/admitted-transaction';
+import {
+  AdmittedTransaction,
+  takeAtOnce,
+  type Admit,
+  type EarlierAttempt,
+} from './admission/admitted-transaction';
 import type { FirstStatement } from './admission/admission-key';
 import { isSerializationKey, Turns, type SerializationKey } from './admission/turns';
 import { findInChain, isOccConflict } from './conflict';
 import { ConflictLog, type EndedAttempt } from './conflict-report';
+import { transactionChannels } from './diagnostics';
 import { isNotCommitted, NotCommitted, RetryExhaustedError } from './errors';
 import { retry, retryOptions } from './retry';
 
@@ -91,6 +97,20 @@ export interface RunnableTransaction<T> {
   readonly settle?: ((attempt: Attempt<T>) => Promise<boolean | undefined>) | undefined;
 }
 
+/** An autocommit statement, as a host hands it to the runner. */
+export interface RunnableStatement<T> {
+  readonly first: FirstStatement;
+  /** Sends it, once. */
+  readonly send: () => Promise<T>;
+  /** What is returned of one whose outcome is unknown, if that is counted. */
+  readonly returned?: { readonly value: T };
+  readonly label: string | undefined;
+  /** Whether it may have to wait until it is admitted. */
+  readonly mayWait: boolean;
+  /** Whether code of the application may be called while it is sent, which might begin a transaction. */
+  readonly callsApplication: boolean;
+}
+
 /** What a runner has done so far. */
 export interface TransactionCounters {
   /** Attempts begun. */
@@ -136,6 +156,69 @@ export class TransactionRunner {
     );
   }
 
+  /**
+   * Runs an autocommit statement until it is committed. Where nobody listens it is sent without preparations for what comes
+   * after a conflict.
+   *
+   * @throws what {@link TransactionRunner.run} throws
+   */
+  async runStatement<T>(statement: RunnableStatement<T>): Promise<T> {
+    const { first, send, returned, label, mayWait, callsApplication } = statement;
+    const options: RunOptions = { label, ...(!mayWait && { admission: false }) };
+    const { serializeBy, signal, admission, retry: isRetried } = this.#defaults;
+    const isPlain =
+      !callsApplication && !areAttemptsTold() && serializeBy === undefined && signal === undefined;
+    const limits = mayWait && admission && isRetried ? this.#admission : undefined;
+    const place = isPlain ? takeAtOnce(limits, first) : undefined;
+    const attempt = (current: Attempt<T>) => {
+      current.returned = returned;
+      return send();
+    };
+    if (place === undefined) {
+      const admitted = async (current: Attempt<T>) => {
+        await current.admit(first);
+        return attempt(current);
+      };
+      return this.run({ attempt: admitted }, options);
+    }
+    const startedAt = elapsedMs();
+    try {
+      const value = await this.#attempt({ attempt }, { number: 1, admit: isAdmitted }, label, first);
+      place.leave('committed');
+      return value;
+    } catch (error) {
+      place.leave(isOccConflict(error) ? 'conflict' : 'failed');
+      return this.#runAgain({ attempt }, options, { error, statement: first, since: startedAt });
+    }
+  }
+
+  /** Goes on after a first attempt that has failed. */
+  async #runAgain<T>(
+    transaction: RunnableTransaction<T>,
+    options: RunOptions,
+    earlier: EarlierAttempt & { readonly error: unknown },
+  ): Promise<T> {
+    const resolved = { ...this.#defaults, ...resolveGiven(runOptions, options) };
+    const { error, since, statement } = earlier;
+    if (!resolved.retry) return unwrapNotCommitted(error, elapsedMs() - since);
+    const admitted = new AdmittedTransaction(
+      resolved.admission ? this.#admission : undefined,
+      resolved,
+      earlier,
+    );
+    return retry(
+      (number) =>
+        number === 1
+          ? Promise.reject(error as Error)
+          : admitted.attempt((admit) =>
+              this.#attempt(transaction, { number, admit }, resolved.label, statement),
+            ),
+      resolved,
+      mayRunAgain,
+      { startedAt: since },
+    );
+  }
+
   #run<T>(transaction: RunnableTransaction<T>, resolved: ResolvedOptionsOf<typeof runOptions>): Promise<T> {
     transaction.begin?.();
     const { admission, retry: isRetried, label } = resolved;
@@ -154,14 +237,19 @@ export class TransactionRunner {
     );
   }
 
-  /** Makes an attempt, and notes for the report on conflicts how it ended. */
+  /**
+   * Makes an attempt, and notes for the report on conflicts how it ended.
+   *
+   * @param known - its first statement, where that is known before it is admitted
+   */
   async #attempt<T>(
     { attempt: runOnce, settle }: RunnableTransaction<T>,
     { number, admit }: Attempt<T>,
     label: string | undefined,
+    known?: FirstStatement,
   ): Promise<T> {
     const startedAt = elapsedMs();
-    let first: FirstStatement | undefined;
+    let first = known;
     const attempt: Attempt<T> = {
       number,
       admit: (statement, giveBack) => {
@@ -208,6 +296,14 @@ export class TransactionRunner {
     counters.unknown++;
     throw unknown;
   }
+}
+
+/** That of an attempt which has its place. */
+const isAdmitted: Admit = () => Promise.resolve(false);
+
+/** Whether somebody is told of attempts that meet no conflict. */
+function areAttemptsTold(): boolean {
+  return transactionChannels.attempt.hasSubscribers || transactionChannels.commit.hasSubscribers;
 }
 
 /** Whether nothing of an attempt was committed: the server has said so, was asleep, or was sent nothing. */

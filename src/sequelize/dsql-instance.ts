@@ -11,12 +11,11 @@ import {
   refusalToEndWith,
   resolveTransactionOptions,
   statementLabel,
-  type Attempt,
   type FirstStatement,
   type OpenTransaction,
-  type RunOptions,
   type StatementTransaction,
 } from '../occ';
+import { tellsOfStatements } from './transactions/application-code';
 import { ambientTransaction, clsOf } from './transactions/cls';
 import { outcomeOf } from './transactions/commit-transaction';
 import { DsqlTransaction, type TransactionAttempt } from './transactions/dsql-transaction';
@@ -134,29 +133,34 @@ export class DsqlInstance {
         // What became of it is what the error is to say, not that Sequelize has wrapped one of ours.
         throw findInChain(error, saysWhatBecame) ?? error;
       });
-    const { controlsTransaction, onlyReads } = summarizeText(text);
+    const { controlsTransaction, onlyReads, firstWord } = summarizeText(text);
     if (controlsTransaction) return send(options);
     const label = statementLabel(text, options);
     const statement = statementOf(sql, text, options);
-    // What reads alone inserts nothing, and waits for nobody.
-    if (onlyReads) return this.#repeat(statement, () => send(options), { label, admission: false });
-    const reusedKeys = new ReusedIdentityKeys(identityColumnsOf(this.#sequelize));
-    const make = <T>(attempt: () => Promise<T>) => reusedKeys.attempt(attempt);
-    if (transactions.defaults.commitMarkers && canBeMarked(text)) {
-      return transactions.runMarked(() => this.#beginFor(sql, options, reusedKeys), label, statement, make);
+    if (!onlyReads && transactions.defaults.commitMarkers && canBeMarked(text)) {
+      const reusedKeys = new ReusedIdentityKeys(identityColumnsOf(this.#sequelize));
+      const begin = () => this.#beginFor(sql, options, reusedKeys);
+      return transactions.runMarked(begin, label, statement, (attempt) => reusedKeys.attempt(attempt));
     }
-    return this.#repeat(statement, () => make(() => send({ ...options, reusedKeys })), { label });
+    return transactions.runner.runStatement({
+      first: statement,
+      send: firstWord === 'INSERT' ? this.#withKeys(options, send) : () => send(options),
+      // Its outcome is unknown when its answer is lost.
+      returned: { value: undefined },
+      label,
+      // What reads alone waits for nobody.
+      mayWait: !onlyReads,
+      callsApplication: tellsOfStatements(this.#sequelize, options),
+    });
   }
 
-  /** Sends an autocommit statement until it is committed. */
-  #repeat(statement: FirstStatement, send: () => Promise<unknown>, options: RunOptions): Promise<unknown> {
-    const attempt = async (current: Attempt<unknown>) => {
-      await current.admit(statement);
-      // Its outcome is unknown when its answer is lost.
-      current.returned = { value: undefined };
-      return send();
-    };
-    return this.transactions.runner.run({ attempt }, options);
+  /** Sends an INSERT with the keys that an earlier attempt was given. */
+  #withKeys(
+    options: StatementOptions,
+    send: (own: StatementOptions) => Promise<unknown>,
+  ): () => Promise<unknown> {
+    const reusedKeys = new ReusedIdentityKeys(identityColumnsOf(this.#sequelize));
+    return () => reusedKeys.attempt(() => send({ ...options, reusedKeys }));
   }
 
   async transaction(

@@ -10,6 +10,7 @@ export interface StatementOptions {
   readonly bind?: unknown;
   readonly replacements?: unknown;
   readonly completesTransaction?: boolean | undefined;
+  readonly logging?: unknown;
   /** This package's own: what earlier attempts of an autocommit statement were given as keys. */
   readonly reusedKeys?: ReusedIdentityKeys | undefined;
 }

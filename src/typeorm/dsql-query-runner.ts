@@ -54,7 +54,8 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
   #endsTransaction = false;
   readonly #autocommit = new AutocommitStatements(this);
   readonly #inTransaction = new TransactionStatements(this);
-  readonly #migrating = new MigrationRunner(this, this.#inTransaction);
+  /** Made when it is first needed: a query runner is made for each statement. */
+  #migrating: MigrationRunner | undefined;
   readonly #keys: ResultKeys;
 
   constructor(driver: DsqlDriverParts, mode: ReplicationMode) {
@@ -64,7 +65,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
   }
 
   override get isMigrating(): boolean {
-    return this.#migrating.steps !== undefined;
+    return this.#migrating?.steps !== undefined;
   }
 
   /** Its connection, while it has one. */
@@ -86,7 +87,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
    */
   override async startTransaction(isolationLevel?: IsolationLevel): Promise<void> {
     checkIsolationLevel(isolationLevel);
-    if (this.#migrating.isDryRun) return this.#migrating.endDryRun();
+    if (this.#migrating?.isDryRun === true) return this.#migrating.endDryRun();
     if (this.isTransactionActive) {
       if (this.scope === undefined) throw new NestedTransactionError();
       if (this.scope.nested !== 'join') throw this.scope.refuseNested();
@@ -116,7 +117,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
    * @throws AfterCommitError when it did commit, and an `afterTransactionCommit` subscriber failed
    */
   override async commitTransaction(): Promise<void> {
-    if (this.#migrating.isDryRun) return this.#migrating.endDryRun();
+    if (this.#migrating?.isDryRun === true) return this.#migrating.endDryRun();
     // It refuses; what became of the transaction before is no outcome of this call.
     if (!this.isTransactionActive) return super.commitTransaction();
     if (this.transactionDepth > 1) {
@@ -149,7 +150,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
    * nothing to do: that error is the one to report.
    */
   override async rollbackTransaction(): Promise<void> {
-    if (this.#migrating.isDryRun) return this.#migrating.endDryRun();
+    if (this.#migrating?.isDryRun === true) return this.#migrating.endDryRun();
     if (this.#hasFailedAfterCommit && !this.isTransactionActive) return;
     const { scope } = this;
     const isOfRefused = scope?.takeRefused() === true;
@@ -260,7 +261,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
     migrations: Migrations,
     work: () => Promise<void>,
   ): Promise<void> {
-    return this.#migrating.carryOut(migration, migrations, () => {
+    return this.#migrationRunner.carryOut(migration, migrations, () => {
       // What the migration before has read is not read again, but the next process begins with this one and reads it. What
       // a dry run has made of tables was not done.
       this.loadedTables = [];
@@ -269,9 +270,13 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
     });
   }
 
+  get #migrationRunner(): MigrationRunner {
+    return (this.#migrating ??= new MigrationRunner(this, this.#inTransaction));
+  }
+
   /** Changes rows in batches: see {@link MigrationRunner.runInBatches}. */
   runInBatches(batches: TableBatches): Promise<void> {
-    return this.#migrating.runInBatches(batches);
+    return this.#migrationRunner.runInBatches(batches);
   }
 
   /** Runs work in a transaction besides the one that it is about to begin; see {@link MigratingRunner}. */
@@ -347,7 +352,7 @@ export class DsqlQueryRunner extends SchemaQueryRunner implements MigratingRunne
 
   /** In a migration a statement is a step of it, and may be sent otherwise than it was written. */
   #carryOut(statement: Statement): Promise<unknown> {
-    const { steps } = this.#migrating;
+    const steps = this.#migrating?.steps;
     if (steps === undefined) return this.send(statement);
     const [, ...rest] = statement;
     return steps.run(statement, (sql) => this.send([sql, ...rest]));

@@ -1,12 +1,22 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   createDsqlSequelize,
   conflictReport as ofSequelize,
   runInTransaction as inSequelize,
+  transactionCounters as countersOfSequelize,
 } from 'aurora-dsql-orm/sequelize';
-import { conflictReport, createDsqlDataSource, runInTransaction } from 'aurora-dsql-orm/typeorm';
+import {
+  conflictReport,
+  createDsqlDataSource,
+  runInTransaction,
+  transactionCounters,
+} from 'aurora-dsql-orm/typeorm';
+import { SimpleConsoleLogger } from 'typeorm';
 import { useCluster } from '../cluster';
 
 const cluster = useCluster();
+
+const ignore = () => undefined;
 
 const add = 'UPDATE shop.stock SET amount = amount + 1 WHERE id = $1';
 
@@ -46,6 +56,51 @@ describe('the report on conflicts', () => {
     await work(2, 'restock');
     expect(conflictReport(dataSource).map(({ transaction }) => transaction)).toEqual(['restock', add]);
     await dataSource.destroy();
+  });
+
+  describe.each([
+    ['nobody is told of them', { logging: false }, { logging: false }],
+    [
+      'a logger of the application is told of them',
+      { logger: new SimpleConsoleLogger(false) },
+      { logging: ignore },
+    ],
+  ])('counts the attempts of autocommit statements where %s', (_, ofDataSource, ofInstance) => {
+    const line = {
+      transaction: add,
+      tables: ['stock'],
+      attempts: 3,
+      commits: 1,
+      conflicts: 2,
+      keys: [{ parameters: ['1'], conflicts: 2 }],
+    };
+    const counted = { attempts: 3, commits: 1, conflicts: 2, retries: 2, unknown: 0 };
+
+    beforeEach(() => {
+      cluster.local.faults.failCommit({ error: 'OC000', times: 2 });
+    });
+
+    it('of TypeORM, and tells of each conflict', async () => {
+      const dataSource = await createDsqlDataSource({ ...cluster.orm, ...ofDataSource }).initialize();
+      const conflicts: unknown[] = [];
+      const note = (message: unknown) => conflicts.push((message as { readonly attempt: number }).attempt);
+      subscribe('aurora-dsql-orm:transaction-conflict', note);
+      await dataSource.query(add, [1]).finally(() => {
+        unsubscribe('aurora-dsql-orm:transaction-conflict', note);
+      });
+      expect(conflicts).toEqual([1, 2]);
+      expect(conflictReport(dataSource)).toMatchObject([line]);
+      expect(transactionCounters(dataSource)).toEqual(counted);
+      await dataSource.destroy();
+    });
+
+    it('of Sequelize', async () => {
+      const sequelize = createDsqlSequelize({ ...cluster.orm, ...ofInstance });
+      await sequelize.query(add, { bind: [1] });
+      expect(ofSequelize(sequelize)).toMatchObject([line]);
+      expect(countersOfSequelize(sequelize)).toEqual(counted);
+      await sequelize.close();
+    });
   });
 
   it('is of one instance alone, and has what was given up', async () => {

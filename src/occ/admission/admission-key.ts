@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** The first statement of an attempt, as its host sends it. */
 export interface FirstStatement {
@@ -91,5 +91,5 @@ function written(value: unknown): string {
 }
 
 function shortened(text: string): string {
-  return text.length <= LONGEST_KEPT ? text : createHash('sha1').update(text).digest('base64url');
+  return text.length <= LONGEST_KEPT ? text : hash('sha1', text, 'base64url');
 }

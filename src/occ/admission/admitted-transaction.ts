@@ -41,6 +41,40 @@ function holdsAnything(held: Held | undefined): boolean {
   return false;
 }
 
+/** What an attempt has taken that has not to wait. */
+interface TakenPlace {
+  /** Gives it back when the attempt has ended. */
+  leave(outcome: AttemptOutcome): void;
+}
+
+const NO_PLACE: TakenPlace = { leave: () => undefined };
+
+/**
+ * Admits the first attempt of a single statement, where it has not to wait. While it is sent nothing of the application may
+ * be called: what that began would not be known to be part of it. So nothing is kept for those who ask, which in Node.js below
+ * 24 would make each promise of the process dearer from then on.
+ *
+ * @param admission - nothing where it is not limited
+ * @returns nothing where it has to wait
+ */
+export function takeAtOnce(
+  admission: Admission | undefined,
+  statement: FirstStatement,
+): TakenPlace | undefined {
+  if (admission === undefined || holdsAnything(current.getStore())) return NO_PLACE;
+  const place = admission.placeFor(statementKey(statement));
+  if (place.tryTake({ isRetry: false })) return place;
+  place.leave('failed');
+  return undefined;
+}
+
+/** An attempt that was made before those of an {@link AdmittedTransaction}. */
+export interface EarlierAttempt {
+  readonly statement: FirstStatement;
+  /** When it began. */
+  readonly since: number;
+}
+
 /**
  * The attempts of one transaction, each admitted with its first statement, or before it begins where an earlier one has
  * told what that will be.
@@ -51,18 +85,26 @@ function holdsAnything(held: Held | undefined): boolean {
 export class AdmittedTransaction {
   readonly #admission: Admission | undefined;
   readonly #options: Partial<Pick<ResolvedRetryOptions, 'deadlineMs' | 'signal'>>;
-  readonly #since = elapsedMs();
+  readonly #since: number;
   /** What the first statement of the last attempt was. */
   #name: StatementKey | undefined;
   #attempts = 0;
 
-  /** @param admission - nothing where its attempts are not limited */
+  /**
+   * @param admission - nothing where its attempts are not limited
+   * @param earlier - its first attempt, where that was admitted by {@link takeAtOnce}
+   */
   constructor(
     admission?: Admission,
     options: Partial<Pick<ResolvedRetryOptions, 'deadlineMs' | 'signal'>> = {},
+    earlier?: EarlierAttempt,
   ) {
     this.#admission = admission;
     this.#options = options;
+    this.#since = earlier?.since ?? elapsedMs();
+    if (earlier === undefined) return;
+    this.#attempts = 1;
+    if (admission !== undefined) this.#name = statementKey(earlier.statement);
   }
 
   /** Makes an attempt, and gives its place back when it has ended. */

@@ -82,10 +82,9 @@ async function sendAgain<T>(
   const isRetryable = (error: unknown) => !isOver && isOccConflict(error);
   try {
     // What was sent is neither a whole transaction nor committed.
-    return await retry(attempt, resolveRetryOptions({ ...options, maxAttempts }), isRetryable, [
-      'attempt',
-      'commit',
-    ]);
+    return await retry(attempt, resolveRetryOptions({ ...options, maxAttempts }), isRetryable, {
+      untold: ['attempt', 'commit'],
+    });
   } catch (error) {
     throw isRetryExhaustedError(error) ? error.cause : error;
   }

@@ -1,4 +1,4 @@
-import type { DataSource, EntityMetadata } from 'typeorm';
+import type { DataSource, EntityMetadata, EntitySubscriberInterface } from 'typeorm';
 
 /** Honest here: what is kept follows from the key alone, which a data source replaces when its entities change. */
 const answers = new WeakMap<readonly EntityMetadata[], boolean>();
@@ -9,6 +9,15 @@ export function callsApplication({ subscribers, entityMetadatas }: DataSource): 
   const known = answers.get(entityMetadatas) ?? entityMetadatas.some(hasCode);
   answers.set(entityMetadatas, known);
   return known;
+}
+
+/** Whether code of the application is told of each statement: a subscriber, or a logger that is not one of TypeORM's. */
+export function tellsOfStatements({ subscribers, options }: DataSource): boolean {
+  return typeof options.logger === 'object' || subscribers.some(isToldOfStatements);
+}
+
+function isToldOfStatements(subscriber: EntitySubscriberInterface): boolean {
+  return subscriber.beforeQuery !== undefined || subscriber.afterQuery !== undefined;
 }
 
 function hasCode({ listeners, columns }: EntityMetadata): boolean {

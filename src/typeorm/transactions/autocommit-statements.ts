@@ -12,6 +12,7 @@ import { ReusedIdentityKeys } from '../../schema';
 import { summarizeText } from '../../sql';
 import { firstStatement, type Statement } from '../statement';
 import { identityColumnsOf } from '../writes/identity-keys';
+import { tellsOfStatements } from './application-code';
 import { dataSourceOf, transactionsOf } from './transactions';
 
 /** A longer label would only fill the memory: what conflicts are statements on the same table. */
@@ -58,59 +59,49 @@ export class AutocommitStatements {
   /** Runs a statement until it is committed. */
   run(statement: Statement): Promise<unknown> {
     const [text] = statement;
-    const { defaults } = transactionsOf(dataSourceOf(this.#runner));
+    const dataSource = dataSourceOf(this.#runner);
+    const { defaults, runner } = transactionsOf(dataSource);
     const isConnected = this.#runner.client !== undefined;
-    // What reads alone inserts nothing, and waits for nobody.
-    if (summarizeText(text).onlyReads) {
-      return this.#repeat(text, false, {
-        attempt: async ({ admit }) => {
-          await admit(firstStatement(statement));
-          return this.#attempt(() => this.#runner.sendOnce(statement), isConnected);
-        },
-      });
-    }
-    const keys = new ReusedIdentityKeys(identityColumnsOf(dataSourceOf(this.#runner)));
-    const once = async <T>({ admit }: Attempt<unknown>, make: () => Promise<T>): Promise<T> => {
-      await admit(firstStatement(statement));
-      return this.#attempt(() => keys.attempt(make), isConnected);
-    };
-    return defaults.commitMarkers && canBeMarked(text)
-      ? this.#runMarked(statement, keys, once)
-      : this.#repeat(text, !isConnected, {
-          attempt: (attempt) => once(attempt, () => this.#runner.sendOnce(statement, keys)),
-        });
+    const { onlyReads, firstWord } = summarizeText(text);
+    if (!onlyReads && defaults.commitMarkers && canBeMarked(text)) return this.#runMarked(statement);
+    // What inserts nothing is given no keys.
+    const keys = firstWord === 'INSERT' ? new ReusedIdentityKeys(identityColumnsOf(dataSource)) : undefined;
+    const once = () => this.#runner.sendOnce(statement, keys);
+    const send = keys === undefined ? once : () => keys.attempt(once);
+    return runner.runStatement({
+      first: firstStatement(statement),
+      send: () => this.#attempt(send, isConnected),
+      label: text.slice(0, LABEL_LENGTH),
+      // What reads alone waits for nobody.
+      mayWait: !onlyReads && !isConnected,
+      callsApplication: tellsOfStatements(dataSource),
+    });
   }
 
-  #runMarked(
-    statement: Statement,
-    keys: ReusedIdentityKeys,
-    once: (attempt: Attempt<unknown>, make: () => Promise<unknown>) => Promise<unknown>,
-  ): Promise<unknown> {
-    const { markers } = transactionsOf(dataSourceOf(this.#runner));
+  #runMarked(statement: Statement): Promise<unknown> {
+    const { markers, runner } = transactionsOf(dataSourceOf(this.#runner));
+    const isConnected = this.#runner.client !== undefined;
+    const keys = new ReusedIdentityKeys(identityColumnsOf(dataSourceOf(this.#runner)));
+    const once = async (attempt: Attempt<unknown>, make: () => Promise<unknown>) => {
+      await attempt.admit(firstStatement(statement));
+      return this.#attempt(() => keys.attempt(make), isConnected);
+    };
     const marked = withMarker(
       markers,
       () => this.#beginFor(statement, keys),
       (sql, values) => this.#runForMarker(sql, values),
     );
-    this.#marked = this.#repeat(statement[0], this.#runner.client === undefined, {
-      attempt: (attempt) => once(attempt, () => marked.attempt(attempt)),
+    const transaction = {
+      attempt: (attempt: Attempt<unknown>) => once(attempt, () => marked.attempt(attempt)),
       settle: marked.settle,
-    }).finally(() => {
-      this.#marked = undefined;
-    });
+    };
+    const label = statement[0].slice(0, LABEL_LENGTH);
+    this.#marked = runner
+      .run(transaction, { label, ...(isConnected && { admission: false }) })
+      .finally(() => {
+        this.#marked = undefined;
+      });
     return this.#marked;
-  }
-
-  #repeat(
-    text: string,
-    mayWait: boolean,
-    transaction: Parameters<ReturnType<typeof transactionsOf>['runner']['run']>[0],
-  ): Promise<unknown> {
-    const { runner } = transactionsOf(dataSourceOf(this.#runner));
-    return runner.run(transaction, {
-      label: text.slice(0, LABEL_LENGTH),
-      ...(!mayWait && { admission: false }),
-    });
   }
 
   /**
