@@ -5,7 +5,7 @@ import { DataSource, EntitySchema, EntitySchemaOptions } from 'typeorm';
 import { DsqlClient } from '../src';
 import { emptyDatabase } from '../src/local';
 import { createDsqlDataSource } from '../src/typeorm';
-import { numbersOf, report, type Result, type Row } from './result';
+import { measuredOf, numbersOf, report, rowOf, type Result, type Row } from './result';
 import { withServer, type Direct, type Server } from './server';
 import {
   AccountEntity,
@@ -18,17 +18,18 @@ import {
 
 /**
  * How time grows with what there is more of, with this package and without it, by turns: connections of a pool, entities,
- * rows of a result, children of an entity that is written. Of all rounds the quietest one counts. `synchronize` of the stock
+ * rows of a result, children of an entity that is written. Of all rounds the quietest one counts, and the middle half is kept
+ * with it. `synchronize` of the stock
  * ORM, which changes the schema in one transaction as DSQL does not allow, is measured on the PostgreSQL of the local DSQL.
  *
- * Usage: npm run bench -- growth [--of pool,rows,graph,entities] [--rounds 3] [--pools 1,2,5,10,20,50] [--workers 64]
- *   [--rows 1,10,100,1000,10000] [--children 1,10,100,1000] [--entities 10,100,1000] [--tables 10,100,500]
+ * Usage: npm run bench -- growth [--of pool,rows,graph,entities] [--rounds 3] [--pools 1,5,20,50] [--workers 64]
+ *   [--rows 1,10,100,1000,10000] [--children 1,10,100,300] [--entities 10,100,1000] [--tables 10,50,150]
  *   [--latencyMs 1]
  */
 
 const SERIES = ['TypeORM', 'TypeORM with us', 'Sequelize', 'Sequelize with us'];
 
-type Measured = Pick<Result, 'rows' | 'series'>;
+type Table = Pick<Result, 'rows' | 'series'>;
 
 async function timeOf(work: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
@@ -36,16 +37,21 @@ async function timeOf(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - begun;
 }
 
-/** The shortest time of each piece of work, in milliseconds. */
-async function quietest(works: readonly (() => Promise<unknown>)[], rounds: number): Promise<number[]> {
-  const best = works.map(() => Infinity);
+/** The times of each piece of work, in milliseconds. */
+async function timesOf(works: readonly (() => Promise<unknown>)[], rounds: number): Promise<number[][]> {
+  const times = works.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
-    for (const [index, work] of works.entries()) {
-      best[index] = Math.min(best[index] ?? Infinity, await timeOf(work));
-    }
+    for (const [index, work] of works.entries()) times[index]?.push(await timeOf(work));
   }
-  return best;
+  return times;
 }
+
+/** A row of how long each piece of work has taken, in milliseconds. */
+const rowOfTimes = (name: string, times: readonly number[][]): Row =>
+  rowOf(
+    name,
+    times.map((rounds) => measuredOf(rounds, 'less')),
+  );
 
 interface Accounts {
   readonly find: readonly ((rows: number) => Promise<unknown>)[];
@@ -88,7 +94,7 @@ async function byPoolSize(
   sizes: readonly number[],
   workers: number,
   rounds: number,
-): Promise<Measured> {
+): Promise<Table> {
   const rows: Row[] = [];
   for (const size of sizes) {
     const { findById, end } = await openAccounts(server, size);
@@ -102,11 +108,17 @@ async function byPoolSize(
     // So many that each takes about as long, and at least one of each worker.
     const times = Math.max(workers, FINDS_OF_A_CONNECTION * Math.min(size, CONNECTIONS_THAT_TWO_CORES_SERVE));
     for (const find of findById) await together(find, workers);
-    const best = await quietest(
+    const all = await timesOf(
       findById.map((find) => () => together(find, times)),
       rounds,
     );
-    rows.push({ name: String(size), values: best.map((ms) => times / (ms / 1000)) });
+    const perSecond = all.map((each) => each.map((ms) => times / (ms / 1000)));
+    rows.push(
+      rowOf(
+        String(size),
+        perSecond.map((each) => measuredOf(each, 'more')),
+      ),
+    );
     await end();
   }
   return { rows, series: SERIES };
@@ -115,16 +127,16 @@ async function byPoolSize(
 const FINDS_OF_A_CONNECTION = 200;
 const CONNECTIONS_THAT_TWO_CORES_SERVE = 5;
 
-async function byRows(server: Server, sizes: readonly number[], rounds: number): Promise<Measured> {
+async function byRows(server: Server, sizes: readonly number[], rounds: number): Promise<Table> {
   const { find, end } = await openAccounts(server, 1);
   const rows: Row[] = [];
   for (const size of sizes) {
     for (const each of find) await each(size);
-    const best = await quietest(
+    const times = await timesOf(
       find.map((each) => () => each(size)),
       rounds * Math.ceil(MOST_FINDS / (size + 1)),
     );
-    rows.push({ name: String(size), values: best });
+    rows.push(rowOfTimes(String(size), times));
   }
   await end();
   return { rows, series: SERIES };
@@ -170,7 +182,7 @@ const newParent = (children: number): Parent => ({
   children: Array.from({ length: children }, (_, number) => ({ number })),
 });
 
-async function byGraph(server: Server, sizes: readonly number[], rounds: number): Promise<Measured> {
+async function byGraph(server: Server, sizes: readonly number[], rounds: number): Promise<Table> {
   await execute(server, [
     'CREATE TABLE parent (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text)',
     'CREATE TABLE child (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), number integer, "parentId" uuid)',
@@ -193,7 +205,7 @@ async function byGraph(server: Server, sizes: readonly number[], rounds: number)
       ...models.map((model) => () => model.create({ ...newParent(size) }, { include: ['children'] })),
     ];
     for (const work of works) await work();
-    rows.push({ name: String(size), values: await quietest(works, rounds) });
+    rows.push(rowOfTimes(String(size), await timesOf(works, rounds)));
   }
   await Promise.all([stock.destroy(), ours.destroy(), sequelizes.stock.close(), sequelizes.ours.close()]);
   return { rows, series: SERIES };
@@ -224,19 +236,19 @@ async function initializeByEntities(
   server: Server,
   sizes: readonly number[],
   rounds: number,
-): Promise<Measured> {
+): Promise<Table> {
   const rows: Row[] = [];
   for (const size of sizes) {
     const entities = newEntities(size);
-    const best = [Infinity, Infinity];
+    const times: [number[], number[]] = [[], []];
     for (let round = 0; round < rounds; round++) {
       const { stock, ours } = await newDataSources(server, entities, 1);
       for (const [side, dataSource] of [stock, ours].entries()) {
-        best[side] = Math.min(best[side] ?? Infinity, await timeOf(() => dataSource.initialize()));
+        times[side]?.push(await timeOf(() => dataSource.initialize()));
         await dataSource.destroy();
       }
     }
-    rows.push({ name: String(size), values: best });
+    rows.push(rowOfTimes(String(size), times));
   }
   return { rows, series: SERIES.slice(0, 2) };
 }
@@ -249,7 +261,7 @@ async function synchronizeByEntities(
   server: Server,
   direct: Direct,
   sizes: readonly number[],
-): Promise<Measured> {
+): Promise<Table> {
   const { host, port, ...dsql } = server;
   const superuser = new Client(direct);
   await superuser.connect();
@@ -310,12 +322,12 @@ const { values } = parseArgs({
   options: {
     of: { type: 'string', default: 'pool,rows,graph,entities' },
     rounds: { type: 'string', default: '3' },
-    pools: { type: 'string', default: '1,2,5,10,20,50' },
+    pools: { type: 'string', default: '1,5,20,50' },
     workers: { type: 'string', default: '64' },
     rows: { type: 'string', default: '1,10,100,1000,10000' },
-    children: { type: 'string', default: '1,10,100,1000' },
+    children: { type: 'string', default: '1,10,100,300' },
     entities: { type: 'string', default: '10,100,1000' },
-    tables: { type: 'string', default: '10,100,500' },
+    tables: { type: 'string', default: '10,50,150' },
     latencyMs: { type: 'string', default: '1' },
   },
 });

@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util';
 import { Client, type ClientConfig } from 'pg';
 import { startLocalDsql } from '../src/local';
-import { quantile, report, type Row } from './result';
+import { measuredOf, quantile, report, rowOf, type Measured, type Row } from './result';
 import { login, withServer, type Direct, type Server } from './server';
 
 /**
  * What the local DSQL costs: the same statements through it, over TLS, and on its own PostgreSQL directly, over a Unix
  * socket, by turns in the same run. Of many short rounds the quietest one counts for each side, so that other work on the
- * machine does little harm.
+ * machine does little harm, and the middle half is kept with it.
  *
  * Usage: npm run bench -- local [--seconds 0.25] [--rounds 15] [--boots 5]
  */
@@ -70,8 +70,16 @@ async function measure(clients: readonly Client[], work: Work, seconds: number):
   };
 }
 
-function quietest(rounds: readonly Measurement[]): Measurement {
-  return rounds.reduce((best, round) => (round.p50Ms < best.p50Ms ? round : best));
+/** What all rounds have measured. */
+type OfRounds = Readonly<Record<keyof Measurement, Measured>>;
+
+function ofRounds(rounds: readonly Measurement[]): OfRounds {
+  const of = (what: keyof Measurement, better: 'less' | 'more') =>
+    measuredOf(
+      rounds.map((round) => round[what]),
+      better,
+    );
+  return { perSecond: of('perSecond', 'more'), p50Ms: of('p50Ms', 'less'), p95Ms: of('p95Ms', 'less') };
 }
 
 const CONNECTIONS = [1, 16];
@@ -90,7 +98,7 @@ async function benchStatements(
   for (const count of CONNECTIONS) {
     const open = (config: ClientConfig) => Promise.all(Array.from({ length: count }, () => connect(config)));
     const sides = [await open(direct), await open(through)];
-    const best: Record<string, readonly Measurement[]> = {};
+    const best: Record<string, readonly OfRounds[]> = {};
     for (const [name, work] of Object.entries(WORKS)) {
       for (const clients of sides) await measure(clients, work, seconds);
       const measured: Measurement[][] = sides.map(() => []);
@@ -99,16 +107,21 @@ async function benchStatements(
           measured[side]?.push(await measure(clients, work, seconds));
         }
       }
-      best[name] = measured.map(quietest);
+      best[name] = measured.map(ofRounds);
     }
     await Promise.all(sides.flat().map((client) => client.end()));
     reportStatements(count, best);
   }
 }
 
-function reportStatements(connections: number, best: Readonly<Record<string, readonly Measurement[]>>): void {
+function reportStatements(connections: number, best: Readonly<Record<string, readonly OfRounds[]>>): void {
   const rowsOf = (what: keyof Measurement): Row[] =>
-    Object.entries(best).map(([name, sides]) => ({ name, values: sides.map((side) => side[what]) }));
+    Object.entries(best).map(([name, sides]) =>
+      rowOf(
+        name,
+        sides.map((side) => side[what]),
+      ),
+    );
   const title = `The local DSQL and its PostgreSQL, connections: ${connections}`;
   const series = ['PostgreSQL alone', 'local DSQL'];
   const shared = { series, comparedWith: 'PostgreSQL alone', isPlotted: false } as const;

@@ -39,7 +39,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   bulk: {
     full: [
       { args: '--rows 30000 --rounds 5' },
-      { args: '--iterable --rows 1000000 --concurrency 2', node: '--max-old-space-size=100' },
+      { args: '--iterable --rows 200000 --concurrency 2', node: '--max-old-space-size=100' },
     ],
     quick: [{ args: '--rows 100 --rounds 1' }, { args: '--iterable --rows 100' }],
   },
@@ -63,7 +63,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   translate: { full: [{ args: '--statements 30000' }], quick: [{ args: '--statements 120' }] },
   check: { full: [{ args: '--files 10000' }], quick: [{ args: '--files 8' }] },
   local: {
-    full: [{ args: '--seconds 0.25 --rounds 6 --boots 5' }],
+    full: [{ args: '--seconds 0.25 --rounds 6 --boots 3' }],
     quick: [{ args: '--seconds 0.05 --rounds 1 --boots 1' }],
   },
 };

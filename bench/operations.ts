@@ -5,7 +5,7 @@ import type { Sequelize } from 'sequelize';
 import type { DataSource } from 'typeorm';
 import { RedirectedSocket } from '../test/local/local-client';
 import { DsqlClient } from '../src';
-import { numbersOf, report } from './result';
+import { measuredOf, numbersOf, report, rowOf, type Measured } from './result';
 import { login, withServer, type Server } from './server';
 import {
   AccountEntity,
@@ -20,7 +20,7 @@ import {
 /**
  * What one operation costs, with this package and without it, by turns in the same run on one connection each: processor time
  * of the client and time on the clock. Both ORMs, and SQL by hand with `pg`, with the connector of AWS and with `DsqlClient`.
- * Of all rounds the quietest one counts for each side.
+ * Of all rounds the quietest one counts for each side, and the middle half is kept with it.
  *
  * Usage: npm run bench -- operations [--latencyMs 0,1,5] [--rounds 15] [--operations 100]
  */
@@ -133,10 +133,14 @@ async function open(server: Server): Promise<Readonly<Record<string, Group>>> {
   };
 }
 
+/** What one round has measured. */
 interface Cost {
   readonly cpuMicros: number;
   readonly wallMicros: number;
 }
+
+/** What all rounds of an operation have measured. */
+type CostOfRounds = Readonly<Record<keyof Cost, Measured>>;
 
 async function measure(operation: Operation, times: number): Promise<Cost> {
   const cpu = process.cpuUsage();
@@ -147,34 +151,34 @@ async function measure(operation: Operation, times: number): Promise<Cost> {
   return { cpuMicros: (user + system) / times, wallMicros: (wallMs * 1000) / times };
 }
 
-const NO_COST: Cost = { cpuMicros: Infinity, wallMicros: Infinity };
-
-function quieter(one: Cost, other: Cost): Cost {
-  return {
-    cpuMicros: Math.min(one.cpuMicros, other.cpuMicros),
-    wallMicros: Math.min(one.wallMicros, other.wallMicros),
-  };
-}
-
-/** What an operation costs at best on each side. */
-async function compare(operations: readonly Operation[], rounds: number, times: number): Promise<Cost[]> {
-  const best = operations.map(() => NO_COST);
+/** What an operation costs on each side. */
+async function compare(
+  operations: readonly Operation[],
+  rounds: number,
+  times: number,
+): Promise<CostOfRounds[]> {
+  const all = operations.map((): Cost[] => []);
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? [...operations.keys()] : [...operations.keys()].reverse();
     for (const side of order) {
       const operation = operations[side];
-      if (operation) best[side] = quieter(best[side] ?? NO_COST, await measure(operation, times));
+      if (operation) all[side]?.push(await measure(operation, times));
     }
   }
-  return best;
+  const of = (costs: readonly Cost[], what: keyof Cost) =>
+    measuredOf(
+      costs.map((cost) => cost[what]),
+      'less',
+    );
+  return all.map((costs) => ({ cpuMicros: of(costs, 'cpuMicros'), wallMicros: of(costs, 'wallMicros') }));
 }
 
-type Costs = Readonly<Record<string, readonly Cost[]>>;
+type Costs = Readonly<Record<string, readonly CostOfRounds[]>>;
 
 /** The operations of a group at one latency. */
 async function measureGroup(group: Group, rounds: number, times: number): Promise<Costs> {
   const sides = Object.values(group);
-  const costs: Record<string, readonly Cost[]> = {};
+  const costs: Record<string, readonly CostOfRounds[]> = {};
   for (const name of Object.keys(sides[0]?.operations ?? {})) {
     const operations = sides.flatMap((side) => side.operations[name] ?? []);
     costs[name] = await compare(operations, rounds, times);
@@ -192,7 +196,12 @@ function reportCosts(groupName: string, series: readonly string[], latencyMs: nu
   } as const;
   const id = groupName.toLowerCase();
   const of = (what: keyof Cost) =>
-    Object.entries(costs).map(([name, sides]) => ({ name, values: sides.map((cost) => cost[what]) }));
+    Object.entries(costs).map(([name, sides]) =>
+      rowOf(
+        name,
+        sides.map((cost) => cost[what]),
+      ),
+    );
   report({
     ...shared,
     name: `operations-${id}-${latencyMs}-ms`,
@@ -220,7 +229,8 @@ function reportRatios(groupName: string, base: string, at: ReadonlyMap<number, C
     rows: names.map((name) => ({
       name,
       values: [...at.values()].map(
-        ({ [name]: costs = [] }) => (costs.at(-1)?.wallMicros ?? NaN) / (costs[0]?.wallMicros ?? NaN),
+        ({ [name]: costs = [] }) =>
+          (costs.at(-1)?.wallMicros.value ?? NaN) / (costs[0]?.wallMicros.value ?? NaN),
       ),
     })),
   });

@@ -20,24 +20,57 @@ export interface Result {
 export interface Row {
   readonly name: string;
   readonly values: readonly (number | null)[];
+  /** Of each value, where it is the quietest of several rounds, the middle half of what these have measured. */
+  readonly spreads?: readonly (Spread | null)[];
+}
+
+/** The lower and the upper quartile. */
+export type Spread = readonly [lower: number, upper: number];
+
+/** What the quietest round and the middle half of several have measured. */
+export interface Measured {
+  readonly value: number;
+  readonly spread: Spread;
+}
+
+/** @param better - which of the rounds is the quietest */
+export function measuredOf(rounds: readonly number[], better: Result['better']): Measured {
+  return {
+    value: better === 'less' ? Math.min(...rounds) : Math.max(...rounds),
+    spread: [quantile(rounds, 0.25), quantile(rounds, 0.75)],
+  };
+}
+
+/** A row of what several rounds have measured. */
+export function rowOf(name: string, measured: readonly Measured[]): Row {
+  return {
+    name,
+    values: measured.map(({ value }) => value),
+    spreads: measured.map(({ spread }) => spread),
+  };
 }
 
 /** Prints a result, and hands it to the process that has started this one: `bench/main.ts`. */
 export function report(result: Result): void {
   const { title, unit, better, series, comparedWith } = result;
-  const rows = result.rows.map(({ name, values }) => ({ name, values: values.map(rounded) }));
+  const rows = result.rows.map(roundedRow);
   console.log(`\n${title} (${unit}, ${better} is better)`);
   const base = series.indexOf(comparedWith ?? '');
   console.table(
     Object.fromEntries(
-      rows.map(({ name, values }) => [name, { ...columns(series, values), ...ratios(series, values, base) }]),
+      rows.map((row) => [row.name, { ...columns(series, row), ...ratios(series, row.values, base) }]),
     ),
   );
   process.send?.({ ...result, rows } satisfies Result);
 }
 
-function columns(series: readonly string[], values: Row['values']): Record<string, number | string> {
-  return Object.fromEntries(series.map((name, index) => [name, values[index] ?? '']));
+function columns(series: readonly string[], { values, spreads }: Row): Record<string, number | string> {
+  const shown = (index: number) => {
+    const value = values[index] ?? '';
+    const spread = spreads?.[index];
+    return spread ? `${value} (${spread.join(' to ')})` : value;
+  };
+  return Object.fromEntries(series.map((name, index) => [name, shown(index)]));
 }
 
 function ratios(series: readonly string[], values: Row['values'], base: number): Record<string, number> {
@@ -56,6 +89,16 @@ function ratios(series: readonly string[], values: Row['values'], base: number):
 const DIGITS = 4;
 const rounded = (value: number | null) =>
   value !== null && Number.isFinite(value) ? Number(value.toPrecision(DIGITS)) : null;
+
+function roundedRow({ name, values, spreads }: Row): Row {
+  const roundedSpread = (spread: Spread | null): Spread | null =>
+    spread && [rounded(spread[0]) ?? Number.NaN, rounded(spread[1]) ?? Number.NaN];
+  return {
+    name,
+    values: values.map(rounded),
+    ...(spreads && { spreads: spreads.map(roundedSpread) }),
+  };
+}
 
 /** `'0,1,5'` as numbers. */
 export const numbersOf = (list: string): readonly number[] => list.split(',').map(Number);
