@@ -4,7 +4,7 @@ export type { Direction, RunInTransaction } from './journal/journal';
 export { leaseToSynchronize, type HeldLease, type LeaseContext } from './lease/schema-lease';
 export type { MigrationCalls } from './migration-calls';
 export type { MigrationRun } from './migration-run';
-export type { Answer, MigrationSession, MigrationStatement } from './migration-session';
+export type { Answer, MigrationSession, MigrationStatement, ReadForPlan } from './migration-session';
 export {
   Migrations,
   type MigrationRunOptions,

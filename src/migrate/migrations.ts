@@ -252,6 +252,11 @@ export class Migrations {
     return this.#journal.lease.hold();
   }
 
+  /** Reads the catalogue beside a transaction that is open, on the connection of the journal: the pool may have no other one. */
+  readCatalogue(sql: string): Promise<readonly unknown[]> {
+    return this.#journal.readCatalogue(sql);
+  }
+
   /** For another transaction than the only one of {@link Migrations.entries}. */
   newEntries(): TransactionEntries {
     return new TransactionEntries(this.#journal);

@@ -16,6 +16,7 @@ import {
   type StatementTransaction,
 } from '../occ';
 import { tellsOfStatements } from './transactions/application-code';
+import type { ReadForPlan } from '../migrate/for-orms';
 import { ambientTransaction, clsOf } from './transactions/cls';
 import { outcomeOf } from './transactions/commit-transaction';
 import { DsqlTransaction, type TransactionAttempt } from './transactions/dsql-transaction';
@@ -69,7 +70,9 @@ export class DsqlInstance {
   async #query(written: unknown, options: StatementOptions): Promise<unknown> {
     const sql = withText(written, (text) => adaptRowLocks(text, this.#mapping));
     const changes = schemaChangesOf(this.#sequelize);
-    return typeof sql === 'string' && changes.handles(sql, options)
+    // What ends a transaction, or is done between two parts of one, is sent as it is.
+    const isAsItIs = options.completesTransaction === true;
+    return typeof sql === 'string' && !isAsItIs && changes.handles(sql, options)
       ? changes.run(sql, options)
       : this.send(sql, options);
   }
@@ -84,7 +87,8 @@ export class DsqlInstance {
       if (migration?.isDryRun && controlsTransaction && !options.transaction) return migration.endDryRun();
       return this.#send(sql, options);
     }
-    const plan = () => schemaChangesOf(this.#sequelize).planRows(text, options, migration);
+    const plan = (read: ReadForPlan) =>
+      schemaChangesOf(this.#sequelize).planRows(text, options, { migration, read });
     return migration.query(text, options, plan, ({ journalled, ...more }, instead) => {
       const sent = { ...options, ...more, journalled };
       const written = withText(sql, () => instead);

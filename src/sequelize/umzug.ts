@@ -6,4 +6,10 @@
 import '../node/peers/sequelize';
 import '../node/peers/umzug';
 
-export { createMigrator, type MigratorOptions } from './migrations/create-migrator';
+export {
+  createMigrator,
+  type DsqlMigrator,
+  type DsqlMigratorRunOptions,
+  type MigratorOptions,
+} from './migrations/create-migrator';
+export type { MigrationRunOptions } from '../migrate/for-orms';

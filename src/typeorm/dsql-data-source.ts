@@ -12,15 +12,44 @@ import { adaptMetadata } from './schema/adapt-metadata';
 import { DsqlDriver } from './dsql-driver';
 import { DsqlEntityManager } from './dsql-entity-manager';
 import type { DsqlRunOptions, ExecutorOptions } from './migrations/migrations';
+import type { MigrationRunOptions } from '../migrate/for-orms';
 import { resolveDataSourceOptions, type DsqlDataSourceOptions } from './options';
 import { DsqlSelectQueryBuilder } from './writes/select-query-builder';
 
-type MigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]> & {
-  readonly dsql?: DsqlRunOptions;
-};
+/** What TypeORM itself takes when migrations are run or reverted. */
+type HostMigrationOptions = NonNullable<Parameters<DataSource['runMigrations']>[0]>;
 
-/** TypeORM's `DataSource`, on Aurora DSQL. */
-class DsqlDataSource extends DataSource {
+/** What `runMigrations` of a {@link DsqlDataSource} takes: TypeORM's own options, and ours. */
+export interface DsqlRunMigrationsOptions extends HostMigrationOptions {
+  /** How this call runs migrations, beside what `dsql.migrations` of the data source says. */
+  readonly dsql?: DsqlRunOptions | undefined;
+}
+
+/** What `undoLastMigration` of a {@link DsqlDataSource} takes: TypeORM's own options, and ours. */
+export interface DsqlUndoMigrationOptions extends HostMigrationOptions {
+  /** How this call reverts the migration, beside what `dsql.migrations` of the data source says. */
+  readonly dsql?: MigrationRunOptions | undefined;
+}
+
+/** TypeORM's `DataSource`, on Aurora DSQL: its methods for migrations take our options, too. */
+export interface DsqlDataSource extends DataSource {
+  /**
+   * Runs all pending migrations, each once, whatever other processes do. One that was interrupted continues behind its
+   * last finished statement.
+   *
+   * @returns those that were run
+   * @throws what a migration throws; LeaseHeldError, MigrationsStoppedError and the like, as `dsql` says
+   */
+  runMigrations(options?: DsqlRunMigrationsOptions): Promise<Migration[]>;
+  /**
+   * Reverts the migration that was run last, once.
+   *
+   * @throws as `runMigrations`
+   */
+  undoLastMigration(options?: DsqlUndoMigrationOptions): Promise<void>;
+}
+
+class DataSourceOnDsql extends DataSource implements DsqlDataSource {
   readonly #driver: DsqlDriver;
   #given: DsqlDataSourceOptions;
 
@@ -96,21 +125,21 @@ class DsqlDataSource extends DataSource {
    *
    * @throws what a migration throws; {@link MigrationRun} says what becomes of its transaction
    */
-  override async runMigrations(options: MigrationOptions = {}): Promise<Migration[]> {
+  override async runMigrations(options: DsqlRunMigrationsOptions = {}): Promise<Migration[]> {
     const executorOptions = this.#executorOptions(options);
     const { runPendingMigrations } = await import('./migrations/migrations');
     return runPendingMigrations(this, executorOptions);
   }
 
   /** The host's default, `all`, is not that of `runMigrations`. */
-  override async undoLastMigration(options: MigrationOptions = {}): Promise<void> {
+  override async undoLastMigration(options: DsqlUndoMigrationOptions = {}): Promise<void> {
     const executorOptions = this.#executorOptions(options);
     // Loaded by those who need it: most data sources only query.
     const { undoLastMigration } = await import('./migrations/migrations');
     return undoLastMigration(this, executorOptions);
   }
 
-  #executorOptions({ transaction, fake = false, dsql }: MigrationOptions): ExecutorOptions {
+  #executorOptions({ transaction, fake = false, dsql }: DsqlRunMigrationsOptions): ExecutorOptions {
     if (!this.isInitialized) throw new CannotExecuteNotConnectedError();
     return { transaction: transaction ?? this.options.migrationsTransactionMode ?? 'none', fake, ...dsql };
   }
@@ -131,6 +160,6 @@ class DsqlDataSource extends DataSource {
  * });
  * ```
  */
-export function createDsqlDataSource(options: DsqlDataSourceOptions): DataSource {
-  return new DsqlDataSource(options);
+export function createDsqlDataSource(options: DsqlDataSourceOptions): DsqlDataSource {
+  return new DataSourceOnDsql(options);
 }

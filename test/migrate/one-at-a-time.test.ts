@@ -39,8 +39,7 @@ async function pod(
   });
   await dataSource.initialize();
   try {
-    const call: object = { dsql: { steal } };
-    return (await dataSource.runMigrations(call)).map(({ name }) => name);
+    return (await dataSource.runMigrations({ dsql: { steal } })).map(({ name }) => name);
   } finally {
     await dataSource.destroy();
   }

@@ -63,18 +63,35 @@ function isHidden(member: ts.ClassElement): boolean {
   );
 }
 
-/** The names that an editor offers for the argument of a call. */
-function completions(file: string, name: string): string[] {
+/** The signature of what an entry point exports. */
+function signatureOf(file: string, name: string): ts.Signature {
   const symbol = exportsOf(file).find((each) => each.name === name);
   const declaration = symbol?.declarations?.[0];
   if (symbol === undefined || declaration === undefined) throw new Error(`${file} does not export ${name}`);
-  const [signature] = checker.getTypeOfSymbolAtLocation(symbol, declaration).getCallSignatures();
-  const parameter = signature?.parameters[0];
-  if (parameter === undefined) throw new Error(`${name} takes nothing`);
-  const options = checker.getTypeOfSymbolAtLocation(parameter, declaration);
-  const dsql = checker.getNonNullableType(options).getProperty('dsql');
-  if (dsql === undefined) throw new Error(`${name} has no dsql`);
-  const type = checker.getNonNullableType(checker.getTypeOfSymbolAtLocation(dsql, declaration));
+  return signatureOfType(checker.getTypeOfSymbolAtLocation(symbol, declaration), name);
+}
+
+/** The signature of a method of what a function returns. */
+function methodOf(call: ts.Signature, name: string): ts.Signature {
+  const method = call.getReturnType().getProperty(name);
+  if (method === undefined) throw new Error(`There is no ${name}`);
+  return signatureOfType(checker.getTypeOfSymbol(method), name);
+}
+
+function signatureOfType(type: ts.Type, name: string): ts.Signature {
+  const [signature] = type.getCallSignatures();
+  if (signature === undefined) throw new Error(`${name} cannot be called`);
+  return signature;
+}
+
+/** The names that an editor offers in \`dsql\` of the argument of a call. */
+function completions(call: ts.Signature): string[] {
+  const [parameter] = call.parameters;
+  if (parameter === undefined) throw new Error('It takes nothing');
+  const options = checker.getNonNullableType(checker.getTypeOfSymbol(parameter));
+  const dsql = checker.getPropertiesOfType(options).find(({ name }) => name === 'dsql');
+  if (dsql === undefined) throw new Error('It has no dsql');
+  const type = checker.getNonNullableType(checker.getTypeOfSymbol(dsql));
   return type.getProperties().map((each) => each.name);
 }
 
@@ -89,7 +106,7 @@ it.each([
   ['createDsqlDataSource', 'src/typeorm/index.ts'],
   ['createDsqlSequelize', 'src/sequelize/index.ts'],
 ])('%s offers every option of `dsql` by its name', (name, file) => {
-  expect(completions(file, name)).toEqual(
+  expect(completions(signatureOf(file, name))).toEqual(
     expect.arrayContaining([
       'region',
       'profile',
@@ -105,5 +122,16 @@ it.each([
       'identityCache',
       'migrations',
     ]),
+  );
+});
+
+it.each([
+  ['createDsqlDataSource', 'src/typeorm/index.ts', 'runMigrations', ['to']],
+  ['createDsqlDataSource', 'src/typeorm/index.ts', 'undoLastMigration', []],
+  ['createMigrator', 'src/sequelize/umzug.ts', 'up', []],
+  ['createMigrator', 'src/sequelize/umzug.ts', 'down', []],
+])('what %s of %s returns takes in %s every option of `dsql` by its name', (name, file, method, others) => {
+  expect(completions(methodOf(signatureOf(file, name), method)).sort()).toEqual(
+    [...others, 'onProgress', 'signal', 'steal', 'whileHeld'].sort(),
   );
 });

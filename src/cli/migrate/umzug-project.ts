@@ -16,7 +16,7 @@ type Run = (options: { readonly to?: string | undefined; readonly dsql: RunOptio
  * @throws ArgumentError for one that is not of `createMigrator`
  */
 export function umzugProject(umzug: Umzug, file: string): MigrationProject {
-  if (umzug.constructor.name !== 'DsqlMigrator') {
+  if (umzug.constructor.name !== 'MigratorOnDsql') {
     throw new ArgumentError(
       '--migrator: make the migrator with createMigrator of aurora-dsql-orm/sequelize/umzug',
     );

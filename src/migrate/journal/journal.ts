@@ -168,6 +168,11 @@ export class Journal {
     }
   }
 
+  /** Reads the catalogue on the connection of the journal. */
+  readCatalogue(sql: string): Promise<readonly JournalRow[]> {
+    return this.#connection.run({ text: sql, values: [] });
+  }
+
   /** What was noted in a transaction is committed. */
   noteCommit(): void {
     this.#progress++;

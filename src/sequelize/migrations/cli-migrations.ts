@@ -272,10 +272,8 @@ class CliMigration {
     // With a third parameter it is told by a callback when it is done.
     if (step === undefined || step.length > 2) return;
     const sequelize = this.#sequelize;
-    const { mapping } = dialectOf(sequelize);
-    const running = new RunningMigration(sequelize, this.#migrations, mapping);
     const library = (sequelize as unknown as { readonly Sequelize: unknown }).Sequelize;
-    await running.during(run, async () => {
+    await this.running.another().during(run, async () => {
       await step(sequelize.getQueryInterface(), library);
     });
   }

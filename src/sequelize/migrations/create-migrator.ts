@@ -3,6 +3,7 @@ import {
   Umzug,
   type MigrateDownOptions,
   type MigrateUpOptions,
+  type MigrationMeta,
   type RunnableMigration,
   type UmzugOptions,
 } from 'umzug';
@@ -39,6 +40,31 @@ export interface MigratorOptions
   readonly logger?: UmzugOptions<Context>['logger'];
 }
 
+/** What `up` and `down` of a {@link DsqlMigrator} take beside umzug's own options. */
+export interface DsqlMigratorRunOptions {
+  /** How this call runs migrations, beside what `dsql.migrations` of the instance says. */
+  readonly dsql?: MigrationRunOptions | undefined;
+}
+
+/** Umzug, on Aurora DSQL: its methods that run migrations take our options, too. */
+export interface DsqlMigrator extends Umzug<QueryInterface> {
+  /**
+   * Runs pending migrations, each once, whatever other processes do. One that was interrupted continues behind its last
+   * finished statement.
+   *
+   * @returns those that were run
+   * @throws what a migration throws, in umzug's MigrationError; LeaseHeldError, MigrationsStoppedError and the like, as `dsql` says
+   */
+  up(options?: MigrateUpOptions & DsqlMigratorRunOptions): Promise<MigrationMeta[]>;
+  /**
+   * Reverts migrations, each once; the last one that was run unless the options say more.
+   *
+   * @returns those that were reverted
+   * @throws as `up`
+   */
+  down(options?: MigrateDownOptions & DsqlMigratorRunOptions): Promise<MigrationMeta[]>;
+}
+
 /**
  * Umzug for an instance that reaches Aurora DSQL. Its migrations get the query interface as `context`. What they send
  * through the instance is journalled: one that was interrupted continues behind its last finished statement. One process
@@ -52,26 +78,21 @@ export interface MigratorOptions
  * await createMigrator(sequelize, { migrations: { glob: 'migrations/*.js' } }).up();
  * ```
  */
-export function createMigrator(sequelize: Sequelize, options: MigratorOptions): Umzug<QueryInterface> {
+export function createMigrator(sequelize: Sequelize, options: MigratorOptions): DsqlMigrator {
   if (!isDsqlSequelize(sequelize)) {
     throw new ConfigurationError(
       'sequelize',
       'does not reach Aurora DSQL. Make it with createDsqlSequelize.',
     );
   }
-  return new DsqlMigrator(sequelize, options);
-}
-
-/** What `up` and `down` take in `dsql`, beside umzug's own options. */
-interface WithRunOptions {
-  readonly dsql?: MigrationRunOptions;
+  return new MigratorOnDsql(sequelize, options);
 }
 
 /** `async () => migration.up(context, Sequelize)`, as umzug's documentation has it, and its like. */
 const CALLS_FILE =
   /^(?:async\s*)?\(?[\w{}\s,:]*\)?\s*=>\s*(?:\{\s*return\s+)?(?:await\s+)?\(?[\w.]+\)?(?:\.default)?\.(?:up|down)\([\w\s,{}.:]*\);?\s*\}?$/;
 
-class DsqlMigrator extends Umzug<Context> {
+class MigratorOnDsql extends Umzug<Context> implements DsqlMigrator {
   readonly #sequelize: Sequelize;
   readonly #history: MigrationStorage;
   readonly #tableName: string;
@@ -102,7 +123,7 @@ class DsqlMigrator extends Umzug<Context> {
     Object.assign(this, { migrations: watched });
   }
 
-  override async up({ dsql, ...options }: MigrateUpOptions & WithRunOptions = {}): Promise<Meta[]> {
+  override async up({ dsql, ...options }: MigrateUpOptions & DsqlMigratorRunOptions = {}): Promise<Meta[]> {
     const names = named(await this.#look(() => this.pending()), options);
     if (names.length === 0) return this.#look(() => super.up(options));
     return this.#durably(
@@ -118,7 +139,9 @@ class DsqlMigrator extends Umzug<Context> {
     );
   }
 
-  override async down({ dsql, ...options }: MigrateDownOptions & WithRunOptions = {}): Promise<Meta[]> {
+  override async down({ dsql, ...options }: MigrateDownOptions & DsqlMigratorRunOptions = {}): Promise<
+    Meta[]
+  > {
     const executed = (await this.#look(() => this.executed())).reverse();
     const names = named(
       executed,
@@ -219,15 +242,15 @@ class DsqlMigrator extends Umzug<Context> {
         const work = () => migration[direction]?.(params) ?? Promise.resolve();
         if (migrations === undefined) return work();
         const { mapping } = dialectOf(this.#sequelize);
-        const running = () => new RunningMigration(this.#sequelize, migrations, mapping);
+        const running = new RunningMigration(this.#sequelize, migrations, mapping);
         const { name, path } = migration;
         const toRun = toBeRun({ name, ...(path !== undefined && { path }) }, direction);
         const called = this.#calledCode(migration, direction, toRun.code);
         await reportJobs(
           () =>
-            migrations.carryOut({ ...toRun, called }, running().session, async (run) => {
+            migrations.carryOut({ ...toRun, called }, running.session, async (run) => {
               // What a dry run has called stays in it.
-              await running().during(run, work);
+              await running.another().during(run, work);
             }),
           hostJobError,
         );

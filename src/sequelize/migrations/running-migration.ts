@@ -1,5 +1,6 @@
 import { QueryTypes, type Sequelize } from 'sequelize';
 import { nextTurn } from '../../connection';
+import { retryOnConflict } from '../../occ';
 import type {
   Answer,
   MigrationCalls,
@@ -38,12 +39,17 @@ export function runningMigration(sequelize: Sequelize): RunningMigration | undef
   return around instanceof RunningMigration && around.sequelize === sequelize ? around : undefined;
 }
 
+/** An option of Sequelize, of which its types do not know. */
+const AS_IT_IS: object = { completesTransaction: true };
+
 const NO_ANSWER: KeptAnswer = { command: '', rowCount: 0, rows: [] };
+
+/** Finds out what takes the place of a text. */
+type Plan = (read: MigrationSession['read']) => Promise<'as it is' | 'refused' | PlannedChange>;
 
 /** How a text that changes the schema is carried out. */
 interface SchemaChange extends Pick<MigrationStatement<unknown>, 'recall'> {
-  /** Finds out what takes its place. */
-  readonly plan: () => Promise<'as it is' | 'refused' | PlannedChange>;
+  readonly plan: Plan;
   /** Sends it, or another text in its place, outside of transactions. */
   readonly send: (sql: string) => Promise<unknown>;
 }
@@ -57,18 +63,29 @@ export class RunningMigration implements AroundMigration {
   #finding: Promise<MigrationCalls> | undefined;
   #run: MigrationCalls | undefined;
   readonly #asked = new Set<Promise<void>>();
+  readonly #apart: TakenApart;
 
-  /** @param find - finds its run when its code sends the first statement, where somebody else calls the code */
+  /**
+   * @param find - finds its run when its code sends the first statement, where somebody else calls the code
+   * @param apart - that of another call of its code
+   */
   constructor(
     sequelize: Sequelize,
     migrations: Migrations,
     mapping: ResolvedMapping,
     find?: () => Promise<MigrationCalls>,
+    apart: TakenApart = { transaction: null },
   ) {
     this.#find = find;
+    this.#apart = apart;
     this.sequelize = sequelize;
     this.#migrations = migrations;
     this.#mapping = mapping;
+  }
+
+  /** The same for another call of its code, in the same session: what a dry run has called stays in that. */
+  another(): RunningMigration {
+    return new RunningMigration(this.sequelize, this.#migrations, this.#mapping, undefined, this.#apart);
   }
 
   /** Runs the code of the migration, and what that does not wait for. */
@@ -114,6 +131,14 @@ export class RunningMigration implements AroundMigration {
     return this.#session(null, this.#migrations.entries, () => undefined);
   }
 
+  /**
+   * The transaction of its code that is taken apart now. What is done outside of it is sent on its connection: the pool may
+   * have no other one.
+   */
+  get apart(): DsqlTransaction | null {
+    return this.#apart.transaction;
+  }
+
   /** How many calls its code has made; an attempt of a transaction that is made again begins where the last one did. */
   get position(): number {
     return this.#run?.position ?? 0;
@@ -148,7 +173,7 @@ export class RunningMigration implements AroundMigration {
   query(
     text: string,
     options: CallOptions,
-    plan: () => Promise<'as it is' | 'refused' | PlannedChange>,
+    plan: Plan,
     send: (options: SentOptions, sql: string) => Promise<unknown>,
   ): Promise<unknown> {
     let kept: KeptAnswer | undefined;
@@ -162,7 +187,7 @@ export class RunningMigration implements AroundMigration {
     return this.#statement(options, own, {
       text,
       ...(hasParameters && { parameters: { bind, replacements } }),
-      plan: () => ours(plan),
+      plan,
       send: (sql) => {
         const note = (answer: KeptAnswer) => {
           kept = answer;
@@ -187,7 +212,7 @@ export class RunningMigration implements AroundMigration {
       { current: undefined },
       {
         text,
-        plan: () => ours(plan),
+        plan,
         recall,
         send: (sql) => ours(() => send(sql)),
         answerOf: rawAnswer,
@@ -206,13 +231,14 @@ export class RunningMigration implements AroundMigration {
   #statement(
     { transaction = ambientTransaction(this.sequelize) }: CallOptions,
     own: OwnTransaction,
-    statement: MigrationStatement<unknown>,
+    { plan, ...statement }: Omit<MigrationStatement<unknown>, 'plan'> & { readonly plan: Plan },
   ): Promise<unknown> {
     const open = transaction instanceof DsqlTransaction ? transaction.root : null;
     if (open !== null) open.entries ??= this.#migrations.newEntries();
     const entries = open?.entries ?? this.#migrations.entries;
     const session = this.#session(open, entries, (current) => (own.current = current));
-    return this.#withRun((run) => run.statement(statement, session));
+    const planned = () => ours(() => plan(session.read));
+    return this.#withRun((run) => run.statement({ ...statement, plan: planned }, session));
   }
 
   #session(
@@ -222,41 +248,32 @@ export class RunningMigration implements AroundMigration {
   ): MigrationSession {
     const { sequelize } = this;
     const raw = { type: QueryTypes.RAW, raw: true, isPlanned: true } as const;
-    const send = async (sql: string, transaction: DsqlTransaction | null): Promise<Answer> => {
+    const send = async (sql: string): Promise<Answer> => {
       await this.#migrations.hold();
-      const logging = sql.startsWith('SELECT ') ? { logging: false as const } : {};
-      return rawAnswer(await ours(() => sequelize.query(sql, { ...raw, ...logging, transaction })));
+      const options = { ...raw, ...(sql.startsWith('SELECT ') && { logging: false as const }) };
+      const apart = this.apart;
+      const inTransaction = apart === null ? { transaction: open } : { transaction: apart, ...AS_IT_IS };
+      const query = () => ours(() => sequelize.query(sql, { ...options, ...inTransaction }));
+      return rawAnswer(await (apart === null ? query() : retryOnConflict(query)));
     };
-    let isOutside = false;
+    const isOutside = () => this.apart !== null;
     return {
       get isInTransaction() {
-        return open !== null && !isOutside;
+        return open !== null && !isOutside();
       },
       isSplit: true,
       // The instance says so itself: see `rewind`.
       isRunAgain: false,
       entries,
-      send: (sql) => send(sql, isOutside ? null : open),
-      outsideTransaction: async (work) => {
-        if (open === null) return work();
-        return ours(() =>
-          open.inTurn(() =>
-            open.outside(async (committed) => {
-              isOutside = true;
-              try {
-                const result = await work();
-                committed();
-                return result;
-              } finally {
-                isOutside = false;
-              }
-            }),
-          ),
-        );
-      },
+      send,
+      outsideTransaction: (work) => (open === null ? work() : this.#outside(open, work)),
       inTransaction: transactionsOfTheirOwn(sequelize, setOwn),
       inBatch: (work) => inBatch(sequelize, work),
-      read: (sql) => send(sql, null).then(({ rows }) => rows),
+      read: async (sql) => {
+        if (open === null || isOutside()) return (await send(sql)).rows;
+        await this.#migrations.hold();
+        return this.#migrations.readCatalogue(sql);
+      },
       warn: () => undefined,
       log: () => undefined,
       tell: (message) => {
@@ -264,6 +281,23 @@ export class RunningMigration implements AroundMigration {
       },
       onProgress: this.#mapping.onSchemaProgress,
     };
+  }
+
+  #outside<T>(open: DsqlTransaction, work: () => Promise<T>): Promise<T> {
+    return ours(() =>
+      open.inTurn(() =>
+        open.outside(async (committed) => {
+          this.#apart.transaction = open;
+          try {
+            const result = await work();
+            committed();
+            return result;
+          } finally {
+            this.#apart.transaction = null;
+          }
+        }),
+      ),
+    );
   }
 }
 
@@ -283,6 +317,11 @@ function transactionsOfTheirOwn(
         setOwn(undefined);
       }
     });
+}
+
+/** The transaction of a migration that is taken apart now. */
+interface TakenApart {
+  transaction: DsqlTransaction | null;
 }
 
 /** Whether Sequelize makes of an answer the rows and what there is to say of them, and not a number or a row. */

@@ -23,6 +23,7 @@ import {
   type UnfinishedRebuild,
 } from '../../schema';
 import type { CatalogTable, DsqlStatement, TableName, Translation } from '../../sql';
+import type { ReadForPlan } from '../../migrate/for-orms';
 import { log } from '../log';
 import { runningMigration, type RunningMigration } from '../migrations/running-migration';
 import type { AddedColumn } from './added-column';
@@ -57,6 +58,13 @@ interface Change {
   readonly author: 'ORM' | 'user';
   /** The column that the text adds. */
   readonly added?: AddedColumn | undefined;
+}
+
+/** The migration that a text is planned for. */
+interface Planned {
+  readonly migration: RunningMigration;
+  /** Reads the catalogue beside the transaction that its code has open. */
+  readonly read: ReadForPlan;
 }
 
 /** Options of a call that each of its statements has, too. */
@@ -187,8 +195,8 @@ export class SchemaChanges {
   ): Promise<unknown> {
     const { text, added } = change;
     const outside = { ...options, transaction: null, completesTransaction: true };
-    const plan = async () => {
-      const planned = await this.#plan(change, outside, migration);
+    const plan = async (read: ReadForPlan) => {
+      const planned = await this.#plan(change, outside, { migration, read });
       if (typeof planned === 'string') return planned;
       const mayBeThere = options.together !== undefined || added?.isBegun === true;
       return { statements: mayBeThere ? planned.map(unlessThere) : planned, notes: [] };
@@ -198,7 +206,11 @@ export class SchemaChanges {
       result = await migration.change(text, options, {
         plan,
         recall: () => this.#recall(change),
-        send: (sql) => this.#send(sql, outside),
+        send: (sql) => {
+          const { apart } = migration;
+          const send = () => this.#send(sql, { ...outside, transaction: apart });
+          return apart === null ? send() : retryOnConflict(send);
+        },
       });
     }, hostJobError);
     return result;
@@ -212,11 +224,10 @@ export class SchemaChanges {
   async planRows(
     text: string,
     options: ChangeOptions,
-    migration: RunningMigration,
+    within: Planned,
   ): Promise<'as it is' | 'refused' | PlannedChange> {
     const { sql, restore } = readable(text, options);
-    const outside = { transaction: null, completesTransaction: true, logging: false } as const;
-    const planned = await this.#plan({ text: sql, author: 'user' }, outside, migration);
+    const planned = await this.#plan({ text: sql, author: 'user' }, { logging: false }, within);
     if (typeof planned === 'string') return planned;
     return { statements: planned.map((each) => ({ ...each, sql: restore(each.sql) })), notes: [] };
   }
@@ -240,12 +251,15 @@ export class SchemaChanges {
    */
   async #plan(
     { text, author, added }: Change,
-    options: ChangeOptions,
-    migration?: RunningMigration,
+    options: object,
+    { migration, read }: Partial<Planned> = {},
   ): Promise<'as it is' | 'refused' | readonly DsqlStatement[]> {
     if (author === 'user' && !this.#mapping.migrations.translate) return 'as it is';
     const readTables = async (where: string) => {
-      const known = await this.readTablesWhere(where, { ...options, logging: false });
+      const known =
+        read === undefined
+          ? await this.readTablesWhere(where, { ...options, logging: false })
+          : await readTablesWhere(where, read);
       return added === undefined ? known : known.map((table) => added.before(table));
     };
     const planned = await planChange(text, {
@@ -253,7 +267,7 @@ export class SchemaChanges {
       mapping: this.#mapping,
       enums: this.#enumsOf(migration),
       readTables,
-      read: (sql) => this.select(sql, options),
+      read: read ?? ((sql) => this.select(sql, options)),
     });
     if (typeof planned === 'string') return planned;
     if (migration?.isDryRun === true) return planned.statements;
