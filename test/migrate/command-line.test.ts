@@ -130,4 +130,12 @@ it('another statement in the place of one that is finished stops the migration, 
 it('migrate says what is wrong with its arguments', async () => {
   expect(await command('resolve', 'Half')).toMatchObject({ status: 2 });
   expect(await command('renew')).toMatchObject({ status: 2 });
+  for (const option of ['--data-source', '--migrator']) {
+    expect(await command('up', option, 'missing.ts')).toStrictEqual({
+      status: 2,
+      output: expect.stringMatching(
+        new RegExp(`${option}: there is no file .*missing\\.ts\n.* --help says more\\.\n$`),
+      ) as string,
+    });
+  }
 });

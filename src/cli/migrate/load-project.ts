@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { DataSource } from 'typeorm';
@@ -9,13 +10,14 @@ import type { Load, MigrationProject } from './project';
  * Loads the project that a file exports: a data source of TypeORM, or a migrator of `createMigrator`.
  *
  * @param option - the option that names it, for the errors
- * @throws ArgumentError where it exports none
+ * @throws ArgumentError where there is no such file, or it exports none
  */
 export async function loadProject(
   option: '--data-source' | '--migrator',
   name: string,
 ): Promise<MigrationProject> {
   const file = path.resolve(name);
+  if (!isThere(file)) throw new ArgumentError(`${option}: there is no file ${file}`);
   const { isDataSource, ModuleLoader, readExports } = await import('../../check');
   const isNative = isLoadedByNode(file);
   const loader = new ModuleLoader(process.cwd());
@@ -33,6 +35,13 @@ export async function loadProject(
     throw new ArgumentError(`${option}: ${name} exports no migrator of createMigrator`);
   const { umzugProject } = await import('./umzug-project');
   return umzugProject(umzug, file);
+}
+
+/** Its ending may be left to Node.js, or to the loader of TypeScript. */
+function isThere(file: string): boolean {
+  return ['', '.js', '.cjs', '.mjs', '.ts', '.cts', '.mts', '/index.js', '/index.ts'].some((ending) =>
+    existsSync(`${file}${ending}`),
+  );
 }
 
 /** TypeScript is loaded by Node.js where something is registered for it, such as ts-node; ES modules are not required. */
