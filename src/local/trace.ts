@@ -18,6 +18,11 @@ export interface TracedStatement {
   readonly kind: StatementKind;
   /** The error that it failed with; for an autocommit statement, also that of its commit. */
   readonly sqlstate?: string;
+  /**
+   * How many rows it was answered to have read or changed. Only what reads or changes rows has it, and not what was rolled
+   * back at once because of an error.
+   */
+  readonly rowCount?: number;
   /** Where a fault has cut the connection at it: only with `after commit` was it done. */
   readonly cut?: CutFault['at'];
 }
@@ -175,6 +180,22 @@ export class ConnectionTrace {
   /** A statement is executed. */
   statement({ text, kind }: Statement): void {
     this.#current?.statements.push({ text: text.trim(), kind });
+  }
+
+  /**
+   * A statement was done. Those of a round trip come to their end in their order.
+   *
+   * @param tag - the command tag, such as `UPDATE 3`
+   */
+  done({ text, kind }: Statement, tag: string): void {
+    const [rows] = /\d+$/.exec(tag) ?? [];
+    const statements = this.#current?.statements ?? [];
+    if (rows === undefined) return;
+    const isIt = (each: TracedStatement) =>
+      each.rowCount === undefined && each.kind === kind && each.text === text.trim();
+    const at = statements.findIndex(isIt);
+    const found = statements[at];
+    if (found !== undefined) statements[at] = { ...found, rowCount: Number(rows) };
   }
 
   /** The last statement was answered with an error. */

@@ -83,6 +83,35 @@ describe('the trace of the local DSQL', () => {
     });
   });
 
+  it('notes how many rows a statement has read or changed', async () => {
+    await withClient(local, async (client) => {
+      await client.query('CREATE TABLE shelf (id int PRIMARY KEY)');
+      const recording = local.trace.start();
+      await client.query('INSERT INTO shelf SELECT generate_series(1, 5)');
+      await client.query('BEGIN');
+      await client.query('UPDATE shelf SET id = id + 10 WHERE id > $1', [3]);
+      await client.query('COMMIT');
+      await client.query('SELECT FROM shelf; SELECT FROM shelf WHERE id = 1; DELETE FROM shelf WHERE id = 0');
+      await refusal(client.query('INSERT INTO shelf VALUES (1)'));
+      await client.query('DROP TABLE shelf');
+      const rowsOf = ({ text, rowCount }: (typeof recording.statements)[number]) => [
+        text.split(' ')[0],
+        rowCount,
+      ];
+      expect(recording.stop().statements.map(rowsOf)).toEqual([
+        ['INSERT', 5],
+        ['BEGIN', undefined],
+        ['UPDATE', 2],
+        ['COMMIT', undefined],
+        ['SELECT', 5],
+        ['SELECT', 1],
+        ['DELETE', 0],
+        ['INSERT', undefined],
+        ['DROP', undefined],
+      ]);
+    });
+  });
+
   it('notes where a fault has cut the connection, which is told right before', async () => {
     const recording = local.trace.start();
     const told: string[] = [];

@@ -264,6 +264,7 @@ export class StatementRunner {
       this.#overflowing = true;
       return;
     }
+    this.#trace.done(statement, tag);
     if (statement.kind === 'begin') {
       this.#current.begin();
     } else if (statement.kind === 'commit' || statement.kind === 'rollback') {
