@@ -1,11 +1,13 @@
-import type { AlterTableCmd } from 'libpg-query';
+import type { AlterTableCmd, Node } from 'libpg-query';
 import {
   asNode,
   enumValuesOf,
   formattedType,
   literal,
+  parseQuery,
   strings,
   tableNameOf,
+  type CatalogColumn,
   type CatalogTable,
   type NodeBody,
   type Statement,
@@ -36,9 +38,8 @@ const gone = (isThere: boolean) => !isThere;
 const there = (isThere: boolean) => isThere;
 const ifTrue = (isDone: boolean): Verdict => (isDone ? 'done' : 'not done');
 
-/** Statements that do the same when they are sent again. */
+/** Statements that do the same when they are sent again, and of which the catalogue tells too little. */
 const REPEATABLE: ReadonlySet<string> = new Set([
-  'CommentStmt',
   'GrantStmt',
   'GrantRoleStmt',
   'AwsIamGrantStmt',
@@ -96,21 +97,26 @@ const createIndex: OfKind<'IndexStmt'> = ({ idxname, relation, unique = false, i
 const alterTable: OfKind<'AlterTableStmt'> = ({ relation, cmds = [] }) => {
   const commands = cmds.map((command) => asNode(command, 'AlterTableCmd') ?? {});
   const replaced = new Set(commands.flatMap((command) => replacedConstraint(command, commands) ?? []));
-  const expected = commands.map((command) => {
-    // Its place is taken by one of the same name, which tells.
-    if (command.subtype === 'AT_DropConstraint' && replaced.has(command.name ?? '')) return 'repeatable';
+  // The place of what is replaced is taken by one of the same name, which tells.
+  const telling = commands.filter(
+    ({ subtype, name = '' }) => subtype !== 'AT_DropConstraint' || !replaced.has(name),
+  );
+  const expected = telling.map((command) => {
     const name = replacedConstraint(command, commands);
     return name === undefined ? alteration(command) : replacement(name, command);
   });
   if (expected.includes('unknown')) return 'unknown';
-  const judges = expected.filter((judge) => typeof judge === 'function');
-  if (judges.length === 0) return 'repeatable';
+  const once = expected.filter((judge) => typeof judge === 'function');
+  // What may have been true before tells nothing of what is done beside it.
+  const judges = once.length > 0 ? once : judgesOfRepeatable(expected);
+  if (judges === undefined) return 'repeatable';
   return ofTable(tableNameOf(relation), (table) => {
     if (table === undefined) return 'not done';
     const verdicts = judges.map((judge) => judge(table));
     const differing = verdicts.find((verdict) => typeof verdict === 'object');
     if (differing !== undefined) return differing;
     if (verdicts.every((verdict) => verdict === verdicts[0])) return verdicts[0] ?? 'not done';
+    if (once.length === 0) return 'not done';
     return { differs: `A part of it is true of the table "${table.name}".` };
   });
 };
@@ -126,7 +132,7 @@ function replacedConstraint(
 }
 
 /** The CHECK of an enum is known by its labels; any other constraint can be replaced again. */
-function replacement(name: string, { def }: AlterTableCmd): JudgeTable | 'repeatable' {
+function replacement(name: string, { def }: AlterTableCmd): Alteration {
   const { kind, rexpr } = asNode(asNode(def, 'Constraint')?.raw_expr, 'A_Expr') ?? {};
   const labels = asNode(rexpr, 'List')?.items?.map((item) => asNode(item, 'A_Const')?.sval?.sval);
   if (kind !== 'AEXPR_IN' || labels === undefined) return 'repeatable';
@@ -138,36 +144,87 @@ function replacement(name: string, { def }: AlterTableCmd): JudgeTable | 'repeat
 
 type JudgeTable = (table: CatalogTable) => Verdict;
 
-function alteration(command: AlterTableCmd): JudgeTable | 'repeatable' | 'unknown' {
+/** How it is told whether a command has taken effect; one that can be repeated may have been true before. */
+type Alteration = JudgeTable | Repeatable | 'repeatable' | 'unknown';
+
+/** A command that does the same when it is sent again, and what the table is like when it has been. */
+interface Repeatable {
+  readonly isTrue: (table: CatalogTable) => boolean;
+}
+
+/** @returns nothing where the table does not tell of one of them */
+function judgesOfRepeatable(alterations: readonly Alteration[]): readonly JudgeTable[] | undefined {
+  const judges = alterations.flatMap((each) =>
+    typeof each === 'object' ? (table: CatalogTable) => ifTrue(each.isTrue(table)) : [],
+  );
+  return judges.length < alterations.length ? undefined : judges;
+}
+
+function alteration(command: AlterTableCmd): Alteration {
   const { subtype, name = '', def, missing_ok: missingOk } = command;
   const column = (table: CatalogTable) => table.columns.find((each) => each.name === name);
   const constraint = (table: CatalogTable, of: string) => table.constraints.find((each) => each.name === of);
+  const repeatable = missingOk === true;
   switch (subtype) {
-    case 'AT_AddColumn':
-      return missingOk === true ? 'repeatable' : addedColumn(asNode(def, 'ColumnDef') ?? {});
+    case 'AT_AddColumn': {
+      const added = asNode(def, 'ColumnDef') ?? {};
+      const isThere = ({ columns }: CatalogTable) => columns.some((each) => each.name === added.colname);
+      return repeatable ? { isTrue: isThere } : addedColumn(added);
+    }
     case 'AT_DropColumn':
-      return missingOk === true ? 'repeatable' : (table) => ifTrue(column(table) === undefined);
+      return told(repeatable, (table) => column(table) === undefined);
     case 'AT_AddConstraint': {
       const { conname } = asNode(def, 'Constraint') ?? {};
-      return conname === undefined ? 'unknown' : (table) => ifTrue(constraint(table, conname) !== undefined);
+      return conname === undefined
+        ? 'unknown'
+        : told(false, (table) => constraint(table, conname) !== undefined);
     }
     case 'AT_DropConstraint':
-      return missingOk === true ? 'repeatable' : (table) => ifTrue(constraint(table, name) === undefined);
+      return told(repeatable, (table) => constraint(table, name) === undefined);
     case 'AT_ValidateConstraint':
-      return (table) => ifTrue(constraint(table, name)?.validated === true);
+      return told(false, (table) => constraint(table, name)?.validated === true);
     case 'AT_AddIdentity':
-      return (table) => ifTrue(column(table)?.identity === true);
+      return told(false, (table) => column(table)?.identity === true);
     case 'AT_DropIdentity':
-      return (table) => ifTrue(column(table)?.identity === false);
+      return told(false, (table) => column(table)?.identity === false);
     case 'AT_ColumnDefault':
+      return { isTrue: (table) => isDefault(column(table), def) };
     case 'AT_DropNotNull':
+      return { isTrue: (table) => column(table)?.notNull === false };
     case 'AT_SetNotNull':
+      return { isTrue: (table) => column(table)?.notNull === true };
     case 'AT_SetIdentity':
     case 'AT_ChangeOwner':
       return 'repeatable';
     default:
       return 'unknown';
   }
+}
+
+function told(isRepeatable: boolean, isTrue: (table: CatalogTable) => boolean): JudgeTable | Repeatable {
+  return isRepeatable ? { isTrue } : (table) => ifTrue(isTrue(table));
+}
+
+/** Whether a column has a default, or none where none is given. */
+function isDefault(column: CatalogColumn | undefined, expression: Node | undefined): boolean {
+  if (column === undefined) return false;
+  const isNone = expression === undefined || asNode(expression, 'A_Const')?.isnull === true;
+  if (isNone || column.default === null) return isNone && column.default === null;
+  const [kept] = parseQuery(`SELECT ${column.default}`).statements;
+  const [target] = (kept?.tree as NodeBody<'SelectStmt'> | undefined)?.targetList ?? [];
+  return compared(asNode(target, 'ResTarget')?.val) === compared(expression);
+}
+
+/** An expression without its places, and a constant without its type: PostgreSQL keeps it as one of the column's. */
+function compared(expression: Node | undefined): string {
+  const constant = asNode(expression, 'A_Const') ?? asNode(asNode(expression, 'TypeCast')?.arg, 'A_Const');
+  const { ival, fval, sval } = constant ?? {};
+  if (ival !== undefined) return `constant ${String(ival.ival ?? 0)}`;
+  const text = fval?.fval ?? sval?.sval;
+  if (text !== undefined) return `constant ${text}`;
+  return JSON.stringify(expression, (key, value: unknown) =>
+    /^(?:location|\w+_location)$/.test(key) ? undefined : value,
+  );
 }
 
 function addedColumn({ colname, typeName }: NodeBody<'ColumnDef'>): JudgeTable {
@@ -244,20 +301,49 @@ const drop: OfKind<'DropStmt'> = ({ removeType, objects = [], missing_ok: missin
   }
 };
 
+/** The kinds of relations that have comments, by the letters of `pg_class`. */
+const COMMENTED: Readonly<Partial<Record<string, RelationKind>>> = {
+  OBJECT_TABLE: 'r',
+  OBJECT_VIEW: 'v',
+  OBJECT_INDEX: 'i',
+  OBJECT_SEQUENCE: 'S',
+};
+
+/** A comment is told by its text; none is as an empty one. */
+const comment: OfKind<'CommentStmt'> = ({ objtype = '', object, comment: text = '' }) => {
+  const names = strings(asNode(object, 'List')?.items);
+  const isColumn = objtype === 'OBJECT_COLUMN';
+  const relation = nameOfParts(isColumn ? names.slice(0, -1) : names);
+  const kind = COMMENTED[objtype];
+  if (kind === undefined && !isColumn) return 'repeatable';
+  const place = isColumn
+    ? `(SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attname = ${literal(names.at(-1) ?? '')} AND NOT attisdropped)`
+    : '0';
+  const described = `(SELECT d.description FROM pg_catalog.pg_description d WHERE d.objoid = c.oid AND d.classoid = 'pg_catalog.pg_class'::regclass AND d.objsubid = place.number)`;
+  return {
+    exists: `${relationExists(relation, kind, `CROSS JOIN LATERAL (SELECT ${place} AS number) place`)} AND place.number IS NOT NULL AND coalesce(${described}, '') = ${literal(text)}`,
+    isDone: there,
+  };
+};
+
 const BY_NODE: Readonly<Record<string, (tree: never) => Expectation>> = {
   CreateStmt: createTable,
   IndexStmt: createIndex,
   AlterTableStmt: alterTable,
+  CommentStmt: comment,
   RenameStmt: rename,
   DropStmt: drop,
   ViewStmt: ({ view, replace }: NodeBody<'ViewStmt'>) =>
     replace === true ? 'repeatable' : { exists: relationExists(tableNameOf(view), 'v'), isDone: there },
-  CreateSeqStmt: ({ sequence, if_not_exists: ifNotExists }: NodeBody<'CreateSeqStmt'>) =>
-    ifNotExists === true
-      ? 'repeatable'
-      : { exists: relationExists(tableNameOf(sequence), 'S'), isDone: there },
-  CreateSchemaStmt: ({ schemaname = '', if_not_exists: ifNotExists }: NodeBody<'CreateSchemaStmt'>) =>
-    ifNotExists === true ? 'repeatable' : { exists: schemaExists(schemaname), isDone: there },
+  // Where another one is there, IF NOT EXISTS does nothing.
+  CreateSeqStmt: ({ sequence }: NodeBody<'CreateSeqStmt'>) => ({
+    exists: relationExists(tableNameOf(sequence), 'S'),
+    isDone: there,
+  }),
+  CreateSchemaStmt: ({ schemaname = '' }: NodeBody<'CreateSchemaStmt'>) => ({
+    exists: schemaExists(schemaname),
+    isDone: there,
+  }),
   CreateFunctionStmt: ({ replace }: NodeBody<'CreateFunctionStmt'>) =>
     replace === true ? 'repeatable' : 'unknown',
   CreateRoleStmt: ({ role = '' }: NodeBody<'CreateRoleStmt'>) => ({
@@ -270,9 +356,16 @@ function ofTable(name: TableName, judge: (table: CatalogTable | undefined) => Ve
   return { tables: [name], judge: ([table]) => judge(table) };
 }
 
-function relationExists({ schema, name }: TableName, kind: 'r' | 'v' | 'i' | 'S'): string {
+type RelationKind = 'r' | 'v' | 'i' | 'S';
+
+/**
+ * @param kind - any if omitted
+ * @param join - what else is looked at
+ */
+function relationExists({ schema, name }: TableName, kind?: RelationKind, join = ''): string {
   const namespace = schema === undefined ? 'current_schema()' : literal(schema);
-  return `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = ${literal(kind)} AND c.relname = ${literal(name)} AND n.nspname = ${namespace}`;
+  const ofKind = kind === undefined ? '' : ` AND c.relkind = ${literal(kind)}`;
+  return `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ${join} WHERE c.relname = ${literal(name)} AND n.nspname = ${namespace}${ofKind}`;
 }
 
 function schemaExists(name: string): string {
