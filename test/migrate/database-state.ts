@@ -30,18 +30,26 @@ export function schemaOf(connection: ConnectionOptions): Promise<unknown> {
   return withClient(connection, schemaIn);
 }
 
-async function schemaIn(client: DsqlClient) {
-  const rows = async (sql: string) => (await client.query<Record<string, unknown>>(sql)).rows;
-  const columns = await rows(
+/** Of what the schema consists, each part in the order of its names. */
+const PARTS = {
+  columns:
     "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'aurora_dsql_orm%' ORDER BY 1, 2",
-  );
-  const constraints = await rows(
+  constraints:
     "SELECT conrelid::regclass::text AS table, conname AS name, pg_get_constraintdef(oid) AS definition, convalidated AS valid FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE 'aurora_dsql_orm%' ORDER BY 1, 2",
-  );
-  const indexes = await rows(
+  indexes:
     "SELECT x.indexrelid::regclass::text AS name, x.indisvalid AS valid, x.indisunique AS unique FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid WHERE c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'aurora_dsql_orm%' ORDER BY 1",
+  comments:
+    "SELECT d.objoid::regclass::text AS name, d.objsubid AS place, d.description FROM pg_description d JOIN pg_class c ON c.oid = d.objoid AND d.classoid = 'pg_class'::regclass WHERE c.relnamespace = 'public'::regnamespace ORDER BY 1, 2",
+};
+
+type Schema = Record<keyof typeof PARTS, readonly Record<string, unknown>[]>;
+
+async function schemaIn(client: DsqlClient): Promise<Schema> {
+  const parts = Object.entries(PARTS).map(
+    ([name, query]) => `(SELECT coalesce(json_agg(part), '[]') FROM (${query}) part) AS ${name}`,
   );
-  return { columns, constraints, indexes };
+  const { rows } = await client.query<Schema>(`SELECT ${parts.join(', ')}`);
+  return rows[0]!;
 }
 
 /**
@@ -72,20 +80,18 @@ export function stateOf(connection: ConnectionOptions): Promise<unknown> {
 /** What identifies nothing, and is another value on each run. */
 const OF_ONE_RUN = ['id', 'created_at'];
 
-/** How many rows each table has but those that migrations are kept in, and a hash of them. */
-export function contentsOf(connection: ConnectionOptions): Promise<unknown> {
+/** The schema, how many rows each table has, and a hash of them: of everything but what migrations are kept in. */
+export function schemaAndHashesOf(connection: ConnectionOptions): Promise<unknown> {
   return withClient(connection, async (client) => {
-    const tables = await client.query<{ name: string }>(
-      "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'aurora_dsql_orm%' ORDER BY 1",
+    const schema = await schemaIn(client);
+    const row = `(to_jsonb(t) - '{${OF_ONE_RUN.join(',')}}'::text[])::text`;
+    const names = [...new Set(schema.columns.map(({ table_name: name }) => String(name)))];
+    const hashes = names.map(
+      (name) =>
+        `SELECT '${name}' AS name, count(*)::int AS rows, md5(string_agg(${row}, ';' ORDER BY ${row})) AS hash FROM "${name}" t`,
     );
-    const contents: Record<string, unknown> = {};
-    for (const { name } of tables.rows) {
-      const row = `(to_jsonb(t) - '{${OF_ONE_RUN.join(',')}}'::text[])::text`;
-      const { rows } = await client.query(
-        `SELECT count(*)::int AS rows, md5(string_agg(${row}, ';' ORDER BY ${row})) AS hash FROM "${name}" t`,
-      );
-      contents[name] = rows[0];
-    }
-    return contents;
+    if (hashes.length === 0) return schema;
+    const { rows } = await client.query<Record<string, unknown>>(hashes.join(' UNION ALL '));
+    return { ...schema, rows };
   });
 }

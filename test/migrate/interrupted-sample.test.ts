@@ -1,7 +1,7 @@
 import { startLocalDsql, type Fault, type Faults } from 'aurora-dsql-orm/local';
 import { useCluster } from '../cluster';
 import { byForm } from '../form';
-import { contentsOf, empty, rowsOf, schemaOf } from './database-state';
+import { empty, rowsOf, schemaAndHashesOf, schemaOf } from './database-state';
 import { sampleOf, type Orm } from './sample';
 
 const cluster = useCluster();
@@ -93,7 +93,7 @@ const inStorms = byForm({
 it.each(inStorms)('the sample with %s runs through %s, and says so', async (orm, storm) => {
   const upTo = byForm({ short: 7, long: MIGRATIONS, soak: MIGRATIONS });
   const sample = sampleOf(orm, cluster.orm);
-  const state = async () => [await schemaOf(cluster.connection), await contentsOf(cluster.connection)];
+  const state = () => schemaAndHashesOf(cluster.connection);
   const trace = cluster.local.trace.start();
   await sample.up({ upTo });
   const texts = new Set(trace.stop().statements.map(({ text }) => text));

@@ -4,7 +4,7 @@ import type { CutFault } from 'aurora-dsql-orm/local';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { byForm } from '../form';
 import { useCluster } from '../cluster';
-import { contentsOf, empty, schemaOf, stateOf } from './database-state';
+import { empty, schemaAndHashesOf, stateOf } from './database-state';
 import { typeormHistory } from './typeorm-history';
 
 type Mode = 'none' | 'each' | 'all';
@@ -109,7 +109,7 @@ const statementsOfPhases = [
 
 it('an enum type and the jobs of an interrupted run are known to the next one', async () => {
   await migrate('none', 300_000, [Phases1770000000004]);
-  const state = async () => [await schemaOf(cluster.connection), await contentsOf(cluster.connection)];
+  const state = () => schemaAndHashesOf(cluster.connection);
   const undisturbed = await state();
   await empty(cluster.connection);
   const { faults, trace } = cluster.local;

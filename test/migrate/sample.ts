@@ -1,16 +1,16 @@
 import 'reflect-metadata';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
-import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
-import { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
+import type { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
+import type { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
 import type { QueryInterface } from 'sequelize';
 import type { MigrationInterface } from 'typeorm';
 import type { RunnableMigration } from 'umzug';
 
 /*
  * The shop of `migrations-sample`, run with either ORM. As a process it runs all that is pending on the cluster of its
- * environment: its arguments are the ORM, and how many of the migrations there are.
+ * environment: its argument is the ORM, and it waits for a line that says how many of the migrations there are.
  */
 
 const folders = path.resolve(__dirname, '../../migrations-sample');
@@ -34,6 +34,8 @@ export interface SampleOptions {
 
 /** What runs the sample. */
 export interface Sample {
+  /** Loads what it runs with, and only that: a process of its own waits for nothing then. */
+  load(): Promise<unknown>;
   /** Runs what is pending; returns how many that were. */
   up(options?: SampleOptions): Promise<number>;
   /** Reverts all, or only the last one of `upTo`. */
@@ -57,15 +59,16 @@ async function modulesOf(folder: string): Promise<readonly [string, Record<strin
   return modules;
 }
 
-/** Our part of what a call takes, of which the types of the hosts do not know. */
-function how({ steal }: SampleOptions): object {
+/** Our part of what a call takes. */
+function how({ steal }: SampleOptions) {
   return { dsql: { steal } };
 }
 
 function withTypeOrm(reached: Reached): Sample {
   type Work<T> = (dataSource: ReturnType<typeof createDsqlDataSource>) => Promise<T>;
+  const load = () => Promise.all([modulesOf('shop-typeorm'), import('aurora-dsql-orm/typeorm')]);
   const open = async <T>({ log = [], upTo }: SampleOptions, work: Work<T>) => {
-    const modules = await modulesOf('shop-typeorm');
+    const [modules, { createDsqlDataSource }] = await load();
     const all = modules.flatMap(([, module]) => Object.values(module) as (new () => MigrationInterface)[]);
     const say = (message: unknown) => log.push(String(message));
     const ignore = () => undefined;
@@ -89,6 +92,7 @@ function withTypeOrm(reached: Reached): Sample {
     }
   };
   return {
+    load,
     up: (options = {}) =>
       open(options, async (dataSource) => {
         return (await dataSource.runMigrations(how(options))).length;
@@ -104,8 +108,14 @@ function withTypeOrm(reached: Reached): Sample {
 
 function withUmzug(reached: Reached): Sample {
   type Work<T> = (migrator: ReturnType<typeof createMigrator>) => Promise<T>;
+  const load = () =>
+    Promise.all([
+      modulesOf('shop-umzug'),
+      import('aurora-dsql-orm/sequelize'),
+      import('aurora-dsql-orm/sequelize/umzug'),
+    ]);
   const open = async <T>({ log = [], upTo }: SampleOptions, work: Work<T>) => {
-    const modules = await modulesOf('shop-umzug');
+    const [modules, { createDsqlSequelize }, { createMigrator }] = await load();
     const migrations = modules.map(
       ([name, { up, down }]) => ({ name, up, down }) as RunnableMigration<QueryInterface>,
     );
@@ -118,6 +128,7 @@ function withUmzug(reached: Reached): Sample {
     }
   };
   return {
+    load,
     up: (options = {}) =>
       open(options, async (migrator) => {
         return (await migrator.up(how(options))).length;
@@ -129,10 +140,12 @@ function withUmzug(reached: Reached): Sample {
   };
 }
 
-async function main(orm: Orm, upTo: number): Promise<void> {
+async function main(orm: Orm): Promise<void> {
   const host = process.env.CLUSTER_ENDPOINT ?? '';
-  await sampleOf(orm, { host, dsql: {} }).up({ upTo });
+  const sample = sampleOf(orm, { host, dsql: {} });
+  await sample.load();
+  const [line] = (await once(process.stdin, 'data')) as [Buffer];
+  await sample.up({ upTo: Number(line.toString()) });
 }
 
-if (require.main === module)
-  void main(process.argv[2] as Orm, Number(process.argv[3])).then(() => process.exit(0));
+if (require.main === module) void main(process.argv[2] as Orm).then(() => process.exit(0));
