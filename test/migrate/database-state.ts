@@ -49,7 +49,8 @@ async function schemaIn(client: DsqlClient): Promise<Schema> {
     ([name, query]) => `(SELECT coalesce(json_agg(part), '[]') FROM (${query}) part) AS ${name}`,
   );
   const { rows } = await client.query<Schema>(`SELECT ${parts.join(', ')}`);
-  return rows[0]!;
+  const [schema] = rows as [Schema];
+  return schema;
 }
 
 /**
