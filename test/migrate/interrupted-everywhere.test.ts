@@ -94,6 +94,8 @@ class Interruptions {
   #ran: number | undefined;
   /** Loaded, and waiting for what it is to do. */
   #waiting: Promise<MigratingProcess> | undefined;
+  /** Whether `down` leaves something of the migration: PostgreSQL has no way to take a label of an enum away. */
+  #isLeftByDown = false;
   #cuts = 0;
   #faults: unknown[] = [];
 
@@ -115,6 +117,7 @@ class Interruptions {
    */
   async interrupt(upTo: number): Promise<{ readonly cuts: number; readonly faults: readonly unknown[] }> {
     const [, , at] = this.#case;
+    this.#isLeftByDown = false;
     this.#cuts = 0;
     this.#faults = [];
     if (this.#ran !== upTo - 1) await this.#restore(upTo - 1);
@@ -191,12 +194,15 @@ class Interruptions {
 
   /** Brings back what was there before a migration. */
   async #undo(migration: number, before: unknown): Promise<void> {
-    try {
-      await this.#sample.down({ upTo: migration, steal: true });
-    } catch (error) {
-      if (this.#faults.length === 0) throw error;
+    if (!this.#isLeftByDown) {
+      try {
+        await this.#sample.down({ upTo: migration, steal: true });
+      } catch (error) {
+        if (this.#faults.length === 0) throw error;
+      }
+      if (isDeepStrictEqual(await schemaAndHashesOf(cluster.connection), before)) return;
+      this.#isLeftByDown = this.#faults.length === 0;
     }
-    if (isDeepStrictEqual(await schemaAndHashesOf(cluster.connection), before)) return;
     await this.#restore(migration - 1);
   }
 

@@ -8,12 +8,14 @@ import {
   strings,
   tableNameOf,
   type CatalogColumn,
+  type CatalogConstraint,
   type CatalogTable,
   type NodeBody,
   type Statement,
   type TableName,
   nameOfParts,
 } from '../../sql';
+import { isView, viewDefinition } from './view-definition';
 
 /** Whether a statement has taken effect, by what the catalogue shows; `differs` says that it shows something else. */
 export type Verdict = 'done' | 'not done' | { readonly differs: string };
@@ -29,6 +31,8 @@ export type Expectation =
       readonly tables: readonly TableName[];
       readonly judge: (tables: readonly CatalogTable[]) => Verdict;
     }
+  /** It is told by what a query finds. */
+  | { readonly asked: string; readonly judgeRows: (rows: readonly unknown[]) => Verdict }
   /** It is told by whether something is there. */
   | { readonly exists: string; readonly isDone: (isThere: boolean) => boolean };
 
@@ -131,16 +135,37 @@ function replacedConstraint(
   return commands.some(isIt) ? added : undefined;
 }
 
-/** The CHECK of an enum is known by its labels; any other constraint can be replaced again. */
+/** The CHECK of an enum is known by its labels; any other constraint can be replaced again, and is known by its definition. */
 function replacement(name: string, { def }: AlterTableCmd): Alteration {
-  const { kind, rexpr } = asNode(asNode(def, 'Constraint')?.raw_expr, 'A_Expr') ?? {};
+  const wanted = asNode(def, 'Constraint') ?? {};
+  const constraint = ({ constraints }: CatalogTable) => constraints.find((each) => each.name === name);
+  const { kind, rexpr } = asNode(wanted.raw_expr, 'A_Expr') ?? {};
   const labels = asNode(rexpr, 'List')?.items?.map((item) => asNode(item, 'A_Const')?.sval?.sval);
-  if (kind !== 'AEXPR_IN' || labels === undefined) return 'repeatable';
-  return ({ constraints }) => {
-    const { definition = '' } = constraints.find((each) => each.name === name) ?? {};
+  if (kind !== 'AEXPR_IN' || labels === undefined) {
+    return { isTrue: (table) => isConstraint(constraint(table), wanted) };
+  }
+  return (table) => {
+    const { definition = '' } = constraint(table) ?? {};
     return ifTrue(JSON.stringify(enumValuesOf(definition)) === JSON.stringify(labels));
   };
 }
+
+/** Whether a constraint is as a statement says, validated or not. */
+function isConstraint(kept: CatalogConstraint | undefined, wanted: NodeBody<'Constraint'>): boolean {
+  if (kept === undefined) return false;
+  const [statement] = parseQuery(`ALTER TABLE t ADD CONSTRAINT c ${kept.definition}`).statements;
+  const [command] = (statement?.tree as NodeBody<'AlterTableStmt'> | undefined)?.cmds ?? [];
+  const found = asNode(asNode(command, 'AlterTableCmd')?.def, 'Constraint');
+  const [is, asWanted] = [found, wanted].map((constraint) =>
+    JSON.stringify(constraint, (key, value: unknown) => (NOT_COMPARED.test(key) ? undefined : value)),
+  );
+  if (wanted.pktable === undefined || kept.target === null) return is === asWanted;
+  // The catalogue names the schema of another table only where it has to.
+  const { schema, name } = tableNameOf(wanted.pktable);
+  return is === asWanted && schema === kept.target.schema && name === kept.target.name;
+}
+
+const NOT_COMPARED = /^(?:(?:\w+_)?location|conname|skip_validation|initially_valid|pktable)$/;
 
 type JudgeTable = (table: CatalogTable) => Verdict;
 
@@ -333,8 +358,10 @@ const BY_NODE: Readonly<Record<string, (tree: never) => Expectation>> = {
   CommentStmt: comment,
   RenameStmt: rename,
   DropStmt: drop,
-  ViewStmt: ({ view, replace }: NodeBody<'ViewStmt'>) =>
-    replace === true ? 'repeatable' : { exists: relationExists(tableNameOf(view), 'v'), isDone: there },
+  ViewStmt: (tree: NodeBody<'ViewStmt'>) =>
+    tree.replace === true
+      ? { asked: viewDefinition(tree), judgeRows: (rows) => ifTrue(isView(tree, rows)) }
+      : { exists: relationExists(tableNameOf(tree.view), 'v'), isDone: there },
   // Where another one is there, IF NOT EXISTS does nothing.
   CreateSeqStmt: ({ sequence }: NodeBody<'CreateSeqStmt'>) => ({
     exists: relationExists(tableNameOf(sequence), 'S'),

@@ -25,5 +25,6 @@ export async function settleStatement(
     const isThere = (await read(expectation.exists)).length > 0;
     return expectation.isDone(isThere) ? 'done' : 'not done';
   }
+  if ('asked' in expectation) return expectation.judgeRows(await read(expectation.asked));
   return expectation.judge(await readTablesWhere(isOneOf(expectation.tables), read));
 }
