@@ -1,5 +1,5 @@
 import { findInChain } from '../occ';
-import type { ResolvedMigrationOptions } from '../schema';
+import { EnumTypes, type ResolvedMigrationOptions } from '../schema';
 import { changedSince, MigrationDriftError } from './errors';
 import { codeChecksum, differenceOf } from './journal/migration-code';
 import { Journal, type Direction, type JournalledRun, type RunInTransaction } from './journal/journal';
@@ -36,6 +36,8 @@ export interface MigrationRunOptions {
 export interface MigrationsContext extends LeaseContext {
   /** The name of the ORM's own table of migrations: it tells those of several applications in one schema apart. */
   readonly history: string;
+  /** What is known of enum types already, where the ORM keeps that. */
+  readonly enums?: EnumTypes | undefined;
   readonly onProgress?: MigrationRunOptions['onProgress'];
 }
 
@@ -61,6 +63,7 @@ export class Migrations {
   readonly #journal: Journal;
   readonly #patienceMs: number;
   readonly #context: OwnContext;
+  #enums: EnumTypes;
   #runs = new Map<string, JournalledRun>();
   /** Errors that migrations have thrown for reasons of their own. */
   readonly #foreign = new WeakSet<object>();
@@ -69,6 +72,7 @@ export class Migrations {
     this.#journal = journal;
     this.#context = context;
     this.#patienceMs = context.options.patienceMs;
+    this.#enums = context.enums ?? new EnumTypes();
     this.entries = new TransactionEntries(journal);
   }
 
@@ -89,9 +93,10 @@ export class Migrations {
     if (taken === undefined) return undefined;
     const { lease: held, migrations } = taken;
     try {
-      const once = () => {
+      const once = async () => {
         migrations.#runs = new Map();
         migrations.entries.forget();
+        await migrations.learnEnums();
         return held.during(() => work(migrations));
       };
       const value = await patiently(once, {
@@ -134,11 +139,22 @@ export class Migrations {
   static async take(
     context: MigrationsContext,
   ): Promise<{ readonly lease: SchemaLease; readonly migrations: Migrations } | undefined> {
-    const { schema, history, options, log, onProgress } = context;
+    const { schema, history, options, log, onProgress, enums } = context;
     const lease = await SchemaLease.take(context, migrationTables(schema));
     if (lease === undefined) return undefined;
     const journal = new Journal(lease.connection, lease.lease, history);
-    return { lease, migrations: new Migrations(journal, { options, log, onProgress }) };
+    return { lease, migrations: new Migrations(journal, { options, log, onProgress, enums }) };
+  }
+
+  /** The enum types that the migrations have made so far, and those of earlier processes. */
+  get enums(): EnumTypes {
+    return this.#enums;
+  }
+
+  /** Finds out which enum types migrations of earlier processes have made. */
+  async learnEnums(): Promise<void> {
+    this.#enums = this.#context.enums ?? new EnumTypes();
+    this.#enums.takeUp(await this.#journal.enumTypes());
   }
 
   /**
@@ -163,6 +179,7 @@ export class Migrations {
     if (journalled.isNew && session.isInTransaction) session.entries.begin(journalled);
     else if (journalled.isNew) await this.#journal.begin(journalled);
     this.#runs.set(name, journalled);
+    this.#enums.begin();
     const { onProgress } = this.#context;
     const tell =
       onProgress &&
@@ -199,7 +216,7 @@ export class Migrations {
     const carriedOut = this.#runs.get(name);
     const run = carriedOut ?? (await this.#journal.find(name, direction, code ?? null));
     if (carriedOut === undefined && run.isNew) entries.begin(run);
-    entries.end(run);
+    entries.end(run, carriedOut === undefined ? [] : this.#enums.changes);
   }
 
   /**
@@ -273,7 +290,7 @@ export class Migrations {
   }
 }
 
-type OwnContext = Pick<MigrationsContext, 'options' | 'log' | 'onProgress'>;
+type OwnContext = Pick<MigrationsContext, 'options' | 'log' | 'onProgress' | 'enums'>;
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -46,6 +46,13 @@ const DEFINITIONS = {
   updated_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (history, migration, run, position, step)
 )`,
+  aurora_dsql_orm_migration_enum: `(
+  schema_name text NOT NULL,
+  name text NOT NULL,
+  labels text NOT NULL,
+  fence bigint NOT NULL,
+  PRIMARY KEY (schema_name, name)
+)`,
 } as const;
 
 /** The tables in which migrations are kept, quoted and with their schema where one is known. */
@@ -56,6 +63,8 @@ export interface MigrationTables {
   readonly migration: string;
   /** Each statement of a run. */
   readonly statement: string;
+  /** The enum types that migrations have made, which Aurora DSQL does not have; the labels are an array of JSON. */
+  readonly enum: string;
   /** What makes them, one statement a transaction. */
   readonly create: readonly string[];
 }
@@ -83,6 +92,7 @@ function tablesOf(schema: string | undefined, made: readonly Name[]): MigrationT
     lease: nameOf(LEASE_TABLE),
     migration: nameOf('aurora_dsql_orm_migration'),
     statement: nameOf('aurora_dsql_orm_migration_statement'),
+    enum: nameOf('aurora_dsql_orm_migration_enum'),
     create: made.map((name) => `CREATE TABLE IF NOT EXISTS ${nameOf(name)} ${DEFINITIONS[name]}`),
   };
 }

@@ -13,7 +13,7 @@ export {
   type ResolvedMigrationOptions,
 } from './orm-options';
 export { RaisedExceptionError } from './planning/do-block';
-export { EnumTypes } from './planning/enum-types';
+export { EnumTypes, type EnumChange } from './planning/enum-types';
 export {
   isTransaction,
   isWrittenForPostgres,

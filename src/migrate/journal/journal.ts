@@ -3,7 +3,10 @@ import type { Lease } from '../lease/lease';
 import { codeChecksum, keptCode } from './migration-code';
 import { heldBy, whileHeld } from '../lease/lease-statements';
 import type { JournalConnection, JournalRow, JournalStatement } from './journal-connection';
+import { enumsIn, noteEnum, readEnums } from './noted-enums';
 import type { RecordedStatement } from './recorded-statement';
+import type { EnumChange } from '../../schema';
+import type { EnumFacts } from '../../sql';
 
 /** Which way a migration is run. */
 export type Direction = 'up' | 'down';
@@ -39,6 +42,8 @@ export interface JournalEntry {
   readonly isBegin: boolean;
   /** The run is over: its migration is recorded in the same transaction. */
   readonly isEnd: boolean;
+  /** What it has made of enum types, where it is over. */
+  readonly enums?: readonly EnumChange[] | undefined;
 }
 
 /** A transaction may change 3,000 rows; many parameters make long messages. */
@@ -162,10 +167,19 @@ export class Journal {
         const rows = await run(text, values);
         if (rows.length < part.length) await this.#refuse();
       }
+      for (const type of entry.enums ?? []) {
+        const { text, values } = noteEnum(this.#connection.tables, this.#held, type);
+        await run(text, values);
+      }
       if (!entry.isEnd) continue;
       const { text, values } = this.#end(entry.run, 'done');
       if ((await run(text, values)).length === 0) await this.#refuse();
     }
+  }
+
+  /** The enum types that migrations have made, of any history. */
+  async enumTypes(): Promise<readonly EnumFacts[]> {
+    return enumsIn(await this.#connection.run(readEnums(this.#connection.tables)));
   }
 
   /** Reads the catalogue on the connection of the journal. */

@@ -1,3 +1,4 @@
+import type { EnumChange } from '../../schema';
 import type { Journal, JournalEntry, JournalledRun, RunInTransaction } from './journal';
 import type { RecordedStatement } from './recorded-statement';
 
@@ -25,9 +26,13 @@ export class TransactionEntries {
     this.#entries.push({ run, statements, isBegin: false, isEnd: false });
   }
 
-  /** A migration is recorded in the transaction. */
-  end(run: JournalledRun): void {
-    this.#entries.push({ run, statements: [], isBegin: false, isEnd: true });
+  /**
+   * A migration is recorded in the transaction.
+   *
+   * @param enums - what it has made of enum types
+   */
+  end(run: JournalledRun, enums: readonly EnumChange[]): void {
+    this.#entries.push({ run, statements: [], isBegin: false, isEnd: true, enums });
   }
 
   /**
@@ -57,7 +62,7 @@ function joined(entries: readonly JournalEntry[]): readonly JournalEntry[] {
     const last = parts.at(-1);
     if (last === undefined || last.isEnd || last.run !== entry.run) return [...parts, entry];
     const statements = [...last.statements, ...entry.statements];
-    const { run, isEnd } = entry;
-    return [...parts.slice(0, -1), { run, statements, isBegin: last.isBegin, isEnd }];
+    const { run, isEnd, enums } = entry;
+    return [...parts.slice(0, -1), { run, statements, isBegin: last.isBegin, isEnd, enums }];
   }, []);
 }

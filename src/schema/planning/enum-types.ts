@@ -42,17 +42,23 @@ interface EnumColumn {
 
 const NOTHING: TypeChange = { statements: [], notes: [] };
 
+/** What became of an enum type: its labels, or none when it was dropped. */
+export type EnumChange = TableName & { readonly labels?: readonly string[] | undefined };
+
 /**
  * The enum types of a history of migrations. Aurora DSQL has none: their columns are text with a CHECK.
  *
  * What the statements of this process say of a type is remembered. Of a type that an earlier process has made, the labels
- * are those of the CHECK of a column; the name of the CHECK tells which type it stands for. So nothing is known of a type
- * that was made earlier and that no column has.
+ * are those of the CHECK of a column; the name of the CHECK tells which type it stands for. Those of a type that no column
+ * has are what the earlier process has noted.
  */
 export class EnumTypes {
   /** The columns of arrays of the same history. */
   readonly arrays: ArrayColumns;
   #known: readonly EnumFacts[];
+  /** What earlier processes have noted. */
+  #noted: readonly EnumFacts[] = [];
+  #changes: readonly EnumChange[] = [];
 
   constructor(arrays = new ArrayColumns(), known: readonly EnumFacts[] = []) {
     this.arrays = arrays;
@@ -61,7 +67,24 @@ export class EnumTypes {
 
   /** What is known now, for a plan that is not carried out. */
   copy(): EnumTypes {
-    return new EnumTypes(this.arrays.copy(), this.#known);
+    const copy = new EnumTypes(this.arrays.copy(), this.#known);
+    copy.#noted = this.#noted;
+    return copy;
+  }
+
+  /** Takes up what earlier processes have noted. */
+  takeUp(noted: readonly EnumFacts[]): void {
+    this.#noted = noted;
+  }
+
+  /** A migration begins: what becomes of types from here on is to be noted with it. */
+  begin(): void {
+    this.#changes = [];
+  }
+
+  /** What has become of types since {@link EnumTypes.begin}, the last of each. */
+  get changes(): readonly EnumChange[] {
+    return this.#changes;
   }
 
   /** The enum types that statements name, as far as they are known. */
@@ -167,23 +190,30 @@ export class EnumTypes {
   outgrown(table: CatalogTable, column: string, type: NodeBody<'TypeName'> | undefined): string | undefined {
     const check = enumCheckOf(table, column);
     if (check === undefined || type === undefined || !isBuiltinType(type)) return undefined;
-    const isKnown = this.#known.some((known) => isEnumCheckOf(known.name, table.name, column, check.name));
+    const isKnown = [...this.#known, ...this.#noted].some((known) =>
+      isEnumCheckOf(known.name, table.name, column, check.name),
+    );
     return isKnown || /^enum_|_enum\d*$/.test(check.name) ? check.name : undefined;
   }
 
   #remember(type: EnumFacts): void {
-    this.#known = [...this.#known.filter((known) => !isSameType(known, type)), type];
+    this.#known = [...without(this.#known, type), type];
+    this.#changes = [...without(this.#changes, type), type];
   }
 
-  #forget(type: TableName): void {
-    this.#known = this.#known.filter((known) => !isSameType(known, type));
+  #forget({ schema, name }: TableName): void {
+    const type = { ...(schema !== undefined && { schema }), name };
+    this.#known = without(this.#known, type);
+    this.#noted = without(this.#noted, type);
+    this.#changes = [...without(this.#changes, type), type];
   }
 
   async #factsOf(type: TableName, read: ReadTables): Promise<EnumFacts | undefined> {
     const known = this.#known.find((each) => isSameType(each, type));
     if (known !== undefined) return known;
     const [first] = await columnsOf(type, read);
-    return first && { ...type, labels: first.check.values };
+    if (first !== undefined) return { ...type, labels: first.check.values };
+    return this.#noted.find((each) => isSameType(each, type));
   }
 
   async #expect(type: TableName, read: ReadTables): Promise<EnumFacts> {
@@ -192,7 +222,7 @@ export class EnumTypes {
     throw unsupportedChanges([
       {
         what: `a change of the type ${type.name}`,
-        why: 'Enum types are text with a CHECK here, and no column has a CHECK of this one, so its labels are not known.',
+        why: 'Enum types are text with a CHECK here; no column has a CHECK of this one, and no migration has noted it, so its labels are not known.',
         instead: 'Write the CREATE TYPE with all its labels into this migration, before this statement.',
       },
     ]);
@@ -376,6 +406,10 @@ function alterTable(table: CatalogTable, action: string): string {
 
 function ddl(sql: string): DsqlStatement {
   return { sql, kind: 'ddl', notes: [], start: 0, end: sql.length };
+}
+
+function without<Type extends TableName>(types: readonly Type[], type: TableName): readonly Type[] {
+  return types.filter((each) => !isSameType(each, type));
 }
 
 function isSameType(one: TableName, other: TableName): boolean {

@@ -160,6 +160,7 @@ class CliMigrations {
       open: () => catalogue.open(),
       schema: this.#schema,
       history: this.#tableName,
+      enums: schemaChangesOf(sequelize).enums,
       options: mapping.migrations,
       log: (message) => {
         log(sequelize, message);
@@ -173,6 +174,7 @@ class CliMigrations {
       lease.releaseAtExit();
     });
     this.#isWhole = await migrations.isWhole();
+    await migrations.learnEnums();
     return (this.#migrations = migrations);
   }
 

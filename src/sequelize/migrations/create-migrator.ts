@@ -18,6 +18,7 @@ import { reportJobs } from '../../schema';
 import { dialectOf, isDsqlSequelize } from '../dialect/dsql-dialect';
 import { log } from '../log';
 import { hostJobError } from '../schema/job-error';
+import { schemaChangesOf } from '../schema/sync';
 import { inOwnTransaction } from '../transactions/own-transaction';
 import { codeOf } from './migration-files';
 import { MigrationStorage, type MigrationStorageOptions } from './migration-storage';
@@ -174,6 +175,7 @@ class MigratorOnDsql extends Umzug<Context> implements DsqlMigrator {
       open: () => catalogue.open(),
       schema: this.#schema,
       history: this.#tableName,
+      enums: schemaChangesOf(this.#sequelize).enums,
       signal,
       whileHeld,
       steal,

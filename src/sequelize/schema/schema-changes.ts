@@ -87,8 +87,8 @@ const PASSED_ON = [
 export class SchemaChanges {
   readonly #sequelize: Sequelize;
   readonly #mapping: ResolvedMapping;
-  /** Of the migrations that this instance runs. */
-  readonly #enums = new EnumTypes();
+  /** The enum types of the migrations that this instance runs. */
+  readonly enums = new EnumTypes();
   readonly #enumsOfDryRuns = new WeakMap<RunningMigration, EnumTypes>();
   readonly #send: (sql: unknown, options: object) => Promise<unknown>;
   /** That of all changes of the schema that this instance makes without a journal. */
@@ -234,15 +234,15 @@ export class SchemaChanges {
 
   /** The enum types of a history. A dry run knows what those of the migration would be. */
   #enumsOf(migration: RunningMigration | undefined): EnumTypes {
-    if (migration?.isDryRun !== true) return this.#enums;
-    const enums = this.#enumsOfDryRuns.get(migration) ?? this.#enums.copy();
+    if (migration?.isDryRun !== true) return this.enums;
+    const enums = this.#enumsOfDryRuns.get(migration) ?? this.enums.copy();
     this.#enumsOfDryRuns.set(migration, enums);
     return enums;
   }
 
   async #recall({ text }: Change): Promise<void> {
     const mapping = this.#mapping;
-    if (mapping.migrations.translate) await recallChange(text, { mapping, enums: this.#enums });
+    if (mapping.migrations.translate) await recallChange(text, { mapping, enums: this.enums });
   }
 
   /**

@@ -7,7 +7,6 @@ import type {
   RunInTransaction,
   TableBatches,
 } from '../../migrate/for-orms';
-import { EnumTypes } from '../../schema';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import { appendToMessage } from '../refusal-explanation';
 import { answerOf, type Statement } from '../statement';
@@ -30,8 +29,6 @@ export interface MigratingRunner extends TransactionalRunner {
 export class MigrationRunner {
   readonly #runner: MigratingRunner;
   readonly #transaction: TransactionStatements;
-  /** Of the migrations that are run on it. */
-  readonly #enums = new EnumTypes();
   #steps: MigrationSteps | undefined;
   /** What a dry run has called stays in it, also when the migration itself runs. */
   readonly #ofDryRun = new AsyncLocalStorage<MigrationSteps>();
@@ -75,11 +72,11 @@ export class MigrationRunner {
       await migrations.carryOut(migration, this.#session(migrations), async (run) => {
         remains = () => run.remains;
         if (run.isDryRun) {
-          const enums = this.#enums.copy();
+          const enums = migrations.enums.copy();
           const steps = new MigrationSteps(migration.name, run, { mapping, enums });
           return this.#ofDryRun.run(steps, work);
         }
-        this.#steps = new MigrationSteps(migration.name, run, { mapping, enums: this.#enums });
+        this.#steps = new MigrationSteps(migration.name, run, { mapping, enums: migrations.enums });
         try {
           await work();
         } finally {

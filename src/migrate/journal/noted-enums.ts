@@ -1,0 +1,43 @@
+import type { EnumChange } from '../../schema';
+import type { EnumFacts } from '../../sql';
+import { whileHeld } from '../lease/lease-statements';
+import type { MigrationTables } from '../tables';
+import type { JournalRow, JournalStatement } from './journal-connection';
+
+/** Where a type is that is named without a schema: as its columns are looked for. */
+const DEFAULT_SCHEMA = 'public';
+
+/** Reads the enum types that migrations have made. */
+export function readEnums({ enum: table }: MigrationTables): JournalStatement {
+  return { text: `SELECT schema_name, name, labels FROM ${table} ORDER BY 1, 2`, values: [] };
+}
+
+/** What {@link readEnums} has found. */
+export function enumsIn(rows: readonly JournalRow[]): readonly EnumFacts[] {
+  return rows.map(({ schema_name: schema, name, labels }) => ({
+    schema: String(schema),
+    name: String(name),
+    labels: JSON.parse(String(labels)) as string[],
+  }));
+}
+
+/**
+ * Notes what became of a type, as long as the lease is held.
+ *
+ * @param held - the values of {@link whileHeld}
+ */
+export function noteEnum(
+  tables: MigrationTables,
+  held: readonly string[],
+  { schema = DEFAULT_SCHEMA, name, labels }: EnumChange,
+): JournalStatement {
+  const ofType = [...held, schema, name];
+  if (labels === undefined) {
+    const text = `${whileHeld(tables, 1)} DELETE FROM ${tables.enum} AS e USING held WHERE e.schema_name = $3 AND e.name = $4`;
+    return { text, values: ofType };
+  }
+  return {
+    text: `${whileHeld(tables, 1)} INSERT INTO ${tables.enum} (schema_name, name, labels, fence) SELECT $3, $4, $5, fence FROM held ON CONFLICT (schema_name, name) DO UPDATE SET labels = excluded.labels, fence = excluded.fence`,
+    values: [...ofType, JSON.stringify(labels)],
+  };
+}
