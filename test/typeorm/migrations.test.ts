@@ -659,7 +659,7 @@ describe('an enum type', () => {
   );
 
   it('whose labels cannot be known is refused', async () => {
-    const dataSource = await dataSourceOf([migration('Unknown', sql("ALTER TYPE phase ADD VALUE 'next'"))]);
+    const dataSource = await dataSourceOf([migration('Unknown', sql("ALTER TYPE unheard ADD VALUE 'next'"))]);
     await expect(dataSource.runMigrations()).rejects.toThrow(
       /its labels are not known\. Write the CREATE TYPE/,
     );
