@@ -14,3 +14,21 @@ export interface StatementOptions {
   /** This package's own: what earlier attempts of an autocommit statement were given as keys. */
   readonly reusedKeys?: ReusedIdentityKeys | undefined;
 }
+
+const PASSED_ON = [
+  'logging',
+  'benchmark',
+  'searchPath',
+  'supportsSearchPath',
+  'useMaster',
+  'logQueryParameters',
+  'completesTransaction',
+] as const;
+
+/** The options of a call that each of its statements has, too. */
+export function passedOn(options: object): object {
+  const given = options as Partial<Record<string, unknown>>;
+  return Object.fromEntries(
+    PASSED_ON.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
+  );
+}

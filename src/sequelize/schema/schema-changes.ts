@@ -27,6 +27,7 @@ import type { ReadForPlan } from '../../migrate/for-orms';
 import { log } from '../log';
 import { runningMigration, type RunningMigration } from '../migrations/running-migration';
 import type { AddedColumn } from './added-column';
+import { passedOn } from '../statement';
 import { readable } from './placeholders';
 import { asTexts, unlessThere } from './statement-texts';
 import { hostJobError } from './job-error';
@@ -66,17 +67,6 @@ interface Planned {
   /** Reads the catalogue beside the transaction that its code has open. */
   readonly read: ReadForPlan;
 }
-
-/** Options of a call that each of its statements has, too. */
-const PASSED_ON = [
-  'logging',
-  'benchmark',
-  'searchPath',
-  'supportsSearchPath',
-  'useMaster',
-  'logQueryParameters',
-  'completesTransaction',
-] as const;
 
 /**
  * Carries out what changes the schema, written for PostgreSQL: Sequelize's own statements, and those of its users.
@@ -465,13 +455,6 @@ const OUTSIDE =
 type RawResult = [Row[], { readonly rowCount?: number | null }];
 
 type Row = Readonly<Record<string, unknown>>;
-
-function passedOn(options: object): object {
-  const given = options as Partial<Record<string, unknown>>;
-  return Object.fromEntries(
-    PASSED_ON.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
-  );
-}
 
 /** Whether Aurora DSQL lacks what a statement asks for, by the word of the server or of a plan. */
 function isRefusal(error: Error): boolean {
