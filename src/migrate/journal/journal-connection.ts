@@ -67,6 +67,11 @@ export class JournalConnection {
     }
   }
 
+  /** Reads the catalogue; a relation that is missed is none of the tables, and is not made. */
+  readCatalogue(sql: string): Promise<readonly JournalRow[]> {
+    return this.#patiently({ text: sql, values: [] }, isPassing);
+  }
+
   /** Ends the connection; the next statement would open another one. */
   async end(): Promise<void> {
     const client = this.#client;

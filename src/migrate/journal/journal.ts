@@ -184,7 +184,7 @@ export class Journal {
 
   /** Reads the catalogue on the connection of the journal. */
   readCatalogue(sql: string): Promise<readonly JournalRow[]> {
-    return this.#connection.run({ text: sql, values: [] });
+    return this.#connection.readCatalogue(sql);
   }
 
   /** What was noted in a transaction is committed. */
