@@ -7,6 +7,18 @@ const seq = (b: string) =>
   `'use strict'; module.exports = { up: async (queryInterface, Sequelize) => { ${b} } , async down(queryInterface) { await queryInterface.dropTable('x'); } };`;
 const Q = "await queryRunner.query('x');";
 const REPEATABLE: readonly string[] = [
+  up("const large = 1 > 0; return large ? queryRunner.query('a') : queryRunner.query('b');"),
+  up(
+    "const rows = await queryRunner.query('x'); await queryRunner.query('y', rows.map(String)); await queryRunner.query(`z ${rows.filter(Boolean).length}`);",
+  ),
+  seq(
+    "await queryInterface.createTable('x', { connection: Sequelize.TEXT, logger: { type: Sequelize.STRING(9) }, 'models': Sequelize.JSON });",
+  ),
+  up(
+    "const names = ['a']; names.sort(); for (const [at, name] of names.entries()) { if (at > 0) continue; await queryRunner.query(name); }",
+  ),
+  `function (queryInterface) { return queryInterface.dropTable('x'); }`,
+  `export default { async up({ context }: { context: QueryInterface }) { const name: string = 'x' as const; await context.dropTable(name!); } } satisfies Migration;`,
   up(
     "const rows = await queryRunner.query('x'); await queryRunner.query('y', [rows.filter((row) => /a/.test(row.text)).map((row) => row.id)]);",
   ),
@@ -98,6 +110,25 @@ module.exports = {
   `import type { QueryInterface } from 'sequelize';\nexport async function up({ context }: { context: QueryInterface }): Promise<void> {\n  await context.dropTable('x');\n}`,
 ];
 const DUBIOUS: readonly string[] = [
+  up("const o = { f: (t) => queryRunner.query(t) }; await Promise.all(['a'].map(o.f));"),
+  up("const f = 1 > 0 ? (t) => queryRunner.query(t) : undefined; ['a'].map(f);"),
+  up("['a'].forEach(this.step);"),
+  up("['a'].forEach((t) => { if (t) { queryRunner.query(t); } });"),
+  up("['a'].forEach((t) => { const go = () => queryRunner.query(t); });"),
+  up('for (this.n of [1]) ' + Q),
+  up('[this.n] = [1]; ' + Q),
+  up('(await this.seen).push(1); ' + Q),
+  up('(0, queryRunner.query)("x");'),
+  up('new (class { x = send(); })();'),
+  up('const x = import.meta.url; ' + Q),
+  up('const { [go()]: a } = {}; ' + Q),
+  up('debugger; ' + Q),
+  `class A1 { async up(q, go = send()) { await q.query('x'); } }`,
+  `export * from './other'; export const up = async (q) => { await q.dropTable('x'); };`,
+  `export { up } from './other';`,
+  `enum Kind { A = send() } export const up = async (q: QueryInterface) => { await q.dropTable('x'); };`,
+  `import fs = require('fs'); export const up = async (q: QueryInterface) => { fs.rmSync('x'); };`,
+  'class A1 { async up(q) { await q.query( } }',
   up("if (1) /'/.test('x') && send(); '';"),
   up('let i = 1; i++ / 2; send(); 1 / 3;'),
   up('const o = {}; const x = o.of / 2; send(); 1 / 3;'),

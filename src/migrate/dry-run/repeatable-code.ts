@@ -1,294 +1,304 @@
-import { CodeStructure } from './code-structure';
-import { KEYWORDS } from './code-tokens';
+import type { AnyNode, CallExpression, Identifier, MemberExpression, NewExpression } from 'acorn';
+import { AwaitedCalls, calledName, outermost, rootOf } from './awaited-calls';
+import { CodeNames, isFunction, targetsOf } from './code-names';
+import {
+  CALLED,
+  CALLS_BACK,
+  COMPUTES,
+  ELSEWHERE,
+  HARMLESS_MODULE,
+  KNOWN,
+  MADE,
+  MUTATES,
+  SENDS,
+} from './known-names';
+import { parseCode } from './parsed-code';
 
-/** What the language and the ORMs bring, and what compilers write. */
-const KNOWN =
-  /^(?:this|null|true|false|undefined|NaN|Infinity|arguments|Promise|Object|Array|JSON|Math|Number|String|Boolean|Date|BigInt|Symbol|Buffer|exports|module|__esModule|_?typeorm(?:_\d+)?|_?[sS]equelize(?:_\d+)?|DataTypes|QueryTypes|Op|uuid|(?:node_)?crypto)$/;
+/** What code may be made of besides what is looked at here. */
+const PLAIN: ReadonlySet<string> = new Set(
+  (
+    'Program ExpressionStatement BlockStatement EmptyStatement ReturnStatement IfStatement SwitchStatement SwitchCase BreakStatement ' +
+    'ContinueStatement LabeledStatement ThrowStatement TryStatement WhileStatement DoWhileStatement ForStatement VariableDeclarator ' +
+    'FunctionDeclaration FunctionExpression ArrowFunctionExpression ClassBody ObjectExpression ArrayExpression ObjectPattern ArrayPattern ' +
+    'AssignmentPattern RestElement SpreadElement Literal TemplateLiteral TemplateElement BinaryExpression LogicalExpression ' +
+    'ConditionalExpression SequenceExpression AwaitExpression YieldExpression ChainExpression ParenthesizedExpression ' +
+    'ExportDefaultDeclaration ExportSpecifier ImportSpecifier ImportDefaultSpecifier ImportNamespaceSpecifier'
+  ).split(' '),
+);
 
-/** Functions that only compute, and those in which compilers wrap code. */
-const CALLED =
-  /^(?:String|Number|Boolean|BigInt|Symbol|Array|parseInt|parseFloat|isNaN|In|Not|IsNull|Like|uuid|v4|uuidv4|randomUUID|literal|fn|col|cast|__awaiter|__await|tslib_\d+)$/;
-
-/** Classes that only hold what they are given. */
-const MADE =
-  /^(?:Date|Map|Set|Array|RegExp|Error|TypeError|RangeError|Table(?:Column|Index|ForeignKey|Unique|Check|Exclusion)?|View)$/;
-
-/** Methods that only compute; types of Sequelize are in capitals. */
-const COMPUTES =
-  /^(?:[A-Z]+|v4|randomUUID|randomBytes|all|allSettled|resolve|reject|then|catch|finally|keys|values|entries|fromEntries|from|isArray|of|isInteger|isNaN|isFinite|stringify|parse|now|UTC|floor|ceil|round|max|min|abs|pow|sqrt|random|map|flatMap|filter|reduce|reduceRight|find|findIndex|findLast|some|every|includes|indexOf|lastIndexOf|join|slice|concat|flat|at|has|toSorted|toReversed|with|split|trim|trimStart|trimEnd|replace|replaceAll|match|matchAll|startsWith|endsWith|padStart|padEnd|repeat|charAt|charCodeAt|substring|toLowerCase|toUpperCase|toString|toFixed|toISOString|toJSON|getTime|getFullYear|getMonth|getDate|localeCompare|normalize|forEach|literal|fn|col|cast|json|escape|quoteIdentifier|quoteTable|findColumnByName|__awaiter)$/;
-
-/** Those of them that call what they are given. */
-const CALLS_BACK =
-  /^(?:then|catch|finally|map|flatMap|filter|reduce|reduceRight|find|findIndex|findLast|some|every|forEach|replace|replaceAll|toSorted|from|sort)$/;
-
-/** Methods that change the value on which they are called, or which they are given. */
-const MUTATES =
-  /^(?:push|pop|shift|unshift|splice|sort|reverse|fill|copyWithin|set|get|add|delete|clear|test|exec|next|assign|freeze|setHours|setDate|setMonth|setFullYear)$/;
-
-/** Methods of the query runner and of the query interface, which only send statements. */
-const SENDS =
-  /^(?:query|transaction|commit|rollback|(?:create|drop)(?:Table|Index|Indices|ForeignKeys?|PrimaryKey|UniqueConstraints?|CheckConstraints?|Schema|View|Enum|Function|Trigger)|(?:add|drop|change|rename)Columns?|updatePrimaryKeys|has(?:Table|Column|Schema)|tableExists|getTables?|getViews?|getCurrent(?:Schema|Database)|renameTable|removeColumn|(?:add|remove)(?:Index|Constraint)|describeTable|show(?:AllTables|AllSchemas|Index|Constraint)|bulk(?:Insert|Update|Delete)|select|rawSelect|getForeignKeyReferencesForTable)$/;
-
-/** Modules that do nothing but compute. */
-const HARMLESS_MODULE = /^['"](?:typeorm|sequelize|umzug|uuid|(?:node:)?crypto)['"]$/;
-
-/** Types of TypeScript; and what is in a signature is a name of its own anyway. */
-const TYPES =
-  /^(?:string|number|boolean|any|unknown|never|object|type|as|interface|implements|Record|Partial|readonly|satisfies|override|public|private|protected|MigrationInterface|QueryRunner|QueryInterface|Migration|MigrationFn)$/;
-
-/** By these the code reaches another connection, or what has hooks and subscribers. */
-const ELSEWHERE =
-  /^(?:connection|dataSource|driver|databaseConnection|connectionManager|models|hooks|subscribers|broadcaster|logger|constructor|prototype|__proto__|console|globalThis|eval|extends|import|require)$/;
+/** Methods that call what they are given first. */
+const CALLS_GIVEN =
+  /^(?:then|catch|finally|map|flatMap|filter|reduce|reduceRight|find|findIndex|findLast|some|every|forEach)$/;
 
 /**
  * Whether code may be called once more for nothing but to see which statements it sends. That is said of what only computes,
  * and sends statements through what it was given, each of which it awaits. What calls anything else may write a file or send a
  * mail; what keeps something for later finds it there the second time; what awaits nothing may fail where nobody listens.
  *
- * @param code - all of it that may run, as JavaScript
+ * @param code - all of it that may run: JavaScript, or TypeScript where the project has a compiler
  */
 export function isRepeatable(code: string): boolean {
-  const structure = CodeStructure.of(withoutImports(code));
-  return structure !== undefined && new Repeatable(structure).is();
-}
-
-/** `import` and `require` of what only computes declare names; every other one stays, and is not harmless. */
-function withoutImports(code: string): string {
-  const declared = (whole: string, names: string, module: string) =>
-    HARMLESS_MODULE.test(module) ? `const ${names.replace(/\b(?:type|as)\b|\*/g, ' ')};` : whole;
-  return code
-    .replaceAll(/^\s*import\s+(?:type\s+)?([\w*{}\s,$]+?)\s+from\s+(['"][^'"]+['"]);?/gm, declared)
-    .replaceAll(
-      /\b(?:const|let|var)\s+([\w{}\s,:$]+?)\s*=\s*require\(\s*(['"][^'"]+['"])\s*\)(?:\.\w+)*/g,
-      declared,
-    );
+  const program = parseCode(code);
+  return program !== undefined && new Repeatable(new CodeNames(program)).is();
 }
 
 class Repeatable {
-  readonly #code: CodeStructure;
+  readonly #names: CodeNames;
+  readonly #calls: AwaitedCalls;
   /** Whether it changes values. */
   #mutates = false;
   /** Whether it reads values that are there before it is called. */
   #shares = false;
 
-  constructor(code: CodeStructure) {
-    this.#code = code;
+  constructor(names: CodeNames) {
+    this.#names = names;
+    this.#calls = new AwaitedCalls(names);
   }
 
   is(): boolean {
-    const { tokens } = this.#code;
-    const isAllowed = tokens.every(({ kind, text }, at) => {
-      if (kind === 'name') return this.#isName(at);
-      if (kind === 'symbol') return this.#isSymbol(at);
-      return text !== 'pattern' || !/^[-+]$/.test(this.#code.textAt(at - 1));
-    });
-    return isAllowed && !(this.#mutates && this.#shares);
+    return this.#names.nodes.every((node) => this.#isAllowed(node)) && !(this.#mutates && this.#shares);
   }
 
-  #isName(at: number): boolean {
-    const code = this.#code;
-    const [text, before, after] = [code.textAt(at), code.textAt(at - 1), code.textAt(at + 1)];
-    // Of a method whose name is that of a word, too.
-    if (code.members.has(at)) {
-      // What a constructor is given may be anything.
-      return text === 'constructor' ? code.textAt(at + 2) === ')' : !/^(?:get|set|__proto__)$/.test(text);
+  #isAllowed(node: AnyNode): boolean {
+    switch (node.type) {
+      case 'Identifier':
+        return this.#isName(node);
+      case 'ThisExpression':
+        return this.#isThis(node);
+      case 'MemberExpression':
+        return this.#isMember(node);
+      case 'CallExpression':
+        return this.#isCall(node);
+      case 'NewExpression':
+        return this.#isMade(node);
+      case 'AssignmentExpression':
+        return this.#mayAssign(node.left);
+      case 'UpdateExpression':
+        return this.#mayAssign(node.argument);
+      case 'UnaryExpression':
+        return node.operator !== 'delete' || this.#mayAssign(node.argument);
+      case 'ForInStatement':
+      case 'ForOfStatement':
+        return node.left.type === 'VariableDeclaration' || this.#mayAssign(node.left);
+      case 'VariableDeclaration':
+        return /^(?:const|let|var)$/.test(node.kind);
+      case 'CatchClause':
+        // It would be tried for ever what fails because nothing is done.
+        return !this.#isInLoop(node);
+      case 'ClassDeclaration':
+      case 'ClassExpression':
+        return !node.superClass;
+      case 'MethodDefinition':
+        // What a constructor is given may be anything.
+        return node.kind === 'constructor'
+          ? node.value.params.length === 0
+          : node.kind === 'method' && !node.computed;
+      case 'PropertyDefinition':
+        return !node.computed && node.key.type !== 'PrivateIdentifier';
+      case 'Property':
+        return this.#isField(node);
+      case 'ImportDeclaration':
+        return HARMLESS_MODULE.test(String(node.source.value));
+      case 'ExportNamedDeclaration':
+        return !node.source;
+      default:
+        return PLAIN.has(node.type);
     }
-    if (ELSEWHERE.test(text)) return false;
-    if (text === 'manager') return code.isMember(at) && after === '.' && code.textAt(at + 2) === 'query';
-    if (after === '`' || after === '${') return KEYWORDS.has(text) && !code.isMember(at);
-    if (code.isMember(at)) return after !== '(' || this.#isMethodCall(at);
-    const isKey = after === ':' && (before === '{' || before === ',');
-    // It would be tried for ever what fails because nothing is done.
-    if (text === 'catch' && this.#isInLoop(at)) return false;
-    if (isKey || KEYWORDS.has(text)) return text !== 'delete' || this.#mayMutate(at + 1);
-    if (before === 'new') return this.#isMade(at);
-    if (/^(?:function|class)$/.test(before) || (before === '*' && code.textAt(at - 2) === 'function'))
-      return true;
-    if (after === '(') return this.#isCall(at);
-    const found = code.find(at);
-    if (found !== undefined) this.#shares ||= found.isOfModule;
-    else if (text === 'this') this.#shares ||= !this.#isInConstructor(at) && code.textAt(at + 3) !== '(';
-    else if (text === 'process') return after === '.' && code.textAt(at + 2) === 'env';
-    else if (!KNOWN.test(text) && !TYPES.test(text)) return this.#isConstant(at);
+  }
+
+  #isField({ kind, key, computed }: Extract<AnyNode, { type: 'Property' }>): boolean {
+    const isOfPattern = this.#names.parentOf(key)?.type === 'Property' && this.#isInPattern(key);
+    const name = key.type === 'Identifier' ? key.name : String((key as { value?: unknown }).value);
+    if (kind !== 'init' || (computed && isOfPattern)) return false;
+    if (computed) return true;
+    return isOfPattern ? !ELSEWHERE.test(name) && name !== 'manager' : name !== '__proto__';
+  }
+
+  #isInPattern(key: AnyNode): boolean {
+    const property = this.#names.parentOf(key);
+    return property !== undefined && this.#names.parentOf(property)?.type === 'ObjectPattern';
+  }
+
+  #isThis(node: AnyNode): boolean {
+    const member = this.#names.parentOf(node);
+    const call = member && this.#names.parentOf(member);
+    const isOfCall = call?.type === 'CallExpression' && call.callee === member;
+    this.#shares ||= !isOfCall && !this.#isInConstructor(node);
     return true;
   }
 
-  #isInLoop(at: number): boolean {
-    const code = this.#code;
-    for (let open = at; open >= 0; open = code.parentOf(open)) {
-      const [before, head] = [code.textAt(open - 1), code.otherOf(open - 1) - 1];
-      if (before === 'do' || (before === ')' && /^(?:for|while|await)$/.test(code.textAt(head)))) return true;
+  #isMember({ property, computed }: MemberExpression): boolean {
+    if (property.type === 'PrivateIdentifier') return false;
+    if (computed && property.type !== 'Literal') return true;
+    const name =
+      property.type === 'Identifier' ? property.name : String((property as { value?: unknown }).value);
+    if (ELSEWHERE.test(name)) return false;
+    if (name !== 'manager') return true;
+    const outer = this.#names.parentOf(this.#names.parentOf(property) ?? property);
+    return !computed && outer?.type === 'MemberExpression' && nameIn(outer) === 'query';
+  }
+
+  /** Whether a name is that of a field or a label, and stands for nothing by itself. */
+  #isLabel(node: Identifier): boolean {
+    const outer = this.#names.parentOf(node);
+    switch (outer?.type) {
+      case 'MemberExpression':
+        return outer.property === node && !outer.computed;
+      case 'Property':
+        return outer.key === node && !outer.computed;
+      case 'MethodDefinition':
+      case 'PropertyDefinition':
+        return outer.key === node;
+      case 'ImportSpecifier':
+        return outer.imported === node;
+      case 'ExportSpecifier':
+        return outer.exported === node && outer.local !== node;
+      default:
+        return /^(?:Labeled|Break|Continue)Statement$/.test(outer?.type ?? '');
     }
-    return false;
+  }
+
+  #isName(node: Identifier): boolean {
+    if (this.#isLabel(node) || this.#names.isGiven(node)) return true;
+    const { name } = node;
+    const outer = this.#names.parentOf(node);
+    if (name === 'require') return this.#isOfRequired(outer);
+    if (ELSEWHERE.test(name)) return false;
+    // Of a call that is looked at, too.
+    if (outer?.type === 'CallExpression' && outer.callee === node) return true;
+    if (outer?.type === 'NewExpression' && outer.callee === node) return true;
+    const found = this.#names.find(node);
+    if (found !== undefined) {
+      this.#shares ||= found.isOfModule && this.#names.functionAround(node) !== undefined;
+      return !found.isFunction || outer?.type !== 'CallExpression';
+    }
+    if (name === 'process') return outer?.type === 'MemberExpression' && nameIn(outer) === 'env';
+    return KNOWN.test(name) || this.#isConstant(node, outer);
   }
 
   /** The value of something else, which is made a part of a text or is given to the ORM as a constant. */
-  #isConstant(at: number): boolean {
-    const code = this.#code;
-    const [before, after] = [code.textAt(at - 1), code.textAt(at + 1)];
+  #isConstant(node: Identifier, outer: AnyNode | undefined): boolean {
     this.#shares = true;
-    if (/^(?:\.|\?\.|\[|=)$/.test(after) || before === '@') return false;
-    const isInText = before === '${' || before === '+' || after === '+';
-    const open = code.parentOf(at);
-    const isCallback = code.textAt(open) === '(' && CALLS_BACK.test(code.textAt(open - 1));
-    return isInText || (!isCallback && /^[A-Z][A-Z\d_]*$/.test(code.textAt(at)));
+    switch (outer?.type) {
+      case 'MemberExpression':
+        return outer.object !== node;
+      case 'TemplateLiteral':
+        return true;
+      case 'BinaryExpression':
+        return outer.operator === '+';
+      case 'CallExpression':
+        if (CALLS_BACK.test(calledName(outer) ?? '')) return false;
+        break;
+      default:
+    }
+    return /^[A-Z][A-Z\d_]*$/.test(node.name);
+  }
+
+  /** `const { DataTypes } = require('sequelize')`, or a member of that. */
+  #isOfRequired(node: AnyNode | undefined): boolean {
+    const root = node && rootOf(node);
+    if (root?.type !== 'Identifier' || root.name !== 'require') return false;
+    const call = this.#names.parentOf(root);
+    if (call?.type !== 'CallExpression' || call.callee !== root) return false;
+    const [module] = call.arguments;
+    const declarator = this.#names.parentOf(outermost(call, this.#names));
+    return (
+      module?.type === 'Literal' &&
+      HARMLESS_MODULE.test(String(module.value)) &&
+      declarator?.type === 'VariableDeclarator'
+    );
   }
 
   /** `new Table(…)`, `new typeorm_1.Table(…)` */
-  #isMade(at: number): boolean {
-    const code = this.#code;
-    if (code.textAt(at + 1) !== '.') return MADE.test(code.textAt(at)) && !code.find(at)?.isFunction;
-    return /^_?typeorm(?:_\d+)?$/.test(code.textAt(at)) && MADE.test(code.textAt(at + 2));
+  #isMade({ callee }: NewExpression): boolean {
+    if (callee.type === 'Identifier')
+      return MADE.test(callee.name) && this.#names.find(callee)?.isFunction !== true;
+    if (callee.type !== 'MemberExpression' || callee.object.type !== 'Identifier') return false;
+    return /^_?typeorm(?:_\d+)?$/.test(callee.object.name) && MADE.test(nameIn(callee) ?? '');
   }
 
-  #isCall(at: number): boolean {
-    const code = this.#code;
-    const found = code.find(at);
-    if (found?.isFunction === true) return this.#isAwaited(at);
-    if (/^(?:super|this|import|require)$/.test(code.textAt(at))) return false;
-    return CALLED.test(code.textAt(at)) && (found === undefined || found.isOfModule);
-  }
-
-  #isMethodCall(at: number): boolean {
-    const code = this.#code;
-    const name = code.textAt(at);
-    const root = code.rootOf(at);
-    const isOfThis = code.textAt(root) === 'this';
-    if (code.textAt(root - 1) === 'new') return MADE.test(name) || root !== at - 2;
-    if (isOfThis && at === root + 2 && code.methods.has(name)) return this.#isAwaited(at);
-    if (name === 'forEach' || name === 'some' || name === 'every' || name === 'filter') {
-      if (this.#sendsWithin(at + 1)) return false;
+  #isCall(call: CallExpression): boolean {
+    const { callee, optional } = call;
+    if (optional) return false;
+    if (callee.type === 'Identifier') {
+      const found = this.#names.find(callee);
+      if (found?.isFunction === true) return this.#calls.isAwaited(call);
+      if (callee.name === 'require') return this.#isOfRequired(call);
+      return CALLED.test(callee.name) && (found === undefined || found.isOfModule);
     }
-    if (name === 'catch' && this.#isInLoop(at)) return false;
+    const name = callee.type === 'MemberExpression' ? nameIn(callee) : undefined;
+    return callee.type === 'MemberExpression' && name !== undefined && this.#isMethodCall(call, callee, name);
+  }
+
+  #isMethodCall(call: CallExpression, callee: MemberExpression, name: string): boolean {
+    const root = rootOf(callee.object);
+    const isOfThis = root.type === 'ThisExpression';
+    if (callee.object.type === 'ThisExpression' && this.#names.methods.has(name))
+      return this.#calls.isAwaited(call);
+    if (/^(?:forEach|some|every|filter)$/.test(name) && this.#calls.sendWithin(call.arguments)) return false;
+    if (name === 'catch' && this.#isInLoop(call)) return false;
+    const [first] = call.arguments;
+    if (CALLS_GIVEN.test(name) && first !== undefined && !this.#isKnownFunction(first)) return false;
     if (COMPUTES.test(name)) return true;
-    if (name === 'defineProperty') return code.textAt(at + 2) === 'exports' && code.parentOf(at) < 0;
-    if (name === 'assign') return code.textAt(at + 2) === '{' || this.#mayMutate(at + 2);
-    if (MUTATES.test(name)) return this.#mayMutate(root);
-    if (!SENDS.test(name) || isOfThis) return false;
-    const found = code.find(root);
-    if (found === undefined ? code.textAt(root) !== '(' : found.isOfModule) return false;
+    if (name === 'defineProperty') {
+      const isOfExports = first?.type === 'Identifier' && first.name === 'exports';
+      return isOfExports && this.#names.functionAround(call) === undefined;
+    }
+    if (name === 'assign')
+      return first?.type === 'ObjectExpression' || (first !== undefined && this.#mayMutate(first));
+    if (MUTATES.test(name)) return this.#mayMutate(callee.object);
+    if (!SENDS.test(name) || isOfThis || root.type !== 'Identifier') return false;
+    const found = this.#names.find(root);
+    if (found === undefined || found.isOfModule) return false;
     // What it does not end itself would stay open.
-    const close = code.otherOf(at + 1);
-    if (name === 'transaction' && !this.#hasFunction(at + 1, close) && !this.#isRolledBack(close))
-      return false;
-    return this.#isAwaited(at);
+    const isEnded = call.arguments.some(isFunction) || this.#calls.isRolledBack(call);
+    return (name !== 'transaction' || isEnded) && this.#calls.isAwaited(call);
   }
 
-  /** Whether what follows a call is tried, and a transaction rolled back where that fails. */
-  #isRolledBack(close: number): boolean {
-    const code = this.#code;
-    const start = code.textAt(close + 1) === ';' ? close + 2 : close + 1;
-    const behind = code.otherOf(start + 1) + 1;
-    if (code.textAt(start) !== 'try' || code.textAt(behind) !== 'catch') return false;
-    const block = code.textAt(behind + 1) === '(' ? code.otherOf(behind + 1) + 1 : behind + 1;
-    return code.tokens.slice(block, code.otherOf(block)).some(({ text }) => text === 'rollback');
+  /** Whether what is called back is written there, or only computes: what has a name may send something that nobody awaits. */
+  #isKnownFunction(given: AnyNode): boolean {
+    if (given.type !== 'Identifier' && given.type !== 'MemberExpression') return true;
+    const root = rootOf(given);
+    return root.type === 'Identifier' && this.#names.find(root) === undefined && KNOWN.test(root.name);
   }
 
-  #sendsWithin(open: number): boolean {
-    const code = this.#code;
-    for (let at = open; at < code.otherOf(open); at++) {
-      const isCall = code.textAt(at + 1) === '(' && code.tokens[at]?.kind === 'name';
-      const isOwn = code.methods.has(code.textAt(at)) || code.find(at)?.isFunction === true;
-      if (code.textAt(at) === 'async' || (isCall && (SENDS.test(code.textAt(at)) || isOwn))) return true;
+  #isInLoop(node: AnyNode): boolean {
+    for (const outer of this.#names.around(node)) {
+      if (/^(?:For|ForIn|ForOf|While|DoWhile)Statement$/.test(outer.type)) return true;
     }
     return false;
   }
 
-  #hasFunction(from: number, to: number): boolean {
-    for (let at = from; at < to; at++) if (/^(?:=>|function)$/.test(this.#code.textAt(at))) return true;
-    return false;
+  /** Whether something may be given another value. */
+  #mayAssign(target: AnyNode): boolean {
+    return targetsOf(target).every((each) => {
+      if (each.type === 'MemberExpression') return this.#mayMutate(each.object);
+      const found = each.type === 'Identifier' ? this.#names.find(each) : undefined;
+      return found !== undefined && !found.isOfModule;
+    });
   }
 
-  /** Whether what a call promises is awaited, and also what the function promises in which it is. */
-  #isAwaited(at: number): boolean {
-    const code = this.#code;
-    const root = code.rootOf(at);
-    if (!this.#isListened(root)) return false;
-    for (let open = code.parentOf(root); open >= 0; open = code.parentOf(open)) {
-      if (code.textAt(open) !== '(' || !this.#hasFunction(open, root)) continue;
-      const name = code.textAt(open - 1);
-      const isOfCall = code.tokens[open - 1]?.kind === 'name' && !KEYWORDS.has(name);
-      if (!isOfCall) continue;
-      const isKnown = /^(?:all|allSettled|map|flatMap|reduce|then|catch|finally|transaction|__awaiter)$/.test(
-        name,
-      );
-      const outer = code.rootOf(open - 1);
-      const isList = /^(?:map|flatMap)$/.test(name);
-      if (!isKnown || !(isList ? this.#isInAll(outer) : this.#isListened(outer))) return false;
+  /** Whether a value may be changed: not one that was there before, unless that is done but once. */
+  #mayMutate(value: AnyNode): boolean {
+    const root = rootOf(value);
+    if (root.type === 'ThisExpression') return this.#isInConstructor(root);
+    if (root.type === 'Identifier' && /^(?:exports|module)$/.test(root.name)) {
+      return this.#names.functionAround(root) === undefined;
     }
-    return true;
-  }
-
-  #isListened(root: number): boolean {
-    const isListened = /^(?:await|return|=>|yield)$/.test(this.#code.textAt(root - 1));
-    return isListened || this.#isInAll(root);
-  }
-
-  /** `Promise.all([…])`, `Promise.all(….map(…))` */
-  #isInAll(root: number): boolean {
-    const code = this.#code;
-    const parent = code.parentOf(root);
-    const open = code.textAt(parent) === '[' ? code.parentOf(parent) : parent;
-    const isDirect = open === parent ? root === open + 1 : parent === open + 1;
-    if (!isDirect || code.textAt(open) !== '(' || !/^all(?:Settled)?$/.test(code.textAt(open - 1)))
-      return false;
-    return this.#isListened(code.rootOf(open - 1));
-  }
-
-  #isSymbol(at: number): boolean {
-    const code = this.#code;
-    const [before, text, after] = [code.textAt(at - 1), code.textAt(at), code.textAt(at + 1)];
-    if (/^[@'"`\\#]$/.test(text)) return false;
-    // Where an expression could begin, too, nobody knows whether it divides or begins a pattern.
-    if (text === '/' && /^[)}]$/.test(before)) return false;
-    const endsValue = code.tokens[at - 1]?.kind === 'symbol' && /^[)\]]$/.test(before);
-    // What was computed is called, or tags a template.
-    if (text === '(' && (endsValue || before === '?.')) return false;
-    if (/^[)\]]$/.test(text) && /^(?:`|\$\{)$/.test(after)) return false;
-    if ((text === '+' || text === '-') && after === text) return this.#mayAssign(at, at + 2);
-    if (text !== '=' || /^[=!<>]$/.test(before) || after === '=') return true;
-    let end = at - 1;
-    while (/^[-+*/%&|^?]$/.test(code.textAt(end))) end--;
-    return this.#mayAssign(end + 1, at);
-  }
-
-  /** Whether what is in front of a place, or else behind it, may be given another value. */
-  #mayAssign(end: number, behind: number): boolean {
-    const code = this.#code;
-    const last = code.tokens[end - 1];
-    if (last?.kind === 'symbol' && /^[}\]]$/.test(last.text)) {
-      const open = code.otherOf(end - 1);
-      if (/^(?:const|let|var)$/.test(code.textAt(open - 1))) return true;
-      this.#mutates = true;
-      if (/^(?:[(,:]|\.\.\.)$/.test(code.textAt(open - 1))) return true;
-      return last.text === ']' && this.#mayMutate(code.rootOf(end - 1));
-    }
-    const at = last?.kind === 'name' && !KEYWORDS.has(last.text) ? end - 1 : behind;
-    if (code.members.has(at) || TYPES.test(code.textAt(at))) return true;
-    if (code.isMember(at)) return this.#mayMutate(code.rootOf(at), at);
-    if (code.textAt(at + 1) === '.') return this.#mayMutate(at);
-    const found = code.find(at);
-    const isNew = /^(?:const|let|var)$/.test(code.textAt(at - 1));
-    // The type of a variable of TypeScript.
-    const isType = code.textAt(at - 1) === ':';
-    return isNew || isType || (found !== undefined && !found.isOfModule);
-  }
-
-  /** Whether what a chain begins with may be changed: not what was there before, unless that is done but once. */
-  #mayMutate(root: number, at = root): boolean {
-    const code = this.#code;
-    const text = code.textAt(root);
-    if (text === 'this') return this.#isInConstructor(at);
-    if (/^(?:exports|module)$/.test(text)) return code.parentOf(at) < 0;
-    const found = code.find(root);
-    const isFresh = code.tokens[root]?.kind !== 'name';
     this.#mutates = true;
-    return isFresh || (found !== undefined && !found.isOfModule && !found.isParameter);
+    if (root.type !== 'Identifier') return true;
+    const found = this.#names.find(root);
+    return found !== undefined && !found.isOfModule && !found.isParameter;
   }
 
-  #isInConstructor(at: number): boolean {
-    const code = this.#code;
-    const block = code.parentOf(at);
-    return code.textAt(block) === '{' && code.textAt(code.otherOf(block - 1) - 1) === 'constructor';
+  #isInConstructor(node: AnyNode): boolean {
+    const around = this.#names.functionAround(node);
+    const method = around && this.#names.parentOf(around);
+    return method?.type === 'MethodDefinition' && method.kind === 'constructor';
   }
+}
+
+/** The name of a member, where that is written. */
+function nameIn({ property, computed }: MemberExpression): string | undefined {
+  return !computed && property.type === 'Identifier' ? property.name : undefined;
 }
