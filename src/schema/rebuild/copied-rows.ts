@@ -1,3 +1,4 @@
+import { sqlStateOf } from '../../occ';
 import {
   MAX_TRANSACTION_ROWS,
   literal,
@@ -76,6 +77,9 @@ export interface LookAtRows {
   readonly read: (sql: string) => Promise<readonly unknown[]>;
 }
 
+/** Class of SQLSTATEs of a value that cannot be made or converted. */
+const DATA_EXCEPTION = '22';
+
 /**
  * Looks through the rows whether the new table would take them, as far as that can be told of each alone: their new values
  * can be made, and are neither too long nor NULL where that is not taken.
@@ -83,6 +87,20 @@ export interface LookAtRows {
  * @returns what is in the way, as a sentence; nothing where nothing is
  */
 export async function rowsInTheWay(
+  rebuild: Rebuild,
+  casts: ReadonlySet<string>,
+  look: LookAtRows,
+): Promise<string | undefined> {
+  try {
+    return await badRow(rebuild, casts, look);
+  } catch (error) {
+    if (sqlStateOf(error)?.startsWith(DATA_EXCEPTION) !== true) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    return `A row of ${rebuild.names.table} has a value that cannot be converted: ${reason}.`;
+  }
+}
+
+async function badRow(
   rebuild: Rebuild,
   casts: ReadonlySet<string>,
   { read }: LookAtRows,

@@ -116,7 +116,7 @@ export async function planRebuild(
       {
         what: `the rebuild of the table ${name} with its rows`,
         why: rows,
-        instead: 'Correct the rows first.',
+        instead: 'Correct the rows first, or say with USING what becomes of their values.',
       },
     ]);
   }

@@ -83,3 +83,44 @@ export function refusedChange(
     instead: `To keep the values: add a column of the new type, copy them in batches with UPDATE, drop the old column and rename the new one; or let dsql: { rebuild: true } do it by a copy of the table. To lose them: dsql: { destructive: true }.`,
   };
 }
+
+/** What gives a column another type. */
+export interface TypeChange {
+  /** Whether an identity becomes a uuid, which is made anew. */
+  readonly becomesUuid: boolean;
+  readonly changesDefault: boolean;
+  /** Actions of one ALTER TABLE. */
+  readonly changed: readonly string[];
+  /** Those that undo them. */
+  readonly restored: readonly string[];
+}
+
+/**
+ * Gives a column another type, and the default with it: that of one type may be none of the other.
+ *
+ * @param typeOf - a type as SQL
+ */
+export function typeChange(
+  before: TableColumn,
+  after: TableColumn,
+  typeOf: (column: TableColumn) => string,
+): TypeChange {
+  const column = `ALTER COLUMN "${before.name}"`;
+  const becomesUuid = isIdentity(before) && after.type === 'uuid';
+  const changesDefault = !before.isGenerated && !after.isGenerated && before.default !== after.default;
+  const actions = (to: TableColumn, using = '') => [
+    `${column} TYPE ${typeOf(to)}${using}`,
+    ...(changesDefault ? [`${column} ${defaultOf(to)}`] : []),
+  ];
+  return {
+    becomesUuid,
+    changesDefault,
+    changed: actions(after, becomesUuid ? ' USING gen_random_uuid()' : ''),
+    restored: actions(before),
+  };
+}
+
+function defaultOf(column: TableColumn): string {
+  const value = column.default as string | number | null | undefined;
+  return value === undefined || value === null ? 'DROP DEFAULT' : `SET DEFAULT ${value}`;
+}

@@ -16,7 +16,7 @@ import {
 import { isRoundingNote, type EnumFacts } from '../../sql';
 import type { DsqlDriverParts } from '../dsql-driver-parts';
 import { planByCopy, unfinishedCopies } from './copied-tables';
-import { isEnum, isIdentity, newForms, refusedChange, storedForms } from './column-change';
+import { isEnum, isIdentity, newForms, refusedChange, storedForms, typeChange } from './column-change';
 import { enumChange, enumRename, type EnumChange } from './enum-change';
 import { KnownTables, type TableTarget } from './known-tables';
 import { SchemaPlan } from './schema-plan';
@@ -198,6 +198,14 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       : table.findColumnByName(oldColumnOrName);
     // The host says that there is no such column.
     if (oldColumn === undefined) return super.changeColumn(table, oldColumnOrName, newColumn);
+    const changesKey = oldColumn.isPrimary !== newColumn.isPrimary;
+    if (changesKey && oldColumn.name !== newColumn.name && this.driver.mapping.rebuild !== false) {
+      // The copy is of a table in which the column has its name.
+      const renamed = oldColumn.clone();
+      renamed.name = newColumn.name;
+      await this.changeColumn(table, oldColumn, renamed);
+      return this.changeColumn(table, table.findColumnByName(newColumn.name) ?? renamed, newColumn);
+    }
     await this.asOneChange(async () => {
       const { before, after } = storedForms(
         oldColumn,
@@ -207,12 +215,8 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       const forms = newForms(before, after);
       if (forms !== undefined) {
         if (this.driver.mapping.rebuild !== false && !after.isArray && !before.isArray) {
-          await this.#changeByCopy(
-            table,
-            before,
-            after,
-            enumChange(await this.#tables.readNow(table), oldColumn, newColumn),
-          );
+          const enums = enumChange(await this.#tables.readNow(table), oldColumn, newColumn);
+          await this.#changeByCopy(table, before, after, enums);
           oldColumn.name = before.name;
           return;
         }
@@ -257,7 +261,10 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     return (await unfinishedCopies(this)).length > 0;
   }
 
-  /** Gives a column another type in a copy of its table, and changes the rest of it in place. */
+  /**
+   * Gives a column another type in a copy of its table, with the default and the CHECK of an enum that go with it, and
+   * changes the rest of it in place.
+   */
   async #changeByCopy(
     table: Table,
     before: TableColumn,
@@ -271,20 +278,19 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       await this.addColumn(table, after);
       return;
     }
-    const ofTable = `ALTER TABLE ${this.escapePath(table)}`;
-    const ofColumn = `ALTER COLUMN "${before.name}"`;
-    const becomesUuid = isIdentity(before) && after.type === 'uuid';
-    const retype = (to: TableColumn, using = '') =>
-      `${ofColumn} TYPE ${this.driver.createFullType(to)}${using}`;
+    const typeOf = (column: TableColumn) => this.driver.createFullType(column);
+    const { becomesUuid, changesDefault, changed, restored } = typeChange(before, after, typeOf);
     // One ALTER TABLE with the type: no CHECK compares what the column no longer is, or is not yet, with labels.
-    const alter = (actions: readonly string[]) => new Query(`${ofTable} ${actions.join(', ')}`);
-    const undo = alter([...enums.withdrawn, retype(before), ...enums.restored]);
+    const alter = (actions: readonly string[]) =>
+      new Query(`ALTER TABLE ${this.escapePath(table)} ${actions.join(', ')}`);
+    const undo = alter([...enums.withdrawn, ...restored, ...enums.restored]);
     const up = becomesUuid
-      ? [alter([`${ofColumn} DROP IDENTITY`]), alter([retype(after, ' USING gen_random_uuid()')])]
-      : alter([...enums.dropped, retype(after), ...enums.added]);
+      ? [alter([`ALTER COLUMN "${before.name}" DROP IDENTITY`]), alter(changed)]
+      : alter([...enums.dropped, ...changed, ...enums.added]);
     await this.executeQueries(up, undo);
     const { type, length, precision, scale, collation } = after;
     Object.assign(before, { type, length, precision, scale, collation });
+    if (changesDefault) Object.assign(before, { default: after.default as unknown });
     if (becomesUuid) before.isGenerated = false;
     await this.#changeIdentity(table, before, after);
     await super.changeColumn(table, before, after);
@@ -411,7 +417,6 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     }));
   }
 
-  /** The CHECK with the new values is there before the one with the old values goes, so no value is let through. */
   async #changeEnum(table: Table, oldColumn: TableColumn, newColumn: TableColumn): Promise<void> {
     const known = await this.#tables.readNow(table);
     const change = enumChange(known, oldColumn, newColumn);
