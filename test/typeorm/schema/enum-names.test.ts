@@ -6,7 +6,7 @@ const cluster = useCluster();
 
 /** Gives some work a data source with a crate whose size is an enum. */
 function withCrates<Result>(
-  size: EntitySchemaColumnOptions,
+  size: Pick<EntitySchemaColumnOptions, 'enum' | 'enumName'>,
   work: (watched: Watched) => Promise<Result>,
   options: { readonly dropSchema?: boolean; readonly synchronize?: boolean } = {},
 ): Promise<Result> {
