@@ -9,7 +9,7 @@ const needLocalDsql = [
   '/test/cli/',
   '/test/check/surroundings\\.test',
   '/test/sql/translate',
-  '/test/connection/(addresses-and-tokens|client|client-faults|endpoints|host-contract|outcome|secrets|sleeping-cluster|transactions|warm-up)\\.test',
+  '/test/connection/(addresses-and-tokens|client|client-faults|endpoints|host-contract|outcome|process-end|secrets|sleeping-cluster|transactions|warm-up)\\.test',
   '/test/occ/(commit-markers|iterables-in-batches|serialize-by)\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(array-inserts|nested-transactions|reused-identity-keys|command-line|connections|large-writes|pipelined-saves|round-trips|size-of-writes|transactions|values-of-saves|no-lost-writes/)',

@@ -53,6 +53,7 @@ export interface DialledConfig extends ClientConfig {
  */
 export class DsqlClient extends Client {
   readonly #session: Session;
+  #keepsProcess = true;
 
   /**
    * @param options - where and how to connect, or a connection string
@@ -147,6 +148,26 @@ export class DsqlClient extends Client {
     return this.#session.isQuiet && readyForQuery === true;
   }
 
+  /** Lets this connection keep the process alive, as it does from the beginning: a pool calls this when somebody takes it. */
+  ref(): void {
+    this.#keepsProcess = true;
+    hostOf(this).ref.call(this);
+  }
+
+  /**
+   * Lets the process end in spite of this connection: a pool calls this when nobody uses it any longer. While an answer is to
+   * come it keeps the process, which would otherwise end without knowing what became of a write.
+   */
+  unref(): void {
+    this.#keepsProcess = false;
+    if (this.isQuiet) hostOf(this).unref.call(this);
+    else {
+      this.once('drain', () => {
+        if (!this.#keepsProcess) this.unref();
+      });
+    }
+  }
+
   /**
    * Makes the connection fit for its next user, or destroys it: one on which a transaction is open, or of which it is not
    * known what the server is doing, must not be used again.
@@ -159,6 +180,10 @@ export class DsqlClient extends Client {
     return false;
   }
 }
+
+/** What node-postgres' client has for pools, and its types do not tell. */
+const hostOf = (client: DsqlClient) =>
+  Object.getPrototypeOf(DsqlClient.prototype) as Record<'ref' | 'unref', (this: typeof client) => void>;
 
 function resolveOne(options: ConnectionOptions | string): ResolvedEndpoint {
   const connection = resolveConnection(options);

@@ -63,7 +63,8 @@ type ConnectCallback = (
  * A connection that is given back with its transaction open, or after a time-out, is destroyed. What `query` reports is
  * what the client has found out: a write whose answer was lost is a CommitOutcomeUnknownError.
  *
- * At most 10 connections, 600 s idle, 30 s to connect; each lives for `maxLifetimeSecs` less a random 0 to 10 %. A
+ * At most 10 connections, 600 s idle, 30 s to connect; connections that nobody uses do not keep the process alive
+ * (`allowExitOnIdle`). Each lives for `maxLifetimeSecs` less a random 0 to 10 %. A
  * connection that the cluster refuses with 53300 (too many), with 53400 (too fast) or because it is waking up is tried
  * again, with growing random delays, within the time to connect. With `endpoints`, one that cannot be reached is passed over
  * in favour of the next one within the same time; where none can be reached, `connect` and `query` throw an
@@ -90,6 +91,8 @@ export class DsqlPool extends Pool {
     const connectTimeoutMs = driver.connectionTimeoutMillis ?? 30_000;
     super({
       idleTimeoutMillis: 600_000,
+      // So long they would keep a program alive that has forgotten to end its pool.
+      allowExitOnIdle: true,
       ...driver,
       connectionTimeoutMillis: connectTimeoutMs,
       // The pool passes its own options on, from which the client takes those that are a client's.

@@ -21,6 +21,7 @@ import {
 } from '../../connection';
 import { timeZoneStatement } from '../../schema';
 import { builtInTypes } from '../schema/built-in-types';
+import { letProcessEndOnIdle } from './exit-on-idle';
 import type { ResolvedSequelizeOptions } from '../options/options';
 
 type EndpointPool = PostgresConnectionManager.EndpointPool;
@@ -76,7 +77,10 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     // A validation of the user's replaces Sequelize's own; this one is called as well.
     pool.validate = (client) => this.validate(client) && validate(client);
     super.initPools();
-    for (const { pool: each } of poolsOf(this.pool)) oneConnectionPerWaiter(each);
+    for (const { pool: each } of poolsOf(this.pool)) {
+      oneConnectionPerWaiter(each);
+      letProcessEndOnIdle(each);
+    }
   }
 
   /** Opens connections until each pool has so many. */
@@ -133,6 +137,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     const life = this.#lives.get(client);
     if (life === undefined || isOver(life) || !super.validate(client)) return false;
     life.isInUse = true;
+    if (client instanceof DsqlClient) client.ref();
     return true;
   }
 
@@ -145,6 +150,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
       return;
     }
     life.isInUse = false;
+    client.unref();
     super.releaseConnection(client);
   }
 

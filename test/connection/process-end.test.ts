@@ -1,0 +1,77 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { useCluster } from '../cluster';
+
+const cluster = useCluster();
+const root = path.join(__dirname, '../..');
+const nodeArgs = ['-r', path.join(root, 'test/typescript-register.cjs'), '-e'];
+
+/** Programs that end nothing, by what they use. */
+const programs: readonly (readonly [what: string, program: string])[] = [
+  [
+    'a DsqlPool',
+    `const { DsqlPool } = require('aurora-dsql-orm');
+     const pool = new DsqlPool();
+     pool.query('SELECT 1 AS one').then(({ rows }) => console.log(rows[0].one));`,
+  ],
+  [
+    'a data source',
+    `const { createDsqlDataSource } = require('aurora-dsql-orm/typeorm');
+     createDsqlDataSource({}).initialize()
+       .then((dataSource) => dataSource.query('SELECT 1 AS one'))
+       .then(([{ one }]) => console.log(one));`,
+  ],
+  [
+    'a Sequelize instance',
+    `const { createDsqlSequelize } = require('aurora-dsql-orm/sequelize');
+     const sequelize = createDsqlSequelize({ logging: false });
+     const one = () => sequelize.query('SELECT 1 AS one', { plain: true });
+     // Each second its pool looks for what nobody uses.
+     one().then(() => new Promise((resolve) => setTimeout(resolve, 1500))).then(one).then(({ one }) => console.log(one));`,
+  ],
+  [
+    'a Sequelize instance with replication',
+    `const { createDsqlSequelize } = require('aurora-dsql-orm/sequelize');
+     const { PGHOST: host } = process.env;
+     const sequelize = createDsqlSequelize({ logging: false, replication: { read: [{ host }], write: { host } } });
+     sequelize.query('SELECT 1 AS one', { plain: true, type: 'SELECT' }).then(({ one }) => console.log(one));`,
+  ],
+];
+
+it.each(programs)('a program ends that has not ended %s', async (_, program) => {
+  const env = { ...process.env, ...(await cluster.local.env()) };
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [...nodeArgs, program], {
+    env,
+    cwd: root,
+  });
+  expect({ stdout, stderr }).toEqual({ stdout: '1\n', stderr: '' });
+});
+
+it('a program does not end while a write that was left on a connection has no answer', async () => {
+  const program = `
+    const { DsqlPool } = require('aurora-dsql-orm');
+    const pool = new DsqlPool();
+    pool.connect().then((client) => {
+      client.query('SELECT pg_sleep(1)').then(() => console.log('answered'));
+      client.release();
+    });`;
+  const env = { ...process.env, ...(await cluster.local.env()) };
+  const child = spawn(process.execPath, [...nodeArgs, program], { env, cwd: root });
+  let printed = '';
+  child.stdout.on('data', (text: Buffer) => (printed += text.toString()));
+  const [status] = (await once(child, 'close')) as [number];
+  expect({ status, printed }).toEqual({ status: 0, printed: 'answered\n' });
+});
+
+it('a program keeps running for its pool where it asks for that', async () => {
+  const program = `
+    const { DsqlPool } = require('aurora-dsql-orm');
+    const pool = new DsqlPool({ allowExitOnIdle: false, idleTimeoutMillis: 1500 });
+    pool.once('remove', () => console.log('idle for too long'));
+    pool.query('SELECT 1');`;
+  const env = { ...process.env, ...(await cluster.local.env()) };
+  const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, program], { env, cwd: root });
+  expect(stdout).toBe('idle for too long\n');
+});
