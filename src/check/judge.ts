@@ -165,7 +165,7 @@ class StatementJudge {
         );
         if (isKnown) continue;
         const isOfPart = hasRest && !refused.some(({ rule }) => rule === problem.rule);
-        problems.push({ ...problem, ...(isOfPart && { isOfPart }), ...replacedBy(text, replacement) });
+        problems.push({ ...problem, ...(isOfPart && ofPart(text)), ...replacedBy(text, replacement) });
       }
       // The clauses of an index are one decision; DSQL names the first that it meets.
       if (statement.node === 'IndexStmt') problems.splice(Math.max(1, refused.length));
@@ -332,6 +332,13 @@ class StatementJudge {
 function replacedBy(text: SqlText, replacement: readonly string[] | undefined): Partial<Problem> {
   return replacement === undefined ? {} : { replacement, ...(text.isTranslated && { severity: 'note' }) };
 }
+
+/** What would be translated if nothing else in its statement were refused. */
+function ofPart(text: SqlText): Partial<Problem> {
+  return { isOfPart: true, ...(text.isTranslated && { severity: 'note', instead: WITH_REST }) };
+}
+
+const WITH_REST = 'It is translated as soon as nothing else in its statement is refused.';
 
 /** What indexes ask for that only makes queries faster. */
 const SIMPLIFIED: ReadonlySet<string> = new Set([

@@ -70,7 +70,7 @@ function adaptOptions(
   if (skipLocked === true && simplify.rowLocks !== true) {
     throw new UnsupportedFeatureError(
       'SKIP LOCKED',
-      'No row is ever locked there; transactions that take the same row conflict, and are run again. Or let dsql: { simplify: { rowLocks: true } } omit it from every query.',
+      'Omit `skipLocked`: no row is ever locked there. Transactions that take the same row conflict, and are run again. Or let dsql: { simplify: { rowLocks: true } } omit it from every query.',
     );
   }
   const strengthened = typeof lock === 'object' ? { ...lock, level: 'UPDATE' } : 'UPDATE';

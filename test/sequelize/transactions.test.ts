@@ -142,6 +142,10 @@ describe('a managed transaction', () => {
       sequelize.transaction((transaction) => Account.findAll({ lock: true, skipLocked: true, transaction })),
     );
     expect(isUnsupportedFeatureError(error)).toBe(true);
+    expect(error).toHaveProperty(
+      'message',
+      expect.stringContaining('Omit `skipLocked`: no row is ever locked'),
+    );
   });
 
   it('locks for update', async () => {
