@@ -83,7 +83,7 @@ const ofPackage = ['/test/package/(bundles|entry-points)\\.test'];
 const ofTypeorm = (files) => files.map((file) => `<rootDir>/test/typeorm/${file}.test.ts`);
 /** What differs most between the lines of TypeORM. `npm run test:long` runs more on 0.3, and `.ci/run` some of that. */
 const shortOn03 = ofTypeorm(['data-source', 'round-trips']);
-const longOn03 = ofTypeorm(['connections', 'transactions']);
+const longOn03 = ofTypeorm(['connections', 'transactions', 'values-of-saves']);
 const moreOn03 = ofTypeorm(['queries', 'migrations', 'nested-transactions', 'schema/*', 'no-lost-writes/*']);
 
 /** @type {import('jest').Config} */

@@ -143,7 +143,7 @@ async function byRows(server: Server, sizes: readonly number[], rounds: number):
 }
 
 /** Of one row; fewer of more. */
-const MOST_FINDS = 100;
+const MOST_FINDS = 300;
 /** DSQL takes so many in one transaction. */
 const MAX_ROWS = 3000;
 

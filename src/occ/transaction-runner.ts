@@ -95,6 +95,11 @@ export interface RunnableTransaction<T> {
    * @returns nothing when that cannot be found out
    */
   readonly settle?: ((attempt: Attempt<T>) => Promise<boolean | undefined>) | undefined;
+  /**
+   * Whether code of the application may run in an attempt, which might begin another transaction.
+   * @defaultValue `true`
+   */
+  readonly callsApplication?: boolean;
 }
 
 /** An autocommit statement, as a host hands it to the runner. */
@@ -179,7 +184,7 @@ export class TransactionRunner {
         await current.admit(first);
         return attempt(current);
       };
-      return this.run({ attempt: admitted }, options);
+      return this.run({ attempt: admitted, callsApplication }, options);
     }
     const startedAt = elapsedMs();
     try {
@@ -188,7 +193,11 @@ export class TransactionRunner {
       return value;
     } catch (error) {
       place.leave(isOccConflict(error) ? 'conflict' : 'failed');
-      return this.#runAgain({ attempt }, options, { error, statement: first, since: startedAt });
+      return this.#runAgain({ attempt, callsApplication }, options, {
+        error,
+        statement: first,
+        since: startedAt,
+      });
     }
   }
 
@@ -210,8 +219,9 @@ export class TransactionRunner {
       (number) =>
         number === 1
           ? Promise.reject(error as Error)
-          : admitted.attempt((admit) =>
-              this.#attempt(transaction, { number, admit }, resolved.label, statement),
+          : admitted.attempt(
+              (admit) => this.#attempt(transaction, { number, admit }, resolved.label, statement),
+              transaction.callsApplication,
             ),
       resolved,
       mayRunAgain,
@@ -222,16 +232,19 @@ export class TransactionRunner {
   #run<T>(transaction: RunnableTransaction<T>, resolved: ResolvedOptionsOf<typeof runOptions>): Promise<T> {
     transaction.begin?.();
     const { admission, retry: isRetried, label } = resolved;
+    const { callsApplication } = transaction;
     if (!isRetried) {
       const startedAt = elapsedMs();
-      const once = new AdmittedTransaction().attempt((admit) =>
-        this.#attempt(transaction, { number: 1, admit }, label),
+      const once = new AdmittedTransaction().attempt(
+        (admit) => this.#attempt(transaction, { number: 1, admit }, label),
+        callsApplication,
       );
       return once.catch((error: unknown) => unwrapNotCommitted(error, elapsedMs() - startedAt));
     }
     const admitted = new AdmittedTransaction(admission ? this.#admission : undefined, resolved);
     return retry(
-      (number) => admitted.attempt((admit) => this.#attempt(transaction, { number, admit }, label)),
+      (number) =>
+        admitted.attempt((admit) => this.#attempt(transaction, { number, admit }, label), callsApplication),
       resolved,
       mayRunAgain,
     );

@@ -107,8 +107,12 @@ export class AdmittedTransaction {
     if (admission !== undefined) this.#name = statementKey(earlier.statement);
   }
 
-  /** Makes an attempt, and gives its place back when it has ended. */
-  async attempt<T>(make: (admit: Admit) => Promise<T>): Promise<T> {
+  /**
+   * Makes an attempt, and gives its place back when it has ended.
+   *
+   * @param callsApplication - whether code of the application may run in it; see {@link takeAtOnce}
+   */
+  async attempt<T>(make: (admit: Admit) => Promise<T>, callsApplication = true): Promise<T> {
     const isRetry = this.#attempts++ > 0;
     const held: Held = { holds: false, outer: current.getStore() };
     let place: Place | undefined;
@@ -140,7 +144,7 @@ export class AdmittedTransaction {
         await admission;
         held.holds = true;
       }
-      const value = await current.run(held, make, admit);
+      const value = await (callsApplication ? current.run(held, make, admit) : make(admit));
       outcome = 'committed';
       return value;
     } catch (error) {

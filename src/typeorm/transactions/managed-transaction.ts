@@ -16,6 +16,7 @@ import {
 } from '../../occ';
 import { ReusedIdentityKeys } from '../../schema';
 import { DsqlQueryRunner } from '../dsql-query-runner';
+import { callsApplication, tellsOfStatements } from './application-code';
 import { EntityStates } from './entity-states';
 import { RecordedReads } from '../schema/recorded-reads';
 import { identityColumnsOf } from '../writes/identity-keys';
@@ -105,6 +106,7 @@ export class ManagedTransaction<T> {
           },
           attempt: (attempt) => this.#keys.attempt(() => this.#attempt(attempt)),
           settle: (attempt) => this.#settle(attempt),
+          callsApplication: this.#callsApplication,
         },
         run,
       );
@@ -118,6 +120,13 @@ export class ManagedTransaction<T> {
       }
       throw error;
     }
+  }
+
+  /** A callback does; a save may. */
+  get #callsApplication(): boolean {
+    const { dataSource } = this.#source;
+    const isSave = this.#unit.entities !== undefined;
+    return !isSave || callsApplication(dataSource) || tellsOfStatements(dataSource);
   }
 
   /** Others may have changed the objects while it waited for its turn. */
