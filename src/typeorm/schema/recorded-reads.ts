@@ -7,13 +7,21 @@ import { DsqlError } from '../../connection';
  * that the winner of the conflict has just changed for changes of its own, and take them back.
  */
 export class RecordedReads {
-  readonly #answers = new Map<string, unknown[]>();
-  #asked = new Map<string, number>();
+  /** In the order in which they were answered. */
+  readonly #reads: { readonly statement: readonly unknown[]; readonly answer: unknown }[] = [];
+  /** What a further attempt has not asked for again, by the statements. */
+  #left: ReadonlyMap<string, unknown[]> | undefined;
   #isComplete = false;
 
   /** From here on the answers are given from the start. */
   rewind(): void {
-    this.#asked = new Map();
+    if (this.#reads.length === 0) return;
+    const left = new Map<string, unknown[]>();
+    for (const { statement, answer } of this.#reads) {
+      const key = keyOf(statement);
+      left.set(key, [...(left.get(key) ?? []), answer]);
+    }
+    this.#left = left;
   }
 
   /** The transaction begins: all that it builds on has been read. */
@@ -27,19 +35,20 @@ export class RecordedReads {
    * @throws DsqlError when a further attempt asks for something that the first one did not need
    */
   async answer(statement: readonly unknown[], read: () => Promise<unknown>): Promise<unknown> {
-    const key = JSON.stringify(statement, (_, value: unknown) =>
-      typeof value === 'bigint' ? `${value}n` : value,
-    );
-    const answers = this.#answers.get(key) ?? [];
-    const index = this.#asked.get(key) ?? 0;
-    this.#asked.set(key, index + 1);
-    if (index < answers.length) return answers[index];
+    const answers = this.#left?.get(keyOf(statement)) ?? [];
+    if (answers.length > 0) return answers.shift();
     if (this.#isComplete) {
       throw new DsqlError(
         'The entity could not be saved again after a conflict, because it read other rows than in the first attempt: a listener or a subscriber changed what is saved. Nothing was written. Save it in runInTransaction.',
       );
     }
-    this.#answers.set(key, answers);
-    return (answers[index] = await read());
+    const answer = await read();
+    this.#reads.push({ statement, answer });
+    return answer;
   }
+}
+
+/** It is asked for in further attempts alone: a statement may have thousands of keys. */
+function keyOf(statement: readonly unknown[]): string {
+  return JSON.stringify(statement, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
 }
