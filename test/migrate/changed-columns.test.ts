@@ -53,6 +53,10 @@ const CHANGES: readonly (readonly [string, Work])[] = [
   ],
   ['a key that takes no values of a sequence any more', (q) => change(q, 'item', 'id', NOT_GENERATED)],
   [
+    'a key that has a default in the place of its sequence',
+    (q) => change(q, 'item', 'id', { ...NOT_GENERATED, default: '7' }),
+  ],
+  [
     'a column that takes its values from a sequence',
     (q) => change(q, 'plain', 'n', { ...GENERATED, isNullable: false }),
   ],

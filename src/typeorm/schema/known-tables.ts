@@ -23,6 +23,8 @@ export class KnownTables {
   readonly #driver: DsqlDriverParts;
   /** By {@link pathKey}. */
   readonly #known = new Map<string, CatalogTable>();
+  /** Whether columns are identities by now, where TypeORM's tables do not yet say so: by {@link pathKey} and name. */
+  readonly #identities = new Map<string, boolean>();
 
   /** @param queryRunner - what the catalogue is read with */
   constructor(queryRunner: QueryRunner, driver: DsqlDriverParts) {
@@ -69,6 +71,17 @@ export class KnownTables {
   /** The schema is about to be changed. */
   forget(): void {
     this.#known.clear();
+    this.beginPlan();
+  }
+
+  /** Changes are planned anew: nothing is known of what others would have changed. */
+  beginPlan(): void {
+    this.#identities.clear();
+  }
+
+  /** Notes that the change which is planned makes a column an identity, or one no longer. */
+  noteIdentity(target: TableTarget, column: string, isIdentity: boolean): void {
+    this.#identities.set(identityKey(this.keyOf(target), column), isIdentity);
   }
 
   /** A table as it is now, whatever was known of it. */
@@ -120,10 +133,14 @@ export class KnownTables {
         name: column.name,
         type: isEnum(column) ? 'text' : this.#driver.createFullType(column),
         notNull: !column.isNullable && notNullCheckOf(known, column.name) === undefined,
-        identity: isIdentity(column),
+        identity: this.#identities.get(identityKey(pathKey(path), column.name)) ?? isIdentity(column),
       })),
     };
   }
+}
+
+function identityKey(table: string, column: string): string {
+  return JSON.stringify([table, column]);
 }
 
 function enumTypeOf(table: CatalogTable, column: string): string | undefined {

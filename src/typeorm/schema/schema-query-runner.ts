@@ -80,6 +80,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   async #planned(work: () => Promise<unknown>): Promise<SchemaPlan> {
     await this.knowSchema();
     const plan = new SchemaPlan(this);
+    this.#tables.beginPlan();
     await plans.run(plan, work);
     const statements = plan.queries.flatMap((query) => (query instanceof SchemaQuery ? query.statement : []));
     plan.unsupported.push(...exceededIndexLimits(statements, this.#tables.all));
@@ -291,7 +292,10 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
     const { type, length, precision, scale, collation } = after;
     Object.assign(before, { type, length, precision, scale, collation });
     if (changesDefault) Object.assign(before, { default: after.default as unknown });
-    if (becomesUuid) before.isGenerated = false;
+    if (becomesUuid) {
+      before.isGenerated = false;
+      this.#tables.noteIdentity(table, before.name, false);
+    }
     await this.#changeIdentity(table, before, after);
     await super.changeColumn(table, before, after);
   }
@@ -441,12 +445,14 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       alter(`ADD GENERATED ${column.generatedIdentity ?? 'BY DEFAULT'} AS IDENTITY`);
     if (isIdentity(before)) {
       await this.executeQueries(alter('DROP IDENTITY'), add(before));
+      this.#tables.noteIdentity(table, before.name, false);
     } else if (
       after.isGenerated &&
       after.generationStrategy !== 'uuid' &&
       (await this.#tables.mayCountUp(table, before))
     ) {
       await this.executeQueries(add(after), alter('DROP IDENTITY'));
+      this.#tables.noteIdentity(table, before.name, true);
     } else return;
     before.isGenerated = after.isGenerated;
     if (after.generationStrategy !== undefined) before.generationStrategy = after.generationStrategy;

@@ -119,6 +119,9 @@ function translateAction(action: Action): readonly Step[] {
       return identityDefault(action) ?? action.keep(action.isDrop ? Pass.Drop : Pass.Attributes);
     case 'AT_AddIdentity':
       return addIdentity(action);
+    case 'AT_DropIdentity':
+      noteIdentity(action, false);
+      return action.keep(Pass.Drop);
     case 'AT_DropColumn':
       return dropColumn(action);
     case 'AT_DropConstraint':
@@ -128,8 +131,16 @@ function translateAction(action: Action): readonly Step[] {
   }
 }
 
+/** What follows in the same text knows it. */
+function noteIdentity({ table, name }: Action, identity: boolean): void {
+  const { catalogue } = table;
+  const known = catalogue.column(table.name, name);
+  if (known) catalogue.setColumn(table.name, { ...known, identity });
+}
+
 function addIdentity(action: Action): readonly Step[] {
   const { source, rewrite, command } = action;
+  noteIdentity(action, true);
   const constraint = asNode(command.def, 'Constraint');
   if (!constraint || !rewrite.isRefused('add-identity-cache')) return action.keep(Pass.Attributes);
   const edits = identityCacheEdits(source, constraint, rewrite.context.identityCache);
