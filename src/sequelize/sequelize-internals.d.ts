@@ -169,6 +169,8 @@ declare module 'sequelize/lib/dialects/postgres/query' {
     protected readonly options: Readonly<Record<string, unknown>>;
     protected readonly model: unknown;
     protected handleSelectQuery(rows: Record<string, unknown>[]): unknown;
+    /** Logs a statement that was sent. Returns what logs that it was answered. */
+    protected _logQuery(sql: string, debug: unknown, parameters?: unknown[]): () => void;
     /** Makes of what a server reports the error that users know. */
     protected formatError(reported: object): Error;
     run(sql: string, parameters?: unknown[]): Promise<unknown>;

@@ -77,6 +77,26 @@ describe('a statement outside a transaction', () => {
     expect(fault.fired).toBe(1);
   });
 
+  it('is waited for, and sent again, although its logging throws', async () => {
+    const account = await Account.create({ balance: 100 });
+    const fault = conflicts();
+    const logged: string[] = [];
+    const save = (fails: (times: number) => boolean) =>
+      account.increment('balance', {
+        by: 7,
+        logging: (sql) => {
+          if (fails(logged.push(sql))) throw new Error('The log is full.');
+        },
+      });
+    await save((times) => times < 3);
+    expect(logged).toHaveLength(3);
+    expect(fault.fired).toBe(2);
+    expect(await balances(cluster, [account.id])).toStrictEqual([107]);
+
+    await expect(save(() => true)).rejects.toThrow('The log is full.');
+    expect(await balances(cluster, [account.id])).toStrictEqual([114]);
+  });
+
   it('runs the hooks of the model once', async () => {
     const hooks = jest.fn();
     const names = ['beforeValidate', 'beforeCreate', 'afterCreate', 'beforeSave', 'afterSave'] as const;

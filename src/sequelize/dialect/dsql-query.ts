@@ -82,6 +82,20 @@ export class DsqlQuery extends PostgresQuery {
     return this.formatError({ code: '23505', message, detail, sql });
   }
 
+  /**
+   * The host logs a statement behind sending it. What `logging` throws is thrown when the statement was answered: nobody would
+   * wait for the answer any more, so that a conflict ended the process, and the next statement met a busy connection.
+   */
+  protected override _logQuery(...call: Parameters<PostgresQuery['_logQuery']>): () => void {
+    try {
+      return super._logQuery(...call);
+    } catch (error) {
+      return () => {
+        throw error;
+      };
+    }
+  }
+
   protected override handleSelectQuery(rows: Record<string, unknown>[]): unknown {
     this.#fields = fieldsOf(rows);
     readWholeNumbers(rows, this.options);
