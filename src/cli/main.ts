@@ -79,6 +79,11 @@ function isArgumentError(error: unknown): boolean {
   );
 }
 
+// Of `doctor | head -3` nobody reads the rest. The work goes on: a migration must not end because of that.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 void main(process.argv.slice(2)).then((status) => {
   process.exitCode = status;
 });

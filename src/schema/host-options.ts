@@ -3,6 +3,7 @@ import {
   ConfigurationError,
   connectionOptions,
   dsqlOptions,
+  flag,
   isObject,
   refusedOption,
   resolveOptions,
@@ -11,6 +12,7 @@ import {
   type DsqlOptions,
   type RefusedOptions,
 } from '../connection';
+import { capabilities as capabilityTable, type CapabilityOverrides } from '../sql';
 import { resolveTransactionDefaults, transactionDefaults, type ResolvedTransactionDefaults } from '../occ';
 import {
   mappingOptions,
@@ -58,6 +60,7 @@ export function splitOrmOptions(dsql: DsqlOrmOptions, host: HostOptions): SplitO
   const { simplify, capabilities, migrations } = mapping;
   checkOptionNames(simplify, simplifications, 'dsql.simplify.');
   resolveOptions(simplifications, simplify, 'dsql.simplify.');
+  if (capabilities !== undefined) checkCapabilities(capabilities);
   checkOptionNames(migrations, ofMigrations, 'dsql.migrations.');
   const connection = Object.entries(dsql).filter(([name]) => Object.hasOwn(connectionOptions, name));
   return {
@@ -70,6 +73,15 @@ export function splitOrmOptions(dsql: DsqlOrmOptions, host: HostOptions): SplitO
       capabilities: capabilities && Object.freeze({ ...capabilities }),
     }),
   };
+}
+
+/** A slip would only be noticed by the statement that the capability is about. */
+function checkCapabilities(overrides: CapabilityOverrides): void {
+  const table = Object.fromEntries(
+    capabilityTable.map(({ id, what }) => [id, { kind: flag(), meaning: what }]),
+  );
+  checkOptionNames(overrides, table, 'dsql.capabilities.');
+  resolveOptions(table, overrides, 'dsql.capabilities.');
 }
 
 function checkOrmOptionName(name: string, { names, elsewhere }: HostOptions): void {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { NODE_RANGE } from '../../src/node';
-import { run } from './run-cli';
+import { outcomeOf, run, start } from './run-cli';
 
 const root = path.resolve(__dirname, '../..');
 const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
@@ -70,6 +70,13 @@ describe('aurora-dsql-orm', () => {
       lines: [expect.stringContaining(message), `aurora-dsql-orm ${String(args[0])} --help says more.`],
     });
   });
+});
+
+it('goes on to its end where nobody reads what it prints', async () => {
+  const child = start(['doctor', '--host', 'example.com']);
+  child.stdout.destroy();
+  const { status, stderr } = await outcomeOf(child);
+  expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
 });
 
 describe('an old Node.js', () => {

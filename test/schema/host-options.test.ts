@@ -37,6 +37,18 @@ it.each<[string, (options: Loose) => unknown, Loose, RegExp]>([
   ['a slip', dataSourceWith, { poolsize: 3 }, /^poolsize: .* did you mean `poolSize`\?$/],
   ['a slip', dataSourceWith, { extra: { maxx: 3 } }, /^extra\.maxx: .* did you mean `max`\?$/],
   ['a slip', dataSourceWith, { dsql: { regoin: 'x' } }, /^dsql\.regoin: .* did you mean `region`\?$/],
+  [
+    'a slip',
+    dataSourceWith,
+    { dsql: { capabilities: { 'drop-colum': true } } },
+    /^dsql\.capabilities\.drop-colum: .* did you mean `drop-column`\?$/,
+  ],
+  [
+    'a flag',
+    sequelizeWith,
+    { dsql: { capabilities: { 'drop-column': 'yes' } } },
+    /^dsql\.capabilities\.drop-column: must be true or false/,
+  ],
   ['beside', dataSourceWith, { dsql: { schema: 'shop' } }, /^dsql\.schema: .*beside `dsql`, not in it\.$/],
   ['beside', dataSourceWith, { dsql: { user: 'app' } }, /^dsql\.user: .*`username`\. It goes beside `dsql`/],
   ['an object', dataSourceWith, { dsql: true }, /^dsql: must be an object/],
