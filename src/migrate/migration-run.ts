@@ -215,7 +215,7 @@ export class MigrationRun implements MigrationCalls {
     }
     await loadParser();
     await this.#alone(session, () =>
-      this.#schema.goOn(statements, (each) => this.#changeData(each, session)),
+      this.#schema.goOn(statements, (each) => this.#changeDataOf(each, session)),
     );
     return statement.resultOf(undefined);
   }
@@ -284,6 +284,7 @@ export class MigrationRun implements MigrationCalls {
       );
     }
     if (!isDdl && !isRepeated) {
+      await this.#waitForIndexes(sql);
       const recorded = noted(call, sql, 'dml');
       const kept = (result: Result) => keptOf(statement, result);
       return this.#changeData(recorded, session, { send: () => statement.send(sql), kept });
@@ -326,12 +327,22 @@ export class MigrationRun implements MigrationCalls {
         `Migration "${this.#run.migration}" sends a text of ${tooLong.sql.length} characters that changes the schema; the journal keeps at most ${MAX_TEXT_LENGTH}. Send its statements in queries of their own.`,
       );
     }
-    const carryOut = () => this.#schema.goOn(steps, (each) => this.#changeData(each, session));
+    const carryOut = () => this.#schema.goOn(steps, (each) => this.#changeDataOf(each, session));
     await (steps.every(({ kind }) => kind === 'dml') ? carryOut() : this.#alone(session, carryOut));
     this.#committed += steps.filter(({ kind }) => kind !== 'dml').length;
   }
 
   /** A change of data, noted in its transaction. */
+  /** ON CONFLICT finds a unique index only when that is built. */
+  async #waitForIndexes(sql: string): Promise<void> {
+    if (/\bON\s+CONFLICT\b/i.test(sql)) await this.settle();
+  }
+
+  async #changeDataOf(recorded: RecordedStatement, session: MigrationSession): Promise<unknown> {
+    await this.#waitForIndexes(recorded.sql);
+    return this.#changeData(recorded, session);
+  }
+
   async #changeData<Result>(
     recorded: RecordedStatement,
     session: MigrationSession,

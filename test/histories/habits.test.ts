@@ -143,6 +143,26 @@ CREATE INDEX index_items_on_name ON public.items USING btree (name);`,
     [...MAKE, 'ANALYZE post', 'VACUUM', 'VACUUM ANALYZE post', 'ANALYZE', 'VACUUM FULL post'],
   ],
   [
+    'rows that meet a unique index which was made right before',
+    [
+      ...MAKE,
+      'CREATE UNIQUE INDEX post_title ON post (title)',
+      "INSERT INTO post (title, views) VALUES ('one', 5) ON CONFLICT (title) DO UPDATE SET views = excluded.views",
+      'ALTER TABLE post ADD COLUMN uid uuid',
+      "INSERT INTO post (title, uid) VALUES ('two', uuid_generate_v4()) ON CONFLICT (title) DO NOTHING",
+    ],
+  ],
+  [
+    'jsonb that becomes json, and a text',
+    [
+      `CREATE TABLE note (id int PRIMARY KEY, meta jsonb DEFAULT '{}'::jsonb)`,
+      `INSERT INTO note VALUES (1, '{"a": 1}'), (2, NULL)`,
+      'ALTER TABLE note ALTER COLUMN meta DROP DEFAULT',
+      'ALTER TABLE note ALTER COLUMN meta TYPE json USING meta::json',
+      'ALTER TABLE note ALTER COLUMN meta TYPE text USING meta::text',
+    ],
+  ],
+  [
     'values of a function of uuid-ossp',
     ['CREATE TABLE tag (id uuid PRIMARY KEY, name text)', "INSERT INTO tag VALUES (uuid_generate_v4(), 'a')"],
   ],

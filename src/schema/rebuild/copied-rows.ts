@@ -163,8 +163,8 @@ function badValue(rebuild: Rebuild, { name, newType }: NewColumn, value: string)
     ...(mustBePresent(rebuild, name) ? [`${value} IS NULL`] : []),
     ...(length === undefined ? [] : [`length(rtrim(${value}::text)) > ${length}`]),
   ];
-  // Something has to be asked of it, or it is not made.
-  return conditions.length === 0 ? `${value} IS DISTINCT FROM ${value}` : conditions.join(' OR ');
+  // Something has to be asked of it, or it is not made; not whether it is equal to something: json is to nothing.
+  return conditions.length === 0 ? `(${value} IS NULL) IS NULL` : conditions.join(' OR ');
 }
 
 function lengthOf(type: string): string | undefined {
