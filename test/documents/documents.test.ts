@@ -22,7 +22,7 @@ const inTypeScript = blocks
 
 /** What the examples are about and do not say again. */
 const CONTEXT = `
-declare const dataSource: import('typeorm').DataSource;
+declare const dataSource: import('aurora-dsql-orm/typeorm').DsqlDataSource;
 declare const sequelize: import('sequelize').Sequelize;
 declare const pool: import('aurora-dsql-orm').DsqlPool;
 declare const id: string;

@@ -2,7 +2,12 @@ import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
-import type { ResolvedConnection } from '../../connection/without-driver';
+import {
+  NO_ADDRESS,
+  OTHER_CERTIFICATE,
+  UNKNOWN_AUTHORITY,
+  type ResolvedConnection,
+} from '../../connection/without-driver';
 import { failure, ok, type Finding } from './finding';
 import { messageOf } from '../error-message';
 
@@ -55,11 +60,7 @@ async function examineName(dialled: string): Promise<Finding> {
     const addresses = await lookup(dialled, { all: true });
     return ok('dns', `${dialled} is ${addresses.map(({ address }) => address).join(', ')}`);
   } catch (error) {
-    return failure(
-      'dns',
-      `${dialled} has no address: ${messageOf(error)}`,
-      'Check the endpoint (aws dsql get-cluster) and the resolver of this machine. The name of a local DSQL has none: give its address in PGHOSTADDR.',
-    );
+    return failure('dns', `${dialled} has no address: ${messageOf(error)}`, NO_ADDRESS);
   }
 }
 
@@ -107,9 +108,7 @@ function judgeCertificate(secured: TLSSocket, host: string): Finding {
   return failure(
     'tls',
     `the certificate is not that of ${host}, or not trusted: ${code} (${said})`,
-    isOtherName
-      ? 'The address belongs to another cluster: check the host, and hostaddr or PGHOSTADDR. For a local DSQL omit the host, so that it comes from its environment.'
-      : 'Check what ends TLS on the way. To trust another authority, as that of a local DSQL, give its certificate in PGSSLROOTCERT or dsql.ca, and NODE_EXTRA_CA_CERTS for a proxy.',
+    isOtherName ? OTHER_CERTIFICATE : UNKNOWN_AUTHORITY,
   );
 }
 

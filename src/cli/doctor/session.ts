@@ -1,6 +1,5 @@
 import type { DsqlClient } from '../../connection';
-import type { Refusal, ResolvedConnection } from '../../connection/without-driver';
-import { quoted } from '../../sql';
+import { connectionAdvice, type ResolvedConnection } from '../../connection/without-driver';
 import { failure, ok, warning, type Finding } from './finding';
 import { messageOf } from '../error-message';
 
@@ -19,7 +18,7 @@ export interface Login {
 
 /** Opens a connection, as an application does. */
 export async function logIn(connection: ResolvedConnection): Promise<Login> {
-  const { openClient, refusalIn } = await import('../../connection');
+  const { openClient } = await import('../../connection');
   const { user } = connection;
   const startedMs = performance.now();
   try {
@@ -32,26 +31,13 @@ export async function logIn(connection: ResolvedConnection): Promise<Login> {
       'Keep connectionTimeoutMillis at 30 s or more; the first connection after a pause takes longer.';
     return { client, finding: warning('login', message, advice) };
   } catch (error) {
-    const hint = error instanceof Error && 'hint' in error ? String(error.hint) : '';
-    const said = hint === '' || hint === 'undefined' ? messageOf(error) : `${messageOf(error)}: ${hint}`;
+    const advice = error instanceof Error ? connectionAdvice(error, user) : undefined;
+    // It says that, too.
+    const said = advice === undefined ? messageOf(error) : messageOf(error).replace(`. ${advice}`, '');
+    const message = `role ${user} is refused: ${said}`;
     return {
-      finding: failure('login', `role ${user} is refused: ${said}`, adviceOn(refusalIn(error), user)),
+      finding: failure('login', message, advice ?? 'Search the page Troubleshooting for this message.'),
     };
-  }
-}
-
-function adviceOn(refusal: Refusal | undefined, user: string): string {
-  switch (refusal) {
-    case 'stale token':
-      return 'Set the clock of this machine: the token was dated wrong.';
-    case 'busy':
-      return 'A cluster takes 100 new connections a second and 10,000 in all: use a pool, and a smaller one.';
-    case 'asleep':
-      return 'The cluster is waking up: try again in a minute.';
-    default:
-      return user === 'admin'
-        ? 'The identity needs the permission dsql:DbConnectAdmin on this cluster, its keys must be those of this account, and the clock of this machine must be right.'
-        : `The identity needs dsql:DbConnect on this cluster, and the role must know it. As admin: CREATE ROLE ${quoted(user)} WITH LOGIN; AWS IAM GRANT ${quoted(user)} TO 'arn:aws:iam::<account>:role/<role>'; aws sts get-caller-identity shows the ARN.`;
   }
 }
 

@@ -1,4 +1,5 @@
 import { DsqlClient, type DsqlClientOptions } from '../client';
+import { withAdvice } from '../connection-advice';
 import { EndpointClient } from './endpoint-client';
 import { probeAll } from './probe';
 import { isUnreachable } from './unreachable';
@@ -42,11 +43,15 @@ export class Opening {
     const { endpoints } = this.#connection;
     if (endpoints !== undefined && isUnreachable(error)) {
       const failure = endpoints.failureSince(this.#startedMs);
-      return failure === undefined && this.#hasTimeFor(0) ? { delayMs: 0 } : { error: failure ?? error };
+      return failure === undefined && this.#hasTimeFor(0)
+        ? { delayMs: 0 }
+        : { error: failure ?? withAdvice(error, this.#connection) };
     }
     this.#refusals++;
     const delayMs = connectionRefusalDelayMs(error, this.#refusals);
-    return delayMs !== undefined && this.#hasTimeFor(delayMs) ? { delayMs } : { error };
+    return delayMs !== undefined && this.#hasTimeFor(delayMs)
+      ? { delayMs }
+      : { error: withAdvice(error, this.#connection) };
   }
 
   #hasTimeFor(delayMs: number): boolean {
