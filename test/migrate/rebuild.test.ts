@@ -305,7 +305,8 @@ const REFUSED: readonly Refused[] = [
     name: 'a value that is too long',
     table: ['CREATE TABLE t (id int PRIMARY KEY, a text)', "INSERT INTO t VALUES (1, 'abcd')"],
     change: 'ALTER a TYPE varchar(3)',
-    reason: /The row of t with id = 1 has no value that a could have then\. Correct the rows first, or say with USING/,
+    reason:
+      /The row of t with id = 1 has no value that a could have then\. Correct the rows first, or say with USING/,
   },
   {
     name: 'a key that would not be one',
