@@ -168,6 +168,16 @@ export class DsqlClient extends Client {
     }
   }
 
+  /** As node-postgres', and the process does not end before it: what comes behind it in a program would never be done. */
+  override end(): Promise<void>;
+  override end(callback: (error: Error) => void): void;
+  override end(callback?: (error: Error) => void): Promise<void> | undefined {
+    this.ref();
+    if (callback === undefined) return super.end();
+    super.end(callback);
+    return undefined;
+  }
+
   /**
    * Makes the connection fit for its next user, or destroys it: one on which a transaction is open, or of which it is not
    * known what the server is doing, must not be used again.

@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { useCluster } from '../cluster';
@@ -64,6 +65,60 @@ it('a program does not end while a write that was left on a connection has no an
   const [status] = (await once(child, 'close')) as [number];
   expect({ status, printed }).toEqual({ status: 0, printed: 'answered\n' });
 });
+
+const endings: readonly (readonly [what: string, program: string])[] = [
+  [
+    'a DsqlPool',
+    `const { DsqlPool } = require('aurora-dsql-orm');
+     const pool = new DsqlPool();
+     pool.query('SELECT 1').then(() => pool.end()).then(() => console.log('ended'));`,
+  ],
+  [
+    'a data source',
+    `const { createDsqlDataSource } = require('aurora-dsql-orm/typeorm');
+     const dataSource = createDsqlDataSource({});
+     dataSource.initialize().then(() => dataSource.query('SELECT 1')).then(() => dataSource.destroy()).then(() => console.log('ended'));`,
+  ],
+  [
+    'a Sequelize instance',
+    `const { createDsqlSequelize } = require('aurora-dsql-orm/sequelize');
+     const sequelize = createDsqlSequelize({ logging: false });
+     sequelize.query('SELECT 1').then(() => sequelize.close()).then(() => console.log('ended'));`,
+  ],
+];
+
+/** What passes on the bytes of a local DSQL, and the end of a connection a fifth of a second later. */
+async function slowToClose(port: number): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true }, (near) => {
+    const far = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    near.pipe(far);
+    far.pipe(near, { end: false });
+    far.on('end', () => setTimeout(() => near.end(), 200));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+it.each(endings)(
+  'a program does not end before %s has ended, and does what comes behind that',
+  async (_, program) => {
+    const { PGPORT, ...rest } = await cluster.local.env();
+    const server = await slowToClose(Number(PGPORT));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const env = { ...process.env, ...rest, PGPORT: String(port) };
+      const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, program], {
+        env,
+        cwd: root,
+      });
+      expect(stdout).toBe('ended\n');
+    } finally {
+      server.close();
+    }
+  },
+);
 
 it('a program keeps running for its pool where it asks for that', async () => {
   const program = `
