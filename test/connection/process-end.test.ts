@@ -66,24 +66,27 @@ it('a program does not end while a write that was left on a connection has no an
   expect({ status, printed }).toEqual({ status: 0, printed: 'answered\n' });
 });
 
+/** Waits until its pool knows that nobody uses the connection. */
+const UNUSED = 'const unused = () => new Promise((resolve) => setTimeout(resolve, 100));';
+
 const endings: readonly (readonly [what: string, program: string])[] = [
   [
     'a DsqlPool',
     `const { DsqlPool } = require('aurora-dsql-orm');
      const pool = new DsqlPool();
-     pool.query('SELECT 1').then(() => pool.end()).then(() => console.log('ended'));`,
+     pool.query('SELECT 1').then(unused).then(() => pool.end()).then(() => console.log('ended'));`,
   ],
   [
     'a data source',
     `const { createDsqlDataSource } = require('aurora-dsql-orm/typeorm');
      const dataSource = createDsqlDataSource({});
-     dataSource.initialize().then(() => dataSource.query('SELECT 1')).then(() => dataSource.destroy()).then(() => console.log('ended'));`,
+     dataSource.initialize().then(() => dataSource.query('SELECT 1')).then(unused).then(() => dataSource.destroy()).then(() => console.log('ended'));`,
   ],
   [
     'a Sequelize instance',
     `const { createDsqlSequelize } = require('aurora-dsql-orm/sequelize');
      const sequelize = createDsqlSequelize({ logging: false });
-     sequelize.query('SELECT 1').then(() => sequelize.close()).then(() => console.log('ended'));`,
+     sequelize.query('SELECT 1').then(unused).then(() => sequelize.close()).then(() => console.log('ended'));`,
   ],
 ];
 
@@ -109,7 +112,7 @@ it.each(endings)(
     try {
       const { port } = server.address() as AddressInfo;
       const env = { ...process.env, ...rest, PGPORT: String(port) };
-      const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, program], {
+      const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, UNUSED + program], {
         env,
         cwd: root,
       });
