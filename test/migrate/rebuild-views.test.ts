@@ -124,6 +124,42 @@ it('a view that groups by the primary key stays where the key does', async () =>
   expect((await schema()).views).toStrictEqual(before);
 });
 
+it('a view that names the columns by their order shows the same ones where others are dropped and added', async () => {
+  await run(
+    ...MAKE_TABLES,
+    'CREATE VIEW numbered AS SELECT number, text FROM orders AS o (number, customer, sum, text)',
+    'CREATE VIEW summed AS SELECT a.sum, b.number FROM orders a (number, customer, sum), public.orders b ("number") WHERE a.number = b.number',
+  );
+  await rebuild('TypeORM', {
+    table: 'orders',
+    change: "DROP COLUMN customer_id, ADD COLUMN state text DEFAULT 'new', ALTER total TYPE bigint",
+    dropOld: true,
+  });
+  expect(await rows('SELECT * FROM numbered ORDER BY 1')).toStrictEqual([
+    { number: 1, text: 'a' },
+    { number: 2, text: 'b' },
+  ]);
+  expect(await rows('SELECT * FROM summed ORDER BY 1')).toStrictEqual([
+    { sum: '5', number: 1 },
+    { sum: '7', number: 2 },
+  ]);
+});
+
+it('a view that shows whole rows shows those of the new table', async () => {
+  await run(
+    ...MAKE_TABLES,
+    'CREATE VIEW whole AS SELECT orders, o::public.orders AS other FROM orders JOIN orders o USING (id)',
+    'CREATE VIEW parts AS SELECT (whole.orders).total, (whole.other).note FROM whole',
+  );
+  const { views: before } = await schema();
+  await rebuild('TypeORM', { table: 'orders', change: 'ALTER total TYPE bigint', dropOld: true });
+  expect((await schema()).views).toStrictEqual(before);
+  expect(await rows('SELECT * FROM parts ORDER BY 1')).toStrictEqual([
+    { total: '5', note: 'a' },
+    { total: '7', note: 'b' },
+  ]);
+});
+
 it('an earlier attempt that has left a view above its new table is nothing in the way', async () => {
   await run(
     ...MAKE_TABLES,
@@ -174,6 +210,16 @@ const REFUSED: readonly Refused[] = [
     views: ['CREATE VIEW seen AS SELECT id, note FROM orders GROUP BY id'],
     change: 'DROP CONSTRAINT orders_pkey, ADD PRIMARY KEY (id, total)',
     reason: 'The view seen groups by id and reads other columns: that needs its primary key.',
+  },
+  {
+    name: 'a view that joins by the name of a column that is added',
+    views: [
+      'CREATE TABLE label (label int PRIMARY KEY, text text)',
+      'CREATE VIEW seen AS SELECT text FROM orders JOIN (SELECT id AS label, name FROM customer) c ON c.name = note JOIN label USING (label)',
+    ],
+    change: 'ADD COLUMN label int, ALTER total TYPE bigint',
+    reason:
+      'The view seen cannot be made: common column name "label" appears more than once in left table. Drop the view,',
   },
   {
     name: 'something with the name that a view needs meanwhile',

@@ -1,22 +1,12 @@
 import { findInChain, sqlStateOf } from '../../occ';
-import {
-  literal,
-  parseQuery,
-  quoted,
-  quotedTable,
-  tableNameOf,
-  tokensOf,
-  utf16Offsets,
-  walk,
-  type DsqlStatement,
-  type TableName,
-} from '../../sql';
+import { literal, quoted, quotedTable, type DsqlStatement, type TableName } from '../../sql';
 import { dependentViewsQuery, type DependentView } from '../catalogue/dependent-views';
 import type { UnsupportedChange } from '../planning/unsupported-change';
 import { grantsOn } from './grants';
 import type { Rebuild, ViewsAbove } from './new-table';
 import { besides } from './rebuilt-names';
 import { step } from './unfinished';
+import { withRelations } from './view-query';
 
 type Read = (sql: string) => Promise<readonly unknown[]>;
 
@@ -123,24 +113,26 @@ async function namesTaken(
 /** Asks PostgreSQL whether the queries of views can be read when columns have their new types. */
 async function unfitViews(rebuild: Rebuild, read: Read): Promise<readonly UnsupportedChange[]> {
   const { table, change, views } = rebuild;
-  const types = table.columns.map(({ name, type }) => {
-    const newType = change.columns.get(name)?.type ?? type;
-    return `CAST(NULL AS ${newType}) AS ${quoted(name)}`;
-  });
+  const carried = table.columns.filter(({ name }) => !change.dropped.has(name));
+  const types = [
+    ...carried.map(({ name, type }) => {
+      const newType = change.columns.get(name)?.type ?? type;
+      return `CAST(NULL AS ${newType}) AS ${quoted(name)}`;
+    }),
+    // No view reads these, but they may have the name of what another table is joined by.
+    ...[...change.added.keys()].map((name) => `NULL AS ${quoted(name)}`),
+  ];
+  const hasSameColumns = change.added.size === 0 && change.dropped.size === 0;
   const probes = new Map<DependentView, string>();
-  for (const view of views.recreated) {
+  for (const view of [...(hasSameColumns ? [] : views.replaced), ...views.recreated]) {
     const below = views.recreated.filter((other) => view.reads.some((name) => isSame(other, name)));
     // Without its key a table cannot be grouped by it; that is found out by the new table, before writers are kept out.
     if (view.keysUsed.length > 0 || below.some((other) => !probes.has(other))) continue;
-    const probe = withRelations(
-      view,
-      (name) => {
-        if (isSame(table, name)) return `(SELECT ${types.join(', ')})`;
-        const other = below.find((each) => isSame(each, name));
-        return other && `(${probes.get(other) ?? ''})`;
-      },
-      rebuild,
-    );
+    const probe = withRelations(view, rebuild, (name) => {
+      if (isSame(table, name)) return `(SELECT ${types.join(', ')})`;
+      const other = below.find((each) => isSame(each, name));
+      return other && `(${probes.get(other) ?? ''})`;
+    });
     probes.set(view, probe);
     try {
       await read(`SELECT 1 FROM (${probe}) AS probe LIMIT 0`);
@@ -149,14 +141,12 @@ async function unfitViews(rebuild: Rebuild, read: Read): Promise<readonly Unsupp
       if (reported === undefined) throw error;
       const changed = view.columnsUsed.filter((column) => change.columns.get(column)?.type !== undefined);
       const columns = changed.map((column) => `${column} as ${change.columns.get(column)?.type ?? ''}`);
-      const uses =
-        columns.length > 0
-          ? `reads ${columns.join(', ')}`
-          : `reads ${below.map(({ name }) => name).join(', ')}`;
+      const uses = columns.length > 0 ? columns : below.map(({ name }) => name);
+      const which = uses.length > 0 ? `, which then reads ${uses.join(', ')},` : '';
       return [
         {
           what: `the rebuild of the table ${table.name}`,
-          why: `The view ${view.name}, which then ${uses}, cannot be made: ${reported.message}.`,
+          why: `The view ${view.name}${which} cannot be made: ${reported.message}.`,
           instead: 'Drop the view, and create another one afterwards.',
         },
       ];
@@ -215,12 +205,13 @@ export function dropViews(views: readonly Required<TableName>[]): readonly DsqlS
 }
 
 /** Writes views as they were written, now that the new table has its name. */
-export function restoreViews({ views, table }: Rebuild): readonly DsqlStatement[] {
+export function restoreViews(rebuild: Rebuild): readonly DsqlStatement[] {
+  const { views, table } = rebuild;
   const isAbove = ({ reads }: DependentView) =>
     reads.some((name) => isSame(table, name) || views.recreated.some((other) => isSame(other, name)));
   return [...views.replaced, ...views.recreated]
     .filter(isAbove)
-    .map((view) => step(createView(view, view, queryOf(view))));
+    .map((view) => step(createView(view, view, withRelations(view, rebuild))));
 }
 
 /** What is said of a view that is made anew, beside its query. */
@@ -250,76 +241,11 @@ function createView({ options }: DependentView, name: Required<TableName>, query
 /** The query of a view as it reads the new table, and the views above it that are made anew. */
 function definitionAbove(view: DependentView, rebuild: Rebuild): string {
   const { table, names, views } = rebuild;
-  return withRelations(
-    view,
-    (name) => {
-      if (isSame(table, name)) return quotedTable({ schema: names.schema, name: names.copy });
-      const other = views.recreated.find((each) => isSame(each, name));
-      return other && quotedTable(beside(other));
-    },
-    rebuild,
-  );
-}
-
-const queryOf = ({ definition }: DependentView) => definition.trim().replace(/;$/, '');
-
-interface Ranged {
-  readonly location?: number;
-  readonly alias?: object;
-  /** Not with ONLY. */
-  readonly inh?: boolean;
-}
-
-/**
- * The query of a view with other relations in the place of some that it reads, under the names of those.
- *
- * A name without a schema is that of a relation which is found so; PostgreSQL writes the schema of one that a CTE hides.
- *
- * @param relationFor - what to write for a relation, if another one
- */
-function withRelations(
-  view: DependentView,
-  relationFor: (relation: Required<TableName>) => string | undefined,
-  { table, details, views }: Rebuild,
-): string {
-  const query = queryOf(view);
-  const [statement] = parseQuery(query).statements;
-  const offsetOf = utf16Offsets(query);
-  const known = [
-    { schema: table.schema, name: table.name, isVisible: details.isVisible },
-    ...views.recreated,
-  ];
-  const queries = new Set<string | undefined>();
-  const edits: { readonly start: number; readonly end: number; readonly text: string }[] = [];
-  walk(statement?.node ?? '', statement?.tree ?? {}, ({ name, body }) => {
-    if (name === 'CommonTableExpr') queries.add((body as { readonly ctename?: string }).ctename);
-    return true;
-  });
-  walk(statement?.node ?? '', statement?.tree ?? {}, ({ name, body }) => {
-    if (name !== 'RangeVar') return true;
-    const { location = 0, alias, inh } = body as Ranged;
-    const named = tableNameOf(body);
-    const relation = known.find(
-      (each) =>
-        each.name === named.name &&
-        (named.schema === undefined
-          ? each.isVisible && !queries.has(named.name)
-          : named.schema === each.schema),
-    );
-    const text = relation && relationFor(relation);
-    if (text === undefined) return true;
-    const from = offsetOf(location);
-    // No table of DSQL's inherits, and a query in its place takes no ONLY.
-    const [only = ''] = inh === true ? [] : (/\bONLY\s*$/.exec(query.slice(0, from)) ?? []);
-    const start = from - only.length;
-    const tokens = tokensOf(query, from);
-    let end = from;
-    for (let parts = named.schema === undefined ? 1 : 3; parts > 0; parts--)
-      end = tokens.next().value?.end ?? end;
-    edits.push({ start, end, text: alias === undefined ? `${text} AS ${quoted(named.name)}` : text });
-    return true;
-  });
-  return edits
-    .toSorted((one, other) => other.start - one.start)
-    .reduce((text, edit) => text.slice(0, edit.start) + edit.text + text.slice(edit.end), query);
+  const copy = quotedTable({ schema: names.schema, name: names.copy });
+  const relationFor = (name: Required<TableName>) => {
+    if (isSame(table, name)) return copy;
+    const other = views.recreated.find((each) => isSame(each, name));
+    return other && quotedTable(beside(other));
+  };
+  return withRelations(view, rebuild, relationFor, relationFor);
 }
