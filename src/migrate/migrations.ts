@@ -1,5 +1,5 @@
 import { findInChain } from '../occ';
-import { EnumTypes, type ResolvedMigrationOptions } from '../schema';
+import { EnumTypes, type EnumChange, type ResolvedMigrationOptions } from '../schema';
 import { changedSince, MigrationDriftError } from './errors';
 import { codeChecksum, differenceOf } from './journal/migration-code';
 import { Journal, type Direction, type JournalledRun, type RunInTransaction } from './journal/journal';
@@ -64,6 +64,7 @@ export class Migrations {
   readonly #patienceMs: number;
   readonly #context: OwnContext;
   #enums: EnumTypes;
+  #keepsEnums = true;
   #runs = new Map<string, JournalledRun>();
   /** Errors that migrations have thrown for reasons of their own. */
   readonly #foreign = new WeakSet<object>();
@@ -154,7 +155,20 @@ export class Migrations {
   /** Finds out which enum types migrations of earlier processes have made. */
   async learnEnums(): Promise<void> {
     this.#enums = this.#context.enums ?? new EnumTypes();
-    this.#enums.takeUp(await this.#journal.enumTypes());
+    const noted = await this.#journal.enumTypes();
+    this.#keepsEnums = noted !== undefined;
+    this.#enums.takeUp(noted ?? []);
+  }
+
+  /** What the migration that is recorded has made of enum types, as far as that can be kept. */
+  #enumsToKeep(): readonly EnumChange[] {
+    const { changes } = this.#enums;
+    if (this.#keepsEnums || changes.length === 0) return changes;
+    const names = changes.map(({ name }) => name).join(', ');
+    this.#context.log(
+      `Warning: what became of the enum type ${names} is not kept for later processes, because the role may not use the table aurora_dsql_orm_migration_enum. Let it create tables, or create that one and grant SELECT, INSERT, UPDATE and DELETE on it.`,
+    );
+    return [];
   }
 
   /**
@@ -216,7 +230,7 @@ export class Migrations {
     const carriedOut = this.#runs.get(name);
     const run = carriedOut ?? (await this.#journal.find(name, direction, code ?? null));
     if (carriedOut === undefined && run.isNew) entries.begin(run);
-    entries.end(run, carriedOut === undefined ? [] : this.#enums.changes);
+    entries.end(run, carriedOut === undefined ? [] : this.#enumsToKeep());
   }
 
   /**

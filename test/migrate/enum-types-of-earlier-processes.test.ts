@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
 import { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
 import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
-import type { QueryInterface } from 'sequelize';
+import type { QueryInterface, Sequelize } from 'sequelize';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import type { RunnableMigration } from 'umzug';
 import { useCluster } from '../cluster';
@@ -42,18 +42,23 @@ async function runWithTypeOrm(all: readonly Statements[]): Promise<void> {
 
 /** The same with an instance of its own. */
 async function runWithSequelize(all: readonly Statements[]): Promise<void> {
+  const sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+  try {
+    await migrate(sequelize, all);
+  } finally {
+    await sequelize.close();
+  }
+}
+
+async function migrate(sequelize: Sequelize, all: readonly Statements[], schema?: string): Promise<void> {
   const migrations = all.map((statements, index): RunnableMigration<QueryInterface> => ({
     name: `m${index}`,
     up: async ({ context }) => {
       for (const statement of statements) await context.sequelize.query(statement);
     },
   }));
-  const sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
-  try {
-    await createMigrator(sequelize, { migrations, logger: undefined }).up();
-  } finally {
-    await sequelize.close();
-  }
+  const options = { migrations, logger: undefined, ...(schema !== undefined && { schema }) };
+  await createMigrator(sequelize, options).up();
 }
 
 const BOTH: readonly Orm[] = ['TypeORM', 'Sequelize'];
@@ -115,4 +120,39 @@ it('the other ORM knows it, too', async () => {
   await runWithTypeOrm([[CREATE]]);
   await runWithSequelize([[USE]]);
   expect(await allowed()).toStrictEqual(['sad', 'ok']);
+});
+
+it('what another process has made of a type is known to one that runs migrations before and after that', async () => {
+  const sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+  const history = [[CREATE], [`ALTER TYPE mood ADD VALUE 'great'`], [USE]];
+  await migrate(sequelize, history.slice(0, 1));
+  await runWithSequelize(history.slice(0, 2));
+  await migrate(sequelize, history);
+  await sequelize.close();
+  expect(await allowed()).toStrictEqual(['sad', 'ok', 'great']);
+});
+
+it('a role that may not make the table of the types, which an earlier version has not made, runs migrations', async () => {
+  const history: Statements[] = [['CREATE TABLE attic.shelf (id int PRIMARY KEY)']];
+  await rowsOf(cluster.connection, 'CREATE SCHEMA attic');
+  const owner = createDsqlSequelize({ ...cluster.orm, logging: false });
+  await migrate(owner, history, 'attic');
+  await owner.query('DROP TABLE attic.aurora_dsql_orm_migration_enum');
+  await owner.query('CREATE ROLE keeper WITH LOGIN');
+  await owner.query(`AWS IAM GRANT keeper TO '${cluster.local.roleArn}'`);
+  await owner.query('GRANT USAGE ON SCHEMA attic TO keeper');
+  await owner.query('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA attic TO keeper');
+  await owner.close();
+
+  const lines: string[] = [];
+  const logging = (line: string) => lines.push(line);
+  const sequelize = createDsqlSequelize({ ...cluster.orm, username: 'keeper', logging });
+  const isTold = () => lines.some((line) => line.includes('enum type mood is not kept for later processes'));
+  history.push(['INSERT INTO attic.shelf VALUES (1)']);
+  await migrate(sequelize, history, 'attic');
+  expect(isTold()).toBe(false);
+  await migrate(sequelize, [...history, [CREATE]], 'attic');
+  expect(isTold()).toBe(true);
+  await sequelize.close();
+  expect(await rowsOf(cluster.connection, 'SELECT * FROM attic.shelf')).toStrictEqual([{ id: 1 }]);
 });

@@ -7,6 +7,7 @@ import { enumsIn, noteEnum, readEnums } from './noted-enums';
 import type { RecordedStatement } from './recorded-statement';
 import type { EnumChange } from '../../schema';
 import type { EnumFacts } from '../../sql';
+import { sqlStateOf } from '../../occ';
 
 /** Which way a migration is run. */
 export type Direction = 'up' | 'down';
@@ -45,6 +46,8 @@ export interface JournalEntry {
   /** What it has made of enum types, where it is over. */
   readonly enums?: readonly EnumChange[] | undefined;
 }
+
+const INSUFFICIENT_PRIVILEGE = '42501';
 
 /** A transaction may change 3,000 rows; many parameters make long messages. */
 const ROWS_AT_ONCE = 100;
@@ -177,9 +180,18 @@ export class Journal {
     }
   }
 
-  /** The enum types that migrations have made, of any history. */
-  async enumTypes(): Promise<readonly EnumFacts[]> {
-    return enumsIn(await this.#connection.run(readEnums(this.#connection.tables)));
+  /**
+   * The enum types that migrations have made, of any history.
+   *
+   * @returns nothing where they are not kept: the role may neither make the table nor read it. An earlier version had none
+   */
+  async enumTypes(): Promise<readonly EnumFacts[] | undefined> {
+    try {
+      return enumsIn(await this.#connection.run(readEnums(this.#connection.tables)));
+    } catch (error) {
+      if (sqlStateOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+      return undefined;
+    }
   }
 
   /** Reads the catalogue on the connection of the journal. */

@@ -73,9 +73,10 @@ export class EnumTypes {
     return copy;
   }
 
-  /** Takes up what earlier processes have noted. */
+  /** Takes up what earlier processes have noted; of a type that this one made another may have changed the labels since. */
   takeUp(noted: readonly EnumFacts[]): void {
     this.#noted = noted;
+    this.#known = noted.reduce(without, this.#known);
   }
 
   /** A migration begins: what becomes of types from here on is to be noted with it. */
