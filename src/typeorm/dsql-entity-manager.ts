@@ -414,8 +414,9 @@ function updating(manager: EntityManager, target: Target, values: Values, option
   return options?.returning === undefined ? builder : builder.returning(options.returning);
 }
 
-/** Whether it is a plain object without anything in it. */
-function isEmpty(value: object): boolean {
+/** Whether it is nothing, which the host takes, or a plain object without anything in it. */
+function isEmpty(value: object | null | undefined): boolean {
+  if (value === null || value === undefined) return true;
   return Object.getPrototypeOf(value) === Object.prototype && Reflect.ownKeys(value).length === 0;
 }
 

@@ -119,3 +119,14 @@ describe.each([
 function byId(rows: readonly Reading[]): Reading[] {
   return rows.map((row) => ({ ...row })).sort((one, other) => (one.id < other.id ? -1 : 1));
 }
+
+it('merges nothing into an entity where there is nothing to merge, as the host does', () => {
+  const into = ours.manager.create(Reading, newReading());
+  const before = structuredClone({ ...into });
+  const nothing = [undefined, null, {}, Object.create(null)] as Partial<Reading>[];
+  for (const sources of [[], ...nothing.map((each) => [each])]) {
+    expect(ours.manager.merge(Reading, into, ...sources)).toBe(into);
+  }
+  expect({ ...into }).toStrictEqual(before);
+  expect(ours.manager.merge(Reading, into, ...nothing, { note: 'merged' })).toMatchObject({ note: 'merged' });
+});
