@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { CommitOutcomeUnknownError } from 'aurora-dsql-orm';
 import {
   createDsqlSequelize,
   conflictReport as ofSequelize,
@@ -101,6 +102,21 @@ describe('the report on conflicts', () => {
       expect(countersOfSequelize(sequelize)).toEqual(counted);
       await sequelize.close();
     });
+  });
+
+  it('goes with counters of what has become of autocommit statements, also where that stayed unknown', async () => {
+    const dataSource = await createDsqlDataSource(cluster.orm).initialize();
+    const sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+    const counted = { attempts: 2, commits: 1, conflicts: 0, retries: 0, unknown: 1 };
+    cluster.local.faults.failCommit({ error: 'XX000', committed: true });
+    await expect(dataSource.query(add, [1])).rejects.toThrow(CommitOutcomeUnknownError);
+    await dataSource.query(add, [1]);
+    expect(transactionCounters(dataSource)).toEqual(counted);
+    cluster.local.faults.failCommit({ error: 'XX000', committed: true });
+    await expect(sequelize.query(add, { bind: [1] })).rejects.toThrow(CommitOutcomeUnknownError);
+    await sequelize.query(add, { bind: [1] });
+    expect(countersOfSequelize(sequelize)).toEqual(counted);
+    await Promise.all([dataSource.destroy(), sequelize.close()]);
   });
 
   it('is of one instance alone, and has what was given up', async () => {

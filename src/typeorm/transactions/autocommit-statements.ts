@@ -71,6 +71,8 @@ export class AutocommitStatements {
     return runner.runStatement({
       first: firstStatement(statement),
       send: () => this.#attempt(send, isConnected),
+      // Its outcome is unknown when its answer is lost.
+      returned: { value: undefined },
       label: text.slice(0, LABEL_LENGTH),
       // What reads alone waits for nobody.
       mayWait: !onlyReads && !isConnected,
