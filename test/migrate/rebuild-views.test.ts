@@ -145,6 +145,26 @@ it('a view that names the columns by their order shows the same ones where other
   ]);
 });
 
+it('a view that calls something else by the name of the table reads the table where it means that', async () => {
+  const within = 'WITH orders AS (SELECT 2 AS number) SELECT number FROM orders';
+  await run(
+    ...MAKE_TABLES,
+    `CREATE VIEW noted AS SELECT id, note FROM orders WHERE id IN (${within})`,
+    `CREATE VIEW summed AS SELECT total FROM orders WHERE id IN (${within})`,
+    'CREATE VIEW locking AS SELECT id, note FROM orders WHERE id = 2 FOR UPDATE OF orders',
+    'CREATE VIEW locking_sum AS SELECT id, total FROM orders WHERE id = 2 FOR UPDATE OF orders',
+  );
+  const { views: before } = await schema();
+  await rebuild('TypeORM', { table: 'orders', change: 'ALTER total TYPE bigint', dropOld: true });
+  expect((await schema()).views).toStrictEqual(before);
+  expect(await rows('SELECT noted.*, total FROM noted, summed')).toStrictEqual([
+    { id: 2, note: 'b', total: '7' },
+  ]);
+  expect(await rows('SELECT * FROM locking JOIN locking_sum USING (id)')).toStrictEqual([
+    { id: 2, note: 'b', total: '7' },
+  ]);
+});
+
 it('a view that shows whole rows shows those of the new table', async () => {
   await run(
     ...MAKE_TABLES,

@@ -1,4 +1,5 @@
 import {
+  asNode,
   nameOfParts,
   parseQuery,
   quoted,
@@ -9,6 +10,7 @@ import {
   walk,
   type NodeBody,
   type TableName,
+  type Visited,
 } from '../../sql';
 import type { DependentView } from '../catalogue/dependent-views';
 import type { Rebuild } from './new-table';
@@ -29,7 +31,7 @@ type RelationFor = (relation: Relation) => string | undefined;
  * The query of a view with other relations in the place of some that it reads, under the names of those. Names that it gives
  * the columns of the table by their order are left to the same columns.
  *
- * A name without a schema is that of a relation which is found so; PostgreSQL writes the schema of one that a CTE hides.
+ * A name without a schema is that of a relation which is found so; PostgreSQL writes the schema of one that a CTE around it hides.
  */
 export function withRelations(
   { definition }: DependentView,
@@ -44,30 +46,20 @@ export function withRelations(
     { schema: table.schema, name: table.name, isVisible: details.isVisible },
     ...views.recreated,
   ];
-  const queries = new Set<string | undefined>();
   const edits: Edit[] = [];
-  const walkAll = (visit: Parameters<typeof walk>[2]) => {
-    walk(statement?.node ?? '', statement?.tree ?? {}, visit);
-  };
-  const named = ({ schema, name }: TableName, hiding = queries): Relation | undefined =>
+  const named = ({ schema, name }: TableName): Relation | undefined =>
     known.find(
-      (each) =>
-        each.name === name &&
-        (schema === undefined ? each.isVisible && !hiding.has(name) : schema === each.schema),
+      (each) => each.name === name && (schema === undefined ? each.isVisible : schema === each.schema),
     );
-  walkAll(({ name, body }) => {
-    if (name === 'CommonTableExpr') queries.add((body as NodeBody<'CommonTableExpr'>).ctename);
-    return true;
-  });
-  walkAll(({ name, body }) => {
+  walk(statement?.node ?? '', statement?.tree ?? {}, (node) => {
+    const { name, body } = node;
     if (name === 'TypeName') {
       const type = body as NodeBody<'TypeName'>;
       const path = nameOfParts(strings(type.names));
-      // A query hides no type.
-      const relation = named(path, new Set());
+      const relation = named(path);
       const text = relation && rowTypeFor(relation);
       if (text !== undefined) edits.push(nameAt(query, offsetOf(type.location ?? 0), path, text));
-    } else if (name === 'RangeVar') {
+    } else if (name === 'RangeVar' && !isName(node)) {
       const path = tableNameOf(body);
       const relation = named(path);
       if (relation === undefined) return true;
@@ -85,6 +77,19 @@ export function withRelations(
   return edits
     .toSorted((one, other) => other.start - one.start)
     .reduce((text, edit) => text.slice(0, edit.start) + edit.text + text.slice(edit.end), query);
+}
+
+/** Whether it is the name that something has in the query itself: in FOR UPDATE OF, or of a CTE around it. */
+function isName({ body, parent }: Visited): boolean {
+  if (parent?.name === 'LockingClause') return true;
+  const { schema, name } = tableNameOf(body);
+  if (schema !== undefined) return false;
+  for (let around = parent; around !== undefined; around = around.parent) {
+    const { withClause } = around.body as Pick<NodeBody<'SelectStmt'>, 'withClause'>;
+    if (withClause?.ctes?.some((cte) => asNode(cte, 'CommonTableExpr')?.ctename === name) === true)
+      return true;
+  }
+  return false;
 }
 
 /** Another name in the place of one. */
