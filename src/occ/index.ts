@@ -59,6 +59,7 @@ export {
   type RunnableTransaction,
   type RunOptions,
   type TransactionCounters,
+  wasNeverUsed,
 } from './transaction-runner';
 export {
   checkIsolationLevel,

@@ -325,7 +325,8 @@ function mayRunAgain(error: unknown): boolean {
   return isOccConflict(error) || isNotCommitted(error) || findInChain(error, wasNeverUsed) !== undefined;
 }
 
-function wasNeverUsed(error: object): boolean {
+/** Whether the connection of an attempt was never used: nothing was sent on it, or a cluster that slept has refused that. */
+export function wasNeverUsed(error: object): boolean {
   return isNotSentError(error) || refusalIn(error) === 'asleep';
 }
 

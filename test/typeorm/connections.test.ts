@@ -73,6 +73,20 @@ describe('when the server says late how an error has left the session', () => {
   });
 });
 
+describe('a cluster that is waking up', () => {
+  it.each([{}, { commitMarkers: true }])(
+    'takes a statement that it has refused as the first of a connection: %j',
+    async (dsql) => {
+      const wide = await open({ extra: { max: 3 }, dsql: { ...cluster.orm.dsql, ...dsql } });
+      const fault = cluster.local.faults.sleep({ connections: 0, queries: 1 });
+      await Promise.all([1, 2, 3].map((id) => wide.query('INSERT INTO item VALUES ($1)', [id])));
+      expect(fault.fired).toBe(1);
+      expect((await ids()).sort()).toEqual([1, 2, 3]);
+      await wide.destroy();
+    },
+  );
+});
+
 describe('query_timeout', () => {
   it('a write that was not answered in time may have been done, and says so', async () => {
     const source = await open({ extra: { max: 1, query_timeout: 300 } });

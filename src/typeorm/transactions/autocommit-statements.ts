@@ -1,9 +1,10 @@
 import type { ObjectLiteral, QueryRunner } from 'typeorm';
-import { isNotSentError, ofLastStatement, type DsqlClient } from '../../connection';
+import { ofLastStatement, type DsqlClient } from '../../connection';
 import {
   canBeMarked,
   findInChain,
   isOccConflict,
+  wasNeverUsed,
   withMarker,
   type Attempt,
   type StatementTransaction,
@@ -66,7 +67,7 @@ export class AutocommitStatements {
     if (!onlyReads && defaults.commitMarkers && canBeMarked(text)) return this.#runMarked(statement);
     // What inserts nothing is given no keys.
     const keys = firstWord === 'INSERT' ? new ReusedIdentityKeys(identityColumnsOf(dataSource)) : undefined;
-    const once = () => this.#runner.sendOnce(statement, keys);
+    const once = this.#sendingOnce(statement, keys);
     const send = keys === undefined ? once : () => keys.attempt(once);
     return runner.runStatement({
       first: firstStatement(statement),
@@ -78,6 +79,35 @@ export class AutocommitStatements {
       mayWait: !onlyReads && !isConnected,
       callsApplication: tellsOfStatements(dataSource),
     });
+  }
+
+  /**
+   * Sends a statement once, each time that it is called. The host has released the query runner where the connection has ended,
+   * so one that was never used is followed by that of another query runner.
+   */
+  #sendingOnce(statement: Statement, keys: ReusedIdentityKeys | undefined): () => Promise<unknown> {
+    let hasEndedUnused = false;
+    return async () => {
+      const { own, release } = hasEndedUnused
+        ? this.#unreleased()
+        : { own: this.#runner, release: () => Promise.resolve() };
+      try {
+        return await own.sendOnce(statement, keys);
+      } catch (error) {
+        hasEndedUnused = findInChain(error, wasNeverUsed) !== undefined;
+        throw error;
+      } finally {
+        await release();
+      }
+    };
+  }
+
+  /** The query runner, or another one where the host has released it with its connection. */
+  #unreleased(): { readonly own: AutocommitRunner; readonly release: () => Promise<void> } {
+    const runner = this.#runner;
+    if (!runner.isReleased) return { own: runner, release: () => Promise.resolve() };
+    const own = dataSourceOf(runner).createQueryRunner(runner.getReplicationMode()) as AutocommitRunner;
+    return { own, release: () => own.release() };
   }
 
   #runMarked(statement: Statement): Promise<unknown> {
@@ -110,15 +140,15 @@ export class AutocommitStatements {
    * Makes an attempt.
    *
    * Its connection is given back after a conflict, unless the query runner had it before: a caller who held one while it
-   * waits to be admitted again would wait for those who are admitted and wait for a connection. One that had ended before
-   * anything was sent is given back in any case: the next attempt takes another.
+   * waits to be admitted again would wait for those who are admitted and wait for a connection. One that has ended without
+   * having been used is given back in any case: the next attempt takes another.
    */
   async #attempt<T>(make: () => Promise<T>, keepsConnection: boolean): Promise<T> {
     this.#users++;
     try {
       return await make();
     } catch (error) {
-      const isOver = findInChain(error, isNotSentError) !== undefined;
+      const isOver = findInChain(error, wasNeverUsed) !== undefined;
       const mayBeGivenBack = isOver || (!keepsConnection && isOccConflict(error));
       if (this.#users === 1 && mayBeGivenBack) this.#runner.giveConnectionBack();
       throw error;
@@ -129,14 +159,7 @@ export class AutocommitStatements {
 
   /** Not a transaction of the host's: its subscribers are not told of what the caller did not begin. */
   async #beginFor(statement: Statement, keys: ReusedIdentityKeys): Promise<StatementTransaction<unknown>> {
-    const runner = this.#runner;
-    // The host releases a query runner whose connection was lost.
-    const own = runner.isReleased
-      ? (dataSourceOf(runner).createQueryRunner(runner.getReplicationMode()) as AutocommitRunner)
-      : runner;
-    const release = async () => {
-      if (own !== runner) await own.release();
-    };
+    const { own, release } = this.#unreleased();
     await own.sendOnce(['START TRANSACTION']);
     return {
       send: () => own.sendOnce(statement, keys),
