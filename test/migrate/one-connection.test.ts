@@ -3,17 +3,22 @@ import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
 import { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
 import type { RunnableMigration } from 'umzug';
 import { useCluster } from '../cluster';
+import { byForm } from '../form';
 import { empty, rowsOf } from './database-state';
 
 const cluster = useCluster();
 
 beforeEach(() => empty(cluster.connection));
 
+/** Of the commits, one of so many fails in the short form. */
+const STRIDE = byForm({ short: 9, long: 1, soak: 1 });
+
 type Work = (queryInterface: QueryInterface, transaction: Transaction) => Promise<unknown>;
 
 /** Runs a migration whose code is a managed transaction, with a pool of one connection. */
 async function migrate(...works: readonly Work[]): Promise<void> {
-  const sequelize = createDsqlSequelize({ ...cluster.orm, logging: false, pool: { max: 1 } });
+  const dsql = { ...cluster.orm.dsql, rebuild: true };
+  const sequelize = createDsqlSequelize({ ...cluster.orm, dsql, logging: false, pool: { max: 1 } });
   const migrations = works.map((work, index): RunnableMigration<QueryInterface> => ({
     name: `m${index}`,
     up: ({ context }) => context.sequelize.transaction((transaction) => work(context, transaction)),
@@ -62,6 +67,27 @@ const CHANGES: readonly (readonly [string, Work])[] = [
       ),
   ],
 ];
+
+it.each(['OC000', 'XX000'] as const)(
+  'a transaction of a migration copies a table between changes of rows, whichever commit fails with %s',
+  async (error) => {
+    const fill: Work = async ({ sequelize }, transaction) => {
+      await sequelize.query("INSERT INTO shelf VALUES (1, '10')", { transaction });
+      await sequelize.query('ALTER TABLE shelf ALTER COLUMN label TYPE bigint USING label::bigint', {
+        transaction,
+      });
+      await sequelize.query('UPDATE shelf SET label = label + 1', { transaction });
+    };
+    for (let nth = 1, hasFired = true; hasFired; nth += STRIDE) {
+      await empty(cluster.connection);
+      const fault = cluster.local.faults.failCommit({ error, nth });
+      await migrate(createShelf, fill);
+      hasFired = fault.fired > 0;
+      fault.remove();
+      expect(await rowsOf(cluster.connection, 'SELECT * FROM shelf')).toStrictEqual([{ id: 1, label: '11' }]);
+    }
+  },
+);
 
 it.each(CHANGES)('a transaction of a migration changes the schema by %s', async (_, change) => {
   await migrate(createShelf, change);

@@ -7,6 +7,7 @@ import type {
   Migrations,
   MigrationSession,
   MigrationStatement,
+  RunInTransaction,
   TableBatches,
   TransactionEntries,
 } from '../../migrate/for-orms';
@@ -251,10 +252,10 @@ export class RunningMigration implements AroundMigration {
     const send = async (sql: string): Promise<Answer> => {
       await this.#migrations.hold();
       const options = { ...raw, ...(sql.startsWith('SELECT ') && { logging: false as const }) };
-      const apart = this.apart;
+      const { transaction: apart, isBetween } = this.#apart;
       const inTransaction = apart === null ? { transaction: open } : { transaction: apart, ...AS_IT_IS };
       const query = () => ours(() => sequelize.query(sql, { ...options, ...inTransaction }));
-      return rawAnswer(await (apart === null ? query() : retryOnConflict(query)));
+      return rawAnswer(await (apart === null || isBetween ? query() : retryOnConflict(query)));
     };
     const isOutside = () => this.apart !== null;
     return {
@@ -267,7 +268,8 @@ export class RunningMigration implements AroundMigration {
       entries,
       send,
       outsideTransaction: (work) => (open === null ? work() : this.#outside(open, work)),
-      inTransaction: transactionsOfTheirOwn(sequelize, setOwn),
+      inTransaction: (work) =>
+        this.apart === null ? transactionOfItsOwn(sequelize, setOwn, work) : this.#between(this.apart, work),
       inBatch: (work) => inBatch(sequelize, work),
       read: async (sql) => {
         if (open === null || isOutside()) return (await send(sql)).rows;
@@ -281,6 +283,23 @@ export class RunningMigration implements AroundMigration {
       },
       onProgress: this.#mapping.onSchemaProgress,
     };
+  }
+
+  /** A transaction of this package's own, on the connection of one that is taken apart. */
+  #between<T>(apart: DsqlTransaction, work: (run: RunInTransaction) => Promise<T>): Promise<T> {
+    const run: RunInTransaction = async (text, values) => {
+      const options = { type: QueryTypes.RAW, raw: true, transaction: apart, ...AS_IT_IS };
+      const answer = await ours(() => this.sequelize.query(text, { ...options, bind: [...values] }));
+      return rawAnswer(answer).rows;
+    };
+    return ours(async () => {
+      this.#apart.isBetween = true;
+      try {
+        return await apart.between(() => work(run));
+      } finally {
+        this.#apart.isBetween = false;
+      }
+    });
   }
 
   #outside<T>(open: DsqlTransaction, work: () => Promise<T>): Promise<T> {
@@ -301,27 +320,29 @@ export class RunningMigration implements AroundMigration {
   }
 }
 
-/** @param setOwn - hears of each that has begun, and of its end */
-function transactionsOfTheirOwn(
+/** @param setOwn - hears of it when it has begun, and of its end */
+function transactionOfItsOwn<T>(
   sequelize: Sequelize,
   setOwn: (transaction: DsqlTransaction | undefined) => void,
-): MigrationSession['inTransaction'] {
-  return (work) =>
-    ours(async () => {
-      try {
-        return await inOwnTransaction(sequelize, (transaction) => {
-          setOwn(transaction);
-          return work(inTransaction(sequelize, transaction));
-        });
-      } finally {
-        setOwn(undefined);
-      }
-    });
+  work: (run: RunInTransaction) => Promise<T>,
+): Promise<T> {
+  return ours(async () => {
+    try {
+      return await inOwnTransaction(sequelize, (transaction) => {
+        setOwn(transaction);
+        return work(inTransaction(sequelize, transaction));
+      });
+    } finally {
+      setOwn(undefined);
+    }
+  });
 }
 
 /** The transaction of a migration that is taken apart now. */
 interface TakenApart {
   transaction: DsqlTransaction | null;
+  /** Whether another one is open on its connection. */
+  isBetween?: boolean;
 }
 
 /** Whether Sequelize makes of an answer the rows and what there is to say of them, and not a number or a row. */

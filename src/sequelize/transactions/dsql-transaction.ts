@@ -166,6 +166,40 @@ export class DsqlTransaction extends Transaction {
     }
   }
 
+  /**
+   * Runs a transaction on the connection of this one, which is taken apart now.
+   *
+   * @param work - its own statements are sent with `completesTransaction`
+   */
+  async between<T>(work: () => Promise<T>): Promise<T> {
+    const { root } = this;
+    await root.begin();
+    try {
+      const result = await work();
+      await root.#commit();
+      return result;
+    } catch (error) {
+      // After COMMIT there is nothing to roll back; the first error is the one to report.
+      await root.#end('ROLLBACK;').catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Commits the transaction on the server, and ends nothing of it here. */
+  async #commit(): Promise<void> {
+    const { command } = await this.#end('COMMIT;');
+    if (command === 'ROLLBACK')
+      throw new TransactionRolledBackError('aborted', { cause: this.reasonOf(undefined) });
+  }
+
+  async #end(sql: string): Promise<{ readonly command?: string }> {
+    const options = { ...this.options, type: QueryTypes.RAW, raw: true, transaction: this };
+    const once = { supportsSearchPath: false, completesTransaction: true, retry: { max: 1 } };
+    const query = this.sequelize.query(sql, { ...options, ...once } as object);
+    const [, result] = (await query) as unknown as [unknown, { readonly command?: string }];
+    return result;
+  }
+
   /** Past what waits for the transaction to be whole: it may be about to be taken apart. */
   async #noteEntries(): Promise<void> {
     const options = { transaction: this, completesTransaction: true, type: QueryTypes.RAW, raw: true };
@@ -177,12 +211,7 @@ export class DsqlTransaction extends Transaction {
 
   async #commitSoFar(): Promise<void> {
     await this.#noteEntries();
-    const options = { ...this.options, type: QueryTypes.RAW, raw: true, transaction: this };
-    const once = { supportsSearchPath: false, completesTransaction: true, retry: { max: 1 } };
-    const query = this.sequelize.query('COMMIT;', { ...options, ...once } as object);
-    const [, result] = (await query) as unknown as [unknown, { readonly command?: string }];
-    if (result.command === 'ROLLBACK')
-      throw new TransactionRolledBackError('aborted', { cause: this.reasonOf(undefined) });
+    await this.#commit();
     this.entries?.committed();
     this.#committed += this.#pending;
     this.#pending = 0;
