@@ -286,7 +286,13 @@ function node(code: string, type: 'commonjs' | 'module'): string {
 }
 
 function run(command: string, args: string[], cwd = consumer): string {
-  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  // The environment of the tests, in which there are no colours, and not that of the process.
+  return execFileSync(command, args, {
+    cwd,
+    env: process.env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
 }
 
 /** Runs something while a package is not installed. */
