@@ -1,7 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { installPackage } from './installed-package';
+import { installPackage, run as runIn } from './installed-package';
 
 const root = resolve(__dirname, '../..');
 const entryPoints = ['', '/typeorm', '/sequelize', '/migrate', '/local'];
@@ -286,13 +286,7 @@ function node(code: string, type: 'commonjs' | 'module'): string {
 }
 
 function run(command: string, args: string[], cwd = consumer): string {
-  // The environment of the tests, in which there are no colours, and not that of the process.
-  return execFileSync(command, args, {
-    cwd,
-    env: process.env,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+  return runIn(command, args, cwd);
 }
 
 /** Runs something while a package is not installed. */

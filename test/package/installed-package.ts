@@ -27,7 +27,8 @@ export function installPackage(): string {
   return consumer;
 }
 
-function run(command: string, args: string[], cwd: string): string {
+/** Runs a command, and returns what it prints. */
+export function run(command: string, args: string[], cwd: string): string {
   // The environment of the tests, in which there are no colours, and not that of the process.
   return execFileSync(command, args, {
     cwd,
