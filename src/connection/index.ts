@@ -59,7 +59,7 @@ export { resolveConnection, type ResolvedConnection } from './options/resolved-c
 export { withTrustRoots } from './options/trust-roots';
 export { DsqlPool, poolOptionNames, type DsqlPoolOptions, type PoolOptions } from './pool';
 export { elapsedMs, nextTurn, sleep, systemTimeMs } from './real-time';
-export { refusalIn, type Refusal } from './refused-connection';
+export { refusalIn } from './refused-connection';
 export { fieldsOf, rowsBefore } from './transactions/answer-facts';
 export { ofLastStatement } from './transactions/last-statement';
 export { Pipeline } from './transactions/pipeline';
