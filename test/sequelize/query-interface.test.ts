@@ -364,6 +364,9 @@ describe('the rest', () => {
       await refusalOf(queryInterface.createTrigger('users', 't', 'after', ['insert'] as never, 'f', [], [])),
     ).toMatch(/CREATE TRIGGER/);
     expect(await refusalOf(queryInterface.createDatabase('other'))).toMatch(/CREATE DATABASE/);
+    // Sequelize says IF EXISTS, and there is none.
+    await queryInterface.dropDatabase('other');
+    expect(await refusalOf(queryInterface.dropDatabase('postgres'))).toMatch(/DROP DATABASE/);
   });
 
   it('runs statements of migrations as they are written for PostgreSQL', async () => {

@@ -16,7 +16,7 @@ import { refuseExtensionTypes, review } from './review';
 import { Rewrite } from './rewrite';
 import { createIndex } from './statements/create-index';
 import { createTable } from './statements/create-table';
-import { drop } from './statements/drop';
+import { drop, dropDatabase } from './statements/drop';
 import { comment, createExtension } from './statements/extensions';
 import { maintain, vacuum } from './statements/maintenance';
 import { select } from './statements/select';
@@ -140,6 +140,7 @@ const TRANSLATORS: { readonly [Name in NodeName]?: (rewrite: Rewrite<Name>) => O
   CreateSeqStmt: createSequence,
   CreateStmt: createTable,
   DoStmt: createType,
+  DropdbStmt: dropDatabase,
   DropStmt: drop,
   IndexStmt: createIndex,
   ReindexStmt: maintain,

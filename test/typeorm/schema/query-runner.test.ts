@@ -50,6 +50,16 @@ it('reads the key that it has created as the increment it was asked for', async 
   });
 });
 
+it('has nothing to drop of a database that a cluster does not have', async () => {
+  await withQueryRunner(async (queryRunner) => {
+    await queryRunner.dropDatabase('other', true);
+    await queryRunner.createDatabase('postgres', true);
+    await expect(queryRunner.dropDatabase('other')).rejects.toThrow('DROP DATABASE');
+    await expect(queryRunner.dropDatabase('postgres', true)).rejects.toThrow('DROP DATABASE');
+    await expect(queryRunner.createDatabase('other', true)).rejects.toThrow('CREATE DATABASE');
+  });
+});
+
 it('renames the sequence of a key with its table', async () => {
   await withQueryRunner(async (queryRunner) => {
     await queryRunner.createTable(drawers());

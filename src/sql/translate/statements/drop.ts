@@ -27,6 +27,15 @@ export function drop(rewrite: Rewrite<'DropStmt'>): Outcome {
   };
 }
 
+/** Omits DROP DATABASE IF EXISTS of another database than the one that a cluster has, postgres: there is none. */
+export function dropDatabase(rewrite: Rewrite<'DropdbStmt'>): Outcome {
+  const { dbname = '', missing_ok } = rewrite.tree;
+  if (missing_ok !== true || dbname === 'postgres' || !rewrite.isRefused('statement-dropdb')) {
+    return rewrite.unchanged();
+  }
+  return { omitted: `There is no database ${dbname}: a cluster has one, postgres.` };
+}
+
 function isNeedless({
   removeType = 'OBJECT_TABLE',
   missing_ok,
