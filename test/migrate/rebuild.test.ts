@@ -329,16 +329,6 @@ const REFUSED: readonly Refused[] = [
     change: 'ALTER a TYPE money USING 1::money',
     reason: /money/,
   },
-  {
-    name: 'a table of the name that is needed',
-    table: [
-      'CREATE TABLE t (id int PRIMARY KEY, a text)',
-      'CREATE TABLE t__new (id int PRIMARY KEY)',
-      'INSERT INTO t__new VALUES (1)',
-    ],
-    change: 'ALTER a TYPE integer',
-    reason: /There is a table t__new with rows/,
-  },
 ];
 
 describe.each(REFUSED)('$name is in the way', ({ name, table, change, reason }) => {

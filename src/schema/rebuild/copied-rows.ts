@@ -9,6 +9,7 @@ import {
   type CatalogTable,
 } from '../../sql';
 import { newColumns, newKey, type NewColumn, type Rebuild } from './new-table';
+import { markConstraint } from './unfinished';
 
 /** The rows of a batch: the key of its last one is kept in the same transaction, and counts. */
 const BATCH_ROWS = MAX_TRANSACTION_ROWS - 1;
@@ -32,7 +33,7 @@ export function createCopied(rebuild: Rebuild): string {
     const { type = 'text' } = rebuild.table.columns.find((column) => column.name === name) ?? {};
     return `${quoted(name)} ${type} NOT NULL`;
   });
-  return `CREATE TABLE IF NOT EXISTS ${quotedTable({ schema, name: copied })} ("only row" boolean PRIMARY KEY, ${columns.join(', ')})`;
+  return `CREATE TABLE ${quotedTable({ schema, name: copied })} ("only row" boolean PRIMARY KEY, ${columns.join(', ')}, ${markConstraint})`;
 }
 
 /** A value of a row of the old table, as a column of the new one takes it. */

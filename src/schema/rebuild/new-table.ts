@@ -10,8 +10,9 @@ import {
 } from '../../sql';
 import type { DependentView } from '../catalogue/dependent-views';
 import type { ColumnDetails, TableDetails } from '../catalogue/table-details';
-import { besides, type RebuiltNames } from './rebuilt-names';
+import { besides, readOnlyName, type RebuiltNames } from './rebuilt-names';
 import type { ColumnChange, TableChange } from './table-change';
+import { markConstraint } from './unfinished';
 
 /** A column of the new table. */
 export interface NewColumn {
@@ -125,11 +126,31 @@ export function newKey({
 /** The constraints that the new table has like the old one, but for the primary key. */
 export function carriedConstraints({ table, change }: Rebuild): readonly CatalogConstraint[] {
   return table.constraints.filter(
-    ({ type, name, columns }) =>
-      type !== 'p' &&
-      !change.droppedConstraints.has(name) &&
-      !columns.some((each) => change.dropped.has(each)),
+    (constraint) =>
+      constraint.type !== 'p' &&
+      !isReadOnlyCheck(table, constraint) &&
+      !change.droppedConstraints.has(constraint.name) &&
+      !constraint.columns.some((each) => change.dropped.has(each)),
   );
+}
+
+/** Whether a constraint is the CHECK with which a rebuild that was interrupted has kept writers out. */
+export function isReadOnlyCheck(table: CatalogTable, { type, name, definition }: CatalogConstraint): boolean {
+  return (
+    type === 'c' && name === readOnlyName(table.name) && /^CHECK \(+false\)+( NOT VALID)?$/.test(definition)
+  );
+}
+
+/** The identities of the old table that the new one has, too. */
+export function carriedIdentities({
+  table,
+  change,
+}: Rebuild): readonly { readonly name: string; readonly sequence: string }[] {
+  return table.columns.flatMap(({ name, sequence }) => {
+    const isLost = losesIdentity(change.columns.get(name) ?? {});
+    if (sequence === null || change.dropped.has(name) || isLost) return [];
+    return [{ name, sequence }];
+  });
 }
 
 /** Whether a constraint is added when the rows are there: to itself in any order, or where not all rows keep to it. */
@@ -182,6 +203,7 @@ export function createTable(rebuild: Rebuild): string {
       ? []
       : [named(newName(key.name), `PRIMARY KEY (${key.columns.map(quoted).join(', ')})`)]),
     ...constraints,
+    markConstraint,
   ];
   return `CREATE TABLE ${quotedTable({ schema, name: copy })} (${parts.join(', ')})`;
 }

@@ -1,6 +1,5 @@
 import { isComparable } from './comparable-types';
 import {
-  defaultName,
   literal,
   quoted,
   quotedTable,
@@ -9,7 +8,6 @@ import {
   type DsqlStatement,
   type Translation,
 } from '../../sql';
-import type { DependentView } from '../catalogue/dependent-views';
 import { tableDetailsQuery, type TableDetails } from '../catalogue/table-details';
 import { refersTo, type ReadTables } from '../catalogue/read-tables';
 import { refusedStatement, unsupportedChanges, type UnsupportedChange } from '../planning/unsupported-change';
@@ -18,29 +16,23 @@ import { copyBatch, copyNothing, createCopied, orderOf, rowsInTheWay } from './c
 import { grants, readGrants } from './grants';
 import {
   carriedConstraints,
+  carriedIdentities,
   carriedIndexes,
   columnComments,
   constraintText,
   createTable,
   isAddedLater,
-  losesIdentity,
   newKey,
   newName,
   withTarget,
   type Rebuild,
 } from './new-table';
-import { besides, rebuiltNames, sequenceName } from './rebuilt-names';
+import { freeNames, namesInTheWay, type Leftovers } from './names-in-the-way';
+import { readOnlyName } from './rebuilt-names';
+import { renamesOfNew, renamesOfOld } from './renames';
 import type { TableChange } from './table-change';
-import {
-  createViewsBeside,
-  dropViews,
-  leftoverViews,
-  moveViews,
-  restoreViews,
-  viewsAbove,
-  viewsInTheWay,
-} from './views';
-import { dropTable, keepRecord, repeatedStep, step } from './unfinished';
+import { createViewsBeside, dropViews, moveViews, restoreViews, viewsAbove, viewsInTheWay } from './views';
+import { dropTable, keepRecord, MARK_CONSTRAINT, repeatedStep, step } from './unfinished';
 
 /** What a plan of a rebuild needs. */
 export interface RebuildPlanning {
@@ -77,12 +69,8 @@ export async function planRebuild(
   const { schema, name } = table;
   const { readTables, read } = planning;
   const [details] = (await read(tableDetailsQuery(table))) as readonly [TableDetails];
-  const sameSchema = await readTables(
-    `n.nspname = ${literal(schema)} AND c.relname LIKE ${literal(`${likeText(name.slice(0, 40))}%`)}`,
-  );
-  const taken = new Set(sameSchema.map((each) => each.name));
   const { casts, impossible } = await conversions(table, change, read);
-  const names = rebuiltNames(table, (other) => taken.has(other));
+  const names = await freeNames(table, planning.dropOld, read);
   const rebuild: Rebuild = {
     table,
     details,
@@ -90,8 +78,7 @@ export async function planRebuild(
     names,
     views: await viewsAbove({ table, change }, read, planning.droppedViews),
   };
-  const copy = { schema, name: names.copy };
-  const viewsLeft = taken.has(names.copy) ? await leftoverViews(copy, read) : [];
+  const { leftovers, inTheWay: takenNames } = await namesInTheWay(rebuild, read);
   const referring = await readTables(refersTo(table));
   const references = referring
     .filter((each) => each.schema !== schema || each.name !== name)
@@ -101,8 +88,8 @@ export async function planRebuild(
     orderOf(rebuild).length === 0 && (await read(`SELECT 1 FROM ${quotedTable(table)} LIMIT 1`)).length === 0;
   const inTheWay = [
     ...obstacles(rebuild, references, isEmpty),
-    ...(await viewsInTheWay(rebuild, viewsLeft, read)),
-    ...(await leftovers(rebuild, taken, read)),
+    ...takenNames,
+    ...(await viewsInTheWay(rebuild, read)),
     ...(await valuesInTheWay(table, impossible, read)),
   ];
   if (inTheWay.length > 0) throw unsupportedChanges(inTheWay);
@@ -121,11 +108,9 @@ export async function planRebuild(
     ]);
   }
   const { dropOld } = planning;
-  const context = { written, created: created.statements, references, casts, dropOld, isEmpty, viewsLeft };
+  const context = { written, created: created.statements, references, casts, dropOld, isEmpty, leftovers };
   return { statements: steps(rebuild, context), old: rebuild.names.old };
 }
-
-const likeText = (text: string) => text.replace(/[\\%_]/g, '\\$&');
 
 /** A foreign key of another table. */
 interface Reference {
@@ -211,26 +196,6 @@ function brokenReference(rebuild: Rebuild, { owner, constraint }: Reference): re
   });
 }
 
-/** A table with the name of the new one that is not known to be ours. */
-async function leftovers(
-  { names }: Rebuild,
-  taken: ReadonlySet<string>,
-  read: RebuildPlanning['read'],
-): Promise<readonly UnsupportedChange[]> {
-  const found: UnsupportedChange[] = [];
-  for (const name of [names.copy, names.copied]) {
-    if (!taken.has(name)) continue;
-    const rows = await read(`SELECT 1 FROM ${quotedTable({ schema: names.schema, name })} LIMIT 1`);
-    if (rows.length === 0) continue;
-    found.push({
-      what: `the rebuild of the table ${names.table}`,
-      why: `There is a table ${name} with rows, and a rebuild needs that name.`,
-      instead: 'Rename or drop it.',
-    });
-  }
-  return found;
-}
-
 interface StepContext {
   readonly written: string;
   readonly created: readonly DsqlStatement[];
@@ -239,17 +204,17 @@ interface StepContext {
   readonly dropOld: boolean;
   /** There are no rows, and none can come: nothing is copied. */
   readonly isEmpty: boolean;
-  /** Views of an earlier attempt, above the new table that it has left. */
-  readonly viewsLeft: readonly DependentView[];
+  /** Of an earlier attempt. */
+  readonly leftovers: Leftovers;
 }
 
 function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[] {
   const { names } = rebuild;
-  const { schema, table, copy, old, copied } = names;
+  const { schema, table, copy, old } = names;
   const during = duringCopy(rebuild, context);
   const after = afterCopy(rebuild, context);
   const written = quotedTable({ schema, name: table });
-  const readOnly = quoted(besides(table, '_is_read_only'));
+  const readOnly = quoted(readOnlyName(table));
   return [
     ...(context.isEmpty
       ? [
@@ -259,15 +224,17 @@ function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[]
           step(`ALTER TABLE ASYNC ${written} VALIDATE CONSTRAINT ${readOnly}`, 'validate'),
         ]
       : []),
-    ...dropViews(context.viewsLeft),
-    step(dropTable({ schema, name: copy })),
-    step(dropTable({ schema, name: copied })),
+    ...dropViews(context.leftovers.views),
+    ...context.leftovers.tables.map((name) => step(dropTable({ schema, name }))),
     ...context.created,
     step(keepRecord({ change: context.written, names, during, after })),
+    step(
+      `ALTER TABLE ${quotedTable({ schema, name: copy })} DROP CONSTRAINT IF EXISTS ${quoted(MARK_CONSTRAINT)}`,
+    ),
     step(copyNothing(rebuild, context.casts), 'dml'),
     ...carriedIndexes(rebuild).map(({ name, definition, isUnique }) =>
       step(
-        `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX ASYNC IF NOT EXISTS ${quoted(newName(name))} ON ${quotedTable({ schema, name: copy })} ${definition}`,
+        `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX ASYNC ${quoted(newName(name))} ON ${quotedTable({ schema, name: copy })} ${definition}`,
         'job',
       ),
     ),
@@ -300,7 +267,7 @@ function tryLater(rebuild: Rebuild): readonly DsqlStatement[] {
 function duringCopy(rebuild: Rebuild, { references, casts, isEmpty }: StepContext): readonly DsqlStatement[] {
   const { schema, table, copy, old } = rebuild.names;
   const written = (name: string) => quotedTable({ schema, name });
-  const readOnly = quoted(besides(table, '_is_read_only'));
+  const readOnly = quoted(readOnlyName(table));
   const columns = rebuild.table.columns.map(({ name }) => quoted(name)).join(', ');
   const later = carriedConstraints(rebuild).filter((constraint) => isAddedLater(rebuild, constraint));
   return [
@@ -353,18 +320,6 @@ function newSequences(rebuild: Rebuild): readonly string[] {
   );
 }
 
-/** The identities of the old table that the new one has, too. */
-function carriedIdentities({
-  table,
-  change,
-}: Rebuild): readonly { readonly name: string; readonly sequence: string }[] {
-  return table.columns.flatMap(({ name, sequence }) => {
-    const isLost = losesIdentity(change.columns.get(name) ?? {});
-    if (sequence === null || change.dropped.has(name) || isLost) return [];
-    return [{ name, sequence }];
-  });
-}
-
 /** But for the names of keys and indexes each of these can be done again. */
 function afterCopy(rebuild: Rebuild, { dropOld }: StepContext): readonly DsqlStatement[] {
   const { table, details, names } = rebuild;
@@ -396,46 +351,3 @@ function afterCopy(rebuild: Rebuild, { dropOld }: StepContext): readonly DsqlSta
     ),
   ];
 }
-
-function renamesOfOld({ table, names }: Rebuild): readonly DsqlStatement[] {
-  const { schema, old } = names;
-  const suffix = old.slice(old.lastIndexOf('__old'));
-  const constraints = new Set(table.constraints.map(({ name }) => name));
-  const keys = table.constraints.filter(({ type }) => type === 'p' || type === 'u');
-  return [
-    ...keys.map(({ name }) => renameConstraint({ schema, name: old }, name, besides(name, suffix))),
-    ...table.indexes
-      .filter(({ name, primary }) => !primary && !constraints.has(name))
-      .map(({ name }) => renameIndex(schema, name, besides(name, suffix))),
-    ...table.columns
-      .flatMap(({ sequence }) => (sequence === null ? [] : [sequenceName(sequence)]))
-      .map((name) => renameSequence(schema, name, besides(name, suffix))),
-  ];
-}
-
-function renamesOfNew(rebuild: Rebuild): readonly DsqlStatement[] {
-  const { schema, table } = rebuild.names;
-  const key = newKey(rebuild);
-  const uniques = carriedConstraints(rebuild).filter(({ type }) => type === 'u');
-  return [
-    ...[...(key === undefined ? [] : [key]), ...uniques].map(({ name }) =>
-      renameConstraint({ schema, name: table }, newName(name), name),
-    ),
-    ...carriedIndexes(rebuild).map(({ name }) => renameIndex(schema, newName(name), name)),
-    ...carriedIdentities(rebuild).map(({ name, sequence }) =>
-      renameSequence(schema, defaultName(rebuild.names.copy, [name], 'seq'), sequenceName(sequence)),
-    ),
-  ];
-}
-
-const renameConstraint = (
-  table: { readonly schema: string; readonly name: string },
-  from: string,
-  to: string,
-) => step(`ALTER TABLE ${quotedTable(table)} RENAME CONSTRAINT ${quoted(from)} TO ${quoted(to)}`);
-
-const renameSequence = (schema: string, from: string, to: string) =>
-  step(`ALTER SEQUENCE ${quotedTable({ schema, name: from })} RENAME TO ${quoted(to)}`);
-
-const renameIndex = (schema: string, from: string, to: string) =>
-  step(`ALTER INDEX ${quotedTable({ schema, name: from })} RENAME TO ${quoted(to)}`);

@@ -30,22 +30,27 @@ export function besides(name: string, suffix: string): string {
 /**
  * The names for the rebuild of a table.
  *
- * @param isTaken - whether there is a table of that name
+ * @param isTaken - whether there is something of a name that the old table or a part of it would have with that suffix
  */
 export function rebuiltNames(
   { schema, name }: { readonly schema: string; readonly name: string },
-  isTaken: (name: string) => boolean,
+  isTaken: (old: string, suffix: string) => boolean,
 ): RebuiltNames {
   let number = 1;
-  const old = () => besides(name, `__old${number === 1 ? '' : String(number)}`);
-  while (isTaken(old())) number++;
+  const suffix = () => `__old${number === 1 ? '' : String(number)}`;
+  while (isTaken(besides(name, suffix()), suffix())) number++;
   return {
     schema,
     table: name,
     copy: besides(name, '__new'),
-    old: old(),
+    old: besides(name, suffix()),
     copied: besides(name, '__copied'),
   };
+}
+
+/** The name of the CHECK that keeps writers out of a table. */
+export function readOnlyName(table: string): string {
+  return besides(table, '_is_read_only');
 }
 
 /** The name of a sequence, of its name as PostgreSQL writes it with its schema. */

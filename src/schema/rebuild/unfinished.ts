@@ -1,10 +1,21 @@
-import { literal, quotedTable, type DsqlStatement, type DsqlStatementKind } from '../../sql';
+import {
+  literal,
+  quoted,
+  quotedTable,
+  type DsqlStatement,
+  type DsqlStatementKind,
+  type TableName,
+} from '../../sql';
 import type { ReadTables } from '../catalogue/read-tables';
 import { isOneOf } from '../catalogue/read-tables';
 import { sequenceName, type RebuiltNames } from './rebuilt-names';
 
 /** With this begins the comment of a table that is being rebuilt. */
 const MARK = 'aurora-dsql-orm rebuilds this table: ';
+
+/** The CHECK by which a table is known that a rebuild has made, until its comment says so. */
+export const MARK_CONSTRAINT = 'aurora-dsql-orm rebuilds a table';
+export const markConstraint = `CONSTRAINT ${quoted(MARK_CONSTRAINT)} CHECK (true)`;
 
 /** What is left to do of a rebuild, as the comment of the new table keeps it. */
 export interface RebuildRecord {
@@ -61,12 +72,19 @@ export async function unfinishedRebuilds(
   const found: UnfinishedRebuild[] = [];
   for (const { name, comment } of rows) {
     const record = recordIn(comment);
-    if (record !== undefined) found.push(await resumed(record, name, readTables));
+    if (record !== undefined) found.push(await resumed(record, name, read, readTables));
   }
   return found;
 }
 
-function recordIn(comment: string): RebuildRecord | undefined {
+/** Whether a comment is that of a table that is being rebuilt. */
+export function isMarked(comment: string | null): boolean {
+  return comment?.startsWith(MARK) === true;
+}
+
+/** What a comment keeps of a rebuild; nothing where it is another one. */
+export function recordIn(comment: string): RebuildRecord | undefined {
+  if (!isMarked(comment)) return undefined;
   const { change, names, during, after } = JSON.parse(comment.slice(MARK.length)) as {
     readonly change: string;
     readonly names: RebuiltNames;
@@ -80,18 +98,24 @@ function recordIn(comment: string): RebuildRecord | undefined {
   return { change, names, during: statements(during), after: statements(after) };
 }
 
+/** Whether a rebuild makes a view that is beside the one whose name it gets in the end. */
+export function makesBeside({ during }: RebuildRecord, view: Required<TableName>): boolean {
+  return during.some(({ sql }) => sql.startsWith(`ALTER VIEW ${quotedTable(view)} RENAME TO `));
+}
+
 async function resumed(
   record: RebuildRecord,
   markedTable: string,
+  read: (sql: string) => Promise<readonly unknown[]>,
   readTables: ReadTables,
 ): Promise<UnfinishedRebuild> {
   const { names, during, after } = record;
   const { schema, table, old } = names;
-  const named = await readTables(isOneOf([table, old].map((name) => ({ schema, name }))));
   if (markedTable === names.copy) {
-    const isPastRename = named.some(({ name }) => name === old);
+    const isPastRename = await isRenamed(names, read);
     return { ...record, isPastRename, left: isPastRename ? [...during, ...after] : [] };
   }
+  const named = await readTables(isOneOf([table, old].map((name) => ({ schema, name }))));
   const isDropped = after.some(({ sql }) => sql === dropTable({ schema, name: old }));
   const taken = new Set(
     named
@@ -103,6 +127,17 @@ async function resumed(
       ]),
   );
   return { ...record, isPastRename: true, left: after.filter(({ sql }) => isPending(sql, taken)) };
+}
+
+/** Whether the old table has its other name: somebody else may have made a table of that name beside it. */
+async function isRenamed(
+  { schema, table, old }: RebuiltNames,
+  read: (sql: string) => Promise<readonly unknown[]>,
+): Promise<boolean> {
+  const tables = (await read(
+    `SELECT c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname = ${literal(schema)} AND c.relname IN (${literal(table)}, ${literal(old)})`,
+  )) as readonly { readonly name: string }[];
+  return tables.length === 1 && tables[0]?.name === old;
 }
 
 const RENAME =

@@ -38,7 +38,7 @@ function isSame(one: Required<TableName>, other: Required<TableName>): boolean {
 }
 
 /** Each behind those of them that it reads. */
-function inOrder(views: readonly DependentView[]): readonly DependentView[] {
+export function inOrder(views: readonly DependentView[]): readonly DependentView[] {
   const ordered = new Set<DependentView>();
   const put = (view: DependentView): void => {
     for (const name of view.reads) {
@@ -52,11 +52,7 @@ function inOrder(views: readonly DependentView[]): readonly DependentView[] {
 }
 
 /** What is in the way of the views above a table that is rebuilt. */
-export async function viewsInTheWay(
-  rebuild: Rebuild,
-  leftovers: readonly DependentView[],
-  read: Read,
-): Promise<readonly UnsupportedChange[]> {
+export async function viewsInTheWay(rebuild: Rebuild, read: Read): Promise<readonly UnsupportedChange[]> {
   const { table, change, views } = rebuild;
   const what = `the rebuild of the table ${table.name}`;
   const instead = 'Drop the view, and create it again afterwards.';
@@ -84,30 +80,7 @@ export async function viewsInTheWay(
         : [{ what, why: `The view ${view.name} reads it, and belongs to ${view.owner}.`, instead }]),
     ];
   });
-  if (told.length > 0) return told;
-  return [...(await namesTaken(rebuild, leftovers, read)), ...(await unfitViews(rebuild, read))];
-}
-
-/** The names that views need until those before them are dropped, and that others have. */
-async function namesTaken(
-  { table, views }: Rebuild,
-  leftovers: readonly DependentView[],
-  read: Read,
-): Promise<readonly UnsupportedChange[]> {
-  const found: UnsupportedChange[] = [];
-  for (const view of views.recreated.map(beside)) {
-    if (leftovers.some((left) => isSame(left, view))) continue;
-    const [row] = (await read(
-      `SELECT to_regclass(${literal(quotedTable(view))}) IS NOT NULL AS taken`,
-    )) as readonly { readonly taken?: boolean }[];
-    if (row?.taken !== true) continue;
-    found.push({
-      what: `the rebuild of the table ${table.name}`,
-      why: `There is a relation ${view.name}, and the view above the new table needs that name.`,
-      instead: 'Rename or drop it.',
-    });
-  }
-  return found;
+  return told.length > 0 ? told : unfitViews(rebuild, read);
 }
 
 /** Asks PostgreSQL whether the queries of views can be read when columns have their new types. */
@@ -161,17 +134,8 @@ function isOfMeaning(error: unknown): error is Error {
 }
 
 /** What a view is called until the one before it is dropped. */
-function beside({ schema, name }: Required<TableName>): Required<TableName> {
+export function beside({ schema, name }: Required<TableName>): Required<TableName> {
   return { schema, name: besides(name, '__new') };
-}
-
-/** Views that an interrupted rebuild has left above its new table, each behind those that it reads. */
-export async function leftoverViews(
-  copy: Required<TableName>,
-  read: Read,
-): Promise<readonly DependentView[]> {
-  const views = (await read(dependentViewsQuery(copy))) as readonly DependentView[];
-  return inOrder(views.filter(({ name }) => name.endsWith('__new')));
 }
 
 /** Makes the views that are made anew beside those that there are, and finds out before writers are kept out that it can. */

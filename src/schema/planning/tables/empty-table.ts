@@ -54,7 +54,7 @@ export async function retypeEmpty(
   };
   const { statements, refusals } = await translate(addingText(table, column, type), [rest]);
   if (refusals.length > 0) return undefined;
-  const guard = quoted(defaultName(table.name, [], 'no_rows'));
+  const guard = quoted(guardOf(table));
   const ddl = (change: string, kind: DsqlStatement['kind'] = 'ddl'): DsqlStatement => {
     const sql = `ALTER TABLE ${kind === 'ddl' ? '' : 'ASYNC '}${written} ${change}`;
     return { sql, kind, notes: [], start: 0, end: sql.length };
@@ -66,6 +66,15 @@ export async function retypeEmpty(
     ...statements,
     ddl(`DROP CONSTRAINT ${guard}`),
   ];
+}
+
+/** The name of the CHECK that lets nobody write a row: a free one, or that of an attempt that was interrupted. */
+function guardOf({ name, constraints }: CatalogTable): string {
+  for (let number = 1; ; number++) {
+    const guard = defaultName(name, [], `no_rows${number === 1 ? '' : String(number)}`);
+    const present = constraints.find((each) => each.name === guard);
+    if (present === undefined || present.definition.startsWith('CHECK (false)')) return guard;
+  }
 }
 
 /**
