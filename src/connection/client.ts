@@ -142,6 +142,12 @@ export class DsqlClient extends Client {
     await this.query(unsentBegin);
   }
 
+  /** Whether the answer to a query is to come. */
+  get isBusy(): boolean {
+    const { readyForQuery } = this as unknown as { readonly readyForQuery?: boolean | null };
+    return this.#session.isAwaiting || readyForQuery !== true;
+  }
+
   /** Whether no transaction is open and no query, nor a cursor, waits for its answer. */
   get isQuiet(): boolean {
     const { readyForQuery } = this as unknown as { readonly readyForQuery?: boolean | null };

@@ -8,6 +8,8 @@ export interface MigrationCalls {
   readonly remains: string | undefined;
   /** How many calls its code has made so far. */
   readonly position: number;
+  /** How many statements stay whatever comes. */
+  readonly committed: number;
   statement<Result>(statement: MigrationStatement<Result>, session?: MigrationSession): Promise<Result>;
   batches(batches: TableBatches, session?: MigrationSession): Promise<void>;
   /** A statement here has failed, or a COMMIT. */

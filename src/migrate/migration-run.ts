@@ -83,7 +83,7 @@ export class MigrationRun implements MigrationCalls {
     const isOurs = statement.text.includes(COMMIT_MARKER_TABLE);
     const isCounted = verb === undefined && !isOurs && !OF_SESSION.has(firstWord);
     if (verb === 'begin') this.#positionAtBegin = this.#position;
-    if (verb === 'rollback' && session.isRunAgain) this.#position = this.#positionAtBegin;
+    if (verb === 'rollback' && session.isRunAgain) this.rewind(this.#positionAtBegin);
     const position = isCounted ? ++this.#position : 0;
     return this.#inTurn(async () => {
       if (isCounted) return this.#call(position, statement, session);
@@ -125,9 +125,14 @@ export class MigrationRun implements MigrationCalls {
     return this.#position;
   }
 
+  get committed(): number {
+    return this.#committed;
+  }
+
   /** What was called behind a position was rolled back, and is going to be called again. */
   rewind(position: number): void {
     this.#position = position;
+    this.#replay.rewind(position);
   }
 
   /** A statement here has failed, or a COMMIT. */

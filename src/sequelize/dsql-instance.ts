@@ -231,7 +231,7 @@ export class DsqlInstance {
   ): Promise<T> {
     const transaction = new DsqlTransaction(this.#sequelize, options, true, attempt);
     const migration = runningMigration(this.#sequelize);
-    const position = migration?.position ?? 0;
+    const begun = migration?.reached;
     return clsOf(this.#sequelize)._clsRun(async () => {
       await transaction.prepareEnvironment(true);
       try {
@@ -255,8 +255,7 @@ export class DsqlInstance {
       } catch (error) {
         // The first error is the one to report.
         if (transaction.finished === undefined) await transaction.rollback().catch(() => undefined);
-        migration?.rewind(position);
-        throw error;
+        throw migration === undefined || begun === undefined ? error : migration.rolledBack(begun, error);
       }
     });
   }

@@ -49,7 +49,12 @@ declare module 'sequelize/lib/dialects/postgres/connection-manager' {
     disconnect(connection: Client): Promise<void>;
     validate(connection: Client): boolean;
     /** With replication, `SELECT` is what reads from a replica. */
-    getConnection(options: { readonly type?: 'SELECT'; readonly useMaster?: boolean }): Promise<Client>;
+    getConnection(options: {
+      readonly type?: 'SELECT';
+      readonly useMaster?: boolean;
+      /** Of the transaction that is to have it. */
+      readonly uuid?: string;
+    }): Promise<Client>;
     releaseConnection(connection: Client): void;
   }
 

@@ -5,6 +5,7 @@ import { openClient, type DsqlClient, type DsqlPool, type ResolvedConnection } f
 import { CatalogueReader, NumberKeys, type BigintColumn, type ResolvedMapping } from '../schema';
 import { isStored } from './schema/column-types';
 import { DsqlQueryRunner } from './dsql-query-runner';
+import { expectAnotherConnection } from './migrations/only-connection';
 import { DsqlSchemaBuilder } from './schema/dsql-schema-builder';
 import { entitiesOf, hasIdentityValues, isNumber, isNumberOfView } from './writes/identity-keys';
 import type { ResolvedDriverOptions } from './options';
@@ -149,6 +150,11 @@ export class DsqlDriver extends PostgresDriver {
   /** Aurora DSQL has it built in, and has no extensions (AWS samples). */
   override get uuidGenerator(): string {
     return 'gen_random_uuid()';
+  }
+
+  override async obtainMasterConnection(): ReturnType<PostgresDriver['obtainMasterConnection']> {
+    expectAnotherConnection(this.master as DsqlPool);
+    return super.obtainMasterConnection();
   }
 
   override createQueryRunner(mode: ReplicationMode): DsqlQueryRunner {

@@ -52,9 +52,14 @@ export class Session {
     return this.#phase === 'broken' ? this.#brokeInTransaction : this.#phase !== 'idle';
   }
 
+  /** Whether the answer to a query is to come. */
+  get isAwaiting(): boolean {
+    return this.#unanswered > 0;
+  }
+
   /** Whether no transaction is open and nothing is waited for. */
   get isQuiet(): boolean {
-    return this.#phase === 'idle' && this.#unanswered === 0;
+    return this.#phase === 'idle' && !this.isAwaiting;
   }
 
   /** Whether the server has answered no query yet. */

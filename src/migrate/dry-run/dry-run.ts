@@ -44,6 +44,7 @@ class DryRunEnd extends Error {
 export class DryRun implements MigrationCalls {
   readonly isDryRun = true;
   readonly position = 0;
+  readonly committed = 0;
   /** Nothing is done. */
   readonly remains = undefined;
   readonly #session: MigrationSession;

@@ -21,6 +21,8 @@ export interface CurrentCall {
 export class Replay {
   readonly #migration: string;
   readonly #calls = new Map<number, RecordedStatement[]>();
+  /** Those that were given out. */
+  readonly #taken = new Map<number, RecordedStatement[]>();
   readonly #lastPosition: number;
 
   constructor(migration: string, statements: readonly RecordedStatement[]) {
@@ -33,7 +35,7 @@ export class Replay {
   }
 
   /**
-   * What is known of a call. Each is given out once.
+   * What is known of a call. Each is given out once, unless the code goes back.
    *
    * @returns nothing for one that was not done, and is to be carried out
    * @throws MigrationChangedError for another one than was done at this place
@@ -47,6 +49,7 @@ export class Replay {
     const statements = this.#calls.get(place);
     if (statements?.[0]?.hash === hash) {
       this.#calls.delete(place);
+      this.#taken.set(place, statements);
       // Behind it may be what is left of a longer one that had failed and was corrected.
       return { position: place, statements: statements.filter((each) => each.hash === hash) };
     }
@@ -61,6 +64,11 @@ export class Replay {
     }
     this.#calls.delete(position);
     return undefined;
+  }
+
+  /** The code goes back to a position, and makes the calls behind it again. */
+  rewind(position: number): void {
+    for (const [place, statements] of this.#taken) if (place > position) this.#calls.set(place, statements);
   }
 
   /**

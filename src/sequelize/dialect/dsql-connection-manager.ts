@@ -21,10 +21,13 @@ import {
 } from '../../connection';
 import { timeZoneStatement } from '../../schema';
 import { builtInTypes } from '../schema/built-in-types';
+import type { HeldConnections } from '../migrations/held-connections';
+import { aroundOf } from '../migrations/own-statements';
 import { letProcessEndOnIdle } from './exit-on-idle';
 import type { ResolvedSequelizeOptions } from '../options/options';
 
 type EndpointPool = PostgresConnectionManager.EndpointPool;
+type GetConnection = Parameters<PostgresConnectionManager['getConnection']>[0];
 
 /** As they were when this was loaded: the fake clock of an application's test must not end connections, nor keep them. */
 const { setTimeout, clearTimeout } = timers;
@@ -62,6 +65,8 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   /** By the client, which sequelize-pool keeps: it is forgotten with it, however it ends. */
   readonly #lives = new WeakMap<Client, Life>();
   readonly #pace = new Pace();
+  /** The migrations that connections were taken for. */
+  readonly #holders = new WeakMap<Client, HeldConnections>();
 
   constructor(dialect: unknown, sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
     super(dialect, sequelize);
@@ -129,6 +134,7 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
 
   override async disconnect(client: Client): Promise<void> {
     clearTimeout(this.#lives.get(client)?.timer);
+    this.#holders.get(client)?.givenBack(client);
     await super.disconnect(client);
   }
 
@@ -141,7 +147,25 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     return true;
   }
 
+  /** What a migration waits for that holds all others would never come. */
+  override async getConnection(options: GetConnection = {}): Promise<Client> {
+    const { migration, isOurs } = aroundOf(this.sequelize);
+    const take = () => super.getConnection(options);
+    if (migration === undefined) return take();
+    const { read, write } = this.pool;
+    const isRead = options.type === 'SELECT' && options.useMaster !== true;
+    const pool = (isRead ? read : write) ?? (this.pool as unknown as EndpointPool);
+    const isTransaction = options.uuid !== undefined && !isOurs;
+    const { connections } = migration;
+    const client = await connections.take({ pool, isTransaction }, take, (late) => {
+      this.releaseConnection(late);
+    });
+    this.#holders.set(client, connections);
+    return client;
+  }
+
   override releaseConnection(client: Client): void {
+    this.#holders.get(client)?.givenBack(client);
     const life = this.#lives.get(client);
     // What came next would run in a transaction that nobody commits, or behind what has timed out.
     const isFit = client instanceof DsqlClient && client.prepareForReuse();

@@ -263,7 +263,7 @@ class CliMigration {
       );
     }
     await this.running.begin();
-    await this.running.whenDone();
+    await this.running.end();
     this.#hasEnded();
     await reportJobs(() => this.#carriedOut ?? Promise.resolve(), hostJobError);
   }

@@ -1,6 +1,6 @@
 import { QueryTypes, type Sequelize } from 'sequelize';
-import { nextTurn } from '../../connection';
-import { retryOnConflict } from '../../occ';
+import { DsqlError, nextTurn } from '../../connection';
+import { classifyError, PartlyCommittedError, retryOnConflict, UnsupportedFeatureError } from '../../occ';
 import type {
   Answer,
   MigrationCalls,
@@ -16,6 +16,7 @@ import { log } from '../log';
 import { ambientTransaction } from '../transactions/cls';
 import { DsqlTransaction } from '../transactions/dsql-transaction';
 import { inBatch, inOwnTransaction, inTransaction } from '../transactions/own-transaction';
+import { HeldConnections } from './held-connections';
 import type { JournalledAnswer, KeptAnswer } from './journalled-answer';
 import { asMigration, migrationAround, ours, type AroundMigration } from './own-statements';
 
@@ -43,7 +44,18 @@ export function runningMigration(sequelize: Sequelize): RunningMigration | undef
 /** An option of Sequelize, of which its types do not know. */
 const AS_IT_IS: object = { completesTransaction: true };
 
+const LEFT_OPEN =
+  'The migration has left a transaction open, which was rolled back, so the migration is not recorded. Wait for the commit() or rollback() of each transaction.';
+
 const NO_ANSWER: KeptAnswer = { command: '', rowCount: 0, rows: [] };
+
+/** How far the code of a migration has come. */
+interface Reached {
+  /** The calls that it has made. */
+  readonly position: number;
+  /** The statements that stay whatever comes. */
+  readonly committed: number;
+}
 
 /** Finds out what takes the place of a text. */
 type Plan = (read: MigrationSession['read']) => Promise<'as it is' | 'refused' | PlannedChange>;
@@ -58,6 +70,7 @@ interface SchemaChange extends Pick<MigrationStatement<unknown>, 'recall'> {
 /** One migration that an instance carries out: what its code sends through the instance is journalled. */
 export class RunningMigration implements AroundMigration {
   readonly sequelize: Sequelize;
+  readonly connections: HeldConnections;
   readonly #migrations: Migrations;
   readonly #mapping: ResolvedMapping;
   readonly #find: (() => Promise<MigrationCalls>) | undefined;
@@ -68,17 +81,18 @@ export class RunningMigration implements AroundMigration {
 
   /**
    * @param find - finds its run when its code sends the first statement, where somebody else calls the code
-   * @param apart - that of another call of its code
+   * @param another - another call of its code
    */
   constructor(
     sequelize: Sequelize,
     migrations: Migrations,
     mapping: ResolvedMapping,
     find?: () => Promise<MigrationCalls>,
-    apart: TakenApart = { transaction: null },
+    another?: RunningMigration,
   ) {
     this.#find = find;
-    this.#apart = apart;
+    this.#apart = another === undefined ? { transaction: null } : another.#apart;
+    this.connections = another?.connections ?? new HeldConnections();
     this.sequelize = sequelize;
     this.#migrations = migrations;
     this.#mapping = mapping;
@@ -86,28 +100,52 @@ export class RunningMigration implements AroundMigration {
 
   /** The same for another call of its code, in the same session: what a dry run has called stays in that. */
   another(): RunningMigration {
-    return new RunningMigration(this.sequelize, this.#migrations, this.#mapping, undefined, this.#apart);
+    return new RunningMigration(this.sequelize, this.#migrations, this.#mapping, undefined, this);
   }
 
   /** Runs the code of the migration, and what that does not wait for. */
   async during(run: MigrationCalls, work: () => Promise<unknown>): Promise<void> {
     this.#run = run;
-    await asMigration(this, work);
-    if (!run.isDryRun) await this.whenDone();
+    try {
+      await asMigration(this, work);
+      if (!run.isDryRun) await this.end();
+    } finally {
+      await this.#endTransactions();
+    }
+  }
+
+  /**
+   * Its code, which somebody else has called, has come to its end.
+   *
+   * @throws DsqlError when it has left a transaction open
+   */
+  async end(): Promise<void> {
+    await this.#whenDone();
+    if ((await this.#endTransactions()) > 0) throw new DsqlError(LEFT_OPEN);
+  }
+
+  /** Rolls back the transactions that its code has left open, and returns how many they were. */
+  async #endTransactions(): Promise<number> {
+    const left = await this.connections.leftOpen();
+    const { connectionManager } = this.sequelize;
+    // What is given back with its transaction open is not used again: the server rolls it back.
+    for (const client of left) connectionManager.releaseConnection(client);
+    return left.length;
   }
 
   /** Its code has asked for something, and may not wait for it: it belongs to the migration all the same. */
   note(asked: Promise<unknown>): void {
-    const done = asked.then(
-      () => undefined,
-      () => undefined,
-    );
+    const noteUse = () => {
+      this.connections.noteUse();
+    };
+    noteUse();
+    const done = asked.then(noteUse, noteUse);
     this.#asked.add(done);
     void done.then(() => this.#asked.delete(done));
   }
 
   /** Waits for all that its code has asked for. */
-  async whenDone(): Promise<void> {
+  async #whenDone(): Promise<void> {
     do {
       await Promise.all(this.#asked);
       await nextTurn();
@@ -117,7 +155,7 @@ export class RunningMigration implements AroundMigration {
   /** Finds the run of a migration whose code somebody else calls, once. */
   begin(): Promise<MigrationCalls> {
     if (this.#find === undefined) throw new TypeError('The migration has not begun.');
-    return (this.#finding ??= ours(this.#find).then((run) => (this.#run = run)));
+    return (this.#finding ??= ours(this.#find, this).then((run) => (this.#run = run)));
   }
 
   /** Does something with its run. What waits for that stays in its order. */
@@ -140,9 +178,9 @@ export class RunningMigration implements AroundMigration {
     return this.#apart.transaction;
   }
 
-  /** How many calls its code has made; an attempt of a transaction that is made again begins where the last one did. */
-  get position(): number {
-    return this.#run?.position ?? 0;
+  /** How far its code has come; an attempt of a transaction that is made again begins where the last one did. */
+  get reached(): Reached {
+    return { position: this.#run?.position ?? 0, committed: this.#run?.committed ?? 0 };
   }
 
   /** Whether nothing that its code asks for is done. */
@@ -160,9 +198,21 @@ export class RunningMigration implements AroundMigration {
     this.#run?.noteFailure(error);
   }
 
-  /** A transaction is rolled back, and is going to be run again. */
-  rewind(position: number): void {
+  /**
+   * A transaction of its code was rolled back.
+   *
+   * @param begun - how far the code had come when it began
+   * @param error - what ended it
+   * @returns the error to report: where the code has committed something beside the transaction, that is not run again alone,
+   *   but the whole migration is, which does not do what the journal has
+   */
+  rolledBack({ position, committed }: Reached, error: unknown): unknown {
     this.#run?.rewind(position);
+    const remains = this.#run?.remains;
+    const isAlone = this.reached.committed === committed || remains === undefined;
+    return isAlone || !classifyError(error).isRetryable
+      ? error
+      : new PartlyCommittedError(remains, { cause: error });
   }
 
   /**
@@ -181,7 +231,7 @@ export class RunningMigration implements AroundMigration {
     const own: OwnTransaction = { current: undefined };
     const sendWith = (journalled: JournalledAnswer, sql = text) => {
       const transaction = own.current;
-      return ours(() => send({ journalled, ...(transaction !== undefined && { transaction }) }, sql));
+      return ours(() => send({ journalled, ...(transaction !== undefined && { transaction }) }, sql), this);
     };
     const { bind, replacements } = options;
     const hasParameters = bind !== undefined || replacements !== undefined;
@@ -215,7 +265,7 @@ export class RunningMigration implements AroundMigration {
         text,
         plan,
         recall,
-        send: (sql) => ours(() => send(sql)),
+        send: (sql) => ours(() => send(sql), this),
         answerOf: rawAnswer,
         kept: () => null,
         resultOf: () => [[], undefined],
@@ -225,7 +275,14 @@ export class RunningMigration implements AroundMigration {
   }
 
   /** Changes rows in batches: see `inBatches` of `aurora-dsql-orm/migrate`. */
-  batches(batches: TableBatches): Promise<void> {
+  async batches(batches: TableBatches): Promise<void> {
+    // What it holds is none of theirs: they would not see its rows, nor it theirs.
+    if (this.connections.hasTransaction) {
+      throw new UnsupportedFeatureError(
+        'inBatches while a transaction of the migration is open',
+        'Each batch is a transaction of its own: end the transaction first, or begin it behind the batches.',
+      );
+    }
     return this.#withRun((run) => run.batches(batches, this.session));
   }
 
@@ -238,7 +295,7 @@ export class RunningMigration implements AroundMigration {
     if (open !== null) open.entries ??= this.#migrations.newEntries();
     const entries = open?.entries ?? this.#migrations.entries;
     const session = this.#session(open, entries, (current) => (own.current = current));
-    const planned = () => ours(() => plan(session.read));
+    const planned = () => ours(() => plan(session.read), this);
     return this.#withRun((run) => run.statement({ ...statement, plan: planned }, session));
   }
 
@@ -254,7 +311,7 @@ export class RunningMigration implements AroundMigration {
       const options = { ...raw, ...(sql.startsWith('SELECT ') && { logging: false as const }) };
       const { transaction: apart, isBetween } = this.#apart;
       const inTransaction = apart === null ? { transaction: open } : { transaction: apart, ...AS_IT_IS };
-      const query = () => ours(() => sequelize.query(sql, { ...options, ...inTransaction }));
+      const query = () => ours(() => sequelize.query(sql, { ...options, ...inTransaction }), this);
       return rawAnswer(await (apart === null || isBetween ? query() : retryOnConflict(query)));
     };
     const isOutside = () => this.apart !== null;

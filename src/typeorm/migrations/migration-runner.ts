@@ -13,6 +13,7 @@ import { answerOf, type Statement } from '../statement';
 import type { TransactionalRunner, TransactionStatements } from '../transactions/transaction-statements';
 import { dataSourceOf } from '../transactions/transactions';
 import { MigrationSteps } from './migration-steps';
+import { asMigration } from './only-connection';
 
 /** A query runner, as far as the migrations and batches that are run on it use it. */
 export interface MigratingRunner extends TransactionalRunner {
@@ -77,8 +78,9 @@ export class MigrationRunner {
           return this.#ofDryRun.run(steps, work);
         }
         this.#steps = new MigrationSteps(migration.name, run, { mapping, enums: migrations.enums });
+        const hasConnection = () => this.#runner.client !== undefined;
         try {
-          await work();
+          await asMigration({ name: migration.name, hasConnection }, work);
         } finally {
           this.#steps = undefined;
         }
