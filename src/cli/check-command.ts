@@ -19,7 +19,8 @@ as the ORM's command line does. Nothing is connected.
   --ignore RULE         omit findings of this rule; repeatable
   --high-rate TABLE     a table that many write to at once; may be given again
   --identity-cache N    the CACHE of identities: 1, or 65536 and above (default: 1)
-  --simplify NAME       collation, exclusions or rowLocks: what changes a result and is good enough; may be given again
+  --simplify NAME       collation, exclusions, columnTypes or rowLocks: what changes a result and is good enough; may be
+                        given again
   --timeout SECONDS     how long one file may take (default: 10)
   --help                show this
 
@@ -34,6 +35,7 @@ const SIMPLIFICATIONS = [
   'specialIndexes',
   'collation',
   'exclusions',
+  'columnTypes',
   'rowLocks',
 ] as const;
 

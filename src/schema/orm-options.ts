@@ -22,6 +22,7 @@ export const simplifications = {
   specialIndexes: { kind: flag(), meaning: 'gin, gist and spgist indexes' },
   collation: { kind: flag(), meaning: 'collations' },
   exclusions: { kind: flag(), meaning: 'exclusion constraints' },
+  columnTypes: { kind: flag(), meaning: 'columns of types that have a text form' },
   rowLocks: { kind: flag(), meaning: '`NOWAIT` and `SKIP LOCKED`' },
 } as const satisfies Record<keyof Simplifications, OptionDescriptor>;
 

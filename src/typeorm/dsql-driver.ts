@@ -42,6 +42,8 @@ export class DsqlDriver extends PostgresDriver {
   /** What runs the transactions of the data source. */
   transactions: Transactions;
   readonly #dataSource: DataSource;
+  /** The types of columns that the host knows. */
+  readonly #hostTypes: PostgresDriver['supportedDataTypes'];
   #resolved: ResolvedDriverOptions;
   /** Of the pool that was made last: all of them reach the same database. */
   #connection: ResolvedConnection | undefined;
@@ -57,7 +59,8 @@ export class DsqlDriver extends PostgresDriver {
     // Their ids come from an identity column, and those are bigint only.
     this.mappedDataTypes.migrationId = 'bigint';
     this.mappedDataTypes.cacheId = 'bigint';
-    this.supportedDataTypes = this.supportedDataTypes.filter(isStored);
+    this.#hostTypes = this.supportedDataTypes;
+    this.#supportTypes();
     // What numeric without a precision is there (verified on a cluster, 2026-10-03).
     this.dataTypeDefaults = { ...this.dataTypeDefaults, numeric: { precision: 18, scale: 6 } };
   }
@@ -70,6 +73,12 @@ export class DsqlDriver extends PostgresDriver {
   configure(resolved: ResolvedDriverOptions, withTransactions: boolean): void {
     this.#resolved = resolved;
     if (withTransactions) this.transactions = new Transactions(this.#dataSource, resolved.transactions);
+    this.#supportTypes();
+  }
+
+  #supportTypes(): void {
+    const { simplify } = this.mapping;
+    this.supportedDataTypes = this.#hostTypes.filter((type) => isStored(type, simplify));
   }
 
   /** How TypeORM's idea of PostgreSQL is mapped to what Aurora DSQL has. */

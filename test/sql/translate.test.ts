@@ -414,6 +414,106 @@ describe('options', () => {
   });
 });
 
+describe('types that are kept as text', () => {
+  const simplify = { columnTypes: true };
+
+  it.each([
+    ...'money xml inet cidr macaddr macaddr8 bit bit(8) varbit(8) tsvector tsquery jsonpath pg_lsn point line lseg'.split(
+      ' ',
+    ),
+    ...'box path polygon circle int4range tstzrange datemultirange hstore ltree cube extensions.hstore "cube"'.split(
+      ' ',
+    ),
+    'bit varying (8)',
+  ])('%s is refused, and text where that is allowed', (type) => {
+    const sql = `CREATE TABLE t (id int PRIMARY KEY, a ${type} NOT NULL, UNIQUE (a)); ALTER TABLE t ADD b ${type}`;
+    expect(rulesOf(sql)[0]).toMatch(/^(?:column|extension)-type$/);
+    expect(
+      translate(sql)
+        .refusals.map(({ instead }) => instead)
+        .join(),
+    ).toContain('columnTypes: true');
+    expect(rulesOf(sql, { simplify })).toEqual([]);
+    expect(sqlOf(sql, { simplify })).toEqual([
+      'CREATE TABLE t (id int PRIMARY KEY, a text NOT NULL, UNIQUE (a))',
+      'ALTER TABLE t ADD b text',
+    ]);
+    expect(translate(sql, { simplify }).statements[0]?.notes.join()).toMatch(
+      /^a is kept as text: .* operators of [\w ]+ are missing\.$/,
+    );
+  });
+
+  it.each(['citext', 'geometry(Point, 4326)', 'geography', 'vector(3)', 'inet[]', 'oid', 'xid8'])(
+    '%s stays refused',
+    (type) => {
+      expect(rulesOf(`CREATE TABLE t (id int PRIMARY KEY, a ${type})`, { simplify })).toHaveLength(1);
+    },
+  );
+
+  it.each([
+    [
+      "CREATE TABLE t (id int PRIMARY KEY, a inet DEFAULT '0.0.0.0'::inet, b money DEFAULT CAST('1' AS money))",
+      "CREATE TABLE t (id int PRIMARY KEY, a text DEFAULT '0.0.0.0'::text, b text DEFAULT CAST('1' AS text))",
+    ],
+    [
+      "ALTER TABLE t ALTER a SET DEFAULT inet '::1', ADD b point",
+      "ALTER TABLE t ALTER a SET DEFAULT text '::1', ADD b text",
+    ],
+    ["CREATE DOMAIN ip AS inet DEFAULT '::1'::inet", "CREATE DOMAIN ip AS text DEFAULT '::1'::text"],
+    [
+      "INSERT INTO t (a, b) VALUES ($1::inet, '1'::money) ON CONFLICT (id) DO UPDATE SET a = excluded.a::inet",
+      "INSERT INTO t (a, b) VALUES ($1::text, '1'::money) ON CONFLICT (id) DO UPDATE SET a = excluded.a::text",
+    ],
+    ['INSERT INTO t SELECT a::inet, b::int FROM u', 'INSERT INTO t SELECT a::text, b::int FROM u'],
+    [
+      "UPDATE t SET a = '10.0.0.1'::inet WHERE a::inet << '10.0.0.0/8'::inet",
+      "UPDATE t SET a = '10.0.0.1'::text WHERE a::inet << '10.0.0.0/8'::inet",
+    ],
+    ["SELECT '10.0.0.1'::inet", "SELECT '10.0.0.1'::inet"],
+    [
+      'CREATE DOMAIN cube AS int; CREATE TABLE t (a cube)',
+      'CREATE DOMAIN cube AS int; CREATE TABLE t (a cube)',
+    ],
+  ])('what is written stays as it is written: %s', (sql, expected) => {
+    expect(sqlOf(sql, { simplify }).join('; ')).toBe(expected);
+  });
+
+  it('has nothing to do for a change of a type that is text before and after', () => {
+    const sql =
+      'CREATE TABLE t (id int PRIMARY KEY, a inet); ALTER TABLE t ALTER a TYPE text; ' +
+      'ALTER TABLE t ALTER a TYPE cidr USING a::cidr';
+    const { statements, omitted } = translate(sql, { simplify });
+    expect(statements.map((statement) => statement.sql)).toEqual([
+      'CREATE TABLE t (id int PRIMARY KEY, a text)',
+    ]);
+    expect(omitted.map(({ why }) => why)).toEqual([
+      'a is text already.',
+      expect.stringMatching(/^a is kept as text: .* cidr are missing\. a is text already\.$/),
+    ]);
+    const columns = [{ name: 'a', type: 'bit varying(8)', notNull: false, identity: false }];
+    const catalog = { tables: [{ name: 't', columns, constraints: [] }] };
+    expect(sqlOf('ALTER TABLE t ALTER a TYPE text', { catalog, simplify })).toEqual([]);
+    expect(rulesOf('ALTER TABLE t ALTER a TYPE text', { catalog })).toEqual(['alter-column-type']);
+  });
+
+  it('omits the extensions that bring such types, and no other', () => {
+    const sql =
+      'CREATE EXTENSION IF NOT EXISTS hstore; CREATE EXTENSION ltree; CREATE EXTENSION cube; ' +
+      "COMMENT ON EXTENSION hstore IS 'x'; DROP EXTENSION cube";
+    expect(translate(sql, { simplify })).toMatchObject({ statements: [], refusals: [] });
+    expect(translate(sql, { simplify }).omitted[0]?.why).toMatch(/^DSQL does without hstore: .* as text/);
+    expect(rulesOf(sql)).toContain('statement-createextension');
+    expect(rulesOf('CREATE EXTENSION citext', { simplify })).toEqual(['statement-createextension']);
+  });
+
+  it('says of the statement behind a key that moved what it says of the one before', () => {
+    const sql =
+      'CREATE TABLE t (id int); ALTER TABLE t ADD PRIMARY KEY (id); CREATE TABLE u (id int, a inet)';
+    const [, made] = translate(sql, { simplify }).statements;
+    expect(made?.notes.join()).toMatch(/^a is kept as text/);
+  });
+});
+
 describe('arrays', () => {
   const arrays = 'jsonb';
 

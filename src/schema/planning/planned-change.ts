@@ -61,17 +61,20 @@ export async function planChange(
   await loadParser();
   const { statements } = parseQuery(text);
   const isApart = statements.some((statement) => isPlannedApart(statement, text, planning));
-  return isApart ? planParts(text, preparedForParts(text), planning) : planText(text, planning);
+  if (!isApart) return planText(text, planning);
+  const { sql, notes } = preparedForParts(text, planning.mapping);
+  return planParts(text, sql, notes, planning);
 }
 
 /** Plans the statements of a text one by one, each on what those before it leave. */
 async function planParts(
   asWritten: string,
   text: string,
+  notes: readonly string[],
   planning: Planning,
 ): Promise<'as it is' | 'refused' | PlannedChange> {
   const { statements } = parseQuery(text);
-  const changes: PlannedChange[] = [];
+  const changes: PlannedChange[] = [{ statements: [], notes }];
   const readTables = async (where: string) =>
     tablesAfter(await planning.readTables(where), together(changes).statements);
   const copied = new Set<string>();

@@ -1,5 +1,6 @@
 import type { ObjectType } from 'libpg-query';
 import { refusedColumnType } from '../facts/column-types';
+import { TYPES_AS_TEXT_ADVICE } from '../facts/types-as-text';
 import { bodySources, languageOf } from '../syntax/function-body';
 import type { NodeBody } from '../syntax/parse-tree';
 import { byPattern, GRAMMAR, GUIDE, RECORDED, rule, SKILL, statement, VERIFIED } from './rule';
@@ -112,7 +113,7 @@ export const definitions: readonly StatementRule[] = [
     what: 'CREATE DOMAIN over a type that DSQL does not store: arrays, bit strings, network, range and other types',
     message: 'datatype {type} not supported',
     ...byPattern(RECORDED),
-    instead: 'A domain over text or jsonb.',
+    instead: `A domain over text or jsonb. ${TYPES_AS_TEXT_ADVICE}`,
     when: ({ typeName }) => {
       const type = refusedColumnType(typeName);
       return type !== undefined && { type };

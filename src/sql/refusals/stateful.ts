@@ -1,3 +1,4 @@
+import { TYPES_AS_TEXT_ADVICE } from '../facts/types-as-text';
 import { byPattern, GUIDE, RECORDED, SKILL, VERIFIED } from './rule';
 import type { Evidence, RefusalRule } from './rule';
 
@@ -124,7 +125,7 @@ export const statefulRules: readonly RefusalRule[] = [
     sqlstate: '42704',
     message: 'type "{type}" does not exist',
     ...byPattern(RECORDED),
-    instead: 'Store text or jsonb; for citext, make a unique index on lower(column).',
+    instead: `Store text or jsonb; for citext, make a unique index on lower(column). ${TYPES_AS_TEXT_ADVICE}`,
   }),
   limit(
     'key-size',

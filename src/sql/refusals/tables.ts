@@ -1,5 +1,6 @@
 import type { ColumnDef, Constraint } from 'libpg-query';
 import { declaredLength, nonBigintType, refusedColumnType, serialType } from '../facts/column-types';
+import { TYPES_AS_TEXT_ADVICE } from '../facts/types-as-text';
 import { asNode } from '../syntax/parse-tree';
 import type { NodeBody } from '../syntax/parse-tree';
 import { byPattern, GRAMMAR, GUIDE, LINT, RECORDED, REPORTED, rule, SKILL } from './rule';
@@ -149,7 +150,7 @@ export const tables: readonly StatementRule[] = [
     what: 'a column of a type that DSQL does not store: arrays, bit strings, geometric, network, range, text search and other types',
     message: 'datatype {type} not supported',
     ...RECORDED,
-    instead: 'Store text or jsonb; such values may still be used inside a query.',
+    instead: `Store text or jsonb; such values may still be used inside a query. ${TYPES_AS_TEXT_ADVICE}`,
     when: ({ typeName }, place) => {
       const type = isColumnOfTable(place) ? refusedColumnType(typeName) : undefined;
       return type !== undefined && { type };

@@ -36,6 +36,12 @@ export interface Simplifications {
    */
   readonly exclusions?: boolean;
   /**
+   * Columns of types that DSQL does not store and whose values have a text form (`inet`, `point`, ranges, `hstore` and
+   * others) are kept as `text`: values stay as they are written, nothing checks them, and `=` and ORDER BY are those of text.
+   * @defaultValue `false`: refused
+   */
+  readonly columnTypes?: boolean;
+  /**
    * An ORM's queries lose `NOWAIT` and `SKIP LOCKED`: nothing waits on Aurora DSQL, and no row is ever seen to be locked.
    * (`FOR SHARE` and `FOR NO KEY UPDATE` become `FOR UPDATE` in any case, which conflicts with more.)
    * @defaultValue `false`: refused

@@ -1,11 +1,10 @@
-import type { ColumnDef } from 'libpg-query';
 import type { ResolvedCapabilities } from '../facts/capabilities';
 import { locatedRefusals, locationOf } from '../facts/located-refusals';
+import { insteadOfType, isExtensionType } from '../facts/types-as-text';
 import { parseQuery } from '../syntax/parse';
-import { asNode, strings } from '../syntax/parse-tree';
-import type { NodeBody } from '../syntax/parse-tree';
+import { strings } from '../syntax/parse-tree';
 import type { Statement } from '../syntax/statement';
-import { columnsOf } from './columns/created-table';
+import { newColumns } from './columns/new-columns';
 import type { Draft } from './draft';
 import type { Report } from './report';
 import type { Rewrite } from './rewrite';
@@ -59,29 +58,19 @@ function kindOf({ kind, node, async }: Statement): DsqlStatementKind {
   }
 }
 
-/** The types that well-known extensions bring. */
-const EXTENSION_TYPES = new Set(
-  'citext hstore geometry geography raster vector halfvec sparsevec ltree lquery cube seg isbn ean13'.split(
-    ' ',
-  ),
-);
-
 /** Refuses new columns with types that only an extension brings, or a domain that the text itself creates. */
 export function refuseExtensionTypes(rewrite: Rewrite): void {
   const { source, context } = rewrite;
   for (const { typeName } of newColumns(source.statement)) {
     const type = strings(typeName?.names).at(-1) ?? '';
-    if (!EXTENSION_TYPES.has(type) || context.domains.has(type) || !rewrite.isRefused('extension-type')) {
+    if (!isExtensionType(type) || context.domains.has(type) || !rewrite.isRefused('extension-type')) {
       continue;
     }
-    rewrite.refuse({ rule: 'extension-type', at: source.at(typeName?.location), parts: { type } });
+    rewrite.refuse({
+      rule: 'extension-type',
+      at: source.at(typeName?.location),
+      parts: { type },
+      instead: insteadOfType(type),
+    });
   }
-}
-
-function newColumns({ node, tree }: Statement): ColumnDef[] {
-  if (node === 'CreateStmt') return columnsOf(tree as NodeBody<'CreateStmt'>);
-  if (node !== 'AlterTableStmt') return [];
-  return ((tree as NodeBody<'AlterTableStmt'>).cmds ?? []).flatMap(
-    (command) => asNode(asNode(command, 'AlterTableCmd')?.def, 'ColumnDef') ?? [],
-  );
 }

@@ -1,9 +1,7 @@
 import { resolveCapabilities } from '../facts/capabilities';
 import type { CapabilityOverrides, ResolvedCapabilities } from '../facts/capabilities';
 import { isCacheAccepted } from '../refusals';
-import { strings } from '../syntax/parse-tree';
-import type { NodeBody, NodeName } from '../syntax/parse-tree';
-import type { ParsedQuery } from '../syntax/statement';
+import type { NodeName } from '../syntax/parse-tree';
 import { literal } from '../text/quoting';
 import { alterTable } from './alter-table/alter-table';
 import { isSameName, tableNameOf } from '../catalogue/catalog-facts';
@@ -28,6 +26,7 @@ import { createdEnum } from './text/enums';
 import { prepareText } from './text/prepare-text';
 import type { PreparedText } from './text/prepare-text';
 import type { StatementText } from './text/statement-text';
+import { keepsTypesAsText } from './text/types-as-text';
 import { separateTransactions } from './transactions';
 import type { Piece } from './transactions';
 import type { Translation } from './translation';
@@ -76,17 +75,16 @@ export function translate(sql: string, options: TranslateOptions = {}): Translat
     throw new RangeError(`identityCache is ${String(identityCache)}: DSQL takes 1, or 65,536 and above.`);
   }
   const capabilities = resolveCapabilities(options.capabilities);
-  const text = prepareText(
-    sql,
-    catalog?.enums ?? [],
-    capabilities.gained.has('add-constraint'),
-    options.arrays === 'jsonb' ? (catalog?.arrays ?? []) : undefined,
-  );
+  const text = prepareText(sql, catalog?.enums ?? [], {
+    keepsKeys: capabilities.gained.has('add-constraint'),
+    arrays: options.arrays === 'jsonb' ? (catalog?.arrays ?? []) : undefined,
+    hasTypesAsText: keepsTypesAsText(simplify, capabilities),
+  });
   const report = new Report(sql, text);
   const context: TranslationContext = {
     catalogue: new KnownCatalogue(catalog),
     enums: text.usedEnums.concat(catalog?.enums ?? []),
-    domains: domainsOf(text.parsed),
+    domains: text.domains,
     identityCache,
     simplify,
     unknownKeys: new Map(),
@@ -111,6 +109,8 @@ function translateStatement(
 ): Piece {
   const rewrite = new Rewrite(source, context);
   const before = report.refusals.length;
+  const index = text.statements.indexOf(source);
+  for (const note of text.keptAsText[index] ?? []) rewrite.note(note);
   const translator = TRANSLATORS[source.statement.node as NodeName];
   const outcome = translator?.(rewrite as never) ?? rewrite.unchanged();
   if ('omitted' in outcome) {
@@ -119,7 +119,7 @@ function translateStatement(
   }
   const parts = review(rewrite, outcome, text, capabilities, report);
   refuseExtensionTypes(rewrite);
-  refuseArrays(rewrite, text);
+  refuseArrays(rewrite, text.unwritable[index]);
   const isRefused = report.refusals.length > before;
   if (isRefused && source.statement.node === 'CreateStmt') {
     for (const { sql } of outcome) report.keepPartial(source, sql);
@@ -153,8 +153,8 @@ const TRANSLATORS: { readonly [Name in NodeName]?: (rewrite: Rewrite<Name>) => O
 };
 
 /** What an array can and JSON cannot. */
-function refuseArrays(rewrite: Rewrite, { statements, unwritable }: PreparedText): void {
-  for (const column of new Set(unwritable[statements.indexOf(rewrite.source)])) {
+function refuseArrays(rewrite: Rewrite, unwritable: readonly string[] = []): void {
+  for (const column of new Set(unwritable)) {
     rewrite.refuse({
       rule: 'column-type',
       why: `${column} is jsonb here, because arrays are kept so: no member of it can be set by its number, and a CHECK or an index takes no array of it.`,
@@ -192,15 +192,4 @@ function createType(rewrite: Rewrite<'CreateEnumStmt'> | Rewrite<'DoStmt'>): Out
     instead: `Declare its columns text CHECK (column IN (${values})), or make a domain with that CHECK.`,
   });
   return [];
-}
-
-/** The names of the domains that a text creates. */
-function domainsOf({ statements }: ParsedQuery): Set<string> {
-  return new Set(
-    statements.flatMap(({ node, tree }) =>
-      node === 'CreateDomainStmt'
-        ? (strings((tree as NodeBody<'CreateDomainStmt'>).domainname).at(-1) ?? [])
-        : [],
-    ),
-  );
 }

@@ -4,8 +4,8 @@ import { CheckMetadata } from 'typeorm/metadata/CheckMetadata.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { IndexMetadata } from 'typeorm/metadata/IndexMetadata.js';
 import { unsupportedChanges, type ResolvedMapping, type UnsupportedChange } from '../../schema';
-import { literal, sortsByBytes } from '../../sql';
-import { insteadOf, isKeyless, isStored } from './column-types';
+import { insteadOfType, literal, sortsByBytes } from '../../sql';
+import { isKeyless, isStored } from './column-types';
 import { keepAsJsonb } from '../writes/jsonb-array';
 
 /** How entities are taken. */
@@ -34,7 +34,7 @@ export function adaptMetadata(metadatas: readonly EntityMetadata[], adaptation: 
         .flatMap((column) => [
           ...adaptArray(metadata, column, adaptation),
           ...adaptCollation(metadata, column, adaptation),
-          ...typeOf(metadata, column),
+          ...refuseType(metadata, column, adaptation),
         ]),
     ]);
   if (unsupported.length > 0) throw unsupportedChanges(unsupported);
@@ -87,15 +87,20 @@ function adaptExclusions(
   }));
 }
 
-function typeOf(metadata: EntityMetadata, column: ColumnMetadata): UnsupportedChange[] {
+/** A type that is kept as text stays what it is in TypeORM, which makes its values and reads them by it. */
+function refuseType(
+  metadata: EntityMetadata,
+  column: ColumnMetadata,
+  { mapping: { simplify } }: Adaptation,
+): UnsupportedChange[] {
   const { type } = column;
-  if (isStored(type)) return [];
+  if (isStored(type, simplify)) return [];
   const name = String(type);
   return [
     {
       what: `the type ${name} of ${nameOf(metadata, column)}`,
       why: 'A column cannot store it.',
-      instead: insteadOf(name),
+      instead: insteadOfType(name),
     },
   ];
 }

@@ -3,9 +3,12 @@ import { asNode, strings } from '../../syntax/parse-tree';
 import { quoted } from '../../text/quoting';
 import { isNotNull, notNullCheckOf } from '../../catalogue/checks';
 import { storedTypeOf } from '../../catalogue/known-table';
+import type { KnownColumn } from '../../catalogue/known-table';
+import { hasTextForm } from '../../facts/types-as-text';
 import { isByteCollation } from '../columns/collations';
 import { notNullCheckName } from '../columns/default-names';
 import { formattedType } from '../columns/type-names';
+import type { Simplifications } from '../context';
 import type { Action } from './altered-table';
 import { notNullCheck } from './constraints';
 import { Pass } from './step';
@@ -51,7 +54,13 @@ export function alterType(action: Action): readonly Step[] {
   const wanted = formattedType(definition?.typeName);
   const sameCollation = !definition?.collClause || isByteCollation(definition.collClause.collname);
   const sameValue = isCastOf(column, definition?.raw_default);
-  if (wanted !== undefined && known && storedTypeOf(known) === wanted && sameCollation && sameValue) {
+  if (
+    wanted !== undefined &&
+    known &&
+    typeHere(known, rewrite.simplify) === wanted &&
+    sameCollation &&
+    sameValue
+  ) {
     rewrite.note(`${column} is ${wanted} already.`);
     return [];
   }
@@ -61,6 +70,13 @@ export function alterType(action: Action): readonly Step[] {
     parts: { action: 'ALTER COLUMN ... SET DATA TYPE' },
   });
   return [];
+}
+
+/** The type of a column on DSQL, also where only what was declared is known. */
+function typeHere(column: KnownColumn, { columnTypes }: Simplifications): string | undefined {
+  const type = storedTypeOf(column);
+  const name = type?.replace(/\(.*/, '') ?? '';
+  return columnTypes === true && hasTextForm(name) ? 'text' : type;
 }
 
 /** Whether a USING is absent, or only the column itself, cast to the type. */

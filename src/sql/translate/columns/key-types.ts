@@ -3,7 +3,7 @@ import type { KnownCatalogue } from '../known-catalogue';
 import type { Rewrite } from '../rewrite';
 
 /** The types that a key or index of DSQL cannot have (AWS user guide, data types, 2026-09-15). */
-const KEYLESS_TYPE = /^(bytea|interval|jsonb?|time(?:\(\d+\))? with time zone)/;
+const KEYLESS_TYPE = /^(bytea|interval|jsonb?|time(?:\(\d+\))? with time zone)\b/;
 
 /** A column of a key, with its type where the text says it. */
 export interface KeyColumn {

@@ -1,6 +1,5 @@
 import { nameOfParts } from '../../catalogue/catalog-facts';
 import { asNode, strings } from '../../syntax/parse-tree';
-import type { NodeBody } from '../../syntax/parse-tree';
 import type { Outcome } from '../draft';
 import type { Rewrite } from '../rewrite';
 import { isNeedlessExtension } from './extensions';
@@ -18,7 +17,7 @@ export function drop(rewrite: Rewrite<'DropStmt'>): Outcome {
       rewrite.catalogue.forget(nameOfParts(strings(asNode(object, 'List')?.items)));
     }
   }
-  if (!isNeedless(rewrite.tree) || !rewrite.isRefused('drop-object')) return rewrite.unchanged();
+  if (!isNeedless(rewrite) || !rewrite.isRefused('drop-object')) return rewrite.unchanged();
   return {
     omitted:
       removeType === 'OBJECT_TYPE'
@@ -36,16 +35,13 @@ export function dropDatabase(rewrite: Rewrite<'DropdbStmt'>): Outcome {
   return { omitted: `There is no database ${dbname}: a cluster has one, postgres.` };
 }
 
-function isNeedless({
-  removeType = 'OBJECT_TABLE',
-  missing_ok,
-  objects = [],
-}: NodeBody<'DropStmt'>): boolean {
+function isNeedless({ tree, simplify }: Rewrite<'DropStmt'>): boolean {
+  const { removeType = 'OBJECT_TABLE', missing_ok, objects = [] } = tree;
   // A type is gone with the CHECK that took its place; one that is a domain is dropped as one.
   if (removeType === 'OBJECT_TYPE') return true;
   if (
     removeType === 'OBJECT_EXTENSION' &&
-    objects.every((object) => isNeedlessExtension(asNode(object, 'String')?.sval ?? ''))
+    objects.every((object) => isNeedlessExtension(asNode(object, 'String')?.sval ?? '', simplify))
   ) {
     return true;
   }

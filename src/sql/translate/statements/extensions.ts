@@ -1,4 +1,6 @@
+import { bringsTypeWithTextForm, insteadOfType, isExtensionType } from '../../facts/types-as-text';
 import { asNode } from '../../syntax/parse-tree';
+import type { Simplifications } from '../context';
 import type { Outcome } from '../draft';
 import type { Rewrite } from '../rewrite';
 
@@ -16,32 +18,40 @@ const NEEDLESS_EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['pg_stat_statements', 'a cluster is watched from outside.'],
 ]);
 
-/** Whether DSQL has what one wants of an extension without it. */
-export function isNeedlessExtension(name: string): boolean {
-  return NEEDLESS_EXTENSIONS.has(name);
+/** What there is to say of an extension without which DSQL has what one wants of it; nothing for another one. */
+function whyNeedless(name: string, { columnTypes }: Simplifications): string | undefined {
+  return columnTypes === true && bringsTypeWithTextForm(name)
+    ? `columns of its type are kept as text; its functions and operators are not there.`
+    : NEEDLESS_EXTENSIONS.get(name);
+}
+
+/** Whether DSQL has what one wants of an extension without it, or as much of it as is allowed. */
+export function isNeedlessExtension(name: string, simplify: Simplifications): boolean {
+  return whyNeedless(name, simplify) !== undefined;
 }
 
 /** Omits CREATE EXTENSION where DSQL has what one wants of it anyway. */
 export function createExtension(rewrite: Rewrite<'CreateExtensionStmt'>): Outcome {
   const { extname = '' } = rewrite.tree;
   if (!rewrite.isRefused('statement-createextension')) return rewrite.unchanged();
-  const reason = NEEDLESS_EXTENSIONS.get(extname);
+  const reason = whyNeedless(extname, rewrite.simplify);
   if (reason !== undefined) return { omitted: `DSQL does without ${extname}: ${reason}` };
   rewrite.refuse({
     rule: 'statement-createextension',
     why: `DSQL has no extensions, and nothing else that does what ${extname} does.`,
-    instead: EXTENSION_ADVICE.get(extname) ?? 'Do in the application what the extension did.',
+    instead: adviceOn(extname),
   });
   return [];
 }
 
+function adviceOn(extension: string): string {
+  if (isExtensionType(extension)) return insteadOfType(extension);
+  return EXTENSION_ADVICE.get(extension) ?? 'Do in the application what the extension did.';
+}
+
 const EXTENSION_ADVICE: ReadonlyMap<string, string> = new Map([
-  ['citext', 'Declare text, and make a unique index on lower(column).'],
-  ['hstore', 'Declare jsonb.'],
   ['unaccent', 'Store the text without accents in a column of its own.'],
   ['postgis', 'Store coordinates in numbers, or shapes in jsonb.'],
-  ['vector', 'Keep vectors in a store that is made for them.'],
-  ['ltree', 'Declare text, and find what is below a path with path = … OR starts_with(path, …).'],
   ['tablefunc', 'Make a row of several with max(…) FILTER (WHERE …) and GROUP BY.'],
   ['pg_cron', 'Run jobs from outside: Amazon EventBridge Scheduler and a Lambda function.'],
   ['postgres_fdw', 'Copy the rows into tables, with a program that reads both databases.'],
@@ -54,7 +64,7 @@ const EXTENSION_ADVICE: ReadonlyMap<string, string> = new Map([
 export function comment(rewrite: Rewrite<'CommentStmt'>): Outcome {
   const { objtype, object } = rewrite.tree;
   const extension = objtype === 'OBJECT_EXTENSION' ? asNode(object, 'String')?.sval : undefined;
-  return extension !== undefined && isNeedlessExtension(extension)
+  return extension !== undefined && isNeedlessExtension(extension, rewrite.simplify)
     ? { omitted: `DSQL does without ${extension}.` }
     : rewrite.unchanged();
 }

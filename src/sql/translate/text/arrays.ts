@@ -6,6 +6,7 @@ import { asNode, strings } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import type { Statement, TableName } from '../../syntax/statement';
 import { literal } from '../../text/quoting';
+import { newColumns } from '../columns/new-columns';
 import { afterType, formattedType } from '../columns/type-names';
 import { arrayMembers, jsonArray } from './array-literal';
 import { arrayExpressionEdits, makesArray, unwritableArrays } from './array-expressions';
@@ -38,9 +39,10 @@ function memberType(type: TypeName | undefined): string {
 
 /** The columns of arrays that statements make, by CREATE TABLE or ADD COLUMN. */
 export function arrayColumnsIn(statements: readonly Statement[]): readonly ArrayColumn[] {
-  return statements.flatMap(({ node, tree }) => {
+  return statements.flatMap((statement) => {
+    const { node, tree } = statement;
     const { relation } = tree as NodeBody<'CreateStmt'>;
-    return newColumns(node, tree).flatMap(({ colname: column = '', typeName }, place) => {
+    return newColumns(statement).flatMap(({ colname: column = '', typeName }, place) => {
       if (!isArrayType(typeName)) return [];
       const type = memberType(typeName);
       const known = { table: tableNameOf(relation), column, isOfNumbers: isOfNumbers(typeName), type };
@@ -63,19 +65,6 @@ export function arrayEdits(
     edits: statements.flatMap((source) => new ArrayStatement(source, all, enums).edits()),
     unwritable: statements.map((source) => unwritableArrays(source, all)),
   };
-}
-
-/** The columns that a statement makes, or gives another type. */
-function newColumns(node: string, tree: unknown): ColumnDef[] {
-  if (node === 'CreateStmt') {
-    return ((tree as NodeBody<'CreateStmt'>).tableElts ?? []).flatMap(
-      (item) => asNode(item, 'ColumnDef') ?? [],
-    );
-  }
-  if (node !== 'AlterTableStmt') return [];
-  return ((tree as NodeBody<'AlterTableStmt'>).cmds ?? []).flatMap(
-    (item) => asNode(asNode(item, 'AlterTableCmd')?.def, 'ColumnDef') ?? [],
-  );
 }
 
 class ArrayStatement {
@@ -101,7 +90,7 @@ class ArrayStatement {
       case 'CreateStmt':
       case 'AlterTableStmt':
         return [
-          ...newColumns(node, tree).flatMap((column) => this.#column(column)),
+          ...newColumns(this.source.statement).flatMap((column) => this.#column(column)),
           ...this.#defaults(tree as NodeBody<'AlterTableStmt'>),
         ];
       case 'UpdateStmt': {

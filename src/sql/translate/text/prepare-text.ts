@@ -1,8 +1,13 @@
 import type { FuncCall } from 'libpg-query';
+import { resolveCapabilities } from '../../facts/capabilities';
+import type { CapabilityOverrides } from '../../facts/capabilities';
 import { strings, walk } from '../../syntax/parse-tree';
+import type { NodeBody } from '../../syntax/parse-tree';
+import type { ParsedQuery } from '../../syntax/statement';
 import { tokensOf } from '../../text/scan';
 import type { EnumFacts } from '../../catalogue/catalog-facts';
 import type { ArrayColumn } from '../../catalogue/catalog-facts';
+import type { Simplifications } from '../context';
 import { addedKeys } from './added-keys';
 import { arrayEdits, isArrayType } from './arrays';
 import { applyEdits, offsetBefore } from './edits';
@@ -10,6 +15,7 @@ import type { Edit } from './edits';
 import { createdEnums, enumEdits } from './enums';
 import { parseText } from './parsed-text';
 import type { ParsedText } from './parsed-text';
+import { keepsTypesAsText, typesAsText } from './types-as-text';
 
 /** A text in which what concerns all of its statements is translated: names of functions and of enum types. */
 export interface PreparedText extends ParsedText {
@@ -17,13 +23,28 @@ export interface PreparedText extends ParsedText {
   readonly usedEnums: readonly EnumFacts[];
   /** Of each statement the columns of arrays with which it does what JSON cannot do. */
   readonly unwritable: readonly (readonly string[])[];
+  /** Of each statement what there is to say of types that are kept as text. */
+  readonly keptAsText: readonly (readonly string[])[];
+  /** The names of the domains that the text creates. */
+  readonly domains: ReadonlySet<string>;
   /** The statements that went into others, as ranges of the source. */
   readonly merged: readonly { readonly start: number; readonly end: number }[];
   /** Where an offset of `sql` was in the source. */
   offsetInSource(offset: number): number;
 }
 
+/** What is done in a text besides what always is. */
+export interface PreparedParts {
+  /** Whether primary keys can be added, and so stay where they are. */
+  readonly keepsKeys: boolean;
+  /** The columns that were declared as arrays and are jsonb; nothing where arrays stay as they are. */
+  readonly arrays: readonly ArrayColumn[] | undefined;
+  /** Whether columns of types that DSQL does not store are kept as text. */
+  readonly hasTypesAsText: boolean;
+}
+
 const NO_ARRAYS = { edits: [], unwritable: [] } as const;
+const NO_TYPES = { edits: [], notes: [] } as const;
 
 /**
  * Reads a text, and replaces in it:
@@ -31,18 +52,17 @@ const NO_ARRAYS = { edits: [], unwritable: [] } as const;
  * - `uuid_generate_v4()` by `gen_random_uuid()`;
  * - the enum types that the text creates, or that are known, by `text` with a CHECK;
  * - arrays in columns by jsonb, where that is wanted;
+ * - types that DSQL does not store and that have a text form by text, where that is allowed;
  * - a primary key that is added to a table of the text by one in its CREATE TABLE, as `pg_dump` needs it.
  *
  * All of this is found in one reading, and what it changes is read once more.
  *
- * @param keepsKeys - Whether primary keys can be added, and so stay where they are.
- * @param arrays - The columns that were declared as arrays and are jsonb; nothing where arrays stay as they are.
+ * @param knownEnums - The enum types that the caller knows.
  */
 export function prepareText(
   source: string,
   knownEnums: readonly EnumFacts[],
-  keepsKeys: boolean,
-  arrays: readonly ArrayColumn[] | undefined,
+  { keepsKeys, arrays, hasTypesAsText }: PreparedParts,
 ): PreparedText {
   let written = parseText(source);
   const schemaEdits = written.parsed.error ? indexSchemaEdits(source) : [];
@@ -57,21 +77,29 @@ export function prepareText(
   const keys = keepsKeys ? [] : addedKeys(written);
   const { edits: ofArrays, unwritable } =
     arrays === undefined ? NO_ARRAYS : arrayEdits(written, arrays, allEnums);
+  const domains = domainsOf(written.parsed);
+  const types = hasTypesAsText ? typesAsText(written, allEnums, domains) : NO_TYPES;
   // An array that is written anew takes the type of its members with it.
   const isInArray = ({ start }: Edit) => ofArrays.some((array) => array.start <= start && start < array.end);
   const edits = uuidEdits(written).concat(
     enums.edits.filter((edit) => !isInArray(edit)),
     ofArrays,
+    types.edits,
     keys.flatMap(({ insertion, removal }) => [insertion, removal]),
   );
   const { sql, parsed, statements } = edits.length > 0 ? parseText(applyEdits(written.sql, edits)) : written;
   const inSource = (offset: number) => offsetBefore(schemaEdits, offset);
+  const removed = new Set(keys.map(({ removal }) => removal.start));
+  const unmerged = <T>(perStatement: readonly T[]) =>
+    perStatement.filter((_, index) => !removed.has(written.statements[index]?.firstToken ?? -1));
   return {
     sql,
     parsed,
     statements,
     usedEnums: enums.used,
-    unwritable,
+    unwritable: unmerged(unwritable),
+    keptAsText: unmerged(types.notes),
+    domains,
     merged: keys.map(({ removal: { start, end } }) => ({ start: inSource(start), end: inSource(end) })),
     offsetInSource: (offset) => inSource(offsetBefore(edits, offset)),
   };
@@ -79,16 +107,37 @@ export function prepareText(
 
 /**
  * A text whose statements are to be planned one by one, with what only the text as a whole tells: a primary key is in the CREATE TABLE
- * before it, and functions of uuid-ossp are PostgreSQL's own.
+ * before it, functions of uuid-ossp are PostgreSQL's own, and types are text where that is allowed.
  *
+ * @returns the text, and what a person should know of it
  * @throws Error when {@link loadParser} has not been awaited.
  */
-export function preparedForParts(sql: string): string {
+export function preparedForParts(
+  sql: string,
+  {
+    simplify,
+    capabilities,
+  }: { readonly simplify: Simplifications; readonly capabilities?: CapabilityOverrides | undefined },
+): { readonly sql: string; readonly notes: readonly string[] } {
   const written = parseText(sql);
-  if (written.parsed.error !== undefined) return sql;
+  if (written.parsed.error !== undefined) return { sql, notes: [] };
   const keys = addedKeys(written).flatMap(({ insertion, removal }) => [insertion, removal]);
-  const edits = [...uuidEdits(written), ...keys];
-  return edits.length === 0 ? sql : applyEdits(sql, edits);
+  const types = keepsTypesAsText(simplify, resolveCapabilities(capabilities))
+    ? typesAsText(written, createdEnums(written), domainsOf(written.parsed))
+    : NO_TYPES;
+  const edits = [...uuidEdits(written), ...types.edits, ...keys];
+  return { sql: edits.length === 0 ? sql : applyEdits(sql, edits), notes: types.notes.flat() };
+}
+
+/** The names of the domains that a text creates. */
+function domainsOf({ statements }: ParsedQuery): Set<string> {
+  return new Set(
+    statements.flatMap(({ node, tree }) =>
+      node === 'CreateDomainStmt'
+        ? (strings((tree as NodeBody<'CreateDomainStmt'>).domainname).at(-1) ?? [])
+        : [],
+    ),
+  );
 }
 
 /** Finds `CREATE INDEX schema.name ON`; the index is made in the schema of its table all the same. */
