@@ -134,14 +134,18 @@ describe('Transaction, on which DsqlTransaction is built', () => {
     expect(inner.options).not.toHaveProperty('transaction');
   });
 
-  it('sends ROLLBACK through the query interface, and COMMIT is one statement of this text', async () => {
+  it('sends ROLLBACK and COMMIT through the query interface, which hands on the answer', async () => {
     const { sequelize, transaction, connections } = await begun();
     await sequelize.getQueryInterface().rollbackTransaction(transaction, transaction.options);
     expect(connections[0]?.asked).toStrictEqual(['START TRANSACTION;', 'ROLLBACK;']);
     expect(transaction.finished).toBe('rollback');
     const other = await begun();
-    await other.transaction.commit();
+    const raw: object = { type: 'RAW', raw: true };
+    const queryInterface = other.sequelize.getQueryInterface();
+    const commit = queryInterface.commitTransaction(other.transaction, raw) as Promise<unknown>;
+    const [, answer] = (await commit) as [unknown, object];
     expect(other.connections[0]?.asked).toStrictEqual(['START TRANSACTION;', 'COMMIT;']);
+    expect(answer).toMatchObject({ command: 'COMMIT' });
   });
 });
 

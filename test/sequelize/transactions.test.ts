@@ -328,6 +328,73 @@ describe('after the commit', () => {
     expect(await balances(cluster, [id])).toStrictEqual([3]);
   });
 
+  describe('commits through queryInterface.commitTransaction, so that', () => {
+    type Commit = (transaction: Transaction, options?: object) => Promise<unknown>;
+
+    /** Creates an account in a transaction whose commits go through what `replace` makes of the stock method. */
+    async function createWith(replace: (stock: Commit) => Commit) {
+      const { instance, Accounts } = another();
+      const queryInterface = instance.getQueryInterface();
+      const stock = queryInterface.commitTransaction.bind(queryInterface) as Commit;
+      Object.assign(queryInterface, { commitTransaction: replace(stock) });
+      const transaction = await instance.transaction();
+      const { id } = await Accounts.create({ balance: 3 }, { transaction });
+      const { processID } = (transaction as unknown as { connection: { processID: number } }).connection;
+      const error = await transaction.commit().then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      const [rows] = await instance.query('SELECT pg_backend_pid() AS pid');
+      return {
+        error,
+        state: stateOf(transaction),
+        isSameConnection: (rows as { pid: number }[])[0]?.pid === processID,
+        balances: await balances(cluster, [id]),
+      };
+    }
+
+    it('what replaces it and fails ends the connection, and nothing is committed', async () => {
+      const outcome = await createWith(() => () => Promise.reject(new Error('replaced')));
+      expect(outcome).toMatchObject({
+        error: { message: 'replaced' },
+        state: 'rollback',
+        isSameConnection: false,
+        balances: [],
+      });
+    });
+
+    it('what replaces it and sends nothing is an error, and nothing is committed', async () => {
+      const outcome = await createWith(() => () => Promise.resolve());
+      expect(outcome).toMatchObject({
+        error: { message: expect.stringMatching(/^COMMIT was not sent/) as string },
+        state: 'rollback',
+        isSameConnection: false,
+        balances: [],
+      });
+    });
+
+    it('what wraps it need not hand on the answer', async () => {
+      const outcome = await createWith((stock) => async (...args) => {
+        await stock(...args);
+      });
+      expect(outcome).toStrictEqual({
+        error: undefined,
+        state: 'commit',
+        isSameConnection: true,
+        balances: [3],
+      });
+    });
+
+    it('what wraps it and fails behind it does not hide that it was done', async () => {
+      const outcome = await createWith((stock) => async (...args) => {
+        await stock(...args);
+        throw new Error('behind');
+      });
+      expect(isAfterCommitError(outcome.error)).toBe(true);
+      expect(outcome).toMatchObject({ state: 'commit', balances: [3] });
+    });
+  });
+
   it('a query hook that fails before COMMIT rolls back', async () => {
     const { instance, Accounts } = another();
     let statements = 0;

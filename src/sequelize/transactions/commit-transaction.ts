@@ -3,6 +3,7 @@ import type { QueryResult } from 'pg';
 import type { Transaction } from 'sequelize/lib/transaction';
 import {
   AfterCommitError,
+  CommitOutcomeUnknownError,
   isCommitOutcomeUnknownError,
   isDsqlError,
   isServerError,
@@ -26,7 +27,7 @@ export function outcomeOf({ finished }: Transaction): TransactionOutcome {
 }
 
 /**
- * Sends COMMIT once, and leaves a transaction and its connection in the state that they are really in: the stock method
+ * Sends COMMIT once, through the query interface as the stock method does, and leaves a transaction and its connection in the state that they are really in: the stock method
  * calls a transaction committed whose COMMIT failed, and throws every such connection away.
  *
  * @param transaction - one of the host's or of this package
@@ -35,6 +36,7 @@ export function outcomeOf({ finished }: Transaction): TransactionOutcome {
  * @returns what a query hook threw after the COMMIT, if one did
  * @throws CommitOutcomeUnknownError when the answer was lost
  * @throws TransactionRolledBackError when the answer was ROLLBACK
+ * @throws Error when what an application has put in the place of `queryInterface.commitTransaction` has sent no COMMIT
  */
 export async function commitTransaction(
   transaction: Transaction,
@@ -47,29 +49,52 @@ export async function commitTransaction(
     );
   }
   transaction.finished = 'commit';
-  let result: QueryResult | undefined;
+  let command: string | undefined;
   try {
-    const options = {
-      ...transaction.options,
-      type: QueryTypes.RAW,
-      raw: true,
-      transaction,
-      supportsSearchPath: false,
-      completesTransaction: true,
-      // A second COMMIT would find no transaction, and succeed.
-      retry: { max: 1 },
-      commitProgress: progress,
-    };
-    [, result] = (await transaction.sequelize.query('COMMIT;', options)) as [unknown, QueryResult];
+    command = await sendCommit(transaction, progress);
   } catch (error) {
     return await afterFailure(transaction, progress, error, readError);
   }
+  if (command === undefined && progress.state !== 'done') await failWithoutAnswer(transaction, progress);
   transaction.cleanup();
-  if (result.command === 'ROLLBACK') {
+  if (command === 'ROLLBACK') {
     transaction.finished = 'rollback';
     throw new TransactionRolledBackError('aborted');
   }
   return undefined;
+}
+
+/**
+ * The query interface is the application's to replace or to wrap, and what it makes of the answer.
+ *
+ * @returns what the server has answered; nothing where no answer was handed on
+ */
+async function sendCommit(transaction: Transaction, progress: CommitProgress): Promise<string | undefined> {
+  const options = {
+    ...transaction.options,
+    type: QueryTypes.RAW,
+    raw: true,
+    // A second COMMIT would find no transaction, and succeed.
+    retry: { max: 1 },
+    commitProgress: progress,
+  };
+  const queryInterface = transaction.sequelize.getQueryInterface();
+  const answer = await (queryInterface.commitTransaction(transaction, options) as Promise<unknown>);
+  const [, result] = (Array.isArray(answer) ? answer : []) as [unknown?, QueryResult?];
+  return result?.command;
+}
+
+/** What was done in the place of `commitTransaction` has not failed, and says nothing of a COMMIT. */
+async function failWithoutAnswer(transaction: Transaction, { state }: CommitProgress): Promise<never> {
+  const isSent = state === 'sent';
+  transaction.finished = isSent ? 'unknown' : 'rollback';
+  await endConnection(transaction);
+  const cause = new Error(
+    'queryInterface.commitTransaction was replaced, and what replaces it handed on no answer to COMMIT.',
+  );
+  throw isSent
+    ? new CommitOutcomeUnknownError({ cause })
+    : new Error('COMMIT was not sent, so the transaction was rolled back.', { cause });
 }
 
 async function afterFailure(
