@@ -67,6 +67,29 @@ describe('other settings', () => {
     });
   });
 
+  it.each([
+    ['-c search_path=app', '-c search_path=app'],
+    ['-csearch_path=App', '-c search_path=app'],
+    [String.raw`--search-path="My\ App"`, String.raw`-c search_path="My\ App"`],
+    ['  -c search_path=app  -c search_path=other ', '-c search_path=other'],
+  ])('take the search_path from the start-up options %s of a string', (options, expected) => {
+    expect(new DsqlClient(`dsql://${host}?options=${encodeURIComponent(options)}`)).toMatchObject({
+      connectionParameters: { options: expected },
+    });
+  });
+
+  it.each([
+    '-c search_path=app,public',
+    '-c search_path="$user"',
+    '-c search_path=app -c statement_timeout=5',
+    'search_path=app',
+    '-c search_path=',
+    '',
+  ])('refuse the start-up options %j of a string', (options) => {
+    const url = `dsql://${host}?options=${encodeURIComponent(options)}`;
+    expectConfigurationError(url, 'connection string parameter options', /search_path of one schema/);
+  });
+
   it('come from the environment when neither says anything', () => {
     Object.assign(process.env, { CLUSTER_ENDPOINT: host, CLUSTER_USER: 'app', PGPORT: '6543' });
     expect(new DsqlClient()).toMatchObject({ port: 6543, user: 'app' });

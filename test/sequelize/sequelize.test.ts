@@ -1,4 +1,5 @@
 import {
+  attachDsql,
   createDsqlSequelize,
   dsqlBeforeConnect,
   runInTransaction,
@@ -139,6 +140,22 @@ describe('connections', () => {
     await closed.close();
   });
 
+  it('have the search_path of the start-up options that other databases take', async () => {
+    const { host, port, dsql } = cluster.orm;
+    const url = `postgres://admin@${host}:${port}/postgres?options=-c%20search_path%3dshop`;
+    const dialectOptions: object = { options: '-csearch_path=shop' };
+    const instances = [
+      createDsqlSequelize(url, { dsql, logging: false }),
+      createDsqlSequelize({ ...cluster.orm, dialectOptions, logging: false }),
+      attachDsql(new Sequelize(url, { logging: false }), dsql),
+    ];
+    for (const instance of instances) {
+      const [rows] = await instance.query("SELECT current_setting('search_path') AS path");
+      expect(rows).toStrictEqual([{ path: 'shop' }]);
+      await instance.close();
+    }
+  });
+
   it('can be described by a url', async () => {
     const { host, port, dsql } = cluster.orm;
     const byUrl = createDsqlSequelize(`dsql://admin@${host}:${port}`, { dsql, logging: false });
@@ -228,6 +245,8 @@ describe('what Aurora DSQL lacks', () => {
     ['password', { password: 'x' }],
     ['ssl', { ssl: false }],
     ['dialectOptions.ssl', { dialectOptions: { ssl: { rejectUnauthorized: false } } }],
+    ['dialectOptions.options', { dialectOptions: { options: '-c statement_timeout=5' } }],
+    ['dialectOptions.options', { schema: 'shop', dialectOptions: { options: '-c search_path=till' } }],
     ['dialectOptions.statement_timeout', { dialectOptions: { statement_timeout: 5 } }],
     ['native', { native: true }],
     ['dialect', { dialect: 'mysql' }],

@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors';
 import { connectionOptions } from './connection-options';
 import type { OptionDescriptor, OptionTexts } from './option-table';
+import { startUpSchema } from './start-up-options';
 
 const SCHEMES = new Set(['postgres:', 'postgresql:', 'dsql:']);
 
@@ -38,9 +39,11 @@ export function parseConnectionString(text: string): OptionTexts {
     ['database', decodeURIComponent(url.pathname.slice(1))],
   ];
   const parameters = [...url.searchParams].map(([name, value]) => {
+    const source = `connection string parameter ${name}`;
+    if (name === 'options') return ['schema', startUpSchema(value, source), source] as const;
     const option = optionOf.get(name);
     if (option === undefined) throw unknownParameter(name);
-    return [option, value, `connection string parameter ${name}`] as const;
+    return [option, value, source] as const;
   });
   return Object.fromEntries(
     [...parts.filter(([, said]) => said !== ''), ...parameters].map(
