@@ -10,6 +10,7 @@ import { DsqlSchemaBuilder } from './schema/dsql-schema-builder';
 import { entitiesOf, hasIdentityValues, isNumber, isNumberOfView } from './writes/identity-keys';
 import type { ResolvedDriverOptions } from './options';
 import { dataSourceOf, Transactions } from './transactions/transactions';
+import { textOfValue, valueOfText } from './values-kept-as-text';
 
 /** What `version()` says of every cluster (recorded from clusters, 2026-09). */
 const SERVER_VERSION = '16';
@@ -130,14 +131,14 @@ export class DsqlDriver extends PostgresDriver {
   /** The same as the host's, which looks for the type of each value in a list that it makes for it. */
   override preparePersistentValue(value: unknown, column: ColumnMetadata): unknown {
     const isSentAsIs = column.transformer === undefined && SENT_AS_IS.has(column.type);
-    return isSentAsIs ? value : (super.preparePersistentValue(value, column) as unknown);
+    return isSentAsIs ? value : textOfValue(super.preparePersistentValue(value, column), column);
   }
 
   // The host's types say `any` of values.
   override prepareHydratedValue(value: unknown, column: ColumnMetadata): unknown {
     const number = asNumber(value);
     const isKey = number !== value && (isNumber(column) || isNumberOfView(column));
-    return super.prepareHydratedValue(isKey ? number : value, column) as unknown;
+    return super.prepareHydratedValue(isKey ? number : valueOfText(value, column), column) as unknown;
   }
 
   override createGeneratedMap(

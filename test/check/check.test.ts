@@ -255,6 +255,33 @@ describe('aurora-dsql-orm check --fix', () => {
     expect(read('a.sql')).toBe(sql);
   });
 
+  it('keeps types as text where that is allowed, and says how that is allowed where it is not', async () => {
+    write(
+      'a.sql',
+      "CREATE EXTENSION hstore;\nCREATE TABLE t (id uuid PRIMARY KEY, ip inet DEFAULT '::1'::inet, h hstore);\n",
+    );
+    const table = "await queryRunner.query('CREATE TABLE u (id uuid PRIMARY KEY, p point, d daterange)');";
+    const change = "await queryRunner.query('ALTER TABLE u ALTER p TYPE text');";
+    write('m/m.ts', migration([table, change].join('\n    ')));
+    const refused = (await reportOf(project.folder)).findings.filter(({ severity }) => severity === 'error');
+    expect(refused.map(({ rule }) => rule)).toEqual([
+      'statement-createextension',
+      'column-type',
+      'extension-type',
+      'column-type',
+      'column-type',
+    ]);
+    for (const { instead } of refused) expect(instead).toContain('simplify: { columnTypes: true }');
+    const allowed = ['--simplify', 'columnTypes'];
+    const { findings } = await reportOf(project.folder, ...allowed);
+    expect(findings.filter(({ replacement }) => replacement === null)).toEqual([]);
+    await reportOf(project.folder, ...allowed, '--fix');
+    expect(read('a.sql')).toBe(
+      "CREATE TABLE t (id uuid PRIMARY KEY, ip text DEFAULT '::1'::text, h text);\n",
+    );
+    expect(read('m/m.ts')).toContain('CREATE TABLE u (id uuid PRIMARY KEY, p text, d text)');
+  });
+
   it('writes all of a table that can be written, and leaves what DSQL has nothing for', async () => {
     const table = (id: string, kind: string) =>
       `CREATE TABLE t (id ${id} PRIMARY KEY, kind ${kind}, tags text[])`;

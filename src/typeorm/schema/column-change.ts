@@ -1,5 +1,7 @@
 import type { TableColumn } from 'typeorm';
 import type { UnsupportedChange } from '../../schema';
+import type { Simplifications } from '../../sql';
+import { isKeptAsText } from './column-types';
 
 /** Whether a column has an enum type, which Aurora DSQL keeps as text with a CHECK. */
 export function isEnum({ type }: { readonly type: unknown }): boolean {
@@ -12,29 +14,42 @@ export function isIdentity({ isGenerated, generatedIdentity }: TableColumn): boo
 }
 
 /**
- * A column before and after a change, as they are stored: an enum is a text, and a text that becomes an enum stays what
- * it is.
+ * A column before and after a change, as they are stored: an enum is a text, and so is a type that is kept as text; a text
+ * that becomes one of these stays what it is.
  *
- * @param storedType - what the column is in the database, if it is an enum to TypeORM
+ * @param simplify - whether there are such types
+ * @param storedType - what the column is in the database, if it is something else to TypeORM
  */
 export function storedForms(
   oldColumn: TableColumn,
   newColumn: TableColumn,
+  simplify: Simplifications,
   storedType = 'text',
 ): { readonly before: TableColumn; readonly after: TableColumn } {
-  const before = stored(oldColumn, storedType);
-  const after = stored(newColumn, 'text');
-  if (isEnum(newColumn) && !newColumn.isArray && /^(?:text|character varying)$/.test(before.type)) {
+  const before = stored(oldColumn, simplify, storedType);
+  const after = stored(newColumn, simplify, 'text');
+  if (isText(newColumn, simplify) && !newColumn.isArray && isTextType(before.type)) {
     after.type = before.type;
     after.length = before.length;
   }
   return { before, after };
 }
 
-function stored(column: TableColumn, type: string): TableColumn {
+/** Whether a column that is something else to TypeORM is a text in the database. */
+function isText(column: TableColumn, simplify: Simplifications): boolean {
+  return isEnum(column) || isKeptAsText(column.type, simplify);
+}
+
+/** Whether a type of the database is one of a text that can be anything to TypeORM. */
+export function isTextType(type: string): boolean {
+  return type === 'text' || type === 'character varying';
+}
+
+function stored(column: TableColumn, simplify: Simplifications, type: string): TableColumn {
   const form = column.clone();
-  if (!isEnum(column) || column.isArray) return form;
+  if (!isText(column, simplify) || column.isArray) return form;
   form.type = type;
+  if (!isEnum(column)) form.length = '';
   form.enum = undefined;
   form.enumName = undefined;
   return form;

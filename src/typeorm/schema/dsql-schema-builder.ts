@@ -223,6 +223,7 @@ export class DsqlSchemaBuilder extends RdbmsSchemaBuilder {
     const forms = storedForms(
       column,
       new TableColumn(TableUtils.createTableColumnOptions(wanted, driver)),
+      this.#runner.driver.mapping.simplify,
       this.#runner.enumTypeOf(table, columnName),
     );
     return newForms(forms.before, forms.after) === undefined ? undefined : forms;

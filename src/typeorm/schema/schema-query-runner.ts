@@ -173,7 +173,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       const metadata = dataSource.entityMetadatas.find(
         (each) => each.tableType !== 'view' && this.keyOf(each) === path,
       );
-      completeTable(table, this.#tables.of(table), metadata);
+      completeTable(table, this.#tables.of(table), metadata, this.driver);
     }
     return tables;
   }
@@ -211,6 +211,7 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
       const { before, after } = storedForms(
         oldColumn,
         newColumn,
+        this.driver.mapping.simplify,
         await this.#tables.storedTypeOf(table, oldColumn),
       );
       const forms = newForms(before, after);
@@ -304,7 +305,8 @@ export abstract class SchemaQueryRunner extends PostgresQueryRunner {
   override async renameTable(tableOrName: Table | string, newTableName: string): Promise<void> {
     const table = InstanceChecker.isTable(tableOrName) ? tableOrName : await this.getCachedTable(tableOrName);
     const withoutEnums = table.clone();
-    withoutEnums.columns = table.columns.map((column) => storedForms(column, column).before);
+    const { simplify } = this.driver.mapping;
+    withoutEnums.columns = table.columns.map((column) => storedForms(column, column, simplify).before);
     await super.renameTable(withoutEnums, newTableName);
   }
 

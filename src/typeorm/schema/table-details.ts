@@ -11,7 +11,9 @@ import {
   type EnumCheck,
 } from '../../sql';
 import { hasIdentityValues, isNumber } from '../writes/identity-keys';
-import { isEnum } from './column-change';
+import type { DsqlDriverParts } from '../dsql-driver-parts';
+import { isEnum, isTextType } from './column-change';
+import { isKeptAsText } from './column-types';
 import { enumNameOf } from './enum-change';
 
 /** A table by its schema and name. */
@@ -70,13 +72,18 @@ export function unvalidatedConstraints(table: CatalogTable, metadata: EntityMeta
 }
 
 /**
- * Makes of a table as TypeORM has read it what it would have read on PostgreSQL: NOT NULL, enums, and indexes without
- * the columns that they only include.
+ * Makes of a table as TypeORM has read it what it would have read on PostgreSQL: NOT NULL, enums, types that are kept as
+ * text, and indexes without the columns that they only include.
  *
  * @param table - changed
  * @param metadata - of the entity that is kept in the table, if there is one
  */
-export function completeTable(table: Table, known: CatalogTable, metadata: EntityMetadata | undefined): void {
+export function completeTable(
+  table: Table,
+  known: CatalogTable,
+  metadata: EntityMetadata | undefined,
+  driver: DsqlDriverParts,
+): void {
   const hidden = new Set<string>();
   const tableName = table.name.slice(table.name.lastIndexOf('.') + 1);
   for (const column of table.columns) {
@@ -89,7 +96,9 @@ export function completeTable(table: Table, known: CatalogTable, metadata: Entit
     if (column.generatedIdentity === 'BY DEFAULT' && !wantsIdentity(metadata, column.name)) {
       column.generationStrategy = 'increment';
     }
-    completeInteger(column, metadata?.findColumnWithDatabaseName(column.name));
+    const wanted = metadata?.findColumnWithDatabaseName(column.name);
+    completeInteger(column, wanted);
+    completeText(column, wanted, driver);
     // A default of 1.5 is compared as '1.5', as the host does it with whole numbers.
     if (/^-?\d+\.\d+$/.test(String(column.default))) column.default = `'${String(column.default)}'`;
     const check = enumCheckOf(known, column.name);
@@ -126,6 +135,18 @@ function completeInteger(column: TableColumn, wanted: ColumnMetadata | undefined
   } else if (column.type === 'bigint') {
     column.type = /^(?:int2|smallint)$/.test(String(wanted.type)) ? 'smallint' : 'integer';
   }
+}
+
+/** A text is what the entity says, where that is kept as text. */
+function completeText(
+  column: TableColumn,
+  wanted: ColumnMetadata | undefined,
+  driver: DsqlDriverParts,
+): void {
+  if (wanted === undefined || !isTextType(column.type)) return;
+  if (!isKeptAsText(wanted.type, driver.mapping.simplify)) return;
+  column.type = driver.normalizeType(wanted);
+  column.length = driver.getColumnLength(wanted);
 }
 
 /** @returns whether the column is one of an enum type to TypeORM */

@@ -2,7 +2,7 @@ import { InsertQueryBuilder, type EntityMetadata, type ObjectLiteral } from 'typ
 import type { Driver } from 'typeorm/driver/Driver.js';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { ArrayInserts, FEWEST_ROWS_FOR_ARRAYS } from '../../occ';
-import { columnArray, selectOfArrays, type ArrayKind, type ColumnArray } from '../../sql';
+import { columnArray, hasTextForm, selectOfArrays, type ArrayKind, type ColumnArray } from '../../sql';
 import type { Statement } from '../statement';
 import { dataSourceOf } from '../transactions/transactions';
 import { hasIdentityValues } from './identity-keys';
@@ -138,7 +138,9 @@ function readArrays(
 ): ReadonlyMap<ColumnMetadata, ColumnArray> | undefined {
   const arrays = new Map<ColumnMetadata, ColumnArray>();
   for (const column of columns) {
-    const kind = KINDS[driver.normalizeType(column)];
+    const type = driver.normalizeType(column);
+    // One that is not stored would have been refused.
+    const kind = KINDS[type] ?? (hasTextForm(type) ? 'text' : undefined);
     if (kind === undefined || column.isArray) return undefined;
     const values = rows.map((row) => valueOf(column, row, driver));
     if (values.every((value) => value === undefined)) continue;
