@@ -13,7 +13,7 @@ const needLocalDsql = [
   '/test/occ/(commit-markers|iterables-in-batches|serialize-by)\\.test',
   '/test/no-lost-writes/',
   '/test/typeorm/(array-inserts|nested-transactions|reused-identity-keys|command-line|connections|large-writes|pipelined-saves|round-trips|size-of-writes|transactions|values-of-saves|no-lost-writes/)',
-  '/test/sequelize/(array-inserts|attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|reused-identity-keys|size-of-writes|slow-jobs|stale-instances|statements|statements-refused|transactions)\\.test',
+  '/test/sequelize/(array-inserts|attach|client-faults|connections|fake-clocks|find-or-create|frameworks|interrupted-changes|large-writes|migrations|models|reused-identity-keys|size-of-writes|slow-jobs|stale-instances|statements|statements-refused|transactions|types-as-text)\\.test',
   '/test/histories/',
   '/test/neighbours/',
   '/test/documents/(commands|programs)\\.test',

@@ -72,6 +72,14 @@ declare module 'sequelize/lib/dialects/postgres/query-generator' {
     insertQuery(table: unknown, values: unknown, attributes: unknown, options?: object): unknown;
     selectQuery(table: unknown, options?: object, model?: unknown): string;
     setOperatorsAliases(aliases: object): void;
+    /** The condition that a value sets for a column by one operator, which is a symbol. */
+    protected _whereParseSingleValueObject(
+      key: unknown,
+      field: object | undefined,
+      operator: unknown,
+      value: unknown,
+      options: unknown,
+    ): string;
     setIsolationLevelQuery(level: string, options: object): string | undefined;
     readonly options: Readonly<Record<string, unknown>>;
     readonly sequelize: Sequelize;

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { oneConnectionPerWaiter } from '../../src/connection';
-import { DataTypes, Model, Sequelize } from 'sequelize';
+import { DataTypes, Model, Op, Sequelize } from 'sequelize';
 import PostgresConnectionManager from 'sequelize/lib/dialects/postgres/connection-manager';
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
 import { Transaction } from 'sequelize/lib/transaction';
@@ -259,6 +259,22 @@ describe('PostgresQuery, on which DsqlQuery is built', () => {
       name: 'SequelizeDatabaseError',
       parent: { message: 'no SELECT 2' },
     });
+  });
+});
+
+describe('PostgresQueryGenerator, on which DsqlQueryGenerator is built', () => {
+  it('writes each condition of a column in _whereParseSingleValueObject(), with its attribute and its operator', () => {
+    const { sequelize } = host();
+    const { queryGenerator } = sequelize.getQueryInterface() as unknown as {
+      queryGenerator: Record<'_whereParseSingleValueObject' | 'whereQuery', (...args: unknown[]) => string>;
+    };
+    const write = jest.spyOn(queryGenerator, '_whereParseSingleValueObject');
+    const model = sequelize.define('made', { during: DataTypes.RANGE(DataTypes.DATE) });
+    const where = { [Op.not]: { during: { [Op.or]: [{ [Op.adjacent]: [] }, { [Op.overlap]: [] }] } } };
+    queryGenerator.whereQuery(where, { model });
+    expect(write.mock.calls.map(([key, field, operator]) => [key, field, operator])).toStrictEqual(
+      [Op.adjacent, Op.overlap].map((operator) => ['during', model.getAttributes().during, operator]),
+    );
   });
 });
 

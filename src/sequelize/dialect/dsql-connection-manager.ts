@@ -20,6 +20,7 @@ import {
   warmUp,
 } from '../../connection';
 import { timeZoneStatement } from '../../schema';
+import { TextParsers } from '../reads/text-parsers';
 import { builtInTypes } from '../schema/built-in-types';
 import type { HeldConnections } from '../migrations/held-connections';
 import { aroundOf } from '../migrations/own-statements';
@@ -67,6 +68,8 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
   readonly #pace = new Pace();
   /** The migrations that connections were taken for. */
   readonly #holders = new WeakMap<Client, HeldConnections>();
+  /** Made when it is first asked for: the constructor of the host reads the parsers before it ends. */
+  declare private madeTextParsers: TextParsers | undefined;
 
   constructor(dialect: unknown, sequelize: Sequelize, resolved: ResolvedSequelizeOptions) {
     super(dialect, sequelize);
@@ -126,9 +129,20 @@ export class DsqlConnectionManager extends PostgresConnectionManager {
     this.nameOidMap = builtInTypes;
   }
 
+  /** What reads the values of columns that are text here, and of another type on PostgreSQL. */
+  get textParsers(): TextParsers {
+    return (this.madeTextParsers ??= new TextParsers((oid) => this.getTypeParser(oid)));
+  }
+
+  protected override refreshTypeParser(dataTypes: object): void {
+    super.refreshTypeParser(dataTypes);
+    this.textParsers.refresh(dataTypes);
+  }
+
   /** Sequelize reads the parsers of its data types anew when it has read the types. */
   override _clearTypeParser(): void {
     super._clearTypeParser();
+    this.textParsers.clear();
     this.refreshTypeParser((DataTypes as unknown as { postgres: object }).postgres);
   }
 

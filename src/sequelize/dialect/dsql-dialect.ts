@@ -13,17 +13,13 @@ import { DsqlQueryInterface } from '../schema/dsql-query-interface';
 import { SchemaChanges } from '../schema/schema-changes';
 import { jsonbArray } from '../writes/jsonb-array';
 import type { ResolvedSequelizeOptions } from '../options/options';
-import { isNumberKey } from '../writes/whole-numbers';
+import { isNumberKey, readWholeNumber, type ReaderOf } from '../reads/model-values';
 
 /** What a column cannot have. */
-const UNSUPPORTED_TYPES = {
-  ARRAY: false,
-  RANGE: false,
-  HSTORE: false,
-  TSVECTOR: false,
-  GEOMETRY: false,
-  GEOGRAPHY: false,
-};
+const UNSUPPORTED_TYPES = { ARRAY: false, GEOMETRY: false, GEOGRAPHY: false };
+
+/** What a column can have where it may be kept as text. */
+const TEXT_TYPES = ['RANGE', 'HSTORE', 'TSVECTOR'] as const;
 
 /** Sequelize's PostgreSQL dialect, on Aurora DSQL, for one instance. It goes on calling itself `postgres`. */
 export class DsqlDialect extends PostgresDialect {
@@ -46,7 +42,13 @@ export class DsqlDialect extends PostgresDialect {
     });
     this.numberKeys = new NumberKeys((column) => isNumberKey(sequelize, column));
     // EXCEPTION is how Sequelize catches a duplicate key in PL/pgSQL, which DSQL lacks.
-    this.supports = { ...this.supports, EXCEPTION: false, skipLocked: false, ...UNSUPPORTED_TYPES };
+    this.supports = {
+      ...this.supports,
+      EXCEPTION: false,
+      skipLocked: false,
+      ...UNSUPPORTED_TYPES,
+      ...Object.fromEntries(TEXT_TYPES.map((type) => [type, this.#keepsTexts])),
+    };
     this.Query = DsqlQuery;
     this.connectionManager = new DsqlConnectionManager(this, sequelize, resolved);
     const queryGenerator = new DsqlQueryGenerator({ _dialect: this, sequelize }, resolved.mapping);
@@ -62,6 +64,17 @@ export class DsqlDialect extends PostgresDialect {
         () => this.catalogue.open(),
       ),
     );
+  }
+
+  /** What makes of the texts that values of a type arrive as what they are on PostgreSQL. */
+  readonly readerOf: ReaderOf = (type) => {
+    const isEnum = isOfType(type, 'ENUM');
+    const parser = isEnum || this.#keepsTexts ? this.connectionManager.textParsers.of(type) : undefined;
+    return parser ?? readWholeNumber(type);
+  };
+
+  get #keepsTexts(): boolean {
+    return this.mapping.simplify.columnTypes === true;
   }
 
   /** The data type that takes the place of one, where `dsql` says that there is one. */

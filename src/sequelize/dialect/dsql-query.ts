@@ -10,11 +10,12 @@ import type { StatementOptions } from '../statement';
 import { findDuplicateKey } from '../writes/duplicate-key';
 import { insertedRows } from '../writes/inserted-keys';
 import { addExplanation } from '../refusal-explanation';
-import { readWholeNumbers, type ReadModel } from '../writes/whole-numbers';
+import { readModelValues, type ReaderOf, type ReadModel } from '../reads/model-values';
 
 /** The parts of the dialect that a query uses. */
 interface KeyReader {
   readonly numberKeys: NumberKeys;
+  readonly readerOf: ReaderOf;
   readonly catalogue: CatalogueReader;
 }
 
@@ -98,7 +99,7 @@ export class DsqlQuery extends PostgresQuery {
 
   protected override handleSelectQuery(rows: Record<string, unknown>[]): unknown {
     this.#fields = fieldsOf(rows);
-    readWholeNumbers(rows, this.options);
+    readModelValues(rows, this.options, this.#readerOf);
     return super.handleSelectQuery(rows);
   }
 
@@ -112,15 +113,46 @@ export class DsqlQuery extends PostgresQuery {
     await numberKeys.convert(rows, fields, this.#readCatalogue)?.catch(() => undefined);
   }
 
-  /** What an INSERT or UPDATE has returned goes into the instance, or is handed on as rows. */
+  get #readerOf(): ReaderOf {
+    return (this.sequelize.dialect as KeyReader).readerOf;
+  }
+
+  /**
+   * What an INSERT or UPDATE has returned goes into the instance, or is handed on as rows. The statement is done, so that
+   * values stay texts where they cannot be read.
+   */
   #readReturned(result: unknown): void {
     const model = this.model as ReadModel | undefined;
     const { instance, type } = this.options as { readonly instance?: Model; readonly type?: string };
-    if (instance) readWholeNumbers([instance.dataValues as Row], { model });
-    else if (type !== undefined && RETURNING.has(type) && Array.isArray(result)) {
-      readWholeNumbers([result[0] as Row | Row[] | undefined].flat().filter(isRow), { model });
+    const readerOf: ReaderOf = (of) => {
+      const read = this.#readerOf(of);
+      return read && orText(read);
+    };
+    if (instance) {
+      readModelValues([instance.dataValues as Row], { model }, readerOf, (name) => this.#isReturned(name));
+    } else if (type !== undefined && RETURNING.has(type) && Array.isArray(result)) {
+      readModelValues([result[0] as Row | Row[] | undefined].flat().filter(isRow), { model }, readerOf);
     }
   }
+
+  /** Whether the database has returned an attribute; what it has not is as the application has set it. */
+  #isReturned(name: string): boolean {
+    const { returning } = this.options;
+    if (!Array.isArray(returning)) return returning === true;
+    const field = (this.model as ReadModel).getAttributes()[name]?.field;
+    return returning.includes(name) || returning.includes(field);
+  }
+}
+
+/** The same reader, but for what it throws. */
+function orText(read: (text: string) => unknown): (text: string) => unknown {
+  return (text) => {
+    try {
+      return read(text);
+    } catch {
+      return text;
+    }
+  };
 }
 
 type Row = Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { DataTypes, type Model, type ModelStatic, type Sequelize } from 'sequelize';
 import { UnsupportedFeatureError } from '../../occ';
-import { roundingNote } from '../../sql';
+import { hasTextForm, insteadOfType, roundingNote } from '../../sql';
 import { log } from '../log';
 
 /** A column as Sequelize describes it, once its data type is an object. */
@@ -36,19 +36,21 @@ export type ReferencedTable =
 
 type DataTypeName = keyof typeof DataTypes;
 
-/** The data types that a column of Aurora DSQL cannot have (AWS user guide, data types, 2026-09-15), and what can be instead. */
-const REFUSED: Partial<Record<DataTypeName, string>> = {
-  ARRAY: "Use DataTypes.JSONB, or `dsql: { arrays: 'jsonb' }` to keep all arrays as jsonb.",
-  RANGE: 'Use two columns.',
-  HSTORE: 'Use DataTypes.JSONB.',
-  CITEXT: 'Use DataTypes.TEXT, with a unique index on lower(column) where it must be unique.',
-  TSVECTOR: 'Search outside of the database, or with LIKE.',
-  GEOMETRY: 'Use numbers for coordinates, or DataTypes.JSONB for GeoJSON.',
-  GEOGRAPHY: 'Use numbers for coordinates, or DataTypes.JSONB for GeoJSON.',
-  INET: 'Use DataTypes.STRING; a query may still cast it to inet.',
-  CIDR: 'Use DataTypes.STRING; a query may still cast it to cidr.',
-  MACADDR: 'Use DataTypes.STRING; a query may still cast it to macaddr.',
-};
+/** The data types that a column of Aurora DSQL cannot have (AWS user guide, data types, 2026-09-15). */
+const REFUSED: readonly DataTypeName[] = [
+  'ARRAY',
+  'RANGE',
+  'HSTORE',
+  'CITEXT',
+  'TSVECTOR',
+  'GEOMETRY',
+  'GEOGRAPHY',
+  'INET',
+  'CIDR',
+  'MACADDR',
+];
+
+const INSTEAD_OF_ARRAY = "Use DataTypes.JSONB, or `dsql: { arrays: 'jsonb' }` to keep all arrays as jsonb.";
 
 /** What `numeric` without a precision is on Aurora DSQL (verified on a cluster, 2026-10-03); on PostgreSQL it has no limit. */
 const DEFAULT_DECIMAL = 'DECIMAL(18,6)';
@@ -72,17 +74,32 @@ export function enumValues({ type, values }: ColumnAttribute): readonly string[]
   return known;
 }
 
+/** The name of a type in SQL, in small letters and without its length: of an object of Sequelize's, or as it was written. */
+export function typeNameOf(type: unknown): string {
+  return String(type)
+    .replace(/\([^]*/, '')
+    .trim()
+    .toLowerCase();
+}
+
 /**
  * The type of a column as SQL, without what else is said of it.
  *
  * @param column - for the error
+ * @param keepsTexts - whether a column of a type that has a text form is kept as text
  * @throws UnsupportedFeatureError for a type that Aurora DSQL cannot store
  */
-export function sqlType({ type, autoIncrement }: ColumnAttribute, column: string): string {
-  for (const [name, instead] of Object.entries(REFUSED)) {
-    if (isOfType(type, name as DataTypeName)) {
-      throw new UnsupportedFeatureError(`columns of type ${name}: ${column}`, instead);
-    }
+export function sqlType(
+  { type, autoIncrement }: ColumnAttribute,
+  column: string,
+  keepsTexts: boolean,
+): string {
+  const refused = REFUSED.find((name) => isOfType(type, name));
+  if (refused !== undefined) {
+    const sqlName = typeNameOf(type);
+    if (keepsTexts && hasTextForm(sqlName)) return 'TEXT';
+    const instead = refused === 'ARRAY' ? INSTEAD_OF_ARRAY : insteadOfType(sqlName);
+    throw new UnsupportedFeatureError(`columns of type ${refused}: ${column}`, instead);
   }
   if (autoIncrement === true) return 'BIGINT';
   if (isOfType(type, 'ENUM')) return 'TEXT';

@@ -1,3 +1,4 @@
+import type { Sequelize } from 'sequelize';
 import PostgresQueryGenerator from 'sequelize/lib/dialects/postgres/query-generator';
 import { defaultValueSchemable } from 'sequelize/lib/utils';
 import {
@@ -8,6 +9,7 @@ import {
   type ColumnAttribute,
   type ReferencedTable,
 } from './column-types';
+import type { ResolvedMapping } from '../../schema';
 import { enumCheck, enumCheckName } from './enum-checks';
 
 /** A table as Sequelize passes it on: its name, or with its schema. */
@@ -46,6 +48,13 @@ interface AttributeOptions {
  * rest. Sequelize's own generator looks into its own SQL for words like COMMENT or SERIAL, and finds them in values.
  */
 export class DsqlSchemaGenerator extends PostgresQueryGenerator {
+  protected readonly mapping: ResolvedMapping;
+
+  constructor(options: { _dialect: unknown; sequelize: Sequelize }, mapping: ResolvedMapping) {
+    super(options);
+    this.mapping = mapping;
+  }
+
   /** CREATE TABLE, and its comments, as one text. */
   createTableStatements(
     table: TableIdentifier,
@@ -111,7 +120,8 @@ export class DsqlSchemaGenerator extends PostgresQueryGenerator {
    */
   columnType(attribute: ColumnAttribute, { column, table }: ColumnPlace): string {
     const follows = isWholeNumber(attribute.type) && followsIdentity(this.sequelize, attribute);
-    return follows ? 'BIGINT' : sqlType(attribute, `${column} of ${nameOf(table)}`);
+    const keepsTexts = this.mapping.simplify.columnTypes === true;
+    return follows ? 'BIGINT' : sqlType(attribute, `${column} of ${nameOf(table)}`, keepsTexts);
   }
 
   /** The CHECK of a column that is an enum. */

@@ -49,21 +49,26 @@ const KINDS: Readonly<Record<string, ArrayKind>> = {
   BLOB: 'bytea',
   BOOLEAN: 'boolean',
   CHAR: 'text',
+  CIDR: 'text',
   DATE: 'timestamptz',
   DATEONLY: 'date',
   DECIMAL: 'number',
   'DOUBLE PRECISION': 'number',
   ENUM: 'text',
   FLOAT: 'number',
+  INET: 'text',
   INTEGER: 'integer',
   JSON: 'json',
   JSONB: 'jsonb',
+  MACADDR: 'text',
   MEDIUMINT: 'integer',
+  RANGE: 'text',
   REAL: 'number',
   SMALLINT: 'integer',
   STRING: 'text',
   TEXT: 'text',
   TINYINT: 'integer',
+  TSVECTOR: 'text',
   UUID: 'uuid',
 };
 
@@ -104,6 +109,9 @@ export function arrayInsert(
       if (given.includes(null)) return undefined;
     }
     if (given.some((value) => value instanceof Utils.SequelizeMethod)) return undefined;
+    // Of what is no range Sequelize makes an expression with a cast.
+    const isRange = attribute.type?.key === 'RANGE';
+    if (isRange && given.some((value) => value !== null && !Array.isArray(value))) return undefined;
     const array = columnArray(kind, formatted(given, attribute, generator));
     if (array === undefined) return undefined;
     arrays.push({ name, ...array });
