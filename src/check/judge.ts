@@ -1,6 +1,5 @@
 import type { ColumnDef, FuncCall, InsertStmt, TypeName } from 'libpg-query';
 import {
-  arrayColumnsIn,
   asNode,
   createdEnum,
   locatedRefusals,
@@ -71,7 +70,7 @@ export function judge(text: SqlText, surroundings: Surroundings): Judgement {
     }
     problems.push(...watchTransaction(text, parsed, translation, surroundings));
   }
-  if (options.arrays === 'jsonb') catalog.rememberArrays(arrayColumnsIn(parsed.statements));
+  if (options.arrays === 'jsonb') catalog.followArrays(parsed.statements);
   applyText(catalog, text, parsed, (statement) => {
     const place = { text, offset: firstWord(parsed.text, statement), name: '' };
     problems.push(...exceededLimits(catalog, statement, place));

@@ -56,7 +56,7 @@ export { summarizeText } from './text/text-summary';
 export type { TextSummary, TransactionVerb } from './text/text-summary';
 export type { Token } from './text/scan';
 export {
-  arrayColumnsIn,
+  arrayColumnsAfter,
   asksForItsOwn,
   blockQueries,
   blockStatements,
@@ -67,9 +67,11 @@ export {
   declaredConstraint,
   defaultName,
   enumCheckName,
+  enumNamed,
   enumTypeIn,
   formattedType,
   isArrayType,
+  isCastOf,
   isDecidedByRun,
   isEnumCheckOf,
   isOfNumbers,
@@ -78,6 +80,7 @@ export {
   roundingNote,
   sortsByBytes,
   translate,
+  withEnumsAsText,
 } from './translate';
 export type {
   BlockStep,

@@ -1,5 +1,13 @@
-import { tablesNamed } from '../../sql';
-import type { ArrayColumn, CatalogFacts, EnumFacts, KnownIndex, ParsedQuery, TableName } from '../../sql';
+import { arrayColumnsAfter, tablesNamed } from '../../sql';
+import type {
+  ArrayColumn,
+  CatalogFacts,
+  EnumFacts,
+  KnownIndex,
+  ParsedQuery,
+  Statement,
+  TableName,
+} from '../../sql';
 import { LayeredMap } from './layered-map';
 import { keyOf, ownIndexes } from './table';
 import type { DeclaredConstraint, DeclaredTable, Sequence } from './table';
@@ -53,9 +61,9 @@ export class Catalog {
     };
   }
 
-  /** Notes columns that are declared as arrays, and kept as jsonb. */
-  rememberArrays(columns: readonly ArrayColumn[]): void {
-    if (columns.length > 0) this.#arrays = [...columns, ...this.#arrays];
+  /** Follows which columns are declared as arrays, and kept as jsonb. */
+  followArrays(statements: readonly Statement[]): void {
+    this.#arrays = statements.reduce(arrayColumnsAfter, this.#arrays);
   }
 
   setTable(table: DeclaredTable): void {

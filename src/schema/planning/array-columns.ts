@@ -1,13 +1,11 @@
 import type { TypeName } from 'libpg-query';
 import {
-  arrayColumnsIn,
-  asNode,
+  arrayColumnsAfter,
   isArrayType,
   isOfNumbers,
   type ArrayColumn,
   type CatalogColumn,
   type CatalogTable,
-  type NodeBody,
   type Statement,
 } from '../../sql';
 
@@ -36,30 +34,9 @@ export class ArrayColumns {
     return this.#known.some((each) => each.table.name === table && each.column === column);
   }
 
-  /** Notes the columns that statements make, and gives them their new names. */
+  /** Notes what becomes of the columns by statements. */
   remember(statements: readonly Statement[]): void {
-    this.#known = [...arrayColumnsIn(statements), ...this.#known];
-    for (const { node, tree } of statements) {
-      if (node === 'RenameStmt') this.#rename(tree as NodeBody<'RenameStmt'>);
-      if (node === 'AlterTableStmt') this.#shift(tree as NodeBody<'AlterTableStmt'>);
-    }
-  }
-
-  /** Behind a column that is dropped the others have other places. */
-  #shift({ relation, cmds = [] }: NodeBody<'AlterTableStmt'>): void {
-    if (!cmds.some((item) => asNode(item, 'AlterTableCmd')?.subtype === 'AT_DropColumn')) return;
-    this.#known = this.#known.map(({ place, ...each }) => {
-      const isShifted = place === undefined || each.table.name === relation?.relname;
-      return isShifted ? each : { ...each, place };
-    });
-  }
-
-  #rename({ renameType, relation, subname, newname = '' }: NodeBody<'RenameStmt'>): void {
-    this.#known = this.#known.map((each) => {
-      if (each.table.name !== relation?.relname) return each;
-      if (renameType === 'OBJECT_TABLE') return { ...each, table: { ...each.table, name: newname } };
-      return renameType === 'OBJECT_COLUMN' && each.column === subname ? { ...each, column: newname } : each;
-    });
+    this.#known = statements.reduce(arrayColumnsAfter, this.#known);
   }
 
   /** Whether a column holds already what another type of array would: members of JSON that are written the same. */

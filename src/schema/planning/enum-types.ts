@@ -1,4 +1,4 @@
-import type { AlterEnumStmt, AlterTableCmd, Node } from 'libpg-query';
+import type { AlterEnumStmt, AlterTableCmd } from 'libpg-query';
 import {
   asNode,
   createdEnum,
@@ -6,6 +6,7 @@ import {
   enumCheckOf,
   formattedType,
   isBuiltinType,
+  isCastOf,
   isEnumCheckOf,
   literal,
   MAX_TRANSACTION_ROWS,
@@ -420,12 +421,4 @@ function isSameType(one: TableName, other: TableName): boolean {
 
 function isSameList(one: readonly string[], other: readonly string[]): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
-}
-
-/** Whether a USING is absent, or only the column itself, cast to the type. */
-function isCastOf(column: string, using: Node | undefined): boolean {
-  if (using === undefined) return true;
-  const cast = asNode(using, 'TypeCast');
-  if (cast !== undefined) return isCastOf(column, cast.arg);
-  return strings(asNode(using, 'ColumnRef')?.fields).at(-1) === column;
 }

@@ -29,6 +29,8 @@ const FIXED_FIELDS: Readonly<Record<string, NodeName>> = {
   larg: 'SelectStmt',
   rarg: 'SelectStmt',
   typeName: 'TypeName',
+  sourcetype: 'TypeName',
+  targettype: 'TypeName',
   returnType: 'TypeName',
   ofTypename: 'TypeName',
   withClause: 'WithClause',

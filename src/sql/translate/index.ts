@@ -12,10 +12,10 @@ export type {
   Translation,
   TranslationRefusal,
 } from './translation';
-export { formattedType, isRoundingNote, roundingNote } from './columns/type-names';
-export { arrayColumnsIn, isArrayType, isOfNumbers } from './text/arrays';
+export { formattedType, isCastOf, isRoundingNote, roundingNote } from './columns/type-names';
+export { arrayColumnsAfter, isArrayType, isOfNumbers } from './text/array-columns';
 export { preparedForParts } from './text/prepare-text';
-export { createdEnum } from './text/enums';
+export { createdEnum, enumNamed, withEnumsAsText } from './text/enums';
 export {
   asksForItsOwn,
   blockQueries,

@@ -12,6 +12,7 @@ import { KnownCatalogue } from './known-catalogue';
 import { Report } from './report';
 import { refuseExtensionTypes, review } from './review';
 import { Rewrite } from './rewrite';
+import { createCast } from './statements/casts';
 import { createIndex } from './statements/create-index';
 import { createTable } from './statements/create-table';
 import { drop, dropDatabase } from './statements/drop';
@@ -135,6 +136,7 @@ const TRANSLATORS: { readonly [Name in NodeName]?: (rewrite: Rewrite<Name>) => O
   CheckPointStmt: maintain,
   ClusterStmt: maintain,
   CommentStmt: comment,
+  CreateCastStmt: createCast,
   CreateEnumStmt: createType,
   CreateExtensionStmt: createExtension,
   CreateSeqStmt: createSequence,

@@ -1,16 +1,14 @@
-import type { Node } from 'libpg-query';
-import { asNode, strings } from '../../syntax/parse-tree';
+import { asNode } from '../../syntax/parse-tree';
 import { quoted } from '../../text/quoting';
 import { isNotNull, notNullCheckOf } from '../../catalogue/checks';
 import { storedTypeOf } from '../../catalogue/known-table';
 import type { KnownColumn } from '../../catalogue/known-table';
 import { hasTextForm } from '../../facts/types-as-text';
 import { isByteCollation } from '../columns/collations';
-import { notNullCheckName } from '../columns/default-names';
-import { formattedType } from '../columns/type-names';
+import { formattedType, isCastOf } from '../columns/type-names';
 import type { Simplifications } from '../context';
 import type { Action } from './altered-table';
-import { notNullCheck } from './constraints';
+import { freeNotNullName, notNullCheck } from './constraints';
 import { Pass } from './step';
 import type { Step } from './step';
 
@@ -36,7 +34,7 @@ export function dropNotNull(action: Action): readonly Step[] {
   const { catalogue, name } = table;
   const known = catalogue.column(name, column);
   const owner = catalogue.table(name);
-  const check = (owner && notNullCheckOf(owner, column)?.name) ?? notNullCheckName(name.name, column);
+  const check = (owner && notNullCheckOf(owner, column)?.name) ?? freeNotNullName(table, column);
   const isAbsent = catalogue.lacksConstraint(name, check);
   if (known) catalogue.setColumn(name, { ...known, notNull: false });
   catalogue.dropConstraint(name, check);
@@ -77,12 +75,4 @@ function typeHere(column: KnownColumn, { columnTypes }: Simplifications): string
   const type = storedTypeOf(column);
   const name = type?.replace(/\(.*/, '') ?? '';
   return columnTypes === true && hasTextForm(name) ? 'text' : type;
-}
-
-/** Whether a USING is absent, or only the column itself, cast to the type. */
-function isCastOf(column: string, using: Node | undefined): boolean {
-  if (!using) return true;
-  const cast = asNode(using, 'TypeCast');
-  if (cast) return isCastOf(column, cast.arg);
-  return strings(asNode(using, 'ColumnRef')?.fields).at(-1) === column;
 }

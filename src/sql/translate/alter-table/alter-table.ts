@@ -100,6 +100,10 @@ function translateAction(action: Action): readonly Step[] {
     rewrite.note(`${action.written} is omitted: DSQL stores tables in its own way.`);
     return [];
   }
+  if (subtype === 'AT_ReplicaIdentity' && rewrite.isRefused('alter-table-action')) {
+    rewrite.note(`${action.written} is omitted: it is for logical replication, which DSQL has not.`);
+    return [];
+  }
   switch (subtype) {
     case 'AT_AddColumn':
       return addColumn(action);

@@ -81,9 +81,19 @@ export function notNullCheck(
   written: string,
   isRepeatable: boolean,
 ): Step[] {
-  const name = notNullCheckName(table.name.name, column);
+  const name = freeNotNullName(table, column);
   const definition = `CHECK ((${quoted(column)} IS NOT NULL))`;
   const constraint = { name, type: 'c', columns: [column], validated: true, definition } as const;
   const added = { constraint, written: quoted(name) };
   return notValidConstraint(table, added, `CHECK (${written} IS NOT NULL)`, isRepeatable);
+}
+
+/** The name of the CHECK for NOT NULL on a column: long names of several columns are shortened to the same. */
+export function freeNotNullName({ catalogue, name }: AlteredTable, column: string): string {
+  const known = catalogue.table(name)?.constraints ?? [];
+  const isOfOther = (taken: string) =>
+    known.some(
+      ({ name: each, columns }) => each === taken && !(columns.length === 1 && columns[0] === column),
+    );
+  return notNullCheckName(name.name, column, isOfOther);
 }

@@ -70,9 +70,13 @@ export function defaultConstraintName(
   return defaultName(table, isAfterNone ? [] : columns, LABELS[type], isTaken);
 }
 
-/** The name of the CHECK that stands for NOT NULL on a column that was created without it. */
-export function notNullCheckName(table: string, column: string): string {
-  return defaultName(table, [column], 'not_null');
+/**
+ * The name of the CHECK that stands for NOT NULL on a column that was created without it.
+ *
+ * @param isTaken - as for {@link defaultName}
+ */
+export function notNullCheckName(table: string, column: string, isTaken?: (name: string) => boolean): string {
+  return defaultName(table, [column], 'not_null', isTaken);
 }
 
 /**

@@ -58,3 +58,11 @@ export function roundingNote(column: string): string {
 export function isRoundingNote(note: string): boolean {
   return note.endsWith(ROUNDS);
 }
+
+/** Whether the USING of an ALTER COLUMN … TYPE is absent, or only the column itself, cast to the type. */
+export function isCastOf(column: string, using: Node | undefined): boolean {
+  if (!using) return true;
+  const cast = asNode(using, 'TypeCast');
+  if (cast) return isCastOf(column, cast.arg);
+  return strings(asNode(using, 'ColumnRef')?.fields).at(-1) === column;
+}

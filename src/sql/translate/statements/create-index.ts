@@ -1,10 +1,17 @@
 import type { IndexElem } from 'libpg-query';
 import { tableNameOf } from '../../catalogue/catalog-facts';
 import { isByteCollation } from '../columns/collations';
-import { keylessType, refuseKeylessTypes } from '../columns/key-types';
+import { keylessType, refuseKeylessTypes, type KeyColumn } from '../columns/key-types';
 import type { Outcome } from '../draft';
 import type { Rewrite } from '../rewrite';
-import { classOf, isOrdinaryClass, isSpecialMethod, keysOf, slowedConditions } from './index-kinds';
+import {
+  classOf,
+  isOrdinaryClass,
+  isSpecialMethod,
+  keysOf,
+  slowedConditions,
+  typeOfExpression,
+} from './index-kinds';
 
 type IndexRewrite = Rewrite<'IndexStmt'>;
 
@@ -70,8 +77,13 @@ function leftOut({ tree, catalogue }: IndexRewrite, reason: string): Outcome {
   };
 }
 
-function columnsOf(keys: readonly IndexElem[]): { readonly name: string }[] {
-  return keys.flatMap(({ name }) => (name === undefined ? [] : { name }));
+/** The columns that are keys, and the expressions whose type is known by what is written. */
+function columnsOf(keys: readonly IndexElem[]): KeyColumn[] {
+  return keys.flatMap((key) => {
+    if (key.name !== undefined) return { name: key.name };
+    const type = typeOfExpression(key);
+    return type === undefined ? [] : { name: 'The expression', type };
+  });
 }
 
 /** ASYNC comes, CONCURRENTLY goes. */

@@ -2,6 +2,7 @@ import { nameOfParts } from '../../catalogue/catalog-facts';
 import { asNode, strings } from '../../syntax/parse-tree';
 import type { Outcome } from '../draft';
 import type { Rewrite } from '../rewrite';
+import { needlessCasts } from './casts';
 import { isNeedlessExtension } from './extensions';
 
 /** Omits DROP for what DSQL cannot have, if the text itself expects that it may not be there. */
@@ -17,6 +18,8 @@ export function drop(rewrite: Rewrite<'DropStmt'>): Outcome {
       rewrite.catalogue.forget(nameOfParts(strings(asNode(object, 'List')?.items)));
     }
   }
+  const ofCasts = needlessCasts(rewrite);
+  if (ofCasts !== undefined && rewrite.isRefused('drop-object')) return { omitted: ofCasts };
   if (!isNeedless(rewrite) || !rewrite.isRefused('drop-object')) return rewrite.unchanged();
   return {
     omitted:

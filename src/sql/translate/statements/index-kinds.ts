@@ -2,6 +2,7 @@ import type { IndexElem } from 'libpg-query';
 import { asNode, strings, walk } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import { tableNameOf } from '../../catalogue/catalog-facts';
+import { formattedType } from '../columns/type-names';
 import type { KnownCatalogue } from '../known-catalogue';
 
 /** Operator classes that order a value as its type does, or a text by its bytes, which on DSQL is the same. */
@@ -26,6 +27,14 @@ export function isSpecialMethod(method: string): boolean {
 /** The keys of an index. */
 export function keysOf({ indexParams = [] }: NodeBody<'IndexStmt'>): readonly IndexElem[] {
   return indexParams.flatMap((key) => asNode(key, 'IndexElem') ?? []);
+}
+
+/** The type of an expression that is a key, where it is a cast or takes a part of JSON as JSON. */
+export function typeOfExpression({ expr }: IndexElem): string | undefined {
+  const cast = asNode(expr, 'TypeCast');
+  if (cast !== undefined) return formattedType(cast.typeName);
+  const operation = asNode(expr, 'A_Expr');
+  return /^(?:->|#>)$/.test(strings(operation?.name).at(-1) ?? '') ? 'jsonb' : undefined;
 }
 
 /** The conditions that read a whole table where an index is left out, as one would write them. */

@@ -1,13 +1,13 @@
 import type { ColumnDef, InsertStmt, Node, TypeName } from 'libpg-query';
 import { isSameName, tableNameOf } from '../../catalogue/catalog-facts';
 import type { ArrayColumn, EnumFacts } from '../../catalogue/catalog-facts';
-import { builtinTypeName, isBuiltinType } from '../../facts/column-types';
 import { asNode, strings } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
-import type { Statement, TableName } from '../../syntax/statement';
+import type { TableName } from '../../syntax/statement';
 import { literal } from '../../text/quoting';
 import { newColumns } from '../columns/new-columns';
-import { afterType, formattedType } from '../columns/type-names';
+import { afterType } from '../columns/type-names';
+import { arrayColumnsAfter, isArrayType, isOfNumbers } from './array-columns';
 import { arrayMembers, jsonArray } from './array-literal';
 import { arrayExpressionEdits, makesArray, unwritableArrays } from './array-expressions';
 import type { Edit } from './edits';
@@ -15,55 +15,26 @@ import { enumNamed } from './enums';
 import type { ParsedText } from './parsed-text';
 import type { StatementText } from './statement-text';
 
-const NUMBER = /^(?:int[248]|float[48]|numeric)$/;
-
-/** Whether a type is an array: also by the name of its element with an underscore before it. */
-export function isArrayType(type: TypeName | undefined): boolean {
-  return type?.arrayBounds !== undefined || /^_[a-z]/.test(builtinTypeName(type) ?? '');
-}
-
-/** Whether the members of an array are numbers in JSON, too. */
-export function isOfNumbers(type: TypeName | undefined): boolean {
-  return NUMBER.test((strings(type?.names).at(-1) ?? '').replace(/^_/, ''));
-}
-
-/** The type of the members of an array. */
-function memberType(type: TypeName | undefined): string {
-  const { arrayBounds, ...member } = type ?? {};
-  const name = builtinTypeName(type);
-  // Numbers of any length, as on PostgreSQL.
-  if (name?.replace(/^_/, '') === 'numeric') return 'numeric';
-  if (arrayBounds === undefined || arrayBounds.length > 1) return name?.replace(/^_/, '') ?? 'text';
-  return isBuiltinType(member) ? (formattedType(member) ?? 'text') : 'text';
-}
-
-/** The columns of arrays that statements make, by CREATE TABLE or ADD COLUMN. */
-export function arrayColumnsIn(statements: readonly Statement[]): readonly ArrayColumn[] {
-  return statements.flatMap((statement) => {
-    const { node, tree } = statement;
-    const { relation } = tree as NodeBody<'CreateStmt'>;
-    return newColumns(statement).flatMap(({ colname: column = '', typeName }, place) => {
-      if (!isArrayType(typeName)) return [];
-      const type = memberType(typeName);
-      const known = { table: tableNameOf(relation), column, isOfNumbers: isOfNumbers(typeName), type };
-      return [node === 'CreateStmt' ? { ...known, place } : known];
-    });
-  });
-}
-
 /**
  * Keeps arrays as jsonb: the types of columns, their defaults, and the arrays that are written into them. An array in a
  * condition stays: DSQL has arrays, but no columns of them. So an expression gets an array again where it takes one.
  */
 export function arrayEdits(
-  { parsed, statements }: ParsedText,
+  { statements }: ParsedText,
   known: readonly ArrayColumn[],
   enums: readonly EnumFacts[],
 ): { readonly edits: readonly Edit[]; readonly unwritable: readonly (readonly string[])[] } {
-  const all = [...known, ...arrayColumnsIn(parsed.statements)];
+  let before = known;
+  const named = statements.map((source) => {
+    const after = arrayColumnsAfter(before, source.statement);
+    // What it makes, and what it takes its values of.
+    const all = [...new Set([...after, ...before])];
+    before = after;
+    return { source, all };
+  });
   return {
-    edits: statements.flatMap((source) => new ArrayStatement(source, all, enums).edits()),
-    unwritable: statements.map((source) => unwritableArrays(source, all)),
+    edits: named.flatMap(({ source, all }) => new ArrayStatement(source, all, enums).edits()),
+    unwritable: named.map(({ source, all }) => unwritableArrays(source, all)),
   };
 }
 

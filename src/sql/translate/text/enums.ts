@@ -8,7 +8,9 @@ import { isSameName, nameOfParts, tableNameOf } from '../../catalogue/catalog-fa
 import type { EnumFacts } from '../../catalogue/catalog-facts';
 import { defaultName, enumCheckName } from '../columns/default-names';
 import { afterType } from '../columns/type-names';
+import { applyEdits } from './edits';
 import type { Edit } from './edits';
+import { parseText } from './parsed-text';
 import type { ParsedText } from './parsed-text';
 import type { StatementText } from './statement-text';
 
@@ -51,6 +53,11 @@ export function enumNamed(type: TypeName, enums: readonly EnumFacts[]): EnumFact
 /** Statements that name a type itself, not the type of a value. */
 const ABOUT_TYPES = new Set(['DropStmt', 'CommentStmt', 'RenameStmt', 'GrantStmt', 'AlterOwnerStmt']);
 
+/** A cast between types is as one of the texts that take their place. */
+function isAboutTypes({ node, tree }: Statement): boolean {
+  return ABOUT_TYPES.has(node) && (tree as NodeBody<'DropStmt'>).removeType !== 'OBJECT_CAST';
+}
+
 /** What becomes of the enum types of a text. */
 export interface EnumEdits {
   readonly edits: readonly Edit[];
@@ -72,10 +79,11 @@ export function enumEdits(
   if (enums.length === 0) return { edits, used: [] };
   const used = new Set<EnumFacts>();
   for (const source of statements) {
-    if (ABOUT_TYPES.has(source.statement.node)) continue;
-    for (const { type, column } of typesIn(source.statement)) {
+    if (isAboutTypes(source.statement)) continue;
+    for (const { type, column, isChange } of typesIn(source.statement)) {
       const known = enumNamed(type, enums);
-      if (!known) continue;
+      // Changing a column's type stays a change of type, which is refused.
+      if (!known || isChange) continue;
       used.add(known);
       if (isOther(type, column)) continue;
       edits.push(replacement(source, type, known, column));
@@ -88,6 +96,8 @@ export function enumEdits(
 interface UsedType {
   readonly type: TypeName;
   readonly column: ColumnDef | undefined;
+  /** Whether a column of another type gets this one. */
+  readonly isChange: boolean;
 }
 
 function typesIn({ node, tree }: Statement): UsedType[] {
@@ -99,17 +109,27 @@ function typesIn({ node, tree }: Statement): UsedType[] {
     if (name === 'ColumnDef' && isColumn) {
       const column = body as ColumnDef;
       const isChange = (parent.body as { subtype?: string }).subtype === 'AT_AlterColumnType';
-      // Changing a column's type stays a change of type, which is refused.
       if (column.typeName && isChange) changed.add(column.typeName);
       else if (column.typeName) columns.set(column.typeName, column);
     }
     const type = body as TypeName;
-    if (name === 'TypeName' && type.location !== undefined && !changed.has(type)) {
-      types.push({ type, column: columns.get(type) });
+    if (name === 'TypeName' && type.location !== undefined) {
+      types.push({ type, column: columns.get(type), isChange: changed.has(type) });
     }
     return true;
   });
   return types;
+}
+
+/** A text in which `text` takes the place of enum types, also where a column gets one of them. */
+export function withEnumsAsText(sql: string, enums: readonly EnumFacts[]): string {
+  const edits = parseText(sql).statements.flatMap((source) =>
+    typesIn(source.statement).flatMap(({ type }) => {
+      const known = enumNamed(type, enums);
+      return known === undefined ? [] : [replacement(source, type, known, undefined)];
+    }),
+  );
+  return applyEdits(sql, edits);
 }
 
 function replacement(
