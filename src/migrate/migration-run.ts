@@ -6,6 +6,7 @@ import { BatchSteps } from './batches/batch-steps';
 import type { TableBatches } from './batches/table-batches';
 import type { Journal, JournalledRun, RunInTransaction } from './journal/journal';
 import { labelOf, MAX_TEXT_LENGTH, type RecordedStatement } from './journal/recorded-statement';
+import { lookedAt } from './dry-run/reads';
 import { Replay, type RecordedCall } from './journal/replay';
 import { resultOf, resultText } from './journal/result-text';
 import { statementHash } from './journal/statement-hash';
@@ -269,8 +270,10 @@ export class MigrationRun implements MigrationCalls {
 
   /** In a transaction that holds nothing yet the connection at hand can read outside of it. */
   #read(sql: string, session: MigrationSession): Promise<readonly unknown[]> {
-    const mayEnd = session.isSplit && session.isInTransaction && this.#pending === 0;
-    return mayEnd ? session.outsideTransaction(() => session.read(sql)) : session.read(sql);
+    if (!session.isSplit || !session.isInTransaction) return session.read(sql);
+    if (this.#pending === 0) return session.outsideTransaction(() => session.read(sql));
+    // What is planned by rows is planned by those that the migration has written, too.
+    return lookedAt(sql).isAtRows ? this.#alone(session, () => session.read(sql)) : session.read(sql);
   }
 
   /** One text, as it is written or as it was translated. */

@@ -26,7 +26,7 @@ export { translateChange } from './planning/translate-change';
 export { isComparable } from './rebuild/comparable-types';
 export { isMarkedByCopy, markedByCopy, type RebuildSettings } from './rebuild/rebuild-mark';
 export { unfinishedRebuilds, type UnfinishedRebuild } from './rebuild/unfinished';
-export { exceededIndexLimits, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';
+export { exceededIndexLimits, INDEX_LIMIT, MAX_INDEXES, tooManyIndexes } from './planning/index-limit';
 export { sentInstead, type PlannedChange, type Planning } from './planning/planning';
 export { adaptRowLocks, withRowLocks, type RowLockOptions } from './row-locks';
 export { refusalAdvice } from './refusal-advice';

@@ -174,6 +174,112 @@ CREATE INDEX index_items_on_name ON public.items USING btree (name);`,
       'WITH moved AS (DELETE FROM post WHERE views < 2 RETURNING *) INSERT INTO archive SELECT * FROM moved',
     ],
   ],
+  [
+    'values that are made anew in a column whose type stays',
+    [
+      ...MAKE,
+      'ALTER TABLE post ALTER COLUMN title TYPE text USING upper(title)',
+      'ALTER TABLE post ALTER COLUMN views TYPE integer USING views * 10',
+      'ALTER TABLE post ALTER COLUMN views TYPE integer USING views + 1',
+    ],
+  ],
+  [
+    'a flag that becomes an enum type, and a flag again',
+    [
+      'CREATE TABLE host (id int PRIMARY KEY, blocked boolean NOT NULL DEFAULT false)',
+      'INSERT INTO host VALUES (1, true), (2, false)',
+      `CREATE TYPE "public"."host_state" AS ENUM('open', 'shut', 'gone')`,
+      'ALTER TABLE host RENAME COLUMN blocked TO state',
+      'ALTER TABLE host ALTER COLUMN state DROP DEFAULT',
+      `ALTER TABLE host ALTER COLUMN state TYPE "public"."host_state" USING (
+         CASE state WHEN true THEN 'shut'::host_state ELSE 'open'::host_state END)`,
+      `ALTER TABLE host ALTER COLUMN state SET DEFAULT 'open'`,
+      'INSERT INTO host (id) VALUES (3)',
+      'ALTER TABLE host ADD was host_state',
+      'UPDATE host SET was = state',
+      'ALTER TABLE host ALTER COLUMN was TYPE boolean USING was <> \'open\'::"public"."host_state"',
+    ],
+  ],
+  [
+    'an enum type whose values become those of another one',
+    [
+      `CREATE TYPE "task_method_enum" AS ENUM('HTTP', 'MAIL')`,
+      `CREATE TABLE task (id int PRIMARY KEY, method task_method_enum NOT NULL DEFAULT 'HTTP')`,
+      "INSERT INTO task VALUES (1, 'HTTP'), (2, 'MAIL')",
+      `ALTER TYPE "public"."task_method_enum" RENAME TO "task_method_enum_old"`,
+      `CREATE TYPE "public"."task_method_enum" AS ENUM('URL', 'MAIL')`,
+      'ALTER TABLE task ALTER COLUMN method DROP DEFAULT',
+      `ALTER TABLE task ALTER COLUMN method TYPE "public"."task_method_enum"
+         USING replace(method::text, 'HTTP', 'URL')::"public"."task_method_enum"`,
+      `ALTER TABLE task ALTER COLUMN method SET DEFAULT 'URL'`,
+      `DROP TYPE "public"."task_method_enum_old"`,
+    ],
+  ],
+  [
+    'a cast that lets one enum type take the values of another',
+    [
+      `CREATE TYPE seen AS ENUM('all', 'friends')`,
+      'CREATE TABLE profile (id int PRIMARY KEY, seen_by seen NOT NULL)',
+      "INSERT INTO profile VALUES (1, 'friends')",
+      `CREATE TYPE followed AS ENUM('all', 'friends', 'none')`,
+      'CREATE CAST (seen AS followed) WITH INOUT AS ASSIGNMENT',
+      `ALTER TABLE profile ADD followed_by followed NOT NULL DEFAULT 'all'`,
+      'UPDATE profile SET followed_by = seen_by',
+      'DROP CAST (seen AS followed)',
+    ],
+  ],
+  [
+    'columns of which the long names begin alike',
+    [
+      'CREATE TABLE count_of_active_members (id int PRIMARY KEY)',
+      'INSERT INTO count_of_active_members VALUES (1)',
+      ...['Week', 'Month', 'Year'].map(
+        (span) =>
+          `ALTER TABLE count_of_active_members ADD "temporary_registeredWithin${span}" integer NOT NULL DEFAULT 0`,
+      ),
+      'ALTER TABLE count_of_active_members ALTER "temporary_registeredWithinMonth" DROP NOT NULL',
+      'INSERT INTO count_of_active_members VALUES (2, 0, NULL, 0)',
+    ],
+  ],
+  [
+    'a column of arrays that is one no more',
+    [
+      "CREATE TABLE chart (id int PRIMARY KEY, users varchar[] NOT NULL DEFAULT '{}', pages text[])",
+      "INSERT INTO chart VALUES (1, '{a,b}', '{x}')",
+      'ALTER TABLE chart DROP COLUMN users',
+      'ALTER TABLE chart ADD users bigint NOT NULL DEFAULT 7',
+      'UPDATE chart SET users = 5 WHERE users > 6',
+      'ALTER TABLE chart ALTER COLUMN pages TYPE integer USING array_length(pages, 1)',
+      'UPDATE chart SET pages = pages + 1 WHERE pages > 0',
+      'ALTER TABLE chart ALTER COLUMN pages TYPE integer[] USING ARRAY[pages, 9]',
+      'UPDATE chart SET pages = array_append(pages, 4) WHERE 9 = ANY(pages)',
+      'DROP TABLE chart',
+      'CREATE TABLE chart (id int PRIMARY KEY, pages integer)',
+      'INSERT INTO chart VALUES (1, 2)',
+      'UPDATE chart SET pages = 3 WHERE pages = 2',
+    ],
+  ],
+  [
+    'a block that asks for rows that the migration has written',
+    [
+      ...MAKE,
+      'UPDATE post SET views = views + 1',
+      `DO $$ BEGIN
+         IF (SELECT sum(views) FROM post) = 5 THEN
+           ALTER TABLE post ADD COLUMN counted boolean;
+         END IF;
+       END $$`,
+    ],
+  ],
+  [
+    'what is for replication, and for indexes on parts of JSON',
+    [
+      `CREATE TABLE word (id int PRIMARY KEY, flags jsonb NOT NULL DEFAULT '{}', value text)`,
+      'ALTER TABLE word REPLICA IDENTITY FULL',
+      `CREATE INDEX word_flags_left_out ON word ((flags->'shown'), value)`,
+      `CREATE INDEX word_shown ON word (((flags->>'shown')::boolean))`,
+    ],
+  ],
 ];
 
 describe.each(Object.entries(RUNNERS))('with %s', (_, run) => {

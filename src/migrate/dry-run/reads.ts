@@ -1,4 +1,4 @@
-import { parseQuery, strings, tablesNamed, walk, type NodeBody } from '../../sql';
+import { parseQuery, strings, tablesNamed, walk, type NodeBody, type TableName } from '../../sql';
 
 /** Functions of PostgreSQL that only compute, or look something up; those of users may write. */
 const LOOKS: ReadonlySet<string> = new Set(
@@ -29,6 +29,8 @@ export interface Looked {
   /** The names of tables, and of what the text names besides. */
   readonly tables: readonly string[];
   readonly isAtCatalogue: boolean;
+  /** Whether it looks at rows of others than the catalogue. */
+  readonly isAtRows: boolean;
   /** Whether all that it calls surely leaves nothing behind. */
   readonly isHarmless: boolean;
 }
@@ -50,10 +52,12 @@ export function lookedAt(text: string): Looked {
   }
   return {
     tables: named.map(({ name }) => name),
-    isAtCatalogue: named.some(
-      ({ schema, name }) =>
-        schema === 'pg_catalog' || schema === 'information_schema' || OF_CATALOGUE.test(name),
-    ),
+    isAtCatalogue: named.some(isOfCatalogue),
+    isAtRows: !named.every(isOfCatalogue),
     isHarmless,
   };
+}
+
+function isOfCatalogue({ schema, name }: TableName): boolean {
+  return schema === 'pg_catalog' || schema === 'information_schema' || OF_CATALOGUE.test(name);
 }

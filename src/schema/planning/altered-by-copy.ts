@@ -2,13 +2,15 @@ import { UnsupportedFeatureError } from '../../occ';
 import {
   asNode,
   isArrayType,
+  isCastOf,
+  quotedTable,
   tableNameOf,
   type CatalogTable,
   type NodeBody,
   type Statement,
 } from '../../sql';
 import { planRebuild } from '../rebuild/plan-rebuild';
-import { rebuildSettings, withoutMark } from '../rebuild/rebuild-mark';
+import { isMarkedByCopy, rebuildSettings, withoutMark } from '../rebuild/rebuild-mark';
 import {
   changeOf,
   isChanged,
@@ -96,7 +98,7 @@ export async function planByCopy(
   if (needing.length === 0) return undefined;
   const { change: asked, rest } = changeOf(
     table,
-    mapping.arrays === 'jsonb' ? alterations.map(asJson) : alterations,
+    mapping.arrays === 'jsonb' ? await withArrays(table, alterations, planning) : alterations,
   );
   const outgrown = alterations.flatMap(({ command: { subtype, name = '', def } }) =>
     subtype === 'AT_AlterColumnType'
@@ -104,7 +106,8 @@ export async function planByCopy(
       : [],
   );
   const change = { ...asked, droppedConstraints: new Set([...asked.droppedConstraints, ...outgrown]) };
-  if (isChanged(table, change) && !(await retypes(needing, isRefused))) {
+  const isAsked = isMarkedByCopy(text) ? false : needing.some(rewritesValues);
+  if (isChanged(table, change) && !isAsked && !(await retypes(needing, isRefused))) {
     // The values were made when the column got its type.
     const defaults = alterations.filter(({ command }) => command.subtype === 'AT_ColumnDefault');
     const isSo = { statements: [], notes: [`${table.name} is so already.`] };
@@ -121,6 +124,26 @@ export async function planByCopy(
   const remains = settings.dropOld ? 'dropped in the end' : `kept as ${old}`;
   const note = `${table.name} is copied, and cannot be written meanwhile; the old table is ${remains}.`;
   return planBehind({ statements, notes: [note] }, rest, planOther);
+}
+
+/** What makes the values of the new type gets arrays of columns that are jsonb, and makes jsonb of an array. */
+async function withArrays(
+  table: CatalogTable,
+  alterations: readonly Alteration[],
+  { enums, mapping }: Planning,
+): Promise<readonly Alteration[]> {
+  const { known: arrays } = enums.arrays;
+  const from = ` FROM ${quotedTable(table)}`;
+  const made: Alteration[] = [];
+  for (const { command, text } of alterations) {
+    const { using } = command.subtype === 'AT_AlterColumnType' ? typeIn(text) : {};
+    const select = `SELECT ${using ?? ''}${from}`;
+    const { statements } =
+      using === undefined ? { statements: [] } : await translateChange(select, [], mapping, { arrays });
+    const value = statements[0]?.sql.slice('SELECT '.length, -from.length) ?? using ?? '';
+    made.push(asJson({ command, text: `${text.slice(0, text.length - (using ?? '').length)}${value}` }));
+  }
+  return made;
 }
 
 /** An array that takes the place of another type is made jsonb, as its column is. */
@@ -148,6 +171,11 @@ async function planBehind(
     changes.push(planned);
   }
   return together(changes);
+}
+
+/** Whether an action makes other values of those that there are, also where the type of the column stays. */
+function rewritesValues({ command: { subtype, name = '', def } }: Alteration): boolean {
+  return subtype === 'AT_AlterColumnType' && !isCastOf(name, asNode(def, 'ColumnDef')?.raw_default);
 }
 
 /** Whether one of the actions gives a column another type than it has. */

@@ -15,12 +15,16 @@ import type { UnsupportedChange } from './unsupported-change';
 /** Those of a table that DSQL takes, its keys' own among them (observed by AWS on a cluster, 2026-10-01). */
 export const MAX_INDEXES = 24;
 
+/** What a refusal of one index too many is known by. */
+export const INDEX_LIMIT = 'indexes-of-table';
+
 /** What is to be said of a table with more indexes than DSQL takes. */
 export function tooManyIndexes(table: string, count: number): UnsupportedChange {
   return {
     what: `more than ${String(MAX_INDEXES)} indexes on the table ${table}`,
     why: `It would have ${String(count)}, those of its keys among them.`,
     instead: 'Drop an index that no query needs, or move columns into a table of their own.',
+    rule: INDEX_LIMIT,
   };
 }
 

@@ -34,6 +34,7 @@ import { isLikeAnother, planLike } from './tables/table-like';
 import { tablesAfter } from './tables/tables-after';
 import { translateChange } from './translate-change';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
+import { alteredAsText } from './values-of-enums';
 
 /**
  * Whether a text that changes no schema at its beginning asks for what DSQL surely refuses, and {@link planChange} may know
@@ -85,7 +86,10 @@ async function planParts(
     if (statements.length > 1 && (kind === 'begin' || kind === 'commit')) continue;
     const change = await planApart(text, statement, { ...planning, readTables, droppedViews });
     noteViews(statement, droppedViews);
-    if (change !== undefined && change !== 'refused') expectOneCopy(change, copied);
+    if (change !== undefined && change !== 'refused') {
+      expectOneCopy(change, copied);
+      planning.enums.arrays.remember([statement]);
+    }
     const planned = change ?? (await planText(textOf(text, statement), { ...planning, readTables }));
     if (planned === 'refused') return 'refused';
     if (planned === 'as it is') {
@@ -117,6 +121,7 @@ export async function recallChange(
   const planning = { author: 'migration', mapping, enums, readTables: nothing, read: nothing } as const;
   // What is about tables is refused without them, and says nothing of types.
   await planChange(text, planning).catch(() => undefined);
+  enums.arrays.remember(parseQuery(text).statements);
 }
 
 /** The second plan would be made of the table as it is before the first one. */
@@ -237,21 +242,33 @@ async function planApart(
     return typeof planned === 'string' ? 'refused' : planned;
   }
   if (statement.node !== 'AlterTableStmt') return planning.enums.plan(statement, planning.readTables);
-  return planAlterTable(textOf(text, statement), statement, planning);
-}
-
-/** Plans an ALTER TABLE of which each action may be done in a way of its own; nothing where none is. */
-async function planAlterTable(
-  text: string,
-  statement: Statement,
-  planning: Planning,
-): Promise<'refused' | PlannedChange | undefined> {
-  const isByCopy = mayNeedCopy(statement, text, planning);
-  const unfinished = isByCopy ? await planUnfinished(text, statement, planning) : undefined;
+  const written = textOf(text, statement);
+  const isByCopy = mayNeedCopy(statement, written, planning);
+  const unfinished = isByCopy ? await planUnfinished(written, statement, planning) : undefined;
   if (unfinished !== undefined) return unfinished;
   const name = tableNameOf((statement.tree as NodeBody<'AlterTableStmt'>).relation);
   const [table] = await planning.readTables(isOneOf([name]));
   if (table === undefined) return undefined;
+  const ofTexts = await alteredAsText(withoutMark(written), statement, table, planning);
+  return planAlterTable({ text: written, statement, ...ofTexts, written, isByCopy, table }, planning);
+}
+
+/** An ALTER TABLE that is planned action by action. */
+interface AlteredTable {
+  readonly text: string;
+  readonly statement: Statement;
+  /** Its text as the user has written it: an interrupted copy of the table is known by that. */
+  readonly written: string;
+  /** Whether the table may be copied. */
+  readonly isByCopy: boolean;
+  readonly table: CatalogTable;
+}
+
+/** Plans an ALTER TABLE of which each action may be done in a way of its own; nothing where none is. */
+async function planAlterTable(
+  { text, statement, written, isByCopy, table }: AlteredTable,
+  planning: Planning,
+): Promise<'refused' | PlannedChange | undefined> {
   const actions = actionsOf(isByCopy ? withoutMark(text) : text);
   const changes: (PlannedChange | undefined)[] = [];
   const others: Alteration[] = [];
@@ -266,7 +283,7 @@ async function planAlterTable(
   }
   const planAction = (action: string) => planText(action, { ...planning, author: 'ORM' });
   const byCopy = isByCopy
-    ? await planByCopy(text, table, others, planning, (other) => planAction(other.text))
+    ? await planByCopy(written, table, others, planning, (other) => planAction(other.text))
     : undefined;
   if (byCopy !== undefined) {
     if (byCopy === 'refused') return byCopy;
