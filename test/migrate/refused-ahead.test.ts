@@ -169,6 +169,43 @@ describe('with TypeORM', () => {
     expect(await query('SELECT id, size FROM shelf')).toStrictEqual([{ id: 1, size: 'large' }]);
   });
 
+  it('what is refused for certain is found behind what only the migration itself can find out', async () => {
+    await query('CREATE TABLE label (id int PRIMARY KEY, text varchar(10))');
+    const error = await runTypeOrm(
+      migrationOf(async (queryRunner) => {
+        await queryRunner.query('CREATE TABLE shelf (id int PRIMARY KEY)');
+        await queryRunner.query('ALTER TABLE label RENAME COLUMN text TO name');
+        await queryRunner.query('ALTER TABLE label ALTER COLUMN name TYPE varchar(20)');
+        await queryRunner.query('LISTEN label');
+      }),
+    );
+    expect(messageOf(error)).toMatch(/LISTEN[\s\S]*Nothing of it stays/);
+    expect(await hasShelf()).toBe(false);
+  });
+
+  const UNIQUE = Array.from({ length: 22 }, (_, at) => `c${String(at)} int UNIQUE`).join(', ');
+
+  it.each([
+    { drops: '', says: /24 indexes on the table label[\s\S]*Nothing of it stays/, added: 0 },
+    { drops: 'DROP CONSTRAINT label_c1_key, DROP CONSTRAINT label_c2_key, ', says: /^undefined$/, added: 1 },
+  ])(
+    'an index too many is found before one is built, and those dropped are counted: $added',
+    async (each) => {
+      await query(`CREATE TABLE label (id int PRIMARY KEY, ${UNIQUE})`);
+      const error = await runTypeOrm(
+        migrationOf(`async up(queryRunner) {
+        await queryRunner.query('ALTER TABLE label ${each.drops}ADD COLUMN size int');
+        await queryRunner.query('CREATE INDEX label_size ON label (size)');
+        await queryRunner.query('CREATE INDEX label_both ON label (size, c1)');
+      }`),
+      );
+      const columns =
+        "SELECT count(*)::int AS added FROM pg_attribute WHERE attrelid = 'label'::regclass AND attname = 'size'";
+      expect(messageOf(error)).toMatch(each.says);
+      expect(await query(columns)).toStrictEqual([{ added: each.added }]);
+    },
+  );
+
   it('code that may do more than send statements is called once', async () => {
     const calls: string[] = [];
     const noteCall = () => calls.push('called');

@@ -1,5 +1,5 @@
 import { COMMIT_MARKER_TABLE, findInChain, isUnsupportedFeatureError } from '../../occ';
-import { RaisedExceptionError, refusedRules, type PlannedChange } from '../../schema';
+import { INDEX_LIMIT, RaisedExceptionError, refusedRules, type PlannedChange } from '../../schema';
 import {
   blockQueries,
   blockSteps,
@@ -15,6 +15,7 @@ import type { MigrationCalls } from '../migration-calls';
 import { isMigrationRefusedError, MigrationRefusedError } from '../errors';
 import { EarlierStatements } from './earlier-statements';
 import { neededBy, type NeededObject } from './needed-objects';
+import { PlannedIndexes } from './planned-indexes';
 import { lookedAt } from './reads';
 import { namesIn } from './names';
 
@@ -23,7 +24,7 @@ const MOST_STATEMENTS = 2000;
 
 /** Whose refusal may depend on what the statements before have made of the schema. */
 const OF_THE_SCHEMA =
-  /^(?:alter-column-type|drop-primary-key|drop-primary-key-column|add-constraint|add-column-with-constraint|key-type|index-.*|stored-type|create-enum|alter-type|statement-truncate|syntax-error)$/;
+  /^(?:alter-column-type|drop-primary-key|drop-primary-key-column|add-constraint|add-column-with-constraint|key-type|index-.*|stored-type|create-enum|alter-type|statement-truncate|syntax-error|indexes-of-table)$/;
 
 /** The end of a dry run, where something waits for its code to end. */
 class DryRunEnd extends Error {
@@ -52,9 +53,12 @@ export class DryRun implements MigrationCalls {
   readonly #mayWait: boolean;
   /** Whether the code cannot tell this package's error from that of its ORM. */
   readonly #mayRefuseAbsent: boolean;
+  /** Whether it goes another way behind a statement that fails. */
+  readonly #catches: boolean;
   #turn: Promise<unknown> = Promise.resolve();
   #count = 0;
   readonly #earlier = new EarlierStatements();
+  readonly #indexes = new PlannedIndexes();
   #isOver = false;
   #announceEnd: () => void = () => undefined;
   readonly #ended = new Promise<void>((resolve) => (this.#announceEnd = resolve));
@@ -67,7 +71,8 @@ export class DryRun implements MigrationCalls {
     this.#session = session;
     // A transaction that is left waiting would keep its connection.
     this.#mayWait = !/\btransaction\b/.test(called);
-    this.#mayRefuseAbsent = !/\bcatch\b/.test(called) || !/\binstanceof\b|\.name\b/.test(called);
+    this.#catches = /\bcatch\b/.test(called);
+    this.#mayRefuseAbsent = !this.#catches || !/\binstanceof\b|\.name\b/.test(called);
   }
 
   /**
@@ -129,21 +134,40 @@ export class DryRun implements MigrationCalls {
     let planned: 'as it is' | 'refused' | PlannedChange = 'as it is';
     if (!changesSchema || statements.some((each) => mayBeRefused(each) || neededBy(each).length > 0)) {
       planned = await this.#plan(statement, statements, session);
-      if (planned === 'refused') return this.end();
+      // Whether it is done or not, what is refused behind it for certain is refused.
+      if (planned === 'refused' && (this.#catches || !changesSchema)) return this.end();
       if (planned !== 'as it is')
-        sql = planned.statements.length === 1 ? planned.statements[0]?.sql : undefined;
+        sql =
+          planned !== 'refused' && planned.statements.length === 1 ? planned.statements[0]?.sql : undefined;
     }
     if (firstWord === 'SET' || firstWord === 'RESET') {
       return /search_path/i.test(text) ? this.end() : statement.resultOf(undefined);
     }
     if (onlyReads) return sql === undefined ? this.end() : this.#read({ ...statement, text: sql }, session);
     for (const each of statements) {
-      if (this.#mayRefuseAbsent) await this.#expect(each, planned, session);
+      if (this.#mayRefuseAbsent && planned !== 'refused') await this.#expect(each, planned, session);
       this.#earlier.note(each);
     }
+    await this.#expectIndexes(text, planned, session);
     return changesSchema && statements.length === 1
       ? statement.resultOf(undefined)
       : this.#unknown(statement);
+  }
+
+  /**
+   * Makes sure that a table does not get more indexes by all that is planned of the migration than it may have.
+   *
+   * @throws UnsupportedFeatureError when it does
+   */
+  async #expectIndexes(
+    text: string,
+    planned: 'as it is' | 'refused' | PlannedChange,
+    session: MigrationSession,
+  ): Promise<void> {
+    if (planned === 'refused' || this.#earlier.mayDropIndexes) return;
+    const statements = planned === 'as it is' ? [{ sql: text, kind: 'job' as const }] : planned.statements;
+    const read = (sql: string) => this.#outside(session, () => session.read(sql));
+    await this.#indexes.expect(text, statements, read);
   }
 
   /**
@@ -201,6 +225,7 @@ export class DryRun implements MigrationCalls {
     // What a block asks the database decides what it does.
     const asks = statements.some((each) => each.node === 'DoStmt' && blockSteps(each) !== undefined);
     if (rules.length > 0 && !asks && rules.every((rule) => !OF_THE_SCHEMA.test(rule))) return true;
+    if (rules.includes(INDEX_LIMIT)) return rules.length === 1 && !this.#earlier.mayDropIndexes;
     const names = statements.flatMap(namesIn);
     return (
       rules.length > 0 &&
@@ -242,9 +267,13 @@ export class DryRun implements MigrationCalls {
   }
 
   /** Beside a transaction that is begun and holds nothing yet; one that holds other migrations is not committed for this. */
-  #outside<T>(session: MigrationSession, work: () => Promise<T>): Promise<T> {
+  async #outside<T>(session: MigrationSession, work: () => Promise<T>): Promise<T> {
     const mayEnd = session.isSplit && session.isInTransaction && session.entries.isEmpty;
-    return mayEnd ? session.outsideTransaction(work) : work();
+    if (!mayEnd) return work();
+    // The transaction is begun again also where the work fails: the migration itself runs in it.
+    const [outcome] = await session.outsideTransaction(() => Promise.allSettled([work()]));
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
   }
 }
 

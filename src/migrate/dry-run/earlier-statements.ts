@@ -1,4 +1,4 @@
-import type { NodeBody, Statement } from '../../sql';
+import { asNode, type NodeBody, type Statement } from '../../sql';
 import { namesIn } from './names';
 import type { NeededObject } from './needed-objects';
 import { lookedAt } from './reads';
@@ -15,6 +15,7 @@ export class EarlierStatements {
   /** Whether they would have changed more than their names tell. */
   #isUnclear = false;
   #callsFunctions = false;
+  #drops = false;
 
   /** Whether they would have changed nothing. */
   get isEmpty(): boolean {
@@ -25,7 +26,13 @@ export class EarlierStatements {
     return this.#isUnclear;
   }
 
+  /** Whether they may have left a table with fewer indexes than it has now, or given its name to another. */
+  get mayDropIndexes(): boolean {
+    return this.#drops || this.#isUnclear || this.#callsFunctions;
+  }
+
   note(statement: Statement): void {
+    this.#drops ||= mayDrop(statement);
     const names = namesIn(statement);
     for (const name of names) this.#touched.add(name);
     this.#isUnclear ||= !NAMES_ALL.has(statement.node);
@@ -62,6 +69,16 @@ export class EarlierStatements {
       isNamedByItself && [...this.#touched].some((touched) => name.startsWith(touched.slice(0, KEPT_OF_NAME)))
     );
   }
+}
+
+/** Whether a statement may drop an index, with what that belongs to or alone, or gives the name of a table to another. */
+function mayDrop({ node, tree }: Statement): boolean {
+  if (node === 'DropStmt' || node === 'RenameStmt') return true;
+  if (node !== 'AlterTableStmt') return false;
+  const { cmds = [] } = tree as NodeBody<'AlterTableStmt'>;
+  return cmds.some((item) =>
+    /^AT_Drop(?:Column|Constraint)$/.test(asNode(item, 'AlterTableCmd')?.subtype ?? ''),
+  );
 }
 
 /** Whether a statement makes, renames or drops whole tables. */
