@@ -341,7 +341,7 @@ describe('changes of types that are kept as text', () => {
       @PrimaryColumn('int')
       id!: number;
 
-      @Column(type, { nullable: true })
+      @Column({ type, nullable: true })
       value!: string | null;
     }
     return Place;
