@@ -2,6 +2,8 @@ import type { ColumnDef, FuncCall, InsertStmt, TypeName } from 'libpg-query';
 import {
   asNode,
   createdEnum,
+  insteadOfType,
+  isExtensionType,
   locatedRefusals,
   offsetOfCharacter,
   parseQuery,
@@ -153,10 +155,10 @@ class StatementJudge {
       if (refused.length === 0) problems.push(...this.#simplified(statement));
     } else {
       const hasRest = this.translation.partial.some(isOfStatement) && !this.#hasEnumArray(statement);
-      const replacement =
-        refused.length === 0
-          ? this.translation.statements.filter(isOfStatement).map(({ sql }) => sql)
-          : undefined;
+      const sent = this.translation.statements.filter(isOfStatement);
+      // What is sent as it is replaces nothing.
+      const isChanged = sent.length !== 1 || sent[0]?.sql !== text.sql.slice(sent[0]?.start, sent[0]?.end);
+      const replacement = refused.length === 0 && isChanged ? sent.map(({ sql }) => sql) : undefined;
       for (const problem of this.#asSent(statement)) {
         const isKnown = refused.some(
           ({ rule, start: at }) =>
@@ -240,7 +242,7 @@ class StatementJudge {
         const instead = EXTENSION_FUNCTIONS.get(called);
         if (instead !== undefined && location !== undefined) {
           const message = `function ${called}(${called.startsWith('uuid_') ? '' : 'unknown'}) does not exist`;
-          add('extension-function', location, '42883', message, 'An extension brings it.', instead);
+          add('extension-function', location, '42883', message, BY_EXTENSION, instead);
         }
       } else if (name === 'TypeName' && !changesType && node !== 'DropStmt') {
         const type = body as TypeName;
@@ -255,11 +257,22 @@ class StatementJudge {
           const message = `type "${typed ?? ''}" does not exist`;
           const why = 'It is an enum type, and DSQL has none.';
           add('enum-type', type.location, '42704', message, why, 'text with CHECK (column IN (…)).');
+        } else if (typed !== undefined && type.location !== undefined && this.#isOfExtension(typed)) {
+          const message = `type "${typed}" does not exist`;
+          add('extension-type', type.location, '42704', message, BY_EXTENSION, insteadOfType(typed));
         }
       }
       return true;
     });
     return problems;
+  }
+
+  /** Whether a type is one of an extension, and no domain of the text. */
+  #isOfExtension(type: string): boolean {
+    const isDomain = ({ node, tree }: Statement) =>
+      node === 'CreateDomainStmt' &&
+      strings((tree as NodeBody<'CreateDomainStmt'>).domainname).at(-1) === type;
+    return isExtensionType(type) && !this.parsed.statements.some(isDomain);
   }
 
   #isEnum({ names }: TypeName): boolean {
@@ -353,6 +366,8 @@ const SIMPLIFIED: ReadonlySet<string> = new Set([
 function isColumnRule(rule: string): boolean {
   return rules.get(rule)?.what.includes('column') === true || /^(?:serial|enum-type)$/.test(rule);
 }
+
+const BY_EXTENSION = 'An extension brings it.';
 
 /** Functions of well-known extensions, with what to do instead. */
 const EXTENSION_FUNCTIONS: ReadonlyMap<string, string> = new Map([

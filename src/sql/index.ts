@@ -24,7 +24,7 @@ export type { RefusalExplanation, ReportedError } from './facts/explain-refusal'
 export { leftLateralReferences } from './syntax/left-lateral-references';
 export type { LateralReference } from './syntax/left-lateral-references';
 export { isBuiltinType, serialType } from './facts/column-types';
-export { bringsTypeWithTextForm, hasTextForm, insteadOfType } from './facts/types-as-text';
+export { hasTextForm, insteadOfType, isExtensionType } from './facts/types-as-text';
 export { locatedRefusals } from './facts/located-refusals';
 export type { LocatedRefusal } from './facts/located-refusals';
 export { asNode, objectParts, stringConstant, strings, walk } from './syntax/parse-tree';
