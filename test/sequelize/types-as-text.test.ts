@@ -1,7 +1,9 @@
 import { isUnsupportedFeatureError } from 'aurora-dsql-orm/sequelize';
 import { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
 import {
+  col,
   DataTypes,
+  fn,
   Op,
   QueryTypes,
   type Model,
@@ -120,6 +122,19 @@ describe('the values of columns that are kept as text', () => {
     expect(renamed).toStrictEqual([{ time: readLease.during }]);
   });
 
+  it('are not looked for in what a query computes under the name of an attribute', async () => {
+    await Host.create(host);
+    const computed = fn('concat', col('place'), '!');
+    const [row] = await Host.findAll({
+      attributes: [
+        [computed, 'place'],
+        ['area', 'labels'],
+      ],
+      raw: true,
+    });
+    expect(row).toStrictEqual({ place: '(1.5,-2)!', labels: readHost.area });
+  });
+
   it('come with what includes them, and are the texts in a query without a model', async () => {
     const { id } = plain(await Host.create(host));
     await Lease.create({ ...lease, hostId: id });
@@ -157,6 +172,9 @@ describe('the values of columns that are kept as text', () => {
       { where: { card, place: '(1.5,-2)', labels: { [Op.eq]: labels } }, returning: true },
     );
     expect(plain(updated ?? null)).toMatchObject({ labels: { rack: '8' }, place: { x: 3, y: 4 } });
+    await Lease.create(lease);
+    const where = { whole: { [Op.eq]: [1, 5] }, during: { [Op.eq]: lease.during } };
+    expect(await Lease.count({ where })).toBe(1);
     const [again, isNew] = await Host.findOrCreate({ where: { address: host.address } });
     expect([isNew, again.get('labels')]).toStrictEqual([false, { rack: '8' }]);
     again.set('labels', { rack: '9' });

@@ -46,8 +46,12 @@ export function readModelValues(
   if (model === undefined || first === undefined) return;
   const aliases = aliasesOf(attributes);
   for (const column of Object.keys(first)) {
-    const type = typeAt((aliases.get(column) ?? column).split('.'), model, includeMap);
-    const read = type === undefined || !isAsked(column) ? undefined : readerOf(type);
+    const source = aliases.get(column) ?? column;
+    // What is computed and has the name of an attribute is counted like it, and is else of a type of its own.
+    const isComputed = typeof source !== 'string';
+    const type = typeAt((isComputed ? column : source).split('.'), model, includeMap);
+    const isRead = type !== undefined && isAsked(column) && (!isComputed || isWholeNumber(type));
+    const read = isRead ? readerOf(type) : undefined;
     if (read === undefined) continue;
     for (const row of rows) {
       const value = row[column];
@@ -94,13 +98,10 @@ function readTypes({ fieldRawAttributesMap: columns }: ReadModel): ReadonlyMap<s
   return types;
 }
 
-/** The columns that the query itself has named: `attributes: [['id', 'number']]`. */
-function aliasesOf(attributes: unknown): ReadonlyMap<string, string> {
-  const pairs = (Array.isArray(attributes) ? (attributes as unknown[]) : []).filter(
-    (each): each is [string, string] =>
-      Array.isArray(each) && typeof each[0] === 'string' && typeof each[1] === 'string',
-  );
-  return new Map(pairs.map(([column, alias]) => [alias, column]));
+/** What the query itself has named, by these names: `attributes: [['id', 'number'], [fn('now'), 'time']]`. */
+function aliasesOf(attributes: unknown): ReadonlyMap<unknown, unknown> {
+  const given = Array.isArray(attributes) ? (attributes as unknown[]) : [];
+  return new Map(given.flatMap((each) => (Array.isArray(each) ? [[each[1], each[0]]] : [])));
 }
 
 /** What a model says of a column of its table; without one, what counts by itself is a number, and what refers to that. */
