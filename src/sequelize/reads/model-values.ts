@@ -34,7 +34,7 @@ const typesOf = new WeakMap<object, ReadonlyMap<string, unknown>>();
  * Makes of what a query has given the values that it gives on PostgreSQL.
  *
  * @param rows - changed
- * @param isAsked - which of the columns matter
+ * @param isAsked - which of the columns matter, beside whole numbers
  */
 export function readModelValues(
   rows: readonly Row[],
@@ -50,8 +50,8 @@ export function readModelValues(
     // What is computed and has the name of an attribute is counted like it, and is else of a type of its own.
     const isComputed = typeof source !== 'string';
     const type = typeAt((isComputed ? column : source).split('.'), model, includeMap);
-    const isRead = type !== undefined && isAsked(column) && (!isComputed || isWholeNumber(type));
-    const read = isRead ? readerOf(type) : undefined;
+    const isRead = isWholeNumber(type) || (!isComputed && isAsked(column));
+    const read = isRead && type !== undefined ? readerOf(type) : undefined;
     if (read === undefined) continue;
     for (const row of rows) {
       const value = row[column];
