@@ -1,9 +1,16 @@
 import type { Sequelize } from 'sequelize';
 import type { DataSource } from 'typeorm';
 import type { Umzug } from 'umzug';
-import { loadParser, type DsqlStatementKind, type TableName, type TranslateOptions } from '../sql';
+import {
+  loadParser,
+  type DsqlStatementKind,
+  type TableName,
+  type TranslateOptions,
+  type Translation,
+} from '../sql';
 import { Catalog } from './catalogue/catalog';
 import { mappingOf } from './recording/entities';
+import { typePlans, type PlannedOn, type TypePlans } from './planned-types';
 import { TypeOrmMigrations } from './recording/migrations';
 import { Recording, type RecordedText } from './recording/recording';
 import { recordingSequelize, sequelizeOf } from './recording/sequelize-recorder';
@@ -50,11 +57,13 @@ interface Followed {
  *
  * @param file - of the data source
  * @param pending - the names of those to plan
+ * @param on - the database
  */
 export async function planTypeOrmMigrations(
   dataSource: DataSource,
   file: string,
   pending: readonly string[],
+  on: PlannedOn,
 ): Promise<readonly PlannedMigration[]> {
   const { migrations, options } = dataSource;
   const runner = new TypeOrmMigrations(options.entities);
@@ -68,7 +77,7 @@ export async function planTypeOrmMigrations(
     };
   });
   followed.sort((one, other) => one.at - other.at);
-  return plan(followed, file, pending, mappingOf(dataSource));
+  return plan(followed, { file, pending, options: mappingOf(dataSource), on });
 }
 
 /**
@@ -80,6 +89,7 @@ export async function planUmzugMigrations(
   umzug: Umzug,
   file: string,
   pending: readonly string[],
+  on: PlannedOn,
 ): Promise<readonly PlannedMigration[]> {
   const project = sequelizeOf(file);
   if (!project) throw new Error(`Sequelize is not installed where ${file} is.`);
@@ -95,7 +105,7 @@ export async function planUmzugMigrations(
       await migration?.up({ name, context, ...(path !== undefined && { path }) });
     },
   }));
-  return plan(followed, file, pending, mapping);
+  return plan(followed, { file, pending, options: mapping, on });
 }
 
 function mappingOfSequelize(sequelize: Sequelize): TranslateOptions {
@@ -103,31 +113,57 @@ function mappingOfSequelize(sequelize: Sequelize): TranslateOptions {
   return translateOptionsOf(dialect.mapping);
 }
 
+interface PlanContext {
+  readonly file: string;
+  readonly pending: readonly string[];
+  readonly options: TranslateOptions;
+  readonly on: PlannedOn;
+}
+
 async function plan(
   migrations: readonly Followed[],
-  file: string,
-  pending: readonly string[],
-  options: TranslateOptions,
+  { file, pending, options, on }: PlanContext,
 ): Promise<readonly PlannedMigration[]> {
   await loadParser();
+  const types = await typePlans(on);
+  let hasBegun = false;
   const catalog = new Catalog();
   const sources = { get: sourceOf };
   const planned: PlannedMigration[] = [];
   for (const { name, run } of migrations) {
+    if (pending.includes(name) && !hasBegun) {
+      hasBegun = true;
+      types.begin();
+      for (const facts of on.enums) catalog.setEnum(facts);
+    }
     const recording = new Recording(file, catalog, sources, options);
     let failure: string | undefined;
     try {
       await run(recording);
     } catch (error) {
-      failure = error instanceof Error ? error.message : String(error);
+      failure = messageOf(error);
     }
-    if (pending.includes(name)) planned.push({ name, failure, ...whatIsSent(recording.texts) });
+    const sent = await whatIsSent(recording.texts, types);
+    if (pending.includes(name)) planned.push({ name, failure, ...sent });
   }
   return planned;
 }
 
-function whatIsSent(texts: readonly RecordedText[]): Pick<PlannedMigration, 'statements' | 'refusals'> {
-  const translations = texts.map(({ judgement }) => judgement.translation);
+/** What is sent for a text, and what is refused of it, each with its place in the text. */
+interface Sent extends Pick<Translation, 'statements'> {
+  readonly refusals: readonly {
+    readonly message: string;
+    readonly instead?: string;
+    readonly start: number;
+  }[];
+}
+
+async function whatIsSent(
+  texts: readonly RecordedText[],
+  types: TypePlans,
+): Promise<Pick<PlannedMigration, 'statements' | 'refusals'>> {
+  const translations: Sent[] = [];
+  for (const text of texts) translations.push(await withTypes(text, types));
   const statements = translations.flatMap((translation) =>
     translation.statements
       .filter(({ kind }) => kind !== 'transaction')
@@ -140,6 +176,36 @@ function whatIsSent(texts: readonly RecordedText[]): Pick<PlannedMigration, 'sta
     translation.refusals.map(({ message, instead }) => ({ message, instead })),
   );
   return { statements, refusals };
+}
+
+/** What is sent for a text, with what the runner sends for its statements about enum types. */
+async function withTypes({ judgement, declaredThen }: RecordedText, types: TypePlans): Promise<Sent> {
+  const { parsed, translation } = judgement;
+  let { statements, refusals }: Sent = translation;
+  for (const statement of declaredThen === undefined ? [] : parsed.statements) {
+    const { start } = statement;
+    const end = start + statement.text.length;
+    const isOther = (each: { readonly start: number }) => each.start < start || each.start >= end;
+    try {
+      const planned = declaredThen && (await types.plan(statement, declaredThen));
+      if (planned === undefined) continue;
+      const { notes } = planned;
+      const instead = planned.statements.map((each) => ({
+        ...each,
+        start,
+        notes: [...each.notes, ...notes],
+      }));
+      statements = [...statements.filter(isOther), ...instead];
+      refusals = refusals.filter(isOther);
+    } catch (error) {
+      refusals = [...refusals.filter(isOther), { message: messageOf(error), start }];
+    }
+  }
+  return { statements: [...statements].sort((one, other) => one.start - other.start), refusals };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function sourceOf(file: string): SourceFile | undefined {

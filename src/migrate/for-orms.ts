@@ -1,5 +1,6 @@
 export { isMigrationRefusedError } from './errors';
 export type { BatchesHost, TableBatches } from './batches/table-batches';
+export { enumTypesOfMigrations } from './journal/noted-enums';
 export type { Direction, RunInTransaction } from './journal/journal';
 export { leaseToSynchronize, type HeldLease, type LeaseContext } from './lease/schema-lease';
 export type { MigrationCalls } from './migration-calls';

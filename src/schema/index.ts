@@ -22,6 +22,7 @@ export {
   recallChange,
 } from './planning/planned-change';
 export { mayChangeSchema } from './planning/may-change-schema';
+export { tablesAfter } from './planning/tables/tables-after';
 export { translateChange } from './planning/translate-change';
 export { isComparable } from './rebuild/comparable-types';
 export { isMarkedByCopy, markedByCopy, type RebuildSettings } from './rebuild/rebuild-mark';

@@ -3,7 +3,14 @@ export { tablesNamed } from './catalogue/tables-named';
 export type { ArrayColumn, CatalogFacts, EnumFacts } from './catalogue/catalog-facts';
 export { isBroken } from './catalogue/catalog-table';
 export type { CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable } from './catalogue/catalog-table';
-export { enumCheckOf, enumValuesOf, isNotNull, isNotNullCheck, notNullCheckOf } from './catalogue/checks';
+export {
+  enumCheckOf,
+  enumValuesOf,
+  isNotNull,
+  isNotNullCheck,
+  notNullCheckOf,
+  shownEnumCheck,
+} from './catalogue/checks';
 export type { EnumCheck } from './catalogue/checks';
 export { emptyingPlan, restrictsDelete, type EmptyingPlan } from './catalogue/emptying-plan';
 export {

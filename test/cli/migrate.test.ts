@@ -197,6 +197,47 @@ describe.each(byForm<readonly Host[]>({ short: [typeorm], long: HOSTS, soak: HOS
       });
     });
 
+    it('plans changes of enum types that an earlier process has made as they are run', async () => {
+      const sending = (statements: readonly string[]) => (send: string) =>
+        statements.map((sql) => `await ${send}(${JSON.stringify(sql)});`).join(' ');
+      const made = [
+        "CREATE TYPE mood AS ENUM ('sad', 'ok')",
+        "CREATE TYPE size AS ENUM ('s', 'l')",
+        'CREATE TABLE person (id int PRIMARY KEY, mood mood NOT NULL)',
+      ];
+      writeMigration(host, 'migrations/1.ts', first, sending(made));
+      await migrate('up', '--to', first, ...project);
+      // What has made them is no file of the project any more.
+      rmSync(path.join(folder, 'migrations/1.ts'));
+      const changes = [
+        "ALTER TYPE mood ADD VALUE 'great'",
+        'CREATE TABLE box (id int PRIMARY KEY, size size)',
+        "ALTER TYPE size ADD VALUE 'm' BEFORE 'l'; ALTER TYPE size ADD VALUE 'xl'",
+        "ALTER TYPE mood RENAME VALUE 'ok' TO 'fine'",
+        'ALTER TYPE size RENAME TO extent',
+      ];
+      writeMigration(host, 'migrations/2.ts', second, sending(changes));
+      const { migrations } = JSON.parse((await migrate('plan', '--json', ...project)).stdout) as {
+        readonly migrations: readonly { readonly statements: readonly { readonly sql: string }[] }[];
+      };
+      expect(migrations).toMatchObject([{ refusals: [] }]);
+      const trace = cluster.local.trace.start();
+      expect(await migrate('up', ...project)).toMatchObject({ status: 0 });
+      const sent = trace
+        .stop()
+        .statements.filter(({ text }) => /^(?:ALTER|CREATE|UPDATE).*\b(?:person|box)\b/.test(text));
+      const plain = (sql: string) => sql.replace(/\s+(?:ASYNC\s+)?/g, ' ');
+      expect(migrations.flatMap(({ statements }) => statements.map(({ sql }) => plain(sql)))).toStrictEqual(
+        // A repeated one is sent until it touches nothing.
+        sent.map(({ text }) => plain(text)).filter((text, at, all) => text !== all[at - 1]),
+      );
+      writeMigration(host, 'migrations/2.ts', second, sending(["ALTER TYPE unknown ADD VALUE 'x'"]));
+      await query(`DELETE FROM "${history}" WHERE name = '${second}'`);
+      expect((await migrate('plan', ...project)).stdout).toContain(
+        'a change of the type unknown. Enum types are text with a CHECK here; no column has a CHECK of this one',
+      );
+    });
+
     it('stops between two statements at Ctrl-C, and continues', async () => {
       const pause =
         'process.stdout.write("half-way\\n"); await new Promise((done) => setTimeout(done, 2000));';

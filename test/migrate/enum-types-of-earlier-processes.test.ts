@@ -87,6 +87,15 @@ describe.each(BOTH)('with %s', (orm) => {
     expect(await allowed()).toStrictEqual(['sad', 'ok']);
   });
 
+  it('two values that one text adds are both taken', async () => {
+    await runEach(
+      orm,
+      [CREATE, USE],
+      ["ALTER TYPE mood ADD VALUE 'glad'; ALTER TYPE mood ADD VALUE 'happy'"],
+    );
+    expect(await allowed()).toStrictEqual(['sad', 'ok', 'glad', 'happy']);
+  });
+
   it('so is what migrations of earlier processes have made of it', async () => {
     await runEach(
       orm,

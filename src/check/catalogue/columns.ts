@@ -3,6 +3,7 @@ import {
   asNode,
   columnConstraints,
   declaredColumn,
+  isBuiltinType,
   serialType,
   stringConstant,
   strings,
@@ -18,7 +19,9 @@ export function columnOf(column: ColumnDef, catalog: Catalog, place: Place): Dec
   const declared = declaredColumn(column);
   const sequence = sequenceOf(column, catalog);
   const enumFacts =
-    declared.type === undefined ? catalog.enum(nameOfParts(strings(typeName?.names))) : undefined;
+    typeName === undefined || isBuiltinType(typeName)
+      ? undefined
+      : catalog.enum(nameOfParts(strings(typeName.names)));
   const defaultFunction = functionIn(defaultOf(column));
   return {
     ...declared,

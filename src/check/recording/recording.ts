@@ -7,6 +7,7 @@ import type { Catalog } from '../catalogue/catalog';
 import type { Problem } from '../finding';
 import { judge, rowsOf } from '../judge';
 import type { Judgement } from '../judge';
+import { declaredIn, isOfTypes, type DeclaredThen } from '../planned-types';
 import { endOfBrackets } from '../sources/source-literals';
 import type { FoundText, SourceFile } from '../sources/source-file';
 import type { Location, SqlText } from '../sources/sql-text';
@@ -25,6 +26,8 @@ export interface RecordedText extends SqlText {
   readonly found: (FoundText & { readonly source: SourceFile }) | undefined;
   /** Whether values travel beside it, or were put into it. */
   readonly hasParameters: boolean;
+  /** What tables there were before it, where it is about enum types. */
+  readonly declaredThen?: DeclaredThen;
   /** Whether what sends it waits for jobs, and repeats a write that is marked to be run until it touches no row. */
   readonly isSentByRunner: boolean;
 }
@@ -152,13 +155,18 @@ export class Recording {
       locate,
     };
     const watch = (transaction && this.#transactions.get(transaction)) ?? this.#alone;
+    const isAboutTypes = /\bTYPE\b/i.test(sql) && isOfTypes(parseQuery(sql).statements);
+    const declaredThen = isAboutTypes ? declaredIn(this.catalog) : undefined;
     const judgement = judge(text, {
       catalog: this.catalog,
       transaction: watch,
       options: this.options,
       enums: enumsIn(sql),
     });
-    const recorded = Object.assign(text, { judgement, found, hasParameters, isSentByRunner });
+    const recorded: RecordedText = Object.assign(text, {
+      ...{ judgement, found, hasParameters, isSentByRunner },
+      ...(declaredThen !== undefined && { declaredThen }),
+    });
     this.texts.push(recorded);
     this.#problems.push(...judgement.problems, ...this.#watchWhole(recorded, watch));
     return recorded;

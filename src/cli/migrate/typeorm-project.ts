@@ -1,5 +1,6 @@
 import type { DataSource, Logger } from 'typeorm';
 import { globFiles, loadedEntities, planTypeOrmMigrations } from '../../check';
+import { enumTypesOfMigrations } from '../../migrate/for-orms';
 import { quotedTable } from '../../sql';
 import { ArgumentError } from '../command';
 import type { Load, MigrationProject, RunOptions } from './project';
@@ -33,6 +34,8 @@ export async function typeOrmProject(
   const namesOf = async (run: ReturnType<RunMigrations>) => (await run).map(({ name }) => name);
   const names = () => dataSource.migrations.map(({ name, constructor }) => name ?? constructor.name);
   const executed = () => executedNames(dataSource);
+  const query = (sql: string): Promise<Record<string, unknown>[]> => dataSource.query(sql);
+  const { schema } = dataSource.options as { readonly schema?: string };
   return {
     pending: async () => {
       const done = await executed();
@@ -54,8 +57,11 @@ export async function typeOrmProject(
       }
       return reverted;
     },
-    plan: (pending) => planTypeOrmMigrations(dataSource, file, pending),
-    query: (sql) => dataSource.query(sql),
+    plan: async (pending) => {
+      const enums = await enumTypesOfMigrations(query, schema);
+      return planTypeOrmMigrations(dataSource, file, pending, { enums, query });
+    },
+    query,
     differences: async () => {
       const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
       return upQueries.map(({ query }) => query);

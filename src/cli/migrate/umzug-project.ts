@@ -1,6 +1,7 @@
 import type { Model, ModelStatic, QueryInterface, Sequelize } from 'sequelize';
 import type { Umzug } from 'umzug';
 import { planUmzugMigrations } from '../../check';
+import { enumTypesOfMigrations } from '../../migrate/for-orms';
 import { ArgumentError } from '../command';
 import type { MigrationProject, RunOptions } from './project';
 
@@ -34,6 +35,10 @@ export function umzugProject(umzug: Umzug, file: string): MigrationProject {
     }
     return namesOf(await call({ ...(to !== undefined && { to }), dsql }));
   };
+  const query = async (sql: string) => {
+    const [rows] = await sequelize.query(sql, { raw: true, logging: false });
+    return rows as Record<string, unknown>[];
+  };
   return {
     pending,
     up: (options) => run('up', options),
@@ -47,11 +52,12 @@ export function umzugProject(umzug: Umzug, file: string): MigrationProject {
         await umzug.options.storage?.logMigration({ name, context: queryInterface });
       return recorded;
     },
-    plan: (names) => planUmzugMigrations(umzug, file, names),
-    query: async (sql) => {
-      const [rows] = await sequelize.query(sql, { raw: true, logging: false });
-      return rows as Record<string, unknown>[];
+    plan: async (names) => {
+      const { schema } = umzug as Umzug & { readonly schema?: string };
+      const enums = await enumTypesOfMigrations(query, schema);
+      return planUmzugMigrations(umzug, file, names, { enums, query });
     },
+    query,
     differences: () => differencesOf(sequelize, queryInterface),
     beforeLogging: (before) => {
       const { options } = sequelize as unknown as { readonly options: { logging?: unknown } };

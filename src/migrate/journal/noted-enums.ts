@@ -1,7 +1,8 @@
+import { sqlStateOf } from '../../occ';
 import type { EnumChange } from '../../schema';
 import type { EnumFacts } from '../../sql';
 import { whileHeld } from '../lease/lease-statements';
-import type { MigrationTables } from '../tables';
+import { migrationTables, type MigrationTables } from '../tables';
 import type { JournalRow, JournalStatement } from './journal-connection';
 
 /** Where a type is that is named without a schema: as its columns are looked for. */
@@ -10,6 +11,27 @@ const DEFAULT_SCHEMA = 'public';
 /** Reads the enum types that migrations have made. */
 export function readEnums({ enum: table }: MigrationTables): JournalStatement {
   return { text: `SELECT schema_name, name, labels FROM ${table} ORDER BY 1, 2`, values: [] };
+}
+
+/** What a role meets that has run no migration here, or may not read the table. */
+const NOT_THERE: ReadonlySet<string | undefined> = new Set(['42P01', '42501']);
+
+/**
+ * The enum types that migrations have made so far, of any history.
+ *
+ * @param query - sends a query, and gives its rows
+ * @param schema - that of the tables of the journal
+ */
+export async function enumTypesOfMigrations(
+  query: (sql: string) => Promise<readonly JournalRow[]>,
+  schema: string | undefined,
+): Promise<readonly EnumFacts[]> {
+  try {
+    return enumsIn(await query(readEnums(migrationTables(schema)).text));
+  } catch (error) {
+    if (NOT_THERE.has(sqlStateOf(error))) return [];
+    throw error;
+  }
 }
 
 /** What {@link readEnums} has found. */

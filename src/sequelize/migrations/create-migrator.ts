@@ -97,7 +97,8 @@ class MigratorOnDsql extends Umzug<Context> implements DsqlMigrator {
   readonly #sequelize: Sequelize;
   readonly #history: MigrationStorage;
   readonly #tableName: string;
-  readonly #schema: string | undefined;
+  /** That of the history; `migrate plan` reads there what earlier migrations have made. */
+  readonly schema: string | undefined;
   readonly #options: MigratorOptions;
   #current: Migrations | undefined;
 
@@ -118,7 +119,7 @@ class MigratorOnDsql extends Umzug<Context> implements DsqlMigrator {
     this.#sequelize = sequelize;
     this.#history = history;
     this.#tableName = storage.tableName ?? 'SequelizeMeta';
-    this.#schema = storage.schema;
+    this.schema = storage.schema;
     const { migrations: find } = this;
     const watched = async (context: Context) => (await find(context)).map((each) => this.#watched(each));
     Object.assign(this, { migrations: watched });
@@ -173,7 +174,7 @@ class MigratorOnDsql extends Umzug<Context> implements DsqlMigrator {
     const done = new Map<string, Meta>();
     const context = {
       open: () => catalogue.open(),
-      schema: this.#schema,
+      schema: this.schema,
       history: this.#tableName,
       enums: schemaChangesOf(this.#sequelize).enums,
       signal,

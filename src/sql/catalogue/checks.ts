@@ -1,3 +1,4 @@
+import { literal, quoted } from '../text/quoting';
 import type { KnownColumn, KnownConstraint, KnownTable } from './known-table';
 
 /** A CHECK that holds the values of an enum. */
@@ -47,6 +48,11 @@ export function enumValuesOf(definition: string): readonly string[] | undefined 
     const text = literal.replace(/^E?'|'$/g, '').replaceAll("''", "'");
     return literal.startsWith('E') ? text.replaceAll('\\\\', '\\') : text;
   });
+}
+
+/** The CHECK of an enum of such values, as `pg_get_constraintdef()` gives it. */
+export function shownEnumCheck(column: string, values: readonly string[]): string {
+  return `CHECK ((${quoted(column)} = ANY (ARRAY[${values.map((value) => `${literal(value)}::text`).join(', ')}])))`;
 }
 
 /** The CHECK that holds the values of the enum that a column is. */
