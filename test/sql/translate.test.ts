@@ -208,6 +208,67 @@ describe('primary keys', () => {
   });
 });
 
+describe('a type that a column of a table of the same text gets later', () => {
+  it.each([
+    [
+      'CREATE TABLE t (a int NOT NULL, b text); ALTER TABLE t ALTER COLUMN a SET DATA TYPE bigint',
+      ['CREATE TABLE t (a bigint NOT NULL, b text)'],
+    ],
+    [
+      'CREATE TABLE s.t (a character varying(5)); CREATE INDEX ON s.t (a); ALTER TABLE ONLY s.t ALTER a TYPE numeric(9,2) USING a::numeric, ALTER a SET NOT NULL',
+      [
+        'CREATE TABLE s.t (a numeric(9,2))',
+        'CREATE INDEX ASYNC ON s.t (a)',
+        'ALTER TABLE ONLY s.t ADD CONSTRAINT "t_a_not_null" CHECK (a IS NOT NULL) NOT VALID',
+        'ALTER TABLE ASYNC s.t VALIDATE CONSTRAINT "t_a_not_null"',
+      ],
+    ],
+    [
+      'CREATE TABLE t (a int); ALTER TABLE t ADD b int, ALTER a TYPE text; ALTER TABLE t RENAME b TO c; ALTER TABLE t RENAME TO u; INSERT INTO v VALUES (1); ALTER TABLE u ALTER c TYPE date, ALTER a TYPE uuid',
+      [
+        'CREATE TABLE t (a uuid)',
+        'ALTER TABLE t ADD b date',
+        'ALTER TABLE t RENAME b TO c',
+        'ALTER TABLE t RENAME TO u',
+        'INSERT INTO v VALUES (1)',
+      ],
+    ],
+    [
+      "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE t (a text); ALTER TABLE t ALTER a TYPE mood USING a::mood",
+      [`CREATE TABLE t (a text CONSTRAINT "mood_a_enum" CHECK (a IN ('ok')))`],
+    ],
+  ])('is in its CREATE TABLE: %s', (sql, expected) => {
+    const { statements, refusals: found } = translate(sql);
+    expect(found).toEqual([]);
+    expect(statements.map((statement) => statement.sql)).toEqual(expected);
+  });
+
+  it('is told of as omitted where nothing else is left of its statement', () => {
+    const alter = 'ALTER TABLE t ALTER a TYPE text';
+    const sql = `CREATE TABLE t (a int);\n${alter}; CREATE TABLE u (b int); ALTER TABLE u ADD PRIMARY KEY (b)`;
+    const { omitted } = translate(sql);
+    expect(omitted.map(({ start, end, why }) => [sql.slice(start, end), why])).toEqual([
+      [alter, 'The type went into CREATE TABLE.'],
+      ['ALTER TABLE u ADD PRIMARY KEY (b)', 'Its primary key went into CREATE TABLE.'],
+    ]);
+  });
+
+  it.each([
+    'CREATE TABLE t (a int); INSERT INTO t VALUES (1); ALTER TABLE t ALTER a TYPE text',
+    'CREATE TABLE t (a int); WITH w AS (INSERT INTO t VALUES (1)) INSERT INTO u VALUES (1); ALTER TABLE t ALTER a TYPE text',
+    'CREATE TABLE t (a int); SELECT fill(); ALTER TABLE t ALTER a TYPE text',
+    'CREATE TABLE IF NOT EXISTS t (a int); ALTER TABLE t ALTER a TYPE text',
+    'CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t; ALTER TABLE t ALTER a TYPE text',
+    'CREATE TABLE t (a int DEFAULT 0); ALTER TABLE t ALTER a DROP DEFAULT, ALTER a TYPE text',
+    "CREATE TABLE t (a text CHECK (a <> '')); ALTER TABLE t ALTER a TYPE int USING a::int",
+    'CREATE TABLE t (a int); DROP TABLE t; ALTER TABLE t ALTER a TYPE text',
+    'CREATE TABLE t (a int); ALTER TABLE u ALTER a TYPE text',
+    'ALTER TABLE t ALTER a TYPE text; CREATE TABLE t (a int)',
+  ])('is refused in %s', (sql) => {
+    expect(rulesOf(sql)).toEqual(['alter-column-type']);
+  });
+});
+
 describe('the actions of one ALTER TABLE', () => {
   it.each([
     [

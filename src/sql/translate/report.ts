@@ -116,7 +116,10 @@ export class Report {
       partial: this.#partial,
       omitted: [
         ...this.#omitted,
-        ...this.#text.merged.map((range) => ({ ...range, why: 'Its primary key went into CREATE TABLE.' })),
+        ...this.#text.merged.map(({ what, ...range }) => ({
+          ...range,
+          why: `${what} went into CREATE TABLE.`,
+        })),
       ].sort((a, b) => a.start - b.start),
       unknownKeys: [...unknownKeys.values()],
     };

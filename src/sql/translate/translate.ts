@@ -78,6 +78,7 @@ export function translate(sql: string, options: TranslateOptions = {}): Translat
   const capabilities = resolveCapabilities(options.capabilities);
   const text = prepareText(sql, catalog?.enums ?? [], {
     keepsKeys: capabilities.gained.has('add-constraint'),
+    keepsChangedTypes: capabilities.gained.has('alter-column-type'),
     arrays: options.arrays === 'jsonb' ? (catalog?.arrays ?? []) : undefined,
     hasTypesAsText: keepsTypesAsText(simplify, capabilities),
   });

@@ -11,6 +11,7 @@ import type { Simplifications } from '../context';
 import { addedKeys } from './added-keys';
 import { isArrayType } from './array-columns';
 import { arrayEdits } from './arrays';
+import { changedTypes } from './changed-types';
 import { applyEdits, offsetBefore } from './edits';
 import type { Edit } from './edits';
 import { createdEnums, enumEdits } from './enums';
@@ -29,7 +30,7 @@ export interface PreparedText extends ParsedText {
   /** The names of the domains that the text creates. */
   readonly domains: ReadonlySet<string>;
   /** The statements that went into others, as ranges of the source. */
-  readonly merged: readonly { readonly start: number; readonly end: number }[];
+  readonly merged: readonly { readonly start: number; readonly end: number; readonly what: string }[];
   /** Where an offset of `sql` was in the source. */
   offsetInSource(offset: number): number;
 }
@@ -38,12 +39,15 @@ export interface PreparedText extends ParsedText {
 export interface PreparedParts {
   /** Whether primary keys can be added, and so stay where they are. */
   readonly keepsKeys: boolean;
+  /** Whether columns can get another type, and so get it where they do. */
+  readonly keepsChangedTypes: boolean;
   /** The columns that were declared as arrays and are jsonb; nothing where arrays stay as they are. */
   readonly arrays: readonly ArrayColumn[] | undefined;
   /** Whether columns of types that DSQL does not store are kept as text. */
   readonly hasTypesAsText: boolean;
 }
 
+const NONE_CHANGED = { edits: [], merged: [] } as const;
 const NO_ARRAYS = { edits: [], unwritable: [] } as const;
 const NO_TYPES = { edits: [], notes: [] } as const;
 
@@ -54,20 +58,23 @@ const NO_TYPES = { edits: [], notes: [] } as const;
  * - the enum types that the text creates, or that are known, by `text` with a CHECK;
  * - arrays in columns by jsonb, where that is wanted;
  * - types that DSQL does not store and that have a text form by text, where that is allowed;
- * - a primary key that is added to a table of the text by one in its CREATE TABLE, as `pg_dump` needs it.
+ * - a primary key that is added to a table of the text by one in its CREATE TABLE, as `pg_dump` needs it;
+ * - the type of a column of a table of the text by the one that it gets later, while nothing has filled the table.
  *
- * All of this is found in one reading, and what it changes is read once more.
+ * All of this but the last is found in one reading, and what it changes is read once more.
  *
  * @param knownEnums - The enum types that the caller knows.
  */
 export function prepareText(
   source: string,
   knownEnums: readonly EnumFacts[],
-  { keepsKeys, arrays, hasTypesAsText }: PreparedParts,
+  { keepsKeys, keepsChangedTypes, arrays, hasTypesAsText }: PreparedParts,
 ): PreparedText {
   let written = parseText(source);
   const schemaEdits = written.parsed.error ? indexSchemaEdits(source) : [];
   if (schemaEdits.length > 0) written = parseText(applyEdits(source, schemaEdits));
+  const changed = keepsChangedTypes ? NONE_CHANGED : changedTypes(written);
+  if (changed.edits.length > 0) written = parseText(applyEdits(written.sql, changed.edits));
 
   const allEnums = knownEnums.concat(createdEnums(written));
   const enums = enumEdits(
@@ -89,7 +96,8 @@ export function prepareText(
     keys.flatMap(({ insertion, removal }) => [insertion, removal]),
   );
   const { sql, parsed, statements } = edits.length > 0 ? parseText(applyEdits(written.sql, edits)) : written;
-  const inSource = (offset: number) => offsetBefore(schemaEdits, offset);
+  const beforeChanges = (offset: number) => offsetBefore(schemaEdits, offset);
+  const inSource = (offset: number) => beforeChanges(offsetBefore(changed.edits, offset));
   const removed = new Set(keys.map(({ removal }) => removal.start));
   const unmerged = <T>(perStatement: readonly T[]) =>
     perStatement.filter((_, index) => !removed.has(written.statements[index]?.firstToken ?? -1));
@@ -101,14 +109,22 @@ export function prepareText(
     unwritable: unmerged(unwritable),
     keptAsText: unmerged(types.notes),
     domains,
-    merged: keys.map(({ removal: { start, end } }) => ({ start: inSource(start), end: inSource(end) })),
+    merged: [
+      ...keys.map(({ removal: { start, end } }) => {
+        return { start: inSource(start), end: inSource(end), what: 'Its primary key' };
+      }),
+      ...changed.merged.map(({ start, end }) => {
+        return { start: beforeChanges(start), end: beforeChanges(end), what: 'The type' };
+      }),
+    ],
     offsetInSource: (offset) => inSource(offsetBefore(edits, offset)),
   };
 }
 
 /**
- * A text whose statements are to be planned one by one, with what only the text as a whole tells: a primary key is in the CREATE TABLE
- * before it, functions of uuid-ossp are PostgreSQL's own, and types are text where that is allowed.
+ * A text whose statements are to be planned one by one, with what only the text as a whole tells: a primary key, and the type that a
+ * column gets later, is in the CREATE TABLE before it, functions of uuid-ossp are PostgreSQL's own, and types are text where that is
+ * allowed.
  *
  * @returns the text, and what a person should know of it
  * @throws Error when {@link loadParser} has not been awaited.
@@ -120,14 +136,16 @@ export function preparedForParts(
     capabilities,
   }: { readonly simplify: Simplifications; readonly capabilities?: CapabilityOverrides | undefined },
 ): { readonly sql: string; readonly notes: readonly string[] } {
-  const written = parseText(sql);
+  let written = parseText(sql);
   if (written.parsed.error !== undefined) return { sql, notes: [] };
+  const changed = changedTypes(written);
+  if (changed.edits.length > 0) written = parseText(applyEdits(sql, changed.edits));
   const keys = addedKeys(written).flatMap(({ insertion, removal }) => [insertion, removal]);
   const types = keepsTypesAsText(simplify, resolveCapabilities(capabilities))
     ? typesAsText(written, createdEnums(written), domainsOf(written.parsed))
     : NO_TYPES;
   const edits = [...uuidEdits(written), ...types.edits, ...keys];
-  return { sql: edits.length === 0 ? sql : applyEdits(sql, edits), notes: types.notes.flat() };
+  return { sql: applyEdits(written.sql, edits), notes: types.notes.flat() };
 }
 
 /** The names of the domains that a text creates. */
