@@ -1,8 +1,14 @@
 import { findInChain } from '../occ';
-import { EnumTypes, type EnumChange, type ResolvedMigrationOptions } from '../schema';
+import { EnumTypes, type ResolvedMigrationOptions } from '../schema';
 import { changedSince, MigrationDriftError } from './errors';
 import { codeChecksum, differenceOf } from './journal/migration-code';
-import { Journal, type Direction, type JournalledRun, type RunInTransaction } from './journal/journal';
+import {
+  Journal,
+  type Direction,
+  type JournalledRun,
+  type RunInTransaction,
+  type TypeChanges,
+} from './journal/journal';
 import { TransactionEntries } from './journal/transaction-entries';
 import { SchemaLease, type LeaseContext } from './lease/schema-lease';
 import { MigrationRun } from './migration-run';
@@ -64,7 +70,7 @@ export class Migrations {
   readonly #patienceMs: number;
   readonly #context: OwnContext;
   #enums: EnumTypes;
-  #keepsEnums = true;
+  #keepsTypes = true;
   #runs = new Map<string, JournalledRun>();
   /** Errors that migrations have thrown for reasons of their own. */
   readonly #foreign = new WeakSet<object>();
@@ -97,7 +103,7 @@ export class Migrations {
       const once = async () => {
         migrations.#runs = new Map();
         migrations.entries.forget();
-        await migrations.learnEnums();
+        await migrations.learnTypes();
         return held.during(() => work(migrations));
       };
       const value = await patiently(once, {
@@ -152,23 +158,28 @@ export class Migrations {
     return this.#enums;
   }
 
-  /** Finds out which enum types migrations of earlier processes have made. */
-  async learnEnums(): Promise<void> {
+  /** Finds out which enum types and columns of arrays migrations of earlier processes have made. */
+  async learnTypes(): Promise<void> {
     this.#enums = this.#context.enums ?? new EnumTypes();
-    const noted = await this.#journal.enumTypes();
-    this.#keepsEnums = noted !== undefined;
-    this.#enums.takeUp(noted ?? []);
+    const noted = await this.#journal.types();
+    this.#keepsTypes = noted !== undefined;
+    this.#enums.takeUp(noted?.enums ?? []);
+    this.#enums.arrays.takeUp(noted?.arrays ?? []);
   }
 
-  /** What the migration that is recorded has made of enum types, as far as that can be kept. */
-  #enumsToKeep(): readonly EnumChange[] {
-    const { changes } = this.#enums;
-    if (this.#keepsEnums || changes.length === 0) return changes;
-    const names = changes.map(({ name }) => name).join(', ');
+  /** What the migration that is recorded has made of types, as far as that can be kept. */
+  #typesToKeep(): TypeChanges | undefined {
+    const { changes: enums, arrays } = this.#enums;
+    const { changes } = arrays;
+    if (this.#keepsTypes || enums.length + changes.length === 0) return { enums, arrays: changes };
+    const names = [
+      ...enums.map(({ name }) => `the enum type ${name}`),
+      ...changes.map(({ table, column }) => `the array ${table.name}.${column}`),
+    ].join(', ');
     this.#context.log(
-      `Warning: what became of the enum type ${names} is not kept for later processes, because the role may not use the table aurora_dsql_orm_migration_enum. Let it create tables, or create that one and grant SELECT, INSERT, UPDATE and DELETE on it.`,
+      `Warning: what became of ${names} is not kept for later processes, because the role may not use the tables aurora_dsql_orm_migration_enum and aurora_dsql_orm_migration_array. Let it create tables, or create those and grant SELECT, INSERT, UPDATE and DELETE on them.`,
     );
-    return [];
+    return undefined;
   }
 
   /**
@@ -230,7 +241,7 @@ export class Migrations {
     const carriedOut = this.#runs.get(name);
     const run = carriedOut ?? (await this.#journal.find(name, direction, code ?? null));
     if (carriedOut === undefined && run.isNew) entries.begin(run);
-    entries.end(run, carriedOut === undefined ? [] : this.#enumsToKeep());
+    entries.end(run, carriedOut === undefined ? undefined : this.#typesToKeep());
   }
 
   /**

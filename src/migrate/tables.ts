@@ -53,6 +53,15 @@ const DEFINITIONS = {
   fence bigint NOT NULL,
   PRIMARY KEY (schema_name, name)
 )`,
+  aurora_dsql_orm_migration_array: `(
+  schema_name text NOT NULL,
+  table_name text NOT NULL,
+  column_name text NOT NULL,
+  member_type text NOT NULL,
+  place integer,
+  fence bigint NOT NULL,
+  PRIMARY KEY (schema_name, table_name, column_name)
+)`,
 } as const;
 
 /** The tables in which migrations are kept, quoted and with their schema where one is known. */
@@ -65,6 +74,8 @@ export interface MigrationTables {
   readonly statement: string;
   /** The enum types that migrations have made, which Aurora DSQL does not have; the labels are an array of JSON. */
   readonly enum: string;
+  /** The columns of arrays that migrations have made, which are jsonb. */
+  readonly array: string;
   /** What makes them, one statement a transaction. */
   readonly create: readonly string[];
 }
@@ -93,6 +104,7 @@ function tablesOf(schema: string | undefined, made: readonly Name[]): MigrationT
     migration: nameOf('aurora_dsql_orm_migration'),
     statement: nameOf('aurora_dsql_orm_migration_statement'),
     enum: nameOf('aurora_dsql_orm_migration_enum'),
+    array: nameOf('aurora_dsql_orm_migration_array'),
     create: made.map((name) => `CREATE TABLE IF NOT EXISTS ${nameOf(name)} ${DEFINITIONS[name]}`),
   };
 }

@@ -13,6 +13,7 @@ export {
   type ResolvedMigrationOptions,
 } from './orm-options';
 export { RaisedExceptionError } from './planning/do-block';
+export type { ArrayChange } from './planning/array-columns';
 export { EnumTypes, type EnumChange } from './planning/enum-types';
 export {
   isTransaction,

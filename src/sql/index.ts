@@ -81,6 +81,7 @@ export {
   isCastOf,
   isDecidedByRun,
   isEnumCheckOf,
+  isNumberType,
   isOfNumbers,
   isRoundingNote,
   preparedForParts,

@@ -3,10 +3,11 @@ import type { Lease } from '../lease/lease';
 import { codeChecksum, keptCode } from './migration-code';
 import { heldBy, whileHeld } from '../lease/lease-statements';
 import type { JournalConnection, JournalRow, JournalStatement } from './journal-connection';
+import { arraysIn, noteArrays, readArrays } from './noted-arrays';
 import { enumsIn, noteEnum, readEnums } from './noted-enums';
 import type { RecordedStatement } from './recorded-statement';
-import type { EnumChange } from '../../schema';
-import type { EnumFacts } from '../../sql';
+import type { ArrayChange, EnumChange } from '../../schema';
+import type { ArrayColumn, EnumFacts } from '../../sql';
 import { sqlStateOf } from '../../occ';
 
 /** Which way a migration is run. */
@@ -43,8 +44,20 @@ export interface JournalEntry {
   readonly isBegin: boolean;
   /** The run is over: its migration is recorded in the same transaction. */
   readonly isEnd: boolean;
-  /** What it has made of enum types, where it is over. */
-  readonly enums?: readonly EnumChange[] | undefined;
+  /** What it has made of types, where it is over. */
+  readonly types?: TypeChanges | undefined;
+}
+
+/** What a migration has made of types that Aurora DSQL does not have. */
+export interface TypeChanges {
+  readonly enums: readonly EnumChange[];
+  readonly arrays: readonly ArrayChange[];
+}
+
+/** Such types, as migrations have made them. */
+export interface NotedTypes {
+  readonly enums: readonly EnumFacts[];
+  readonly arrays: readonly ArrayColumn[];
 }
 
 const INSUFFICIENT_PRIVILEGE = '42501';
@@ -170,10 +183,7 @@ export class Journal {
         const rows = await run(text, values);
         if (rows.length < part.length) await this.#refuse();
       }
-      for (const type of entry.enums ?? []) {
-        const { text, values } = noteEnum(this.#connection.tables, this.#held, type);
-        await run(text, values);
-      }
+      for (const { text, values } of this.#ofTypes(entry.types)) await run(text, values);
       if (!entry.isEnd) continue;
       const { text, values } = this.#end(entry.run, 'done');
       if ((await run(text, values)).length === 0) await this.#refuse();
@@ -181,17 +191,27 @@ export class Journal {
   }
 
   /**
-   * The enum types that migrations have made, of any history.
+   * The enum types and the columns of arrays that migrations have made, of any history.
    *
-   * @returns nothing where they are not kept: the role may neither make the table nor read it. An earlier version had none
+   * @returns nothing where they are not kept: the role may neither make the tables nor read them. Earlier versions had none
    */
-  async enumTypes(): Promise<readonly EnumFacts[] | undefined> {
+  async types(): Promise<NotedTypes | undefined> {
+    const { tables } = this.#connection;
     try {
-      return enumsIn(await this.#connection.run(readEnums(this.#connection.tables)));
+      const enums = enumsIn(await this.#connection.run(readEnums(tables)));
+      return { enums, arrays: arraysIn(await this.#connection.run(readArrays(tables))) };
     } catch (error) {
       if (sqlStateOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
       return undefined;
     }
+  }
+
+  #ofTypes({ enums, arrays }: TypeChanges = { enums: [], arrays: [] }): readonly JournalStatement[] {
+    const { tables } = this.#connection;
+    return [
+      ...enums.map((type) => noteEnum(tables, this.#held, type)),
+      ...noteArrays(tables, this.#held, arrays),
+    ];
   }
 
   /** Reads the catalogue on the connection of the journal. */

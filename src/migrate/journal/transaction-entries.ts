@@ -1,5 +1,4 @@
-import type { EnumChange } from '../../schema';
-import type { Journal, JournalEntry, JournalledRun, RunInTransaction } from './journal';
+import type { Journal, JournalEntry, JournalledRun, RunInTransaction, TypeChanges } from './journal';
 import type { RecordedStatement } from './recorded-statement';
 
 /** What a transaction has done of migrations, to be noted in it before it is committed. */
@@ -29,10 +28,10 @@ export class TransactionEntries {
   /**
    * A migration is recorded in the transaction.
    *
-   * @param enums - what it has made of enum types
+   * @param types - what it has made of types
    */
-  end(run: JournalledRun, enums: readonly EnumChange[]): void {
-    this.#entries.push({ run, statements: [], isBegin: false, isEnd: true, enums });
+  end(run: JournalledRun, types: TypeChanges | undefined): void {
+    this.#entries.push({ run, statements: [], isBegin: false, isEnd: true, types });
   }
 
   /**
@@ -62,7 +61,7 @@ function joined(entries: readonly JournalEntry[]): readonly JournalEntry[] {
     const last = parts.at(-1);
     if (last === undefined || last.isEnd || last.run !== entry.run) return [...parts, entry];
     const statements = [...last.statements, ...entry.statements];
-    const { run, isEnd, enums } = entry;
-    return [...parts.slice(0, -1), { run, statements, isBegin: last.isBegin, isEnd, enums }];
+    const { run, isEnd, types } = entry;
+    return [...parts.slice(0, -1), { run, statements, isBegin: last.isBegin, isEnd, types }];
   }, []);
 }

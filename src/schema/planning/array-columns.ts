@@ -9,12 +9,19 @@ import {
   type Statement,
 } from '../../sql';
 
+/** What became of a column of arrays: what it is made of, or nothing where it is none any more. */
+export interface ArrayChange extends Pick<ArrayColumn, 'table' | 'column'> {
+  readonly made?: Pick<ArrayColumn, 'type' | 'place'>;
+}
+
 /**
- * The columns of arrays of a history of migrations, which are jsonb. The database does not tell them from other jsonb, so
- * only those are known that the statements of this process have made.
+ * The columns of arrays of a history of migrations, which are jsonb. The database does not tell them from other jsonb: those
+ * are known that the statements of this process have made, and those that earlier processes have noted.
  */
 export class ArrayColumns {
   #known: readonly ArrayColumn[];
+  /** Those before the migration. */
+  #before: readonly ArrayColumn[] = [];
 
   constructor(known: readonly ArrayColumn[] = []) {
     this.#known = known;
@@ -23,6 +30,33 @@ export class ArrayColumns {
   /** What is known now, for a plan that is not carried out. */
   copy(): ArrayColumns {
     return new ArrayColumns(this.#known);
+  }
+
+  /** Takes up what earlier processes have noted. */
+  takeUp(noted: readonly ArrayColumn[]): void {
+    const keys = new Set(noted.map(keyOf));
+    this.#known = [...noted, ...this.#known.filter((each) => !keys.has(keyOf(each)))];
+  }
+
+  /** A migration begins: what becomes of columns from here on is to be noted with it. */
+  begin(): void {
+    this.#before = this.#known;
+  }
+
+  /** What has become of columns since {@link ArrayColumns.begin}. */
+  get changes(): readonly ArrayChange[] {
+    const before = new Map(this.#before.map((each) => [keyOf(each), each]));
+    const now = new Map(this.#known.map((each) => [keyOf(each), each]));
+    const isSame = (one: ArrayColumn, other: ArrayColumn | undefined) =>
+      one.type === other?.type && one.place === other.place;
+    return [
+      ...[...before].flatMap(([key, { table, column }]) => (now.has(key) ? [] : [{ table, column }])),
+      ...[...now].flatMap(([key, each]): ArrayChange[] => {
+        const { table, column, type, place } = each;
+        if (isSame(each, before.get(key))) return [];
+        return [{ table, column, made: { type, ...(place !== undefined && { place }) } }];
+      }),
+    ];
   }
 
   get known(): readonly ArrayColumn[] {
@@ -45,4 +79,8 @@ export class ArrayColumns {
     const known = this.#known.find((each) => each.table.name === table.name && each.column === column.name);
     return known === undefined ? !isOfNumbers(type) : known.isOfNumbers === isOfNumbers(type);
   }
+}
+
+function keyOf({ table: { schema = '', name }, column }: ArrayColumn): string {
+  return JSON.stringify([schema, name, column]);
 }

@@ -83,6 +83,7 @@ export class EnumTypes {
   /** A migration begins: what becomes of types from here on is to be noted with it. */
   begin(): void {
     this.#changes = [];
+    this.arrays.begin();
   }
 
   /** What has become of types since {@link EnumTypes.begin}, the last of each. */

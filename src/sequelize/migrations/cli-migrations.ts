@@ -174,7 +174,7 @@ class CliMigrations {
       lease.releaseAtExit();
     });
     this.#isWhole = await migrations.isWhole();
-    await migrations.learnEnums();
+    await migrations.learnTypes();
     return (this.#migrations = migrations);
   }
 

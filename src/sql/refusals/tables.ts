@@ -161,7 +161,7 @@ export const tables: readonly StatementRule[] = [
     sqlstate: '54000',
     message: 'Datatype limit greater than 4096 bytes not supported for char',
     ...SKILL,
-    instead: 'text, or varchar(n).',
+    instead: 'Declare text, or varchar(n).',
     when: ({ typeName }, place) => isDeclaration(place) && declaredLength(typeName, 'bpchar') > 4096,
   }),
   rule('varchar-length', ['ColumnDef', 'CreateDomainStmt'], {
@@ -169,7 +169,7 @@ export const tables: readonly StatementRule[] = [
     sqlstate: '54000',
     message: 'Datatype limit greater than 65535 bytes not supported for varchar',
     ...SKILL,
-    instead: 'text.',
+    instead: 'Declare text, with CHECK (char_length(column) <= n) where the length matters.',
     when: ({ typeName }, place) => isDeclaration(place) && declaredLength(typeName, 'varchar') > 65_535,
   }),
   rule('column-collation', 'ColumnDef', {

@@ -13,7 +13,7 @@ export type {
   TranslationRefusal,
 } from './translation';
 export { formattedType, isCastOf, isRoundingNote, roundingNote } from './columns/type-names';
-export { arrayColumnsAfter, isArrayType, isOfNumbers } from './text/array-columns';
+export { arrayColumnsAfter, isArrayType, isNumberType, isOfNumbers } from './text/array-columns';
 export { preparedForParts } from './text/prepare-text';
 export { createdEnum, enumNamed, withEnumsAsText } from './text/enums';
 export {

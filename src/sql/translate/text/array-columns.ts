@@ -19,6 +19,11 @@ export function isOfNumbers(type: TypeName | undefined): boolean {
   return NUMBER.test((strings(type?.names).at(-1) ?? '').replace(/^_/, ''));
 }
 
+/** Whether members of a type are numbers in JSON, by its name as `format_type()` gives it. */
+export function isNumberType(type: string): boolean {
+  return /^(?:smallint|integer|bigint|real|double precision|numeric)\b/.test(type);
+}
+
 /** The type of the members of an array. */
 function memberType(type: TypeName | undefined): string {
   const { arrayBounds, ...member } = type ?? {};
