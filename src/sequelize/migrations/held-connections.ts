@@ -18,7 +18,7 @@ const isBusy = (client: Client) => client instanceof DsqlClient && client.isBusy
 /** Between two looks whether the code of a migration goes on. */
 const LOOK_MS = 100;
 /** So long code may do something else while it waits for a connection and holds all others: then it waits for itself. */
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 5_000;
 
 /** The connections of an instance that one migration holds. */
 export class HeldConnections {
