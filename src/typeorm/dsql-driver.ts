@@ -45,6 +45,8 @@ export class DsqlDriver extends PostgresDriver {
   readonly #dataSource: DataSource;
   /** The types of columns that the host knows. */
   readonly #hostTypes: PostgresDriver['supportedDataTypes'];
+  /** Asked for each value: most data sources have no such types. */
+  #keepsTypesAsText = false;
   #resolved: ResolvedDriverOptions;
   /** Of the pool that was made last: all of them reach the same database. */
   #connection: ResolvedConnection | undefined;
@@ -79,6 +81,7 @@ export class DsqlDriver extends PostgresDriver {
 
   #supportTypes(): void {
     const { simplify } = this.mapping;
+    this.#keepsTypesAsText = simplify.columnTypes === true;
     this.supportedDataTypes = this.#hostTypes.filter((type) => isStored(type, simplify));
   }
 
@@ -131,14 +134,17 @@ export class DsqlDriver extends PostgresDriver {
   /** The same as the host's, which looks for the type of each value in a list that it makes for it. */
   override preparePersistentValue(value: unknown, column: ColumnMetadata): unknown {
     const isSentAsIs = column.transformer === undefined && SENT_AS_IS.has(column.type);
-    return isSentAsIs ? value : textOfValue(super.preparePersistentValue(value, column), column);
+    if (isSentAsIs) return value;
+    const prepared = super.preparePersistentValue(value, column) as unknown;
+    return this.#keepsTypesAsText ? textOfValue(prepared, column) : prepared;
   }
 
   // The host's types say `any` of values.
   override prepareHydratedValue(value: unknown, column: ColumnMetadata): unknown {
     const number = asNumber(value);
     const isKey = number !== value && (isNumber(column) || isNumberOfView(column));
-    return super.prepareHydratedValue(isKey ? number : valueOfText(value, column), column) as unknown;
+    const read = this.#keepsTypesAsText ? valueOfText(value, column) : value;
+    return super.prepareHydratedValue(isKey ? number : read, column) as unknown;
   }
 
   override createGeneratedMap(

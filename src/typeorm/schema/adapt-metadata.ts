@@ -63,9 +63,10 @@ function adaptIndexes(metadata: EntityMetadata, { mapping: { simplify }, warn }:
 }
 
 /** Why Aurora DSQL cannot build an index that only makes queries faster; nothing where it can. */
-function whyLeftOut({ type, isUnique, columns }: IndexMetadata): string | undefined {
+function whyLeftOut({ type, isSpatial, isUnique, columns }: IndexMetadata): string | undefined {
   if (isUnique) return undefined;
-  if (type !== undefined && /^(?:gin|gist|spgist)$/.test(type)) return `DSQL has no ${type} indexes`;
+  const kind = isSpatial ? 'gist' : (type ?? '');
+  if (/^(?:gin|gist|spgist)$/.test(kind)) return `DSQL has no ${kind} indexes`;
   const keyless = columns.find((column) => column.isArray || isKeyless(column.type));
   return keyless && `DSQL has no indexes on ${keyless.isArray ? 'jsonb' : String(keyless.type)}`;
 }

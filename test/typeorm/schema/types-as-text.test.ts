@@ -34,6 +34,7 @@ class Network {
 @Entity()
 @Unique('one_address', ['address'])
 @Index('by_during', ['during'], { type: 'gist' })
+@Index('by_place', ['place'], { spatial: true })
 @Index('by_bits', ['bits'])
 class Host {
   @PrimaryGeneratedColumn('uuid')
