@@ -4,6 +4,7 @@ export type { ArrayColumn, CatalogFacts, EnumFacts } from './catalogue/catalog-f
 export { isBroken } from './catalogue/catalog-table';
 export type { CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable } from './catalogue/catalog-table';
 export {
+  enumArrayCheckOf,
   enumCheckOf,
   enumValuesOf,
   isNotNull,

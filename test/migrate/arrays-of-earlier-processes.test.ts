@@ -99,6 +99,19 @@ describe.each<Orm>(['TypeORM', 'Sequelize'])('with %s', (orm) => {
     expect(await query('SELECT words, votes FROM entry')).toStrictEqual([{ words: [], votes: {} }]);
   });
 
+  it('arrays of an enum type take the labels that a later process has added, and no others', async () => {
+    await runEach(
+      orm,
+      [`CREATE TYPE mood AS ENUM ('sad', 'ok')`, 'CREATE TABLE post (id int PRIMARY KEY, moods mood[])'],
+      [`ALTER TYPE mood ADD VALUE 'great'`],
+      [`INSERT INTO post VALUES (1, '{great,sad}')`],
+    );
+    expect(await query('SELECT moods FROM post')).toStrictEqual([{ moods: ['great', 'sad'] }]);
+    await expect(query(`INSERT INTO post VALUES (2, '["bad"]')`)).rejects.toThrow(
+      /post_moods|mood_moods_enum/,
+    );
+  });
+
   it('one of a table that was dropped says nothing of the next one of its name', async () => {
     await runEach(
       orm,

@@ -604,7 +604,9 @@ describe('arrays', () => {
   it('of an enum get a CHECK of their members', () => {
     expect(
       sqlOf("CREATE TYPE e AS ENUM ('x', 'y'); CREATE TABLE t (a e[] DEFAULT '{x}')", { arrays }),
-    ).toEqual([`CREATE TABLE t (a jsonb CHECK (a <@ '["x","y"]'::jsonb) DEFAULT '["x"]')`]);
+    ).toEqual([
+      `CREATE TABLE t (a jsonb CONSTRAINT "e_a_enum" CHECK (a <@ '["x","y"]'::jsonb) DEFAULT '["x"]')`,
+    ]);
   });
 
   it('are known to the statements after them: a text that is written into one is an array', () => {

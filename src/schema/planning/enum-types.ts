@@ -3,16 +3,12 @@ import {
   asNode,
   createdEnum,
   enumCheckName,
-  enumCheckOf,
   formattedType,
+  isArrayType,
   isBuiltinType,
   isCastOf,
   isEnumCheckOf,
-  literal,
-  MAX_TRANSACTION_ROWS,
-  primaryKeyOf,
   quoted,
-  quotedTable,
   strings,
   walk,
   type CatalogColumn,
@@ -26,20 +22,22 @@ import {
 } from '../../sql';
 import type { ReadTables } from '../catalogue/read-tables';
 import { ArrayColumns } from './array-columns';
-import { withEnums } from './catalogue-with-enums';
+import { withEnums } from './enums/catalogue-with-enums';
+import {
+  alterTable,
+  checkOf,
+  columnsOf,
+  ddl,
+  freeName,
+  relabelled,
+  relabelledRows,
+} from './enums/enum-columns';
 import { unsupportedChanges } from './unsupported-change';
 
 /** What is done in the place of a statement about a type. */
 export interface TypeChange {
   readonly statements: readonly DsqlStatement[];
   readonly notes: readonly string[];
-}
-
-/** A column that has taken the place of one of an enum type. */
-interface EnumColumn {
-  readonly table: CatalogTable;
-  readonly column: CatalogColumn;
-  readonly check: { readonly name: string; readonly values: readonly string[] };
 }
 
 const NOTHING: TypeChange = { statements: [], notes: [] };
@@ -158,7 +156,7 @@ export class EnumTypes {
   }
 
   /**
-   * What makes a text a column of an enum type, gives it another one, or makes it a plain text.
+   * What makes a text a column of an enum type, or jsonb one of arrays of it, gives it another one, or makes it a plain one.
    *
    * @param action - an ALTER COLUMN … TYPE
    * @returns nothing where it is about something else, or rewrites values
@@ -173,9 +171,15 @@ export class EnumTypes {
     if (typeName === undefined) return undefined;
     const { name: columnName } = column;
     const isText = column.type === 'text' || column.baseType === 'character varying';
-    if (!isText || typeName.arrayBounds !== undefined || !isCastOf(columnName, using)) return undefined;
-    const check = enumCheckOf(table, columnName);
-    if (isBuiltinType(typeName)) {
+    const isArray = column.type === 'jsonb' && isArrayType(typeName);
+    if (!(isArray || (isText && !isArrayType(typeName))) || !isCastOf(columnName, using)) return undefined;
+    const check = checkOf(table, column);
+    if (isBuiltinType({ ...typeName, arrayBounds: undefined })) {
+      const outgrown = isArray ? this.outgrown(table, columnName, typeName) : undefined;
+      if (outgrown !== undefined) {
+        return { ...NOTHING, statements: [ddl(alterTable(table, `DROP CONSTRAINT ${quoted(outgrown)}`))] };
+      }
+      if (isArray) return undefined;
       const stays = /^(?:text|character varying)$/.test(formattedType(typeName) ?? '');
       // A text needs no USING to become a text, so it was an enum.
       const wasEnum = using !== undefined || /^enum_|_enum\d*$/.test(check?.name ?? '');
@@ -192,10 +196,11 @@ export class EnumTypes {
 
   /** The name of the CHECK that a column has because it was one of an enum type, which another type has no use for. */
   outgrown(table: CatalogTable, column: string, type: NodeBody<'TypeName'> | undefined): string | undefined {
-    const check = enumCheckOf(table, column);
+    const known = table.columns.find(({ name }) => name === column);
+    const check = known && checkOf(table, known);
     if (check === undefined || type === undefined || !isBuiltinType(type)) return undefined;
-    const isKnown = [...this.#known, ...this.#noted].some((known) =>
-      isEnumCheckOf(known.name, table.name, column, check.name),
+    const isKnown = [...this.#known, ...this.#noted].some((each) =>
+      isEnumCheckOf(each.name, table.name, column, check.name),
     );
     return isKnown || /^enum_|_enum\d*$/.test(check.name) ? check.name : undefined;
   }
@@ -306,110 +311,6 @@ export class EnumTypes {
     }
     return { ...NOTHING, notes: ['The labels of an enum are in the CHECKs of its columns.'] };
   }
-}
-
-/** The columns of a type: in its schema, or anywhere if there is none. */
-async function columnsOf(type: TableName, read: ReadTables): Promise<readonly EnumColumn[]> {
-  const plain = type.name.replace(/^enum_|_enum$/g, '');
-  // Of a name that was cut off only the beginning is the same.
-  const beginnings = [type.name, plain].map(
-    (name) => `starts_with(o.conname::text, ${literal(name.slice(0, 24))})`,
-  );
-  const tables = await read(
-    `EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.oid AND o.contype = 'c' AND (${beginnings.join(' OR ')}))`,
-  );
-  const columns = tables.flatMap((table) =>
-    table.columns.flatMap((column): EnumColumn[] => {
-      const check = enumCheckOf(table, column.name);
-      if (check === undefined || !isEnumCheckOf(type.name, table.name, column.name, check.name)) return [];
-      return [{ table, column, check }];
-    }),
-  );
-  const own = columns.filter(({ table }) => table.schema === (type.schema ?? 'public'));
-  return own.length > 0 ? own : columns;
-}
-
-/**
- * Gives a column the CHECK of a type. The new one is validated before the old one goes, so that no value is let through;
- * where it allows all that the old one does it takes its place at once.
- */
-function relabelled(
-  type: string,
-  { table, column, check }: Omit<EnumColumn, 'check'> & { readonly check: EnumColumn['check'] | undefined },
-  labels: readonly string[],
-): readonly DsqlStatement[] {
-  const name = enumCheckName(type, table.name, column.name);
-  const definition = `CHECK (${quoted(column.name)} IN (${labels.map(literal).join(', ')})) NOT VALID`;
-  const validate = (added: string): DsqlStatement => ({
-    ...ddl(`ALTER TABLE ASYNC ${quotedTable(table)} VALIDATE CONSTRAINT ${quoted(added)}`),
-    kind: 'validate',
-  });
-  if (check === undefined) {
-    const added = freeName(table, name);
-    return [ddl(alterTable(table, `ADD CONSTRAINT ${quoted(added)} ${definition}`)), validate(added)];
-  }
-  const drop = `DROP CONSTRAINT ${quoted(check.name)}`;
-  if (check.values.every((value) => labels.includes(value))) {
-    const isNamed = isEnumCheckOf(type, table.name, column.name, check.name);
-    const added = isNamed ? check.name : freeName(table, name);
-    return [
-      ddl(alterTable(table, `${drop}, ADD CONSTRAINT ${quoted(added)} ${definition}`)),
-      validate(added),
-    ];
-  }
-  const added = freeName(table, name);
-  return [
-    ddl(alterTable(table, `ADD CONSTRAINT ${quoted(added)} ${definition}`)),
-    validate(added),
-    ddl(alterTable(table, drop)),
-  ];
-}
-
-/** Renames a label, and with it the values of the rows; meanwhile both names are allowed. */
-function relabelledRows(type: string, each: EnumColumn, from: string, to: string): readonly DsqlStatement[] {
-  const { table, column, check } = each;
-  const written = quotedTable(table);
-  const name = quoted(column.name);
-  const key = primaryKeyOf(table).map(quoted).join(', ');
-  const isOld = `${name} = ${literal(from)}`;
-  const rows =
-    key === ''
-      ? isOld
-      : `(${key}) IN (SELECT ${key} FROM ${written} WHERE ${isOld} LIMIT ${MAX_TRANSACTION_ROWS})`;
-  const isDefault = column.default?.replace(/::(?:text|character varying)$/, '') === literal(from);
-  const both = [...check.values, to];
-  const [replace] = relabelled(type, each, both);
-  const last = relabelled(
-    type,
-    { table, column, check: { name: check.name, values: both } },
-    check.values.map((label) => (label === from ? to : label)),
-  );
-  return [
-    ...(replace === undefined ? [] : [replace]),
-    ...(isDefault ? [ddl(alterTable(table, `ALTER COLUMN ${name} SET DEFAULT ${literal(to)}`))] : []),
-    {
-      ...ddl(`UPDATE ${written} SET ${name} = ${literal(to)} WHERE ${rows}`),
-      kind: 'dml',
-      repeat: { maxRows: MAX_TRANSACTION_ROWS, table, key: primaryKeyOf(table) },
-    },
-    ...last,
-  ];
-}
-
-function freeName({ constraints }: CatalogTable, name: string): string {
-  const isTaken = (wanted: string) => constraints.some((constraint) => constraint.name === wanted);
-  for (let number = 0; ; number++) {
-    const free = number === 0 ? name : `${name.slice(0, 60)}${number}`;
-    if (!isTaken(free)) return free;
-  }
-}
-
-function alterTable(table: CatalogTable, action: string): string {
-  return `ALTER TABLE ${quotedTable(table)} ${action}`;
-}
-
-function ddl(sql: string): DsqlStatement {
-  return { sql, kind: 'ddl', notes: [], start: 0, end: sql.length };
 }
 
 function without<Type extends TableName>(types: readonly Type[], type: TableName): readonly Type[] {

@@ -34,7 +34,7 @@ import { isLikeAnother, planLike } from './tables/table-like';
 import { tablesAfter } from './tables/tables-after';
 import { translateChange } from './translate-change';
 import { refusedStatement, unsupportedChanges } from './unsupported-change';
-import { alteredAsText } from './values-of-enums';
+import { alteredAsText } from './enums/values-of-enums';
 
 /**
  * Whether a text that changes no schema at its beginning asks for what DSQL surely refuses, and {@link planChange} may know

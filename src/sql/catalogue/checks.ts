@@ -44,10 +44,7 @@ const SHOWN_ENUM =
 /** The values in the CHECK of an enum, as `pg_get_constraintdef()` gives it; nothing for one that is about something else. */
 export function enumValuesOf(definition: string): readonly string[] | undefined {
   if (!SHOWN_ENUM.test(definition.replace(LITERAL, '?'))) return undefined;
-  return (definition.match(LITERAL) ?? []).map((literal) => {
-    const text = literal.replace(/^E?'|'$/g, '').replaceAll("''", "'");
-    return literal.startsWith('E') ? text.replaceAll('\\\\', '\\') : text;
-  });
+  return (definition.match(LITERAL) ?? []).map(textOfLiteral);
 }
 
 /** The CHECK of an enum of such values, as `pg_get_constraintdef()` gives it. */
@@ -62,4 +59,23 @@ export function enumCheckOf(table: KnownTable, column: string): EnumCheck | unde
     if (values !== undefined) return { name, values };
   }
   return undefined;
+}
+
+/** How PostgreSQL shows the CHECK of a column of arrays of an enum, which is jsonb, with `?` for the list. */
+const SHOWN_ENUM_ARRAY = /^CHECK \(\((?:"(?:[^"]|"")+"|[^\s"()]+) <@ \?::jsonb\)\)(?: NOT VALID)?$/;
+
+/** The CHECK that holds the values of the members of a column of arrays. */
+export function enumArrayCheckOf(table: KnownTable, column: string): EnumCheck | undefined {
+  for (const { name, definition = '' } of checksOf(table, column)) {
+    if (!SHOWN_ENUM_ARRAY.test(definition.replace(LITERAL, '?'))) continue;
+    const [list = ''] = definition.match(LITERAL) ?? [];
+    const values: unknown = JSON.parse(textOfLiteral(list));
+    if (Array.isArray(values)) return { name, values: values.map(String) };
+  }
+  return undefined;
+}
+
+function textOfLiteral(literal: string): string {
+  const text = literal.replace(/^E?'|'$/g, '').replaceAll("''", "'");
+  return literal.startsWith('E') ? text.replaceAll('\\\\', '\\') : text;
 }

@@ -93,7 +93,11 @@ function behindAlter(
       );
     } else if (column !== undefined && (subtype === 'AT_AddColumn' || subtype === 'AT_AlterColumnType')) {
       const { colname = name, typeName } = column;
-      const made = isArrayType(typeName) ? [arrayColumn(table, { ...column, colname })] : [];
+      const { place } = now.find((each) => each.column === colname && isSameName(each.table, table)) ?? {};
+      const isPlaced = subtype === 'AT_AlterColumnType' && place !== undefined;
+      const made = isArrayType(typeName)
+        ? [{ ...arrayColumn(table, { ...column, colname }), ...(isPlaced && { place }) }]
+        : [];
       now = [...made, ...(mayBeThere === true ? now : without(colname))];
     }
   }

@@ -11,7 +11,7 @@ import { arrayColumnsAfter, isArrayType, isOfNumbers } from './array-columns';
 import { arrayMembers, jsonArray } from './array-literal';
 import { arrayExpressionEdits, makesArray, unwritableArrays } from './array-expressions';
 import type { Edit } from './edits';
-import { enumNamed } from './enums';
+import { enumNamed, namedCheck } from './enums';
 import type { ParsedText } from './parsed-text';
 import type { StatementText } from './statement-text';
 
@@ -79,9 +79,12 @@ class ArrayStatement {
     const { source } = this;
     if (typeName === undefined || !isArrayType(typeName)) return [];
     const from = source.indexAt(source.at(typeName.location));
-    const labels = enumNamed(typeName, this.enums)?.labels;
+    const known = enumNamed(typeName, this.enums);
     const written = source.cut(from - 1, from);
-    const check = labels ? ` CHECK (${written} <@ ${literal(JSON.stringify(labels))}::jsonb)` : '';
+    const check =
+      known === undefined
+        ? ''
+        : ` ${namedCheck(source.statement, colname, known)}CHECK (${written} <@ ${literal(JSON.stringify(known.labels))}::jsonb)`;
     const type = {
       start: source.at(typeName.location),
       end: source.endBefore(this.#afterArrayType(from, typeName)),

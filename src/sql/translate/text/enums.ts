@@ -149,14 +149,17 @@ function replacement(
 }
 
 function checkOf(
-  { tree }: Statement,
+  statement: Statement,
   { colname = '' }: ColumnDef,
   written: string,
-  { name: type, labels }: EnumFacts,
+  type: EnumFacts,
 ): string {
+  return `${namedCheck(statement, colname, type)}CHECK (${written} IN (${type.labels.map(literal).join(', ')}))`;
+}
+
+/** `CONSTRAINT name ` before the CHECK of a column of an enum type, or of an array of it; nothing where it gets that name anyway. */
+export function namedCheck({ tree }: Statement, column: string, type: EnumFacts): string {
   const { name: table } = tableNameOf((tree as NodeBody<'CreateStmt'>).relation);
-  const name = enumCheckName(type, table, colname);
-  // The name that it gets anyway.
-  const named = name === defaultName(table, [colname], 'check') ? '' : `CONSTRAINT ${quoted(name)} `;
-  return `${named}CHECK (${written} IN (${labels.map(literal).join(', ')}))`;
+  const name = enumCheckName(type.name, table, column);
+  return name === defaultName(table, [column], 'check') ? '' : `CONSTRAINT ${quoted(name)} `;
 }

@@ -1,4 +1,4 @@
-import { literal, type EnumFacts } from '../../sql';
+import { literal, type EnumFacts } from '../../../sql';
 
 /** No type of a database has such a number so soon. */
 const FIRST_OID = 4_000_000_000;

@@ -11,9 +11,9 @@ import {
   type EnumFacts,
   type NodeBody,
   type Statement,
-} from '../../sql';
-import { commandsOf } from './alter-actions';
-import type { Planning } from './planning';
+} from '../../../sql';
+import { commandsOf } from '../alter-actions';
+import type { Planning } from '../planning';
 
 /**
  * An ALTER TABLE that makes other values of those of a column, where the column gets an enum type or the values are made by
