@@ -43,7 +43,7 @@ interface Generator {
   ): unknown;
 }
 
-/** What the values of a column are, by the key of its type. */
+/** What the values of a column are, by the key of its type. Not HSTORE: Sequelize doubles quotes in its values, as for a literal. */
 const KINDS: Readonly<Record<string, ArrayKind>> = {
   BIGINT: 'integer',
   BLOB: 'bytea',
