@@ -1,5 +1,7 @@
 import { DsqlClient, retryOnConflict } from 'aurora-dsql-orm';
 import { emptyDatabase } from 'aurora-dsql-orm/local';
+import { rebuildTable } from 'aurora-dsql-orm/migrate';
+import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
 import { ORMS, ormsOf, useWorkshop } from './rebuilds';
 
 const { client, cluster, rebuild, rows, run, schema } = useWorkshop();
@@ -179,6 +181,49 @@ it('a view that shows whole rows shows those of the new table', async () => {
     { total: '7', note: 'b' },
   ]);
 });
+
+it.each([true, false])(
+  'CASCADE drops what reads a column that is dropped, and the log says so, dropOld: %s',
+  async (dropOld) => {
+    await run(
+      ...MAKE_TABLES,
+      'ALTER TABLE orders ADD COLUMN code int',
+      'CREATE UNIQUE INDEX ASYNC orders_code ON orders (code)',
+      'ALTER TABLE orders ADD CONSTRAINT orders_code UNIQUE USING INDEX orders_code',
+      'CREATE TABLE bill (id int PRIMARY KEY, code int, parent int)',
+      'ALTER TABLE bill ADD CONSTRAINT bill_code FOREIGN KEY (code) REFERENCES orders (code) NOT VALID',
+      'CREATE VIEW codes AS SELECT code FROM orders',
+      'CREATE VIEW "Above" AS SELECT c.code, o.note FROM codes c JOIN orders o USING (code)',
+      'CREATE VIEW higher AS SELECT note FROM "Above"',
+      'CREATE VIEW noted AS SELECT note FROM orders',
+      'CREATE VIEW totals AS SELECT total FROM orders',
+    );
+    const lines: string[] = [];
+    const { dsql, ...orm } = cluster.orm;
+    const sequelize = createDsqlSequelize({ ...orm, dsql, logging: (line: string) => lines.push(line) });
+    try {
+      await rebuildTable(sequelize.getQueryInterface(), {
+        table: 'orders',
+        change: ['DROP COLUMN code CASCADE', 'ALTER total TYPE bigint'],
+        dropOld,
+      });
+    } finally {
+      await sequelize.close();
+    }
+    expect(lines.filter((line) => line.includes('CASCADE drops'))).toStrictEqual([
+      expect.stringContaining(
+        'CASCADE drops the view codes, the view Above, the view higher, the foreign key bill_code of bill.',
+      ),
+    ]);
+    expect(
+      await rows(
+        "SELECT relname AS name FROM pg_class WHERE relkind = 'v' AND relnamespace = 'public'::regnamespace ORDER BY 1",
+      ),
+    ).toStrictEqual([{ name: 'noted' }, { name: 'totals' }]);
+    expect(await rows("SELECT conname FROM pg_constraint WHERE contype = 'f'")).toStrictEqual([]);
+    expect(await rows('SELECT * FROM totals ORDER BY 1')).toStrictEqual([{ total: '5' }, { total: '7' }]);
+  },
+);
 
 interface Refused {
   readonly name: string;

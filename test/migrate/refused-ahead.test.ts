@@ -268,6 +268,22 @@ const ABSENT: readonly Absent[] = [
     says: 'There is no table "box". Write ALTER TABLE IF EXISTS.',
     code: '42P01',
   },
+  {
+    sql: 'INSERT INTO box (size) VALUES (1)',
+    says: 'There is no table "box". Correct the name, or omit the statement.',
+    code: '42P01',
+  },
+  {
+    sql: 'UPDATE label SET text = box.text FROM box WHERE box.id = label.id',
+    says: 'no table "box"',
+    code: '42P01',
+  },
+  { sql: 'DELETE FROM stock.box', says: 'There is no table "box".', code: '42P01' },
+  {
+    sql: 'WITH old AS (SELECT id FROM label) SELECT * FROM old JOIN boxes USING (id)',
+    says: 'There is no table "boxes".',
+    code: '42P01',
+  },
   { sql: 'CREATE INDEX ON box (size)', says: 'There is no table "box".', code: '42P01' },
   { sql: 'ALTER SEQUENCE box_ids RENAME TO ids', says: 'There is no sequence "box_ids".', code: '42P01' },
   { sql: 'DROP SCHEMA stock', says: 'There is no schema "stock".', code: '3F000' },
@@ -353,6 +369,15 @@ const MADE: readonly (readonly string[])[] = [
     'ALTER TABLE box RENAME TO label',
     'ALTER TABLE label DROP CONSTRAINT is_large',
     'CREATE TABLE shelf (id int PRIMARY KEY)',
+  ],
+  [
+    'CREATE TABLE shelf (id int PRIMARY KEY); CREATE TABLE "Box" (id int)',
+    'INSERT INTO shelf SELECT id FROM label',
+    'CREATE VIEW shelves AS SELECT id FROM shelf',
+    'WITH ids AS (SELECT id FROM shelves) INSERT INTO public."Box" SELECT id FROM ids',
+    'UPDATE shelf SET id = 1 FROM pg_class, information_schema.tables WHERE false',
+    'DELETE FROM shelves WHERE id = 1',
+    'SELECT * FROM "Box"',
   ],
   [
     'ALTER TABLE label ADD COLUMN width int, ALTER COLUMN width SET DEFAULT 1',

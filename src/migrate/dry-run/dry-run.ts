@@ -59,6 +59,8 @@ export class DryRun implements MigrationCalls {
   #count = 0;
   readonly #earlier = new EarlierStatements();
   readonly #indexes = new PlannedIndexes();
+  /** Queries that have found what is needed. */
+  readonly #there = new Set<string>();
   #isOver = false;
   #announceEnd: () => void = () => undefined;
   readonly #ended = new Promise<void>((resolve) => (this.#announceEnd = resolve));
@@ -143,11 +145,11 @@ export class DryRun implements MigrationCalls {
     if (firstWord === 'SET' || firstWord === 'RESET') {
       return /search_path/i.test(text) ? this.end() : statement.resultOf(undefined);
     }
-    if (onlyReads) return sql === undefined ? this.end() : this.#read({ ...statement, text: sql }, session);
     for (const each of statements) {
       if (this.#mayRefuseAbsent && planned !== 'refused') await this.#expect(each, planned, session);
-      this.#earlier.note(each);
+      if (!onlyReads) this.#earlier.note(each);
     }
+    if (onlyReads) return sql === undefined ? this.end() : this.#read({ ...statement, text: sql }, session);
     await this.#expectIndexes(text, planned, session);
     return changesSchema && statements.length === 1
       ? statement.resultOf(undefined)
@@ -213,9 +215,11 @@ export class DryRun implements MigrationCalls {
       // What takes the place of a statement may need something else.
       if (!isNeededBySent(object) || (object.query !== undefined && this.#earlier.mayMake(object))) continue;
       const { what, query, code, instead } = object;
+      if (query !== undefined && this.#there.has(query)) continue;
       const isThere =
         query !== undefined && (await this.#outside(session, () => session.read(query))).length > 0;
-      if (!isThere) throw new MigrationRefusedError(code, statement.text, `There is no ${what}. ${instead}`);
+      if (isThere) this.#there.add(query);
+      else throw new MigrationRefusedError(code, statement.text, `There is no ${what}. ${instead}`);
     }
   }
 

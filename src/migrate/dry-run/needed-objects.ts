@@ -8,6 +8,8 @@ import {
   quotedTable,
   strings,
   tableNameOf,
+  tablesNamed,
+  walk,
   type NodeBody,
   type Statement,
   type TableName,
@@ -39,7 +41,8 @@ const UNDEFINED_SCHEMA = '3F000';
 const CORRECT = 'Correct the name, or omit the statement.';
 
 /** What has to be there for a statement, as far as it can be told; what it makes itself is not. */
-export function neededBy({ node, tree }: Statement): readonly NeededObject[] {
+export function neededBy(statement: Statement): readonly NeededObject[] {
+  const { node, tree } = statement;
   switch (node) {
     case 'DropStmt':
       return droppedBy(tree as NodeBody<'DropStmt'>);
@@ -49,9 +52,32 @@ export function neededBy({ node, tree }: Statement): readonly NeededObject[] {
       return renamedBy(tree as NodeBody<'RenameStmt'>);
     case 'IndexStmt':
       return [relation(tableNameOf((tree as NodeBody<'IndexStmt'>).relation), 'table', CORRECT)];
+    case 'SelectStmt':
+    case 'InsertStmt':
+    case 'UpdateStmt':
+    case 'DeleteStmt':
+      return usedBy(statement);
     default:
       return [];
   }
+}
+
+/** Whose relations are always there. */
+const OF_CATALOGUE = /^(?:pg_catalog|information_schema|sys)$/;
+
+/** The tables and views that a statement on rows names; a query that it gives a name is none. */
+function usedBy(statement: Statement): readonly NeededObject[] {
+  const queries = new Set<string>();
+  walk(statement.node, statement.tree as object, ({ name, body }) => {
+    if (name === 'CommonTableExpr') queries.add((body as NodeBody<'CommonTableExpr'>).ctename ?? '');
+    return true;
+  });
+  return tablesNamed({ statements: [statement], text: statement.text }).flatMap((table) => {
+    const { schema, name } = table;
+    const isKnown =
+      schema === undefined ? queries.has(name) || name.startsWith('pg_') : OF_CATALOGUE.test(schema);
+    return isKnown ? [] : [relation(table, 'table', CORRECT)];
+  });
 }
 
 const RELATIONS: Readonly<Record<string, string>> = {

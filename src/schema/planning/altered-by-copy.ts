@@ -114,7 +114,7 @@ export async function planByCopy(
     return planBehind(isSo, [...defaults, ...rest], planOther);
   }
   const translate = (sql: string) => translateChange(sql, [], mapping);
-  const { statements, old } = await planRebuild(table, change, withoutMark(text), {
+  const { statements, old, cascaded } = await planRebuild(table, change, withoutMark(text), {
     readTables,
     read,
     translate,
@@ -123,7 +123,8 @@ export async function planByCopy(
   });
   const remains = settings.dropOld ? 'dropped in the end' : `kept as ${old}`;
   const note = `${table.name} is copied, and cannot be written meanwhile; the old table is ${remains}.`;
-  return planBehind({ statements, notes: [note] }, rest, planOther);
+  const dropped = cascaded.length === 0 ? [] : [`CASCADE drops the ${cascaded.join(', the ')}.`];
+  return planBehind({ statements, notes: [note, ...dropped] }, rest, planOther);
 }
 
 /** What makes the values of the new type gets arrays of columns that are jsonb, and makes jsonb of an array. */

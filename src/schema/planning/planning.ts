@@ -28,9 +28,11 @@ export interface PlannedChange {
 
 /** Changes that are done one after the other, as one. */
 export function together(changes: readonly PlannedChange[]): PlannedChange {
+  const copied = changes.find((change) => change.copied !== undefined)?.copied;
   return {
     statements: changes.flatMap(({ statements }) => statements),
     notes: changes.flatMap(({ notes }) => notes),
+    ...(copied !== undefined && { copied }),
   };
 }
 

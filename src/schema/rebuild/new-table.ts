@@ -34,6 +34,8 @@ export interface ViewsAbove {
   readonly replaced: readonly DependentView[];
   /** Those that show a column whose type changes, and all that read them, each behind those that it reads. */
   readonly recreated: readonly DependentView[];
+  /** Those that read a column that is dropped with CASCADE, and all that read them, each behind those that it reads. */
+  readonly dropped: readonly DependentView[];
 }
 
 /** A table and what is to become of it. */
@@ -129,9 +131,15 @@ export function carriedConstraints({ table, change }: Rebuild): readonly Catalog
     (constraint) =>
       constraint.type !== 'p' &&
       !isReadOnlyCheck(table, constraint) &&
+      !(isOfItself(table, constraint) && refersToCascaded(change, constraint)) &&
       !change.droppedConstraints.has(constraint.name) &&
       !constraint.columns.some((each) => change.dropped.has(each)),
   );
+}
+
+/** Whether a foreign key refers to a column that is dropped with CASCADE, which drops the key. */
+export function refersToCascaded({ cascaded }: TableChange, { target }: CatalogConstraint): boolean {
+  return target?.columns.some((column) => cascaded.has(column)) === true;
 }
 
 /** Whether a constraint is the CHECK with which a rebuild that was interrupted has kept writers out. */

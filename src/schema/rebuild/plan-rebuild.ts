@@ -24,6 +24,7 @@ import {
   isAddedLater,
   newKey,
   newName,
+  refersToCascaded,
   withTarget,
   type Rebuild,
 } from './new-table';
@@ -46,6 +47,15 @@ export interface RebuildPlanning {
   readonly droppedViews?: ReadonlySet<string> | undefined;
 }
 
+/** A rebuild that nothing is in the way of. */
+export interface PlannedRebuild {
+  readonly statements: readonly DsqlStatement[];
+  /** What the old table is called then. */
+  readonly old: string;
+  /** What CASCADE drops besides, each with its kind. */
+  readonly cascaded: readonly string[];
+}
+
 /**
  * Plans the rebuild of a table: a new one takes its place that has its rows, and is what Aurora DSQL cannot make of the old
  * one.
@@ -57,7 +67,6 @@ export interface RebuildPlanning {
  * be done.
  *
  * @param written - the ALTER TABLE that asks for it
- * @returns what is to be done, and what the old table is called then
  * @throws UnsupportedFeatureError when something is in the way, before anything is changed
  */
 export async function planRebuild(
@@ -65,7 +74,7 @@ export async function planRebuild(
   change: TableChange,
   written: string,
   planning: RebuildPlanning,
-): Promise<{ readonly statements: readonly DsqlStatement[]; readonly old: string }> {
+): Promise<PlannedRebuild> {
   const { schema, name } = table;
   const { readTables, read } = planning;
   const [details] = (await read(tableDetailsQuery(table))) as readonly [TableDetails];
@@ -80,9 +89,12 @@ export async function planRebuild(
   };
   const { leftovers, inTheWay: takenNames } = await namesInTheWay(rebuild, read);
   const referring = await readTables(refersTo(table));
-  const references = referring
+  const all = referring
     .filter((each) => each.schema !== schema || each.name !== name)
     .flatMap((owner) => referencesOf(owner, rebuild));
+  const isCascaded = ({ constraint }: Reference) => refersToCascaded(change, constraint);
+  const references = all.filter((each) => !isCascaded(each));
+  const droppedReferences = all.filter(isCascaded);
   // Rows without a key have no order to copy them in; where there are none, nothing is copied.
   const isEmpty =
     orderOf(rebuild).length === 0 && (await read(`SELECT 1 FROM ${quotedTable(table)} LIMIT 1`)).length === 0;
@@ -108,8 +120,21 @@ export async function planRebuild(
     ]);
   }
   const { dropOld } = planning;
-  const context = { written, created: created.statements, references, casts, dropOld, isEmpty, leftovers };
-  return { statements: steps(rebuild, context), old: rebuild.names.old };
+  const context = {
+    written,
+    created: created.statements,
+    references,
+    casts,
+    dropOld,
+    isEmpty,
+    leftovers,
+    droppedReferences,
+  };
+  const cascaded = [
+    ...rebuild.views.dropped.map((view) => `view ${view.name}`),
+    ...droppedReferences.map(({ owner, constraint }) => `foreign key ${constraint.name} of ${owner.name}`),
+  ];
+  return { statements: steps(rebuild, context), old: rebuild.names.old, cascaded };
 }
 
 /** A foreign key of another table. */
@@ -163,7 +188,10 @@ function obstacles(
 /** Why a foreign key could not refer to the new table. */
 function brokenReference(rebuild: Rebuild, { owner, constraint }: Reference): readonly UnsupportedChange[] {
   const { table, change } = rebuild;
-  if (change.droppedConstraints.has(constraint.name) && owner === table) return [];
+  const isOwn = owner === table;
+  if (isOwn && (change.droppedConstraints.has(constraint.name) || refersToCascaded(change, constraint))) {
+    return [];
+  }
   const referred = constraint.target?.columns ?? [];
   const name = `The foreign key ${constraint.name} of ${owner.name}`;
   const what = `the rebuild of the table ${table.name}`;
@@ -200,6 +228,8 @@ interface StepContext {
   readonly written: string;
   readonly created: readonly DsqlStatement[];
   readonly references: readonly Reference[];
+  /** Those that CASCADE drops. */
+  readonly droppedReferences: readonly Reference[];
   readonly casts: ReadonlySet<string>;
   readonly dropOld: boolean;
   /** There are no rows, and none can come: nothing is copied. */
@@ -264,7 +294,10 @@ function tryLater(rebuild: Rebuild): readonly DsqlStatement[] {
 }
 
 /** Each of these can be done again. */
-function duringCopy(rebuild: Rebuild, { references, casts, isEmpty }: StepContext): readonly DsqlStatement[] {
+function duringCopy(
+  rebuild: Rebuild,
+  { references, droppedReferences, casts, isEmpty }: StepContext,
+): readonly DsqlStatement[] {
   const { schema, table, copy, old } = rebuild.names;
   const written = (name: string) => quotedTable({ schema, name });
   const readOnly = quoted(readOnlyName(table));
@@ -283,6 +316,9 @@ function duringCopy(rebuild: Rebuild, { references, casts, isEmpty }: StepContex
     ...newSequences(rebuild).map((sql) => step(sql, 'dml')),
     ...later.flatMap((constraint) =>
       replaceConstraint(written(copy), constraint, constraintText(rebuild, constraint)),
+    ),
+    ...droppedReferences.map(({ owner, constraint }) =>
+      step(`ALTER TABLE ${quotedTable(owner)} DROP CONSTRAINT IF EXISTS ${quoted(constraint.name)}`),
     ),
     ...references.flatMap(({ owner, constraint }) =>
       replaceConstraint(

@@ -30,6 +30,8 @@ export interface TableChange {
   /** Their definitions, as they are written. */
   readonly added: ReadonlyMap<string, string>;
   readonly dropped: ReadonlySet<string>;
+  /** Those of them that take the views and foreign keys with them that depend on them. */
+  readonly cascaded: ReadonlySet<string>;
   readonly droppedConstraints: ReadonlySet<string>;
   /** `null` for none; nothing where it stays. */
   readonly primaryKey?: { readonly name?: string; readonly columns: readonly string[] } | null;
@@ -102,6 +104,7 @@ export function changeOf(
   const columns = new Map<string, ColumnChange>();
   const added = new Map<string, string>();
   const dropped = new Set<string>();
+  const cascaded = new Set<string>();
   const droppedConstraints = new Set<string>();
   const rest: Alteration[] = [];
   let primaryKey: TableChange['primaryKey'];
@@ -123,6 +126,7 @@ export function changeOf(
       }
       case 'AT_DropColumn':
         dropped.add(name);
+        if (command.behavior === 'DROP_CASCADE') cascaded.add(name);
         if (primaryKeyOf(table).includes(name)) primaryKey ??= null;
         break;
       case 'AT_DropConstraint':
@@ -140,7 +144,7 @@ export function changeOf(
         rest.push(alteration);
     }
   }
-  const change = { columns, added, dropped, droppedConstraints };
+  const change = { columns, added, dropped, cascaded, droppedConstraints };
   return { change: primaryKey === undefined ? change : { ...change, primaryKey }, rest };
 }
 

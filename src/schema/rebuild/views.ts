@@ -17,7 +17,9 @@ export async function viewsAbove(
   droppedBefore: ReadonlySet<string> = new Set(),
 ): Promise<ViewsAbove> {
   const found = (await read(dependentViewsQuery(table))) as readonly DependentView[];
-  const views = found.filter(({ name }) => !droppedBefore.has(name));
+  const present = found.filter(({ name }) => !droppedBefore.has(name));
+  const dropped = cascadedTo(present, change);
+  const views = present.filter((view) => !dropped.includes(view));
   const recreated: DependentView[] = [];
   const isAgain = (view: DependentView): boolean =>
     view.usesRowType ||
@@ -29,8 +31,21 @@ export async function viewsAbove(
     left = left.filter((view) => !next.includes(view));
     if (next.length > 0) continue;
     const replaced = left.filter(({ reads }) => reads.some((name) => isSame(table, name)));
-    return { replaced, recreated: inOrder(recreated) };
+    return { replaced, recreated: inOrder(recreated), dropped };
   }
+}
+
+/** The views that are dropped with columns. */
+function cascadedTo(
+  views: readonly DependentView[],
+  { cascaded }: Rebuild['change'],
+): readonly DependentView[] {
+  const dropped = new Set<DependentView>();
+  for (const view of inOrder(views)) {
+    const isAbove = view.reads.some((name) => [...dropped].some((other) => isSame(other, name)));
+    if (isAbove || view.columnsUsed.some((column) => cascaded.has(column))) dropped.add(view);
+  }
+  return [...dropped];
 }
 
 function isSame(one: Required<TableName>, other: Required<TableName>): boolean {
@@ -56,17 +71,18 @@ export async function viewsInTheWay(rebuild: Rebuild, read: Read): Promise<reado
   const { table, change, views } = rebuild;
   const what = `the rebuild of the table ${table.name}`;
   const instead = 'Drop the view, and create it again afterwards.';
-  const all = [...views.replaced, ...views.recreated];
+  const all = [...views.replaced, ...views.recreated, ...views.dropped];
   const told = all.flatMap((view): readonly UnsupportedChange[] => {
-    const dropped = view.columnsUsed.filter((column) => change.dropped.has(column));
+    const isKept = !views.dropped.includes(view);
+    const dropped = view.columnsUsed.filter((column) => isKept && change.dropped.has(column));
     const key = table.constraints.find(({ type, name }) => type === 'p' && view.keysUsed.includes(name));
     return [
       ...dropped.map((column) => ({
         what,
         why: `The view ${view.name} reads its column ${column}, which is dropped.`,
-        instead,
+        instead: `${instead} Or write DROP COLUMN ${column} CASCADE, which drops the view.`,
       })),
-      ...(change.primaryKey === undefined || key === undefined
+      ...(change.primaryKey === undefined || key === undefined || !isKept
         ? []
         : [
             {
@@ -150,8 +166,9 @@ export function createViewsBeside(rebuild: Rebuild): readonly DsqlStatement[] {
  * in their order.
  */
 export function moveViews(rebuild: Rebuild): readonly DsqlStatement[] {
-  const { replaced, recreated } = rebuild.views;
+  const { replaced, recreated, dropped } = rebuild.views;
   return [
+    ...dropViews(dropped),
     ...replaced.map((view) => step(createView(view, view, definitionAbove(view, rebuild)))),
     ...createViewsBeside(rebuild),
     ...recreated.flatMap((view) => saidOfView(view).map((sql) => step(sql))),
