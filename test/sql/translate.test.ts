@@ -609,6 +609,14 @@ describe('arrays', () => {
     ]);
   });
 
+  it.each([
+    "CREATE TABLE t (id int PRIMARY KEY, a text, b text[] GENERATED ALWAYS AS (string_to_array(a, '.')) STORED)",
+    "ALTER TABLE t ADD b int array GENERATED ALWAYS AS (string_to_array(a, '.')::int[]) STORED",
+  ])('are not generated: %s', (sql) => {
+    const reasons = translate(sql, { arrays }).refusals.map(({ rule, why }) => `${rule}: ${why}`);
+    expect(reasons.join('\n')).toMatch(/^column-type: b is jsonb here.* cannot be generated/m);
+  });
+
   it('are known to the statements after them: a text that is written into one is an array', () => {
     const catalog = { arrays: [{ table: { name: 't' }, column: 'a', isOfNumbers: false, type: 'text' }] };
     expect(sqlOf(`UPDATE t SET a = '{}', b = '{}'`, { arrays, catalog })).toEqual([

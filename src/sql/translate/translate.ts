@@ -121,7 +121,7 @@ function translateStatement(
   }
   const parts = review(rewrite, outcome, text, capabilities, report);
   refuseExtensionTypes(rewrite);
-  refuseArrays(rewrite, text.unwritable[index]);
+  refuseArrays(rewrite, text.unwritable[index], text.generated[index]);
   const isRefused = report.refusals.length > before;
   if (isRefused && source.statement.node === 'CreateStmt') {
     for (const { sql } of outcome) report.keepPartial(source, sql);
@@ -156,7 +156,18 @@ const TRANSLATORS: { readonly [Name in NodeName]?: (rewrite: Rewrite<Name>) => O
 };
 
 /** What an array can and JSON cannot. */
-function refuseArrays(rewrite: Rewrite, unwritable: readonly string[] = []): void {
+function refuseArrays(
+  rewrite: Rewrite,
+  unwritable: readonly string[] = [],
+  generated: readonly string[] = [],
+): void {
+  for (const column of generated) {
+    rewrite.refuse({
+      rule: 'column-type',
+      why: `${column} is jsonb here, because arrays are kept so, and what makes JSON of an array is not immutable: it cannot be generated.`,
+      instead: 'Compute the array in a view or in queries, or write it with the row.',
+    });
+  }
   for (const column of new Set(unwritable)) {
     rewrite.refuse({
       rule: 'column-type',

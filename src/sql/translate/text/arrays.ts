@@ -3,7 +3,7 @@ import { isSameName, tableNameOf } from '../../catalogue/catalog-facts';
 import type { ArrayColumn, EnumFacts } from '../../catalogue/catalog-facts';
 import { asNode, strings } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
-import type { TableName } from '../../syntax/statement';
+import type { Statement, TableName } from '../../syntax/statement';
 import { literal } from '../../text/quoting';
 import { newColumns } from '../columns/new-columns';
 import { afterType } from '../columns/type-names';
@@ -15,6 +15,15 @@ import { enumNamed, namedCheck } from './enums';
 import type { ParsedText } from './parsed-text';
 import type { StatementText } from './statement-text';
 
+/** What becomes of the arrays of a text. */
+export interface ArrayEdits {
+  readonly edits: readonly Edit[];
+  /** Of each statement the columns with which it does what JSON cannot do. */
+  readonly unwritable: readonly (readonly string[])[];
+  /** Of each statement the columns whose values are generated. */
+  readonly generated: readonly (readonly string[])[];
+}
+
 /**
  * Keeps arrays as jsonb: the types of columns, their defaults, and the arrays that are written into them. An array in a
  * condition stays: DSQL has arrays, but no columns of them. So an expression gets an array again where it takes one.
@@ -23,7 +32,7 @@ export function arrayEdits(
   { statements }: ParsedText,
   known: readonly ArrayColumn[],
   enums: readonly EnumFacts[],
-): { readonly edits: readonly Edit[]; readonly unwritable: readonly (readonly string[])[] } {
+): ArrayEdits {
   let before = known;
   const named = statements.map((source) => {
     const after = arrayColumnsAfter(before, source.statement);
@@ -35,7 +44,16 @@ export function arrayEdits(
   return {
     edits: named.flatMap(({ source, all }) => new ArrayStatement(source, all, enums).edits()),
     unwritable: named.map(({ source, all }) => unwritableArrays(source, all)),
+    generated: statements.map(({ statement }) => generatedArrays(statement)),
   };
+}
+
+function generatedArrays(statement: Statement): readonly string[] {
+  const isGenerated = ({ constraints = [] }: ColumnDef) =>
+    constraints.some((item) => asNode(item, 'Constraint')?.contype === 'CONSTR_GENERATED');
+  return newColumns(statement)
+    .filter((column) => isArrayType(column.typeName) && isGenerated(column))
+    .map(({ colname = '' }) => colname);
 }
 
 class ArrayStatement {

@@ -25,6 +25,8 @@ export interface PreparedText extends ParsedText {
   readonly usedEnums: readonly EnumFacts[];
   /** Of each statement the columns of arrays with which it does what JSON cannot do. */
   readonly unwritable: readonly (readonly string[])[];
+  /** Of each statement the columns of arrays whose values are generated. */
+  readonly generated: readonly (readonly string[])[];
   /** Of each statement what there is to say of types that are kept as text. */
   readonly keptAsText: readonly (readonly string[])[];
   /** The names of the domains that the text creates. */
@@ -48,7 +50,7 @@ export interface PreparedParts {
 }
 
 const NONE_CHANGED = { edits: [], merged: [] } as const;
-const NO_ARRAYS = { edits: [], unwritable: [] } as const;
+const NO_ARRAYS = { edits: [], unwritable: [], generated: [] } as const;
 const NO_TYPES = { edits: [], notes: [] } as const;
 
 /**
@@ -83,8 +85,11 @@ export function prepareText(
     (type, column) => arrays !== undefined && column !== undefined && isArrayType(type),
   );
   const keys = keepsKeys ? [] : addedKeys(written);
-  const { edits: ofArrays, unwritable } =
-    arrays === undefined ? NO_ARRAYS : arrayEdits(written, arrays, allEnums);
+  const {
+    edits: ofArrays,
+    unwritable,
+    generated,
+  } = arrays === undefined ? NO_ARRAYS : arrayEdits(written, arrays, allEnums);
   const domains = domainsOf(written.parsed);
   const types = hasTypesAsText ? typesAsText(written, allEnums, domains) : NO_TYPES;
   // An array that is written anew takes the type of its members with it.
@@ -107,6 +112,7 @@ export function prepareText(
     statements,
     usedEnums: enums.used,
     unwritable: unmerged(unwritable),
+    generated: unmerged(generated),
     keptAsText: unmerged(types.notes),
     domains,
     merged: [
