@@ -24,6 +24,10 @@ export const SESSION_PARAMETERS: ReadonlySet<string> = new Set([
   'timezone',
 ]);
 
+/** What to do about a parameter that DSQL lets nobody set. */
+export const PARAMETER_ADVICE =
+  'Leave the parameter at its default; DSQL fixes it. Omit one of your own (app.user), which triggers and policies would read: DSQL has none.';
+
 /**
  * Where a parameter is named:
  * - `session`: `SET`, `SET SESSION`, `RESET`, `set_config(name, value, false)`;

@@ -1,7 +1,7 @@
 import { geometricType, isGeometricType } from '../facts/column-types';
 import { stringConstant, strings, walk } from '../syntax/parse-tree';
 import type { NodeBody } from '../syntax/parse-tree';
-import { sessionParameterRefusal } from '../facts/session-parameters';
+import { PARAMETER_ADVICE, sessionParameterRefusal } from '../facts/session-parameters';
 import { byPattern, GRAMMAR, LINT, RECORDED, rule } from './rule';
 import type { StatementRule } from './rule';
 
@@ -100,7 +100,7 @@ export const queries: readonly StatementRule[] = [
     source: 'pgdump-proxy of awslabs',
     date: '2026-09',
     wording: 'pattern',
-    instead: 'Leave the parameter at its default; DSQL fixes it.',
+    instead: PARAMETER_ADVICE,
     when: (call) => {
       const name = builtinFunction(call) === 'set_config' ? stringConstant(call.args?.[0]) : undefined;
       return name !== undefined && sessionParameterRefusal(name) !== undefined && { name };
@@ -112,7 +112,7 @@ export const queries: readonly StatementRule[] = [
     source: 'pgdump-proxy of awslabs',
     date: '2026-09',
     wording: 'pattern',
-    instead: 'SET.',
+    instead: 'Write SET.',
     when: (call) => builtinFunction(call) === 'set_config',
   }),
   rule('text-search-configuration', 'FuncCall', {

@@ -1,6 +1,6 @@
 import type { Node } from 'libpg-query';
 import { asNode, optionNamed, stringConstant } from '../syntax/parse-tree';
-import { sessionParameterRefusal } from '../facts/session-parameters';
+import { PARAMETER_ADVICE, sessionParameterRefusal } from '../facts/session-parameters';
 import { GRAMMAR, LINT, RECORDED, rule } from './rule';
 import type { StatementRule } from './rule';
 
@@ -104,7 +104,7 @@ export const transactions: readonly StatementRule[] = [
     what: 'SET, SET LOCAL or RESET of a parameter that is not on the list',
     message: 'setting configuration parameter "{name}" not supported',
     ...RECORDED,
-    instead: 'Leave the parameter at its default; DSQL fixes it.',
+    instead: PARAMETER_ADVICE,
     when: ({ kind, name, is_local: local }) => {
       if (name === undefined || kind === 'VAR_SET_MULTI' || kind === 'VAR_RESET_ALL') return false;
       // `RESET SESSION AUTHORIZATION` and `RESET TRANSACTION ISOLATION LEVEL` are in DSQL's grammar of 2026-08.
