@@ -17,6 +17,8 @@ export interface CheckOptions {
   readonly identityCache?: number;
   /** What may be made less than a text asks for. */
   readonly simplify?: Simplifications;
+  /** `'jsonb'` where the application keeps arrays so. @defaultValue `'refuse'` */
+  readonly arrays?: 'refuse' | 'jsonb';
   /** Rows of the capability table by their ids, where the cluster differs. */
   readonly capabilities?: CapabilityOverrides;
   /** How long one file may take, in milliseconds; one that takes longer is a failure. @defaultValue 10,000 */

@@ -21,6 +21,7 @@ as the ORM's command line does. Nothing is connected.
   --identity-cache N    the CACHE of identities: 1, or 65536 and above (default: 1)
   --simplify NAME       collation, exclusions, columnTypes or rowLocks: what changes a result and is good enough; may be
                         given again
+  --arrays NAME         jsonb where dsql.arrays is, or refuse (default: refuse)
   --timeout SECONDS     how long one file may take (default: 10)
   --help                show this
 
@@ -59,6 +60,7 @@ async function run(args: readonly string[]): Promise<number> {
       'high-rate': { type: 'string', multiple: true, default: [] },
       'identity-cache': { type: 'string', default: '1' },
       simplify: { type: 'string', multiple: true, default: [] },
+      arrays: { type: 'string', default: 'refuse' },
       timeout: { type: 'string', default: '10' },
     },
     true,
@@ -73,6 +75,7 @@ async function run(args: readonly string[]): Promise<number> {
     highRateTables: values['high-rate'],
     identityCache: cache(values['identity-cache']),
     simplify: Object.fromEntries(simplify.map((name) => [name, true])),
+    arrays: oneOf('--arrays', values.arrays, ['refuse', 'jsonb'] as const),
     fileTimeoutMs: seconds(values.timeout) * 1000,
   };
 

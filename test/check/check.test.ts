@@ -128,11 +128,25 @@ describe('aurora-dsql-orm check', () => {
     });
   });
 
+  it('judges columns of arrays as an application does that keeps them as jsonb, where that is said', async () => {
+    write(
+      'migrations/1-post.ts',
+      migration(
+        `await queryRunner.query("CREATE TABLE post (id int PRIMARY KEY, tags text[] NOT NULL DEFAULT '{}')");
+         await queryRunner.query("UPDATE post SET tags = '{a}' WHERE 'b' = ANY(tags)");`,
+      ),
+    );
+    expect(await runCheck(project.folder, '--severity', 'error')).toMatchObject({ status: 1 });
+    const { status, stdout } = await runCheck(project.folder, '--severity', 'error', '--arrays', 'jsonb');
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '1 file, 0 errors, 0 warnings\n' });
+  });
+
   it.each([
     [['--format', 'xml'], '--format: expected text, json, sarif, got "xml"'],
     [['--severity', 'all'], '--severity'],
     [['--identity-cache', '7'], '--identity-cache: expected 1, or 65536 and above, got "7"'],
     [['--simplify', 'all'], '--simplify'],
+    [['--arrays', 'json'], '--arrays: expected refuse, jsonb, got "json"'],
     [['--timeout', '0'], '--timeout'],
     [['--ignore', 'serials'], 'there is no such rule'],
     [['nowhere.sql'], 'there is no nowhere.sql'],
