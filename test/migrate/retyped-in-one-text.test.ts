@@ -75,7 +75,10 @@ describe.each(cases)('one text of a migration of $orm, rebuild: $rebuild', ({ or
 
 it.each(ORMS)('one that has filled the table is refused by %s, and nothing of it is done', async (orm) => {
   const text = `${MAKE} INSERT INTO shelf VALUES (1, 'abc', '5'); ${RETYPE}`;
-  await expect(migrate(orm, text, false)).rejects.toThrow('ALTER TABLE … ALTER COLUMN … TYPE');
+  // Once, although it is about two columns.
+  await expect(migrate(orm, text, false)).rejects.toThrow(
+    'Aurora DSQL does not support ALTER TABLE … ALTER COLUMN … TYPE (',
+  );
   expect(await rowsOf(cluster.connection, "SELECT to_regclass('shelf') AS shelf")).toStrictEqual([
     { shelf: null },
   ]);

@@ -45,14 +45,13 @@ export function unsupportedChanges(changes: readonly UnsupportedChange[]): Unsup
 }
 
 function errorOf(changes: readonly UnsupportedChange[]): UnsupportedFeatureError {
-  const [only, ...others] = changes;
   const advice = ({ why, instead }: UnsupportedChange) => (instead === undefined ? why : `${why} ${instead}`);
+  // What is refused of several columns of a statement may read the same.
+  const told = new Map(changes.map((change) => [`${change.what}: ${advice(change)}`, change]));
+  const [only, ...others] = told.values();
   if (only !== undefined && others.length === 0) {
     return new UnsupportedFeatureError(only.what, `${advice(only)} Nothing was sent.`);
   }
-  const list = changes.map((change) => `\n- ${change.what}: ${advice(change)}`).join('');
-  return new UnsupportedFeatureError(
-    `${changes.length} things that are asked for`,
-    `Nothing was sent.${list}`,
-  );
+  const list = [...told.keys()].map((text) => `\n- ${text}`).join('');
+  return new UnsupportedFeatureError(`${told.size} things that are asked for`, `Nothing was sent.${list}`);
 }
