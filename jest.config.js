@@ -33,7 +33,7 @@ const sampled = [
   '/test/examples/moving\\.test',
   '/test/histories/\\w+\\.test',
   '/test/local/(catalogue|concurrency|faults|functions|limits|transactions)\\.test',
-  '/test/migrate/(in-batches|one-connection|rebuild)\\.test',
+  '/test/migrate/(client-side-failures|in-batches|one-connection|rebuild|rebuild-names)\\.test',
   '/test/occ/iterables-in-batches\\.test',
   '/test/sequelize/(client-faults|interrupted-changes|migrations|schema)\\.test',
   '/test/sql/translate-(databases|orms)\\.test',

@@ -21,9 +21,10 @@ export function asMigration<T>(migration: AroundMigration, work: () => Promise<T
  *
  * @throws ConfigurationError where it would
  */
-export function expectAnotherConnection({ options: { max } }: DsqlPool): void {
+export function expectAnotherConnection(pool: DsqlPool | undefined): void {
   const migration = around.getStore();
-  if (max > 1 || migration?.hasConnection() !== true) return;
+  // Without a pool the data source was destroyed, which the host says.
+  if (pool?.options.max !== 1 || migration?.hasConnection() !== true) return;
   throw new ConfigurationError(
     'poolSize',
     `migration "${migration.name}" asks for a second connection, by a query runner of its own or by the data source, and the query runner that it was given has the only one of the pool, so the wait would never end. Use that query runner and its manager, or let the pool have two connections.`,
