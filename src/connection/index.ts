@@ -54,7 +54,7 @@ export {
 } from './options/option-table';
 export type { EndpointOptions } from './options/endpoint-options';
 export { refusedOption, tokenInstead, unknownOption, type RefusedOptions } from './options/refused-options';
-export { startUpSchema } from './options/start-up-options';
+export { schemaBesides } from './options/start-up-options';
 export { similarName } from './options/similar-name';
 export { resolveConnection, type ResolvedConnection } from './options/resolved-connection';
 export { withTrustRoots } from './options/trust-roots';

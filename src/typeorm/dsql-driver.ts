@@ -183,7 +183,7 @@ export class DsqlDriver extends PostgresDriver {
     return Promise.resolve();
   }
 
-  /** `extra` goes on to the pool last and unchanged, so the resolved connection travels in it. */
+  /** `extra` goes on to the pool last, so the resolved connection travels in it. */
   protected override createPool(
     options: PostgresDriver['options'],
     endpoint: Parameters<PostgresDriver['createPool']>[1],
@@ -194,7 +194,8 @@ export class DsqlDriver extends PostgresDriver {
     connection.endpoints?.logTo((message) => {
       this.#dataSource.logger.log('warn', message);
     });
-    const extra = { ...poolOptions, ...(options.extra as object | undefined), connection };
+    // The start-up parameters are in the connection.
+    const extra = { ...poolOptions, ...(options.extra as object | undefined), options: undefined, connection };
     return super.createPool({ ...options, extra }, endpoint);
   }
 }

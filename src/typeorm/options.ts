@@ -6,6 +6,7 @@ import {
   poolOptionNames,
   refusedOption,
   resolveConnection,
+  schemaBesides,
   tokenInstead,
   unknownOption,
   withTrustRoots,
@@ -184,8 +185,13 @@ export function resolveDataSourceOptions(options: DsqlDataSourceOptions): Resolv
   } as PostgresOptions;
   const ca = withTrustRoots(dsql.ca, 'ssl', ssl);
   const { replication } = told;
+  const { options: startUp } = (told.extra ?? {}) as { readonly options?: unknown };
+  const place = {
+    schema: schemaBesides(told.schema, startUp, 'extra.options'),
+    applicationName: told.applicationName,
+  };
   const resolve = (endpoint: PostgresOptions | DsqlReplicationEndpoint) =>
-    resolveEndpoint(endpoint, told, { ...dsql, ca });
+    resolveEndpoint(endpoint, place, { ...dsql, ca });
   const only = replication === undefined ? resolve(told) : undefined;
   const members = new Map<object, ResolvedConnection>();
   if (replication !== undefined) {
@@ -207,6 +213,9 @@ export function resolveDataSourceOptions(options: DsqlDataSourceOptions): Resolv
   };
 }
 
+/** What goes in `extra`: of node-postgres' own options that of the start-up parameters. */
+const EXTRA: readonly string[] = [...poolOptionNames, 'options'];
+
 function checkTypeOrmOptions(options: object): void {
   const given = options as Partial<Record<string, unknown>>;
   checkHostOptions(given, hostOptions);
@@ -220,14 +229,13 @@ function checkTypeOrmOptions(options: object): void {
     throw refusedOption('uuidExtension', refusedOptions.extensions);
   }
   for (const name of Object.keys(given.extra ?? {})) {
-    if (!(poolOptionNames as readonly string[]).includes(name))
-      throw unknownOption(`extra.${name}`, poolOptionNames);
+    if (!EXTRA.includes(name)) throw unknownOption(`extra.${name}`, EXTRA);
   }
 }
 
 function resolveEndpoint(
   endpoint: PostgresOptions | DsqlReplicationEndpoint,
-  { schema, applicationName }: PostgresOptions,
+  { schema, applicationName }: Pick<PostgresOptions, 'schema' | 'applicationName'>,
   dsql: DsqlOptions,
 ): ResolvedConnection {
   const named = endpoint as Partial<Record<string, unknown>>;

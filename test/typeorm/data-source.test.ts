@@ -191,6 +191,8 @@ describe('what Aurora DSQL lacks', () => {
     ['isolationLevel', { isolationLevel: 'READ COMMITTED' }],
     ['database', { database: 'shop' }],
     ['extra.statement_timeout', { extra: { statement_timeout: 5 } }],
+    ['extra.options', { extra: { options: '-c statement_timeout=5' } }],
+    ['extra.options', { schema: 'shop', extra: { options: '-c search_path=till' } }],
     ['dsql.hostname', { dsql: { hostname: 'x' } }],
   ])('the option %s is refused by name', (option, options) => {
     expect(() => createDsqlDataSource({ ...cluster.orm, ...options } as object)).toThrow(
@@ -224,6 +226,25 @@ it('a url says where the cluster is', async () => {
   await source.initialize();
   expect(await source.query('SELECT current_user AS name')).toStrictEqual([{ name: 'admin' }]);
   await source.destroy();
+});
+
+it('has the search_path of the start-up options that other databases take, also when it is made of another one', async () => {
+  const { host, port, dsql } = cluster.orm;
+  const url = `postgres://admin@${host}:${port}/postgres?options=-c%20search_path%3dshop`;
+  const extra = { max: 2, options: '-c search_path=shop' };
+  const first = createDsqlDataSource({ ...cluster.orm, extra });
+  const sources = [
+    createDsqlDataSource({ url, dsql }),
+    first,
+    createDsqlDataSource({ ...first.options } as object),
+  ];
+  for (const source of sources) {
+    await source.initialize();
+    expect(await source.query("SELECT current_setting('search_path') AS path")).toStrictEqual([
+      { path: 'shop' },
+    ]);
+    await source.destroy();
+  }
 });
 
 it.each([

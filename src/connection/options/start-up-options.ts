@@ -1,3 +1,4 @@
+import { ConfigurationError } from '../errors';
 import { refusedOption } from './refused-options';
 
 /** `-c name=value`, `-cname=value` or `--name=value`; a backslash takes the next character as it is. */
@@ -19,6 +20,27 @@ export function startUpSchema(options: unknown, source: string): string {
   throw refusedOption(
     source,
     'Of what it can set, a search_path of one schema is all that is taken: `-c search_path=app`. Send other settings with SET on the connection.',
+  );
+}
+
+/**
+ * The search_path of an ORM's option `schema` and of the start-up parameter beside it.
+ *
+ * @param options - nothing where it is not given
+ * @param source - how the user wrote where `options` stands
+ * @throws {@link ConfigurationError} where they are not the same, and as {@link startUpSchema}
+ */
+export function schemaBesides(
+  schema: string | undefined,
+  options: unknown,
+  source: string,
+): string | undefined {
+  if (options === undefined) return schema;
+  const startUp = startUpSchema(options, source);
+  if (schema === undefined || schema === startUp) return startUp;
+  throw new ConfigurationError(
+    source,
+    `says the search_path "${startUp}", and \`schema\` says ${JSON.stringify(schema)}; give one of them.`,
   );
 }
 

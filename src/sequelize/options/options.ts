@@ -4,8 +4,8 @@ import {
   ConfigurationError,
   driverOptionNames,
   resolveConnection,
+  schemaBesides,
   refusedOption,
-  startUpSchema,
   tokenInstead,
   unknownOption,
   withTrustRoots,
@@ -166,7 +166,7 @@ export function resolveSequelizeOptions(
   const dialect = dialectOptions as Partial<Record<string, unknown>>;
   checkNames('dialectOptions', dialect, dialectOptionNames);
   const ca = withTrustRoots(withTrustRoots(dsql.ca, 'ssl', ssl), 'dialectOptions.ssl', dialect.ssl);
-  const schema = schemaOf(given.schema, dialect.options);
+  const schema = schemaBesides(given.schema, dialect.options, 'dialectOptions.options');
   const name = typeof dialect.application_name === 'string' ? dialect.application_name : undefined;
 
   const resolve = (endpoint: SequelizeEndpoint) =>
@@ -221,17 +221,6 @@ function hostOptionsOf(given: Options, primary: ResolvedConnection): Options {
     username: primary.user,
     database: primary.database,
   };
-}
-
-/** The search_path: as the option `schema` has it, or node-postgres' `options`. */
-function schemaOf(schema: string | undefined, options: unknown): string | undefined {
-  if (options === undefined) return schema;
-  const startUp = startUpSchema(options, 'dialectOptions.options');
-  if (schema === undefined || schema === startUp) return startUp;
-  throw new ConfigurationError(
-    'dialectOptions.options',
-    `says the search_path "${startUp}", and \`schema\` says ${JSON.stringify(schema)}; give one of them.`,
-  );
 }
 
 /** A URL that names no port leaves an empty one, or none. */
