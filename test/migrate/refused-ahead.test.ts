@@ -251,6 +251,11 @@ const ABSENT: readonly Absent[] = [
     code: '42704',
   },
   {
+    sql: 'CREATE INDEX label_weight ON label (text, weight)',
+    says: 'There is no column "weight" of "label". Correct the name, or omit the statement.',
+    code: '42703',
+  },
+  {
     sql: 'ALTER TABLE label RENAME CONSTRAINT a_check TO b_check',
     says: 'There is no constraint "a_check" of "label". Correct the name, or omit the statement.',
     code: '42704',
@@ -381,6 +386,7 @@ const MADE: readonly (readonly string[])[] = [
   ],
   [
     'ALTER TABLE label ADD COLUMN width int, ALTER COLUMN width SET DEFAULT 1',
+    'CREATE INDEX ON label (width) INCLUDE (text)',
     'CREATE TABLE shelf (id int PRIMARY KEY)',
   ],
   [

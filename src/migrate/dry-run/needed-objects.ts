@@ -51,7 +51,7 @@ export function neededBy(statement: Statement): readonly NeededObject[] {
     case 'RenameStmt':
       return renamedBy(tree as NodeBody<'RenameStmt'>);
     case 'IndexStmt':
-      return [relation(tableNameOf((tree as NodeBody<'IndexStmt'>).relation), 'table', CORRECT)];
+      return indexedBy(tree as NodeBody<'IndexStmt'>);
     case 'SelectStmt':
     case 'InsertStmt':
     case 'UpdateStmt':
@@ -78,6 +78,18 @@ function usedBy(statement: Statement): readonly NeededObject[] {
       schema === undefined ? queries.has(name) || name.startsWith('pg_') : OF_CATALOGUE.test(schema);
     return isKnown ? [] : [relation(table, 'table', CORRECT)];
   });
+}
+
+function indexedBy({
+  relation: range,
+  indexParams = [],
+  indexIncludingParams = [],
+}: NodeBody<'IndexStmt'>): readonly NeededObject[] {
+  const table = tableNameOf(range);
+  const names = [...indexParams, ...indexIncludingParams].flatMap(
+    (key) => asNode(key, 'IndexElem')?.name ?? [],
+  );
+  return [relation(table, 'table', CORRECT), ...names.map((name) => column(table, name, CORRECT))];
 }
 
 const RELATIONS: Readonly<Record<string, string>> = {
