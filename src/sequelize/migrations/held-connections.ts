@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { ConfigurationError, DsqlClient, elapsedMs, sleep } from '../../connection';
+import { ConfigurationError, DsqlClient, sleep } from '../../connection';
 
 /** A pool, as far as it is looked at here. */
 interface BoundedPool {
@@ -17,8 +17,11 @@ const isBusy = (client: Client) => client instanceof DsqlClient && client.isBusy
 
 /** Between two looks whether the code of a migration goes on. */
 const LOOK_MS = 100;
-/** So long code may do something else while it waits for a connection and holds all others: then it waits for itself. */
-const PATIENCE_MS = 5_000;
+/**
+ * So many looks in turn find code that holds all connections doing nothing but wait for another one: then it waits for itself. Looks
+ * and not milliseconds, because code may also compute for seconds.
+ */
+const LOOKS = 50;
 
 /** The connections of an instance that one migration holds. */
 export class HeldConnections {
@@ -83,17 +86,17 @@ export class HeldConnections {
 
   /** Ends with an error when nobody but the migration could give back what it waits for. */
   async #neverComes(pool: BoundedPool, signal: AbortSignal): Promise<never> {
-    let since = elapsedMs();
     let uses = this.#uses;
-    for (;;) {
+    for (let looks = 0; looks < LOOKS; looks++) {
       await sleep(LOOK_MS, undefined, { signal });
       const own = [...this.#held].filter(([, held]) => held.pool === pool);
       const isIdle = own.every(([client]) => !isBusy(client));
       if (own.length < pool.maxSize || !isIdle || uses !== this.#uses) {
-        since = elapsedMs();
+        looks = 0;
         uses = this.#uses;
-      } else if (elapsedMs() - since >= PATIENCE_MS) throw noConnectionLeft(pool);
+      }
     }
+    throw noConnectionLeft(pool);
   }
 }
 
