@@ -70,9 +70,9 @@ async function withSequelize(isInTransaction: boolean, run: Run): Promise<void> 
     logging: false,
     ...(queryTimeout !== undefined && { dialectOptions: { query_timeout: queryTimeout } }),
   });
-  let isClosed = false;
+  const state = { isClosed: false };
   onOpen?.(() => {
-    isClosed = true;
+    state.isClosed = true;
     return sequelize.close();
   });
   const up = ({ context }: { readonly context: QueryInterface }) =>
@@ -84,7 +84,7 @@ async function withSequelize(isInTransaction: boolean, run: Run): Promise<void> 
   try {
     await createMigrator(sequelize, { migrations: [{ name: 'm', up }], logger: undefined }).up();
   } finally {
-    if (!isClosed) await sequelize.close();
+    if (!state.isClosed) await sequelize.close();
   }
 }
 
@@ -209,13 +209,11 @@ describe.each(HOSTS)('a migration of $host', ({ host, migrate }) => {
       await changes()(send);
     };
     const failed: unknown = await migrate({ body: caught }).catch((error: unknown) => error);
-    if (failed !== undefined) {
-      expect(await rowsOf(cluster.connection, 'SELECT id, n FROM account ORDER BY id')).toStrictEqual([
-        { id: 1, n: 0 },
-        { id: 2, n: 0 },
-      ]);
-      await migrate({ body: changes() });
-    }
+    const isWhole = failed === undefined;
+    expect(await rowsOf(cluster.connection, 'SELECT n FROM account WHERE id = 1')).toStrictEqual([
+      { n: isWhole ? 1 : 0 },
+    ]);
+    if (!isWhole) await migrate({ body: changes() });
     await expectDone();
   });
 });

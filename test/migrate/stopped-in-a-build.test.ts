@@ -48,8 +48,11 @@ const HOSTS: Readonly<Record<string, (call?: Call) => Promise<unknown>>> = {
         return Promise.resolve();
       }
     }
-    const options = { ...connection(), migrations: [Shelf1770000000001], logger: 'debug' } as const;
-    const dataSource = createDsqlDataSource(options);
+    const dataSource = createDsqlDataSource({
+      ...connection(),
+      migrations: [Shelf1770000000001],
+      logger: 'debug',
+    });
     await dataSource.initialize();
     try {
       return await dataSource.runMigrations({ dsql: { ...call } });
