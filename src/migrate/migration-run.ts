@@ -4,9 +4,9 @@ import { isTransaction, isUntilDone, sentInstead, type PlannedChange } from '../
 import { loadParser, parseQuery, summarizeText, type DsqlStatement } from '../sql';
 import { BatchSteps } from './batches/batch-steps';
 import type { TableBatches } from './batches/table-batches';
+import { lookedAt } from './dry-run/reads';
 import type { Journal, JournalledRun, RunInTransaction } from './journal/journal';
 import { labelOf, MAX_TEXT_LENGTH, type RecordedStatement } from './journal/recorded-statement';
-import { lookedAt } from './dry-run/reads';
 import { Replay, type RecordedCall } from './journal/replay';
 import { resultOf, resultText } from './journal/result-text';
 import { statementHash } from './journal/statement-hash';
