@@ -3,6 +3,7 @@ import {
   asNode,
   blockStatements,
   createdEnum,
+  isArrayType,
   isDecidedByRun,
   nameOfParts,
   parseQuery,
@@ -29,6 +30,9 @@ export function doneByRunner(problem: Problem, statement: Statement, facts: Runn
   if (problem.severity !== 'error' || problem.replacement !== undefined) return [problem];
   switch (statement.node) {
     case 'AlterTableStmt':
+      // It is jsonb by then, as every array.
+      if (problem.rule === 'column-type' && facts.options.arrays === 'jsonb' && becomesArray(statement))
+        return [];
       return typeChangeByOrm(problem, statement, facts.catalog);
     case 'DoStmt':
       return isPlanned(statement, facts)
@@ -50,6 +54,15 @@ const DECIDED_BY_RUN =
 
 function asNote(problem: Problem, instead: string): Problem {
   return { ...problem, severity: 'note', instead };
+}
+
+/** Whether an action gives a column a type of arrays. */
+function becomesArray({ tree }: Statement): boolean {
+  const { cmds = [] } = tree as NodeBody<'AlterTableStmt'>;
+  return cmds.some((item) => {
+    const { subtype, def } = asNode(item, 'AlterTableCmd') ?? {};
+    return subtype === 'AT_AlterColumnType' && isArrayType(asNode(def, 'ColumnDef')?.typeName);
+  });
 }
 
 /** Whether all that a block guards can be translated. */

@@ -133,7 +133,10 @@ describe('aurora-dsql-orm check', () => {
       'migrations/1-post.ts',
       migration(
         `await queryRunner.query("CREATE TABLE post (id int PRIMARY KEY, tags text[] NOT NULL DEFAULT '{}')");
-         await queryRunner.query("UPDATE post SET tags = '{a}' WHERE 'b' = ANY(tags)");`,
+         await queryRunner.query("UPDATE post SET tags = '{a}' WHERE 'b' = ANY(tags)");
+         await queryRunner.query('ALTER TABLE post ALTER COLUMN tags TYPE varchar(20) array');
+         await queryRunner.query("CREATE TYPE word AS ENUM ('a', 'b')");
+         await queryRunner.query('ALTER TABLE post ALTER COLUMN tags TYPE word[] USING tags::text::word[]');`,
       ),
     );
     expect(await runCheck(project.folder, '--severity', 'error')).toMatchObject({ status: 1 });

@@ -99,8 +99,9 @@ class ArrayStatement {
     const from = source.indexAt(source.at(typeName.location));
     const known = enumNamed(typeName, this.enums);
     const written = source.cut(from - 1, from);
+    // A column that only gets another type is not named by its definition, and takes no constraint there.
     const check =
-      known === undefined
+      known === undefined || colname === ''
         ? ''
         : ` ${namedCheck(source.statement, colname, known)}CHECK (${written} <@ ${literal(JSON.stringify(known.labels))}::jsonb)`;
     const type = {
