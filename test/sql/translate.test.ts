@@ -263,6 +263,11 @@ describe('a type that a column of a table of the same text gets later', () => {
     "CREATE TABLE t (a text CHECK (a <> '')); ALTER TABLE t ALTER a TYPE int USING a::int",
     'CREATE TABLE t (a int); DROP TABLE t; ALTER TABLE t ALTER a TYPE text',
     'CREATE TABLE t (a int); ALTER TABLE u ALTER a TYPE text',
+    'CREATE TABLE audit.t (a int); ALTER TABLE t ALTER a TYPE text',
+    'CREATE TABLE t (a int); ALTER TABLE public.t ALTER a TYPE text',
+    'CREATE TABLE t (a int); ALTER TABLE public.t RENAME a TO b; ALTER TABLE t ALTER b TYPE text',
+    'CREATE TABLE t (a int); SET search_path = audit; ALTER TABLE t ALTER a TYPE text',
+    'CREATE TABLE t (a int); RESET ALL; ALTER TABLE t ALTER a TYPE text',
     'ALTER TABLE t ALTER a TYPE text; CREATE TABLE t (a int)',
   ])('is refused in %s', (sql) => {
     expect(rulesOf(sql)).toEqual(['alter-column-type']);

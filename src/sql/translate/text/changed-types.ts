@@ -29,6 +29,9 @@ interface EmptyTable {
 const WRITES_NONE =
   /^(?:Create(?:|Enum|Domain|Seq|Schema|Extension)|Alter(?:Table|Seq|Enum)|Index|Comment|Grant|Rename|Drop|Transaction|VariableSet)Stmt$/;
 
+/** Settings that decide which table a name without a schema means. */
+const OF_NAMES = /\b(?:search_path|schema|role|authorization|all)\b/i;
+
 /**
  * Finds `ALTER TABLE t ALTER COLUMN c TYPE …` of a table that the text has created before, and has not filled: the column is
  * declared with the last of its types.
@@ -41,6 +44,7 @@ export function changedTypes({ sql, statements }: ParsedText): ChangedTypes {
   let tables: EmptyTable[] = [];
   for (const source of statements) {
     const { node } = source.statement;
+    tables = stillNamed(tables, source);
     if (node === 'CreateStmt') tables.push(...createdTable(source));
     else if (node === 'RenameStmt') rename(tables, source.statement.tree as NodeBody<'RenameStmt'>);
     else if (node === 'AlterTableStmt') {
@@ -49,6 +53,20 @@ export function changedTypes({ sql, statements }: ParsedText): ChangedTypes {
     } else tables = stillEmpty(tables, source);
   }
   return { edits: [...types.values(), ...removals, ...merged], merged };
+}
+
+/**
+ * The tables that a statement cannot mean by another name than that of their CREATE TABLE, nor leaves with it to others:
+ * `audit.users` and `users` may be one table or two.
+ */
+function stillNamed(tables: EmptyTable[], { statement }: StatementText): EmptyTable[] {
+  const { node, text, tree } = statement;
+  const { kind = '' } = tree as Partial<NodeBody<'TransactionStmt'>>;
+  const mayRename = node === 'VariableSetStmt' ? OF_NAMES.test(text) : node === 'DiscardStmt';
+  if (mayRename || /^TRANS_STMT_ROLLBACK/.test(kind)) return [];
+  if (node !== 'AlterTableStmt' && node !== 'RenameStmt') return tables;
+  const named = tableNameOf((tree as NodeBody<'AlterTableStmt' | 'RenameStmt'>).relation);
+  return tables.filter(({ name }) => name.schema === named.schema || !isSameName(name, named));
 }
 
 function stillEmpty(tables: EmptyTable[], { statement }: StatementText): EmptyTable[] {
@@ -74,7 +92,7 @@ function rename(tables: readonly EmptyTable[], tree: NodeBody<'RenameStmt'>): vo
 }
 
 function find(tables: readonly EmptyTable[], name: TableName): EmptyTable | undefined {
-  return tables.findLast((table) => isSameName(table.name, name));
+  return tables.findLast((table) => table.name.schema === name.schema && table.name.name === name.name);
 }
 
 /** A new table, unless it may exist already. */
