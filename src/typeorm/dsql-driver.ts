@@ -169,7 +169,7 @@ export class DsqlDriver extends PostgresDriver {
   }
 
   override async obtainMasterConnection(): ReturnType<PostgresDriver['obtainMasterConnection']> {
-    expectAnotherConnection(this.master as DsqlPool | undefined);
+    expectAnotherConnection(this, this.master as DsqlPool | undefined);
     return super.obtainMasterConnection();
   }
 

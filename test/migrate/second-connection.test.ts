@@ -236,6 +236,20 @@ describe('a migration of TypeORM', () => {
     expect(await accounts()).toStrictEqual(UNTOUCHED);
   });
 
+  it('may use another data source whose pool has one connection, too', async () => {
+    const error = await migrate('none', async (queryRunner) => {
+      await queryRunner.query('SELECT 1');
+      const other = createDsqlDataSource({ ...cluster.orm, poolSize: 1 });
+      await other.initialize();
+      await other.query('UPDATE account SET n = 1').finally(() => other.destroy());
+    });
+    expect(error).toBeUndefined();
+    expect(await accounts()).toStrictEqual([
+      { id: 1, n: 1 },
+      { id: 2, n: 1 },
+    ]);
+  });
+
   it.each(['each', 'all'] as const)('changes rows in batches in its transaction, mode %s', async (mode) => {
     const error = await migrate(mode, async (queryRunner) => {
       await queryRunner.query('INSERT INTO account VALUES (3, 5)');

@@ -78,9 +78,10 @@ export class MigrationRunner {
           return this.#ofDryRun.run(steps, work);
         }
         this.#steps = new MigrationSteps(migration.name, run, { mapping, enums: migrations.enums });
+        const { driver } = this.#runner;
         const hasConnection = () => this.#runner.client !== undefined;
         try {
-          await asMigration({ name: migration.name, hasConnection }, work);
+          await asMigration({ name: migration.name, driver, hasConnection }, work);
         } finally {
           this.#steps = undefined;
         }
