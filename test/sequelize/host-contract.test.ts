@@ -236,10 +236,10 @@ describe('Sequelize, from which DsqlSequelize and attachDsql take what they repl
   it('runs a statement with retry.max 1 once, and gives its query the options of the call', async () => {
     const { sequelize, connections } = host();
     const run = jest.spyOn(PostgresQuery.prototype, 'run');
-    await sequelize.query('SELECT 1', { retry: { max: 1 }, commitProgress: 'x' } as never);
+    await sequelize.query('SELECT 1', { retry: { max: 1 }, own: 'x' } as never);
     expect(connections[0]?.asked).toStrictEqual(['SELECT 1']);
     expect(run.mock.contexts[0]).toMatchObject({
-      options: { commitProgress: 'x' },
+      options: { own: 'x' },
       connection: connections[0],
     });
     run.mockRestore();

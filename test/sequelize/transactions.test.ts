@@ -385,6 +385,46 @@ describe('after the commit', () => {
       });
     });
 
+    it.each<[string, (stock: Commit) => Commit]>([
+      ['has options of its own', (stock) => async (transaction) => stock(transaction, { logging: false })],
+      [
+        'has options of its own, and hands on no answer',
+        (stock) => async (transaction) => {
+          await stock(transaction, {});
+        },
+      ],
+    ])('what wraps it and %s commits', async (_, replace) => {
+      const outcome = await createWith(replace);
+      expect(outcome).toMatchObject({ error: undefined, state: 'commit', balances: [3] });
+    });
+
+    it('what commits twice does not hide that it was done', async () => {
+      const outcome = await createWith((stock) => async (...args) => {
+        await stock(...args);
+        return stock(...args);
+      });
+      expect(isAfterCommitError(outcome.error)).toBe(true);
+      expect(outcome).toMatchObject({ state: 'commit', balances: [3] });
+    });
+
+    it.each<[string, () => unknown]>([
+      ['hands on an answer of its own', () => 'done'],
+      [
+        'fails behind it',
+        () => {
+          throw new Error('behind');
+        },
+      ],
+    ])('what sends COMMIT past Sequelize and %s is not said to be rolled back', async (_, behind) => {
+      const outcome = await createWith(() => async (transaction) => {
+        const { connection } = transaction as unknown as { connection: { query(sql: string): Promise<unknown> } };
+        await connection.query('COMMIT');
+        return behind();
+      });
+      expect(isCommitOutcomeUnknownError(outcome.error)).toBe(true);
+      expect(outcome).toMatchObject({ state: 'unknown', isSameConnection: false, balances: [3] });
+    });
+
     it('what wraps it and fails behind it does not hide that it was done', async () => {
       const outcome = await createWith((stock) => async (...args) => {
         await stock(...args);

@@ -1,7 +1,7 @@
 import { EmptyResultError, QueryTypes, UniqueConstraintError, type Model, type Transaction } from 'sequelize';
 import PostgresQuery from 'sequelize/lib/dialects/postgres/query';
 import { fieldsOf, type DsqlClient } from '../../connection';
-import type { CommitProgress } from '../transactions/commit-transaction';
+import { commitProgressOf } from '../transactions/commit-transaction';
 import { journalledConnection, type JournalledAnswer } from '../migrations/journalled-answer';
 import { DsqlTransaction } from '../transactions/dsql-transaction';
 import type { CatalogueReader, NumberKeys, ReadCatalogue } from '../../schema';
@@ -25,11 +25,12 @@ export class DsqlQuery extends PostgresQuery {
   #fields: ReturnType<typeof fieldsOf>;
 
   override async run(sql: string, parameters?: unknown[]): Promise<unknown> {
-    const { exception, commitProgress, journalled } = this.options as {
+    const { exception, transaction, journalled } = this.options as {
       readonly exception?: boolean;
-      readonly commitProgress?: CommitProgress;
+      readonly transaction?: unknown;
       readonly journalled?: JournalledAnswer;
     };
+    const commitProgress = commitProgressOf(sql, transaction);
     const watched = journalled && journalledConnection(this.connection, journalled);
     // Sequelize's types say that it is never replaced.
     if (watched !== undefined) Object.assign(this, { connection: watched.connection });

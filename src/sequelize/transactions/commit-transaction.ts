@@ -4,16 +4,29 @@ import type { Transaction } from 'sequelize/lib/transaction';
 import {
   AfterCommitError,
   CommitOutcomeUnknownError,
+  DsqlClient,
   isCommitOutcomeUnknownError,
   isDsqlError,
   isServerError,
   TransactionRolledBackError,
 } from '../../connection';
 import { findInChain, type TransactionOutcome } from '../../occ';
+import { summarizeText } from '../../sql';
 
 /** How far a COMMIT has come. Query hooks run before and after, and may fail there. */
 export interface CommitProgress {
   state: 'unsent' | 'sent' | 'done';
+}
+
+/** Of transactions that are being committed: what an application has put around `commitTransaction` may hand on other options. */
+const underWay = new WeakMap<object, CommitProgress>();
+
+/** Where {@link DsqlQuery} notes how far a statement has come that is a COMMIT of {@link commitTransaction}. */
+export function commitProgressOf(sql: string, transaction: unknown): CommitProgress | undefined {
+  const progress =
+    typeof transaction === 'object' && transaction !== null ? underWay.get(transaction) : undefined;
+  // One that was committed stays so, whatever becomes of another COMMIT.
+  return progress?.state !== 'done' && summarizeText(sql).verb === 'commit' ? progress : undefined;
 }
 
 /** What became of a COMMIT, told from the error that the client of the transaction has reported. */
@@ -27,8 +40,9 @@ export function outcomeOf({ finished }: Transaction): TransactionOutcome {
 }
 
 /**
- * Sends COMMIT once, through the query interface as the stock method does, and leaves a transaction and its connection in the state that they are really in: the stock method
- * calls a transaction committed whose COMMIT failed, and throws every such connection away.
+ * Sends COMMIT once, through the query interface as the stock method does, and leaves a transaction and its connection in the
+ * state that they are really in: the stock method calls a transaction committed whose COMMIT failed, and throws every such
+ * connection away.
  *
  * @param transaction - one of the host's or of this package
  * @param progress - kept up by {@link DsqlQuery}; where the host's own query is in use, a COMMIT counts as sent at once
@@ -76,8 +90,8 @@ async function sendCommit(transaction: Transaction, progress: CommitProgress): P
     raw: true,
     // A second COMMIT would find no transaction, and succeed.
     retry: { max: 1 },
-    commitProgress: progress,
   };
+  underWay.set(transaction, progress);
   const queryInterface = transaction.sequelize.getQueryInterface();
   const answer = await (queryInterface.commitTransaction(transaction, options) as Promise<unknown>);
   const [, result] = (Array.isArray(answer) ? answer : []) as [unknown?, QueryResult?];
@@ -86,7 +100,7 @@ async function sendCommit(transaction: Transaction, progress: CommitProgress): P
 
 /** What was done in the place of `commitTransaction` has not failed, and says nothing of a COMMIT. */
 async function failWithoutAnswer(transaction: Transaction, { state }: CommitProgress): Promise<never> {
-  const isSent = state === 'sent';
+  const isSent = state === 'sent' || isEndedBeside(transaction);
   transaction.finished = isSent ? 'unknown' : 'rollback';
   await endConnection(transaction);
   const cause = new Error(
@@ -95,6 +109,11 @@ async function failWithoutAnswer(transaction: Transaction, { state }: CommitProg
   throw isSent
     ? new CommitOutcomeUnknownError({ cause })
     : new Error('COMMIT was not sent, so the transaction was rolled back.', { cause });
+}
+
+/** Whether something was sent past Sequelize, on the connection itself, that has ended the transaction. */
+function isEndedBeside({ connection }: Transaction): boolean {
+  return connection instanceof DsqlClient && !connection.isInTransaction;
 }
 
 async function afterFailure(
@@ -108,6 +127,11 @@ async function afterFailure(
     return { thrown: error };
   }
   const reported = findInChain(error, isDriverError) as Error | undefined;
+  if (state === 'unsent' && !isServerError(reported) && isEndedBeside(transaction)) {
+    transaction.finished = 'unknown';
+    await endConnection(transaction);
+    throw new CommitOutcomeUnknownError({ cause: error });
+  }
   const outcome = state === 'unsent' || reported === undefined ? undefined : readError(reported);
   const isUnknown = isCommitOutcomeUnknownError(outcome);
   transaction.finished = isUnknown ? 'unknown' : 'rollback';
