@@ -143,8 +143,11 @@ export class DsqlDriver extends PostgresDriver {
   override prepareHydratedValue(value: unknown, column: ColumnMetadata): unknown {
     const number = asNumber(value);
     const isKey = number !== value && (isNumber(column) || isNumberOfView(column));
-    const read = this.#keepsTypesAsText ? valueOfText(value, column) : value;
-    return super.prepareHydratedValue(isKey ? number : read, column) as unknown;
+    return super.prepareHydratedValue(isKey ? number : this.#readText(value, column), column) as unknown;
+  }
+
+  #readText(value: unknown, column: ColumnMetadata): unknown {
+    return this.#keepsTypesAsText ? valueOfText(value, column) : value;
   }
 
   override createGeneratedMap(
@@ -156,9 +159,11 @@ export class DsqlDriver extends PostgresDriver {
     for (const [name, value] of Object.entries<unknown>(insertResult)) {
       const number = asNumber(value);
       // Few values are texts of digits; what their columns are is not asked of the others.
-      if (number === value) continue;
+      if (number === value && !this.#keepsTypesAsText) continue;
       const column = metadata.findColumnWithDatabaseName(name);
-      if (column !== undefined && isNumber(column)) result = { ...result, [name]: number };
+      if (column === undefined) continue;
+      const read = isNumber(column) ? number : this.#readText(value, column);
+      if (read !== value) result = { ...result, [name]: read };
     }
     return super.createGeneratedMap(metadata, result);
   }

@@ -91,9 +91,16 @@ export class TextParsers {
 
 const HAS_ZONE = /(?:Z|[+-]\d\d(?::?\d\d)*)$/i;
 
-/** A range without the quotes that Sequelize writes around each end, and without the blank before the time zone. */
+/**
+ * A range without the quotes that Sequelize writes around each end, and without the blank before the time zone. No end that is
+ * open belongs to it.
+ */
 function asPostgresWrites(range: string): string {
-  return range.replace(/"([^"\\]*)"/g, '$1').replace(/ (?=[+-]\d\d:?\d\d[,\])])/g, '');
+  return range
+    .replace(/"([^"\\]*)"/g, '$1')
+    .replace(/ (?=[+-]\d\d:?\d\d[,\])])/g, '')
+    .replace(/^\s*\[\s*,/, '(,')
+    .replace(/,\s*\]\s*$/, ',)');
 }
 
 /** A key or a value of an hstore: in quotes or not, with backslashes before what would mean something else. */

@@ -282,6 +282,27 @@ describe('entities with types that are kept as text', () => {
     });
   });
 
+  it('have what the database has made of a default when they were saved', async () => {
+    @Entity()
+    class Spot {
+      @PrimaryGeneratedColumn()
+      id!: number;
+
+      @Column('point', { default: '(1,2)' })
+      place!: object;
+
+      @Column('circle', { default: '<(0,0),3>' })
+      reach!: object;
+    }
+    await withDataSource(allowed({ entities: [Spot] }), async ({ dataSource }) => {
+      const made = { place: { x: 1, y: 2 }, reach: { x: 0, y: 0, radius: 3 } };
+      const spots = dataSource.getRepository(Spot);
+      expect(await spots.save({})).toMatchObject(made);
+      const { generatedMaps } = await spots.insert({ place: { x: 3, y: 4 } });
+      expect(generatedMaps).toMatchObject([{ reach: made.reach }]);
+    });
+  });
+
   it('insert many rows at once, as they insert one', async () => {
     const inserted: string[] = [];
     @EventSubscriber()
