@@ -65,7 +65,7 @@ function stillNamed(tables: EmptyTable[], { statement }: StatementText): EmptyTa
   const mayRename = node === 'VariableSetStmt' ? OF_NAMES.test(text) : node === 'DiscardStmt';
   if (mayRename || /^TRANS_STMT_ROLLBACK/.test(kind)) return [];
   if (node !== 'AlterTableStmt' && node !== 'RenameStmt') return tables;
-  const named = tableNameOf((tree as NodeBody<'AlterTableStmt' | 'RenameStmt'>).relation);
+  const named = tableNameOf((tree as NodeBody<'AlterTableStmt'>).relation);
   return tables.filter(({ name }) => name.schema === named.schema || !isSameName(name, named));
 }
 
