@@ -1,5 +1,4 @@
-import { nextTurn } from '../connection';
-import { classifyError, COMMIT_MARKER_TABLE, findInChain } from '../occ';
+import { classifyError, COMMIT_MARKER_TABLE } from '../occ';
 import { isTransaction, isUntilDone, sentInstead, type PlannedChange } from '../schema';
 import { loadParser, parseQuery, summarizeText, type DsqlStatement } from '../sql';
 import { BatchSteps } from './batches/batch-steps';
@@ -12,9 +11,10 @@ import { resultOf, resultText } from './journal/result-text';
 import { statementHash } from './journal/statement-hash';
 import type { MigrationCalls } from './migration-calls';
 import type { MigrationSession, MigrationStatement } from './migration-session';
-import { endOf, patiently } from './patience';
+import { patiently } from './patience';
 import type { TellStep } from './progress';
 import { SchemaSteps } from './schema-steps';
+import { Turns } from './turns';
 
 /** A call of the migration's code that is to be carried out. */
 interface Call {
@@ -54,8 +54,7 @@ export class MigrationRun implements MigrationCalls {
   /** Statements in the transaction that is open. */
   #pending = 0;
   #isSplit = false;
-  #turn: Promise<unknown> = Promise.resolve();
-  readonly #failures = new WeakSet<object>();
+  readonly #turns = new Turns();
 
   constructor(run: JournalledRun, { journal, patienceMs, tell }: RunContext, session: MigrationSession) {
     this.#run = run;
@@ -86,7 +85,7 @@ export class MigrationRun implements MigrationCalls {
     if (verb === 'begin') this.#positionAtBegin = this.#position;
     if (verb === 'rollback' && session.isRunAgain) this.rewind(this.#positionAtBegin);
     const position = isCounted ? ++this.#position : 0;
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       if (isCounted) return this.#call(position, statement, session);
       if (verb === 'begin') await this.settle();
       const isTranslated = verb === undefined && !isOurs;
@@ -105,20 +104,7 @@ export class MigrationRun implements MigrationCalls {
    */
   batches(batches: TableBatches, session: MigrationSession = this.#session): Promise<void> {
     const position = ++this.#position;
-    return this.#inTurn(() => this.#carryOutBatches(position, batches, session));
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(async () => {
-      try {
-        return await work();
-      } catch (error) {
-        this.noteFailure(error);
-        throw error;
-      }
-    });
-    this.#turn = done.catch(() => undefined);
-    return done;
+    return this.#turns.take(() => this.#carryOutBatches(position, batches, session));
   }
 
   /** How many calls its code has made so far. */
@@ -138,14 +124,12 @@ export class MigrationRun implements MigrationCalls {
 
   /** A statement here has failed, or a COMMIT. */
   noteFailure(error: unknown): void {
-    const end = endOf(error);
-    if (typeof end === 'object' && end !== null) this.#failures.add(end);
+    this.#turns.noteFailure(error);
   }
 
   /** Whether an error comes from a statement here, and not from what else the code of the migration does. */
   hasFailedWith(error: unknown): boolean {
-    const hasFailed = (inner: object) => this.#failures.has(inner);
-    return findInChain(endOf(error), hasFailed) !== undefined;
+    return this.#turns.hasFailedWith(error);
   }
 
   /**
@@ -161,16 +145,11 @@ export class MigrationRun implements MigrationCalls {
    * The code of the migration has come to its end.
    *
    * @throws SchemaJobError when a job failed
+   * @throws what a statement has failed with that the code did not wait for
    * @throws MigrationChangedError when the code has left out what an earlier run had done
    */
   async end(): Promise<void> {
-    // What its code does not wait for belongs to it, too.
-    let turn: Promise<unknown> | undefined;
-    while (turn !== this.#turn) {
-      turn = this.#turn;
-      await turn;
-      await nextTurn();
-    }
+    await this.#turns.end();
     await this.settle();
     this.#replay.expectComplete();
   }
@@ -340,12 +319,12 @@ export class MigrationRun implements MigrationCalls {
     this.#committed += steps.filter(({ kind }) => kind !== 'dml').length;
   }
 
-  /** A change of data, noted in its transaction. */
   /** ON CONFLICT finds a unique index only when that is built. */
   async #waitForIndexes(sql: string): Promise<void> {
     if (/\bON\s+CONFLICT\b/i.test(sql)) await this.settle();
   }
 
+  /** A change of data, noted in its transaction. */
   async #changeDataOf(recorded: RecordedStatement, session: MigrationSession): Promise<unknown> {
     await this.#waitForIndexes(recorded.sql);
     return this.#changeData(recorded, session);

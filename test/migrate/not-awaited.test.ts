@@ -63,3 +63,48 @@ it('what a migration of Sequelize does not wait for is done before it is recorde
   await sequelize.close();
   expect(await columnsOfBox()).toStrictEqual(['height', 'id', 'width']);
 });
+
+/** What a migration sends, and what it fails with: nothing of it may be recorded. */
+const FAILING: [what: string, sql: string, message: RegExp][] = [
+  ['is refused', 'CREATE TRIGGER note AFTER INSERT ON box EXECUTE FUNCTION note()', /CREATE TRIGGER/],
+  ['fails', 'INSERT INTO box VALUES (1), (1)', /duplicate key|Validation error/],
+];
+
+const caught = (work: Promise<unknown>): void => {
+  work.catch(() => undefined);
+};
+
+describe.each(FAILING)('what %s although the code does not wait for it', (_, sql, message) => {
+  it.each(['all', 'each', 'none'] as const)('fails a migration of TypeORM, in the mode %s', async (mode) => {
+    class Fill1770000000002 implements MigrationInterface {
+      up(queryRunner: QueryRunner): Promise<void> {
+        caught(queryRunner.query(sql));
+        return Promise.resolve();
+      }
+
+      down = () => Promise.resolve();
+    }
+    const migrations = [Box1770000000001, Fill1770000000002];
+    const dataSource = createDsqlDataSource({ ...cluster.orm, migrations, migrationsTransactionMode: mode });
+    await dataSource.initialize();
+    await expect(dataSource.runMigrations()).rejects.toThrow(message);
+    await expect(dataSource.runMigrations()).rejects.toThrow(message);
+    await dataSource.destroy();
+    expect(await rowsOf(cluster.connection, 'SELECT name FROM migrations')).toStrictEqual(
+      mode === 'all' ? [] : [{ name: Box1770000000001.name }],
+    );
+  });
+
+  it('fails a migration of Sequelize', async () => {
+    const sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
+    const up = ({ context }: { readonly context: QueryInterface }): Promise<void> => {
+      caught(context.sequelize.query(sql));
+      return Promise.resolve();
+    };
+    await sequelize.query('CREATE TABLE box (id int PRIMARY KEY)');
+    const migrator = createMigrator(sequelize, { migrations: [{ name: '1-fill', up }], logger: undefined });
+    await expect(migrator.up()).rejects.toThrow(message);
+    await sequelize.close();
+    expect(await rowsOf(cluster.connection, 'SELECT name FROM "SequelizeMeta"')).toStrictEqual([]);
+  });
+});

@@ -77,6 +77,9 @@ export class RunningMigration implements AroundMigration {
   #finding: Promise<MigrationCalls> | undefined;
   #run: MigrationCalls | undefined;
   readonly #asked = new Set<Promise<void>>();
+  #isCodeDone = false;
+  /** The first failure that its code cannot have waited for. */
+  #late: { readonly error: unknown } | undefined;
   readonly #apart: TakenApart;
 
   /**
@@ -117,11 +120,15 @@ export class RunningMigration implements AroundMigration {
   /**
    * Its code, which somebody else has called, has come to its end.
    *
+   * @throws what it has asked for has failed with, where it has not waited for that
    * @throws DsqlError when it has left a transaction open
    */
   async end(): Promise<void> {
+    this.#isCodeDone = true;
     await this.#whenDone();
-    if ((await this.#endTransactions()) > 0) throw new DsqlError(LEFT_OPEN);
+    const left = await this.#endTransactions();
+    if (this.#late !== undefined) throw this.#late.error;
+    if (left > 0) throw new DsqlError(LEFT_OPEN);
   }
 
   /** Rolls back the transactions that its code has left open, and returns how many they were. */
@@ -139,7 +146,10 @@ export class RunningMigration implements AroundMigration {
       this.connections.noteUse();
     };
     noteUse();
-    const done = asked.then(noteUse, noteUse);
+    const done = asked.then(noteUse, (error: unknown) => {
+      noteUse();
+      if (this.#isCodeDone) this.#late ??= { error };
+    });
     this.#asked.add(done);
     void done.then(() => this.#asked.delete(done));
   }
