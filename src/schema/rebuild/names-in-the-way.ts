@@ -4,7 +4,7 @@ import type { UnsupportedChange } from '../planning/unsupported-change';
 import { carriedConstraints, carriedIndexes, isReadOnlyCheck, newKey, type Rebuild } from './new-table';
 import { readOnlyName, rebuiltNames, type RebuiltNames } from './rebuilt-names';
 import { namesMeanwhile, namesOfOld } from './renames';
-import { isMarked, makesBeside, MARK_CONSTRAINT, recordIn } from './unfinished';
+import { makesBeside, MARK_CONSTRAINT, recordIn } from './unfinished';
 import { beside, inOrder } from './views';
 
 type Read = (sql: string) => Promise<readonly unknown[]>;
@@ -104,7 +104,7 @@ function newFinalNames(rebuild: Rebuild): readonly string[] {
 }
 
 function isLeft({ kind, name, comment, isMarked: hasMark }: Holder, { copy, copied }: RebuiltNames): boolean {
-  return kind === 'r' && (name === copy || name === copied) && (hasMark || isMarked(comment));
+  return kind === 'r' && (name === copy || name === copied) && (hasMark || recordIn(comment) !== undefined);
 }
 
 function takenBy({ kind, name, table }: Holder): Reason {
@@ -151,7 +151,7 @@ async function viewsAboveCopy(
   read: Read,
 ): Promise<readonly { readonly view: DependentView; readonly isOurs: boolean }[]> {
   const views = (await read(dependentViewsQuery(copy))) as readonly DependentView[];
-  const record = copy.comment === null ? undefined : recordIn(copy.comment);
+  const record = recordIn(copy.comment);
   return views.map((view) => ({ view, isOurs: record !== undefined && makesBeside(record, view) }));
 }
 

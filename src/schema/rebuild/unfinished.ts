@@ -77,22 +77,29 @@ export async function unfinishedRebuilds(
   return found;
 }
 
-/** Whether a comment is that of a table that is being rebuilt. */
-export function isMarked(comment: string | null): boolean {
-  return comment?.startsWith(MARK) === true;
+/** A record as a comment has it. */
+interface KeptRecord extends Pick<RebuildRecord, 'change' | 'names'> {
+  readonly during: readonly Kept[];
+  readonly after: readonly Kept[];
+}
+
+function keptIn(comment: string): KeptRecord | undefined {
+  if (!comment.startsWith(MARK)) return undefined;
+  try {
+    return JSON.parse(comment.slice(MARK.length)) as KeptRecord;
+  } catch {
+    // Somebody has written it who only quotes the beginning.
+    return undefined;
+  }
 }
 
 /** What a comment keeps of a rebuild; nothing where it is another one. */
-export function recordIn(comment: string): RebuildRecord | undefined {
-  if (!isMarked(comment)) return undefined;
-  const { change, names, during, after } = JSON.parse(comment.slice(MARK.length)) as {
-    readonly change: string;
-    readonly names: RebuiltNames;
-    readonly during: readonly Kept[];
-    readonly after: readonly Kept[];
-  };
-  const statements = (kept: readonly Kept[]) =>
-    kept.map(([kind, sql, isRepeated]) =>
+export function recordIn(comment: string | null): RebuildRecord | undefined {
+  const kept = keptIn(comment ?? '');
+  if (kept === undefined) return undefined;
+  const { change, names, during, after } = kept;
+  const statements = (all: readonly Kept[]) =>
+    all.map(([kind, sql, isRepeated]) =>
       isRepeated === 1 ? repeatedStep(sql, names.copy) : step(sql, kind),
     );
   return { change, names, during: statements(during), after: statements(after) };
