@@ -317,6 +317,19 @@ describe('nothing of a migration is done when a statement of it is about what is
     expect(await hasShelf()).toBe(false);
   });
 
+  it('but what is there is found under every name that a statement has for it', async () => {
+    const statements = [
+      String.raw`CREATE TABLE U&"sh\0065lf" (id int PRIMARY KEY)`,
+      'INSERT INTO shelf VALUES (1)',
+      'CREATE TABLE "the ""best"" labels" (id int PRIMARY KEY)',
+      'INSERT INTO "the ""best"" labels" VALUES (1)',
+      'SELECT 1 FROM label AS written WHERE written.id = 1 FOR UPDATE OF written',
+    ];
+    const sent = statements.map((sql) => `await queryRunner.query(${JSON.stringify(sql)});`).join('\n');
+    expect(await runTypeOrm(migrationOf(`async (queryRunner) => { ${sent} }`))).toBeUndefined();
+    expect(await query('SELECT * FROM "the ""best"" labels", shelf')).toEqual([{ id: 1 }]);
+  });
+
   it('with Sequelize, with the place in the file', async () => {
     const error = await runUmzug(
       `module.exports = { up: async (queryInterface, Sequelize) => {

@@ -63,6 +63,8 @@ export class EarlierStatements {
   mayMake({ name, table, isNamedByItself }: NeededObject): boolean {
     if (this.#isUnclear || this.#callsFunctions) return true;
     if (table !== undefined && this.#remade.has(table.name)) return true;
+    // In a text a name may be written with escapes, and may be one that is no relation's.
+    if (this.#touched.has(name)) return true;
     const written = name.toLowerCase();
     if (this.#texts.some((text) => text.includes(written))) return true;
     return (

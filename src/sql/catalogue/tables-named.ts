@@ -6,8 +6,9 @@ import { tableNameOf } from './catalog-facts';
 export function tablesNamed({ statements }: ParsedQuery): readonly TableName[] {
   const tables: TableName[] = [];
   for (const { node, tree } of statements) {
-    walk(node, tree as object, ({ name, body }) => {
-      if (name === 'RangeVar') tables.push(tableNameOf(body));
+    walk(node, tree as object, ({ name, body, parent }) => {
+      // FOR UPDATE OF repeats what FROM has called it.
+      if (name === 'RangeVar' && parent?.name !== 'LockingClause') tables.push(tableNameOf(body));
       return true;
     });
   }
