@@ -1,4 +1,4 @@
-export { nameOfParts, tableNameOf } from './catalogue/catalog-facts';
+export { isSameName, nameOfParts, tableNameOf } from './catalogue/catalog-facts';
 export { tablesNamed } from './catalogue/tables-named';
 export type { ArrayColumn, CatalogFacts, EnumFacts } from './catalogue/catalog-facts';
 export { isBroken } from './catalogue/catalog-table';

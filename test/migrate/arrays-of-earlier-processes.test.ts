@@ -122,6 +122,41 @@ describe.each<Orm>(['TypeORM', 'Sequelize'])('with %s', (orm) => {
     );
     expect(await query('SELECT tags FROM post')).toStrictEqual([{ tags: {} }]);
   });
+
+  it('one of another schema says nothing of the table of the same name', async () => {
+    await query('CREATE SCHEMA audit');
+    await runEach(
+      orm,
+      [
+        'CREATE TABLE audit.post (id int PRIMARY KEY, tags text[])',
+        'CREATE TABLE post (id int PRIMARY KEY, tags text)',
+        `INSERT INTO audit.post VALUES (1, '{a}')`,
+        `INSERT INTO post VALUES (1, '{a}')`,
+      ],
+      [
+        `INSERT INTO audit.post VALUES (2, '{b}')`,
+        `ALTER TABLE post ALTER COLUMN tags SET DEFAULT '{}'`,
+        `UPDATE post SET tags = '{b}' WHERE id = 1`,
+        `INSERT INTO post (id) VALUES (2)`,
+      ],
+    );
+    expect(
+      await query(
+        'SELECT p.id, p.tags, a.tags AS noted FROM post p, audit.post a WHERE p.id = a.id ORDER BY 1',
+      ),
+    ).toStrictEqual([
+      { id: 1, tags: '{b}', noted: ['a'] },
+      { id: 2, tags: '{}', noted: ['b'] },
+    ]);
+  });
+
+  it('one says nothing of a column of another type that something else has made in its place', async () => {
+    await runEach(orm, MAKE);
+    await query('DROP TABLE post');
+    await query('CREATE TABLE post (id int PRIMARY KEY, tags text)');
+    await runEach(orm, MAKE, [`INSERT INTO post VALUES (1, '{a}')`]);
+    expect(await query('SELECT tags FROM post')).toStrictEqual([{ tags: '{a}' }]);
+  });
 });
 
 it('the other ORM knows it, too', async () => {

@@ -417,7 +417,9 @@ describe('after the commit', () => {
       ],
     ])('what sends COMMIT past Sequelize and %s is not said to be rolled back', async (_, behind) => {
       const outcome = await createWith(() => async (transaction) => {
-        const { connection } = transaction as unknown as { connection: { query(sql: string): Promise<unknown> } };
+        const { connection } = transaction as unknown as {
+          connection: { query(sql: string): Promise<unknown> };
+        };
         await connection.query('COMMIT');
         return behind();
       });

@@ -606,6 +606,13 @@ describe('arrays', () => {
     expect(sqlOf(sql, { arrays })).toEqual([expected]);
   });
 
+  it('are those of the table that is named, where a text creates another one of its name', () => {
+    const make = 'CREATE TABLE t (a text); CREATE TABLE s.t (a text[]);';
+    expect(
+      sqlOf(`${make} INSERT INTO t VALUES ('{x}'); INSERT INTO s.t VALUES ('{x}')`, { arrays }).slice(2),
+    ).toEqual(["INSERT INTO t VALUES ('{x}')", `INSERT INTO s.t VALUES ('["x"]')`]);
+  });
+
   it('of an enum get a CHECK of their members', () => {
     expect(
       sqlOf("CREATE TYPE e AS ENUM ('x', 'y'); CREATE TABLE t (a e[] DEFAULT '{x}')", { arrays }),

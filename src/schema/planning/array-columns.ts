@@ -3,11 +3,16 @@ import {
   arrayColumnsAfter,
   isArrayType,
   isOfNumbers,
+  isSameName,
+  tablesNamed,
   type ArrayColumn,
   type CatalogColumn,
   type CatalogTable,
+  type ParsedQuery,
   type Statement,
+  type TableName,
 } from '../../sql';
+import { isOneOf, type ReadTables } from '../catalogue/read-tables';
 
 /** What became of a column of arrays: what it is made of, or nothing where it is none any more. */
 export interface ArrayChange extends Pick<ArrayColumn, 'table' | 'column'> {
@@ -61,6 +66,31 @@ export class ArrayColumns {
 
   get known(): readonly ArrayColumn[] {
     return this.#known;
+  }
+
+  /**
+   * The columns that are known, but for those of the names in a text that are others: in a schema of another name, or in a
+   * table that something else than a migration has made anew.
+   */
+  async namedIn(parsed: ParsedQuery, readTables: ReadTables): Promise<readonly ArrayColumn[]> {
+    const named = tablesNamed(parsed).filter((name) =>
+      this.#known.some(({ table }) => isSameName(table, name)),
+    );
+    if (named.length === 0) return this.#known;
+    const tables = await readTables(isOneOf(named));
+    const isOther =
+      ({ table, column }: ArrayColumn) =>
+      (name: TableName) => {
+        // Without a schema it is read where the session finds it.
+        const found = tables.find((each) => isSameName(each, name));
+        if (found === undefined) return false;
+        const type = found.columns.find((each) => each.name === column)?.type;
+        return !isSameName(found, table) || (type !== undefined && type !== 'jsonb');
+      };
+    return this.#known.filter((each) => {
+      const meant = named.filter((name) => isSameName(each.table, name));
+      return meant.length === 0 || !meant.every(isOther(each));
+    });
   }
 
   /** Whether a column is known. */

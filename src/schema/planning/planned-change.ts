@@ -144,7 +144,8 @@ async function planText(text: string, planning: Planning): Promise<'as it is' | 
   const altered = parsed.statements.flatMap(alteredTables);
   const tables = altered.length === 0 ? [] : await readTables(isOneOf(altered));
   const named = await enums.namedIn(parsed.statements, readTables);
-  const known = { enums: named, arrays: [...enums.arrays.known, ...(await jsonbColumns(parsed, planning))] };
+  const arrays = await enums.arrays.namedIn(parsed, readTables);
+  const known = { enums: named, arrays: [...arrays, ...(await jsonbColumns(parsed, planning))] };
   const { statements, refusals, omitted } = await translateChange(text, tables, mapping, known);
   // PostgreSQL's own words are better for what it cannot read.
   if (refusals.some(({ rule }) => rule === 'syntax-error')) return 'refused';

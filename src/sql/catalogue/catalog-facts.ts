@@ -42,6 +42,11 @@ export function isSameName(one: TableName, other: TableName): boolean {
   return one.schema === undefined || other.schema === undefined || one.schema === other.schema;
 }
 
+/** Whether two names are written the same: both with that schema, or both without one. */
+export function isNamedAlike(one: TableName, other: TableName): boolean {
+  return one.name === other.name && one.schema === other.schema;
+}
+
 /** What the parts of a name say, as a parse tree has them: with or without a schema before it. */
 export function nameOfParts(parts: readonly string[]): TableName {
   const [name = '', schema] = [...parts].reverse();

@@ -1,5 +1,5 @@
 import type { ColumnDef, TypeName } from 'libpg-query';
-import { isSameName, nameOfParts, tableNameOf } from '../../catalogue/catalog-facts';
+import { isNamedAlike, isSameName, nameOfParts, tableNameOf } from '../../catalogue/catalog-facts';
 import type { ArrayColumn } from '../../catalogue/catalog-facts';
 import { builtinTypeName, isBuiltinType } from '../../facts/column-types';
 import { asNode, objectParts, strings } from '../../syntax/parse-tree';
@@ -71,7 +71,8 @@ function behindCreate(
   const made = columns.flatMap((column, place) =>
     isArrayType(column.typeName) ? [{ ...arrayColumn(table, column), place }] : [],
   );
-  const others = mayBeThere === true ? known : known.filter((each) => !isSameName(each.table, table));
+  // One of another schema may be another table, and stays what it is.
+  const others = mayBeThere === true ? known : known.filter((each) => !isNamedAlike(each.table, table));
   return [...made, ...others];
 }
 

@@ -1,6 +1,7 @@
 import type { ColumnDef, InsertStmt, Node, TypeName } from 'libpg-query';
-import { isSameName, tableNameOf } from '../../catalogue/catalog-facts';
+import { isNamedAlike, isSameName, tableNameOf } from '../../catalogue/catalog-facts';
 import type { ArrayColumn, EnumFacts } from '../../catalogue/catalog-facts';
+import { tablesNamed } from '../../catalogue/tables-named';
 import { asNode, strings } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import type { Statement, TableName } from '../../syntax/statement';
@@ -34,18 +35,37 @@ export function arrayEdits(
   enums: readonly EnumFacts[],
 ): ArrayEdits {
   let before = known;
+  const created: TableName[] = [];
   const named = statements.map((source) => {
-    const after = arrayColumnsAfter(before, source.statement);
+    const { statement } = source;
+    const after = arrayColumnsAfter(before, statement);
     // What it makes, and what it takes its values of.
     const all = [...new Set([...after, ...before])];
     before = after;
-    return { source, all };
+    if (statement.node === 'CreateStmt') {
+      created.push(tableNameOf((statement.tree as NodeBody<'CreateStmt'>).relation));
+    }
+    return { source, all: withoutOthers(all, statement, created) };
   });
   return {
     edits: named.flatMap(({ source, all }) => new ArrayStatement(source, all, enums).edits()),
     unwritable: named.map(({ source, all }) => unwritableArrays(source, all)),
     generated: statements.map(({ statement }) => generatedArrays(statement)),
   };
+}
+
+/** Without the columns of a table that has the name of one which the text has created, but in another schema. */
+function withoutOthers(
+  all: readonly ArrayColumn[],
+  statement: Statement,
+  created: readonly TableName[],
+): readonly ArrayColumn[] {
+  const named = tablesNamed({ statements: [statement], text: statement.text });
+  const isCreated = (name: TableName) => created.some((each) => isNamedAlike(each, name));
+  return all.filter(({ table }) => {
+    const meant = named.filter((name) => isSameName(name, table));
+    return meant.length === 0 || meant.some((name) => isNamedAlike(name, table) || !isCreated(name));
+  });
 }
 
 function generatedArrays(statement: Statement): readonly string[] {

@@ -1,5 +1,5 @@
 import type { AlterTableCmd, ColumnDef } from 'libpg-query';
-import { isSameName, tableNameOf } from '../../catalogue/catalog-facts';
+import { isNamedAlike, isSameName, tableNameOf } from '../../catalogue/catalog-facts';
 import { tablesNamed } from '../../catalogue/tables-named';
 import { serialType } from '../../facts/column-types';
 import { columnConstraints } from '../../refusals';
@@ -66,7 +66,7 @@ function stillNamed(tables: EmptyTable[], { statement }: StatementText): EmptyTa
   if (mayRename || /^TRANS_STMT_ROLLBACK/.test(kind)) return [];
   if (node !== 'AlterTableStmt' && node !== 'RenameStmt') return tables;
   const named = tableNameOf((tree as NodeBody<'AlterTableStmt'>).relation);
-  return tables.filter(({ name }) => name.schema === named.schema || !isSameName(name, named));
+  return tables.filter(({ name }) => isNamedAlike(name, named) || !isSameName(name, named));
 }
 
 function stillEmpty(tables: EmptyTable[], { statement }: StatementText): EmptyTable[] {
@@ -92,7 +92,7 @@ function rename(tables: readonly EmptyTable[], tree: NodeBody<'RenameStmt'>): vo
 }
 
 function find(tables: readonly EmptyTable[], name: TableName): EmptyTable | undefined {
-  return tables.findLast((table) => table.name.schema === name.schema && table.name.name === name.name);
+  return tables.findLast((table) => isNamedAlike(table.name, name));
 }
 
 /** A new table, unless it may exist already. */
