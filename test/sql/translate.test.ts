@@ -108,6 +108,13 @@ describe('what is kept of the text', () => {
     expect(found.map(({ start, end }) => sql.slice(start, end))).toEqual(['TRUNCATE x CASCADE']);
   });
 
+  it('gives a column the CHECK of the enum type in the schema that is named', () => {
+    const types = "CREATE TYPE audit.mood AS ENUM ('a'); CREATE TYPE mood AS ENUM ('b')";
+    expect(sqlOf(`${types}; CREATE TABLE t (m mood, n audit.mood)`)).toEqual([
+      `CREATE TABLE t (m text CONSTRAINT "mood_m_enum" CHECK (m IN ('b')), n text CONSTRAINT "mood_n_enum" CHECK (n IN ('a')))`,
+    ]);
+  });
+
   it('tells the place in the source, not in what it read in between', () => {
     const sql =
       "CREATE TYPE mood AS ENUM ('a', 'b');\nCREATE TABLE t (m mood, n mood, id uuid DEFAULT uuid_generate_v4(),\n  k int[])";
@@ -187,6 +194,12 @@ describe('transactions', () => {
 });
 
 describe('primary keys', () => {
+  it('go into the CREATE TABLE of their table, not of one of its name in another schema', () => {
+    expect(
+      sqlOf('CREATE TABLE audit.t (a int); CREATE TABLE t (a int); ALTER TABLE t ADD PRIMARY KEY (a)'),
+    ).toEqual(['CREATE TABLE audit.t (a int)', 'CREATE TABLE t (a int, PRIMARY KEY (a))']);
+  });
+
   it('go into the CREATE TABLE of the same text, as pg_dump needs it', () => {
     const alter = 'ALTER TABLE ONLY public.t\n    ADD CONSTRAINT t_pkey PRIMARY KEY (id)';
     const sql = `CREATE TABLE public.t (id uuid NOT NULL);\n-- key\n${alter};`;
@@ -203,6 +216,7 @@ describe('primary keys', () => {
     'CREATE TABLE t (a int); DROP TABLE t; ALTER TABLE t ADD PRIMARY KEY (a)',
     'CREATE TABLE t (a int); ALTER TABLE t ADD b int, ADD PRIMARY KEY (b)',
     'CREATE TABLE t (a int); ALTER TABLE u ADD PRIMARY KEY (a)',
+    'CREATE TABLE audit.t (a int); ALTER TABLE t ADD PRIMARY KEY (a)',
   ])('are refused in %s', (sql) => {
     expect(rulesOf(sql)).toEqual(['add-constraint']);
   });

@@ -47,6 +47,22 @@ export function isNamedAlike(one: TableName, other: TableName): boolean {
   return one.name === other.name && one.schema === other.schema;
 }
 
+/**
+ * The last that a name means: without a schema it may be several, of which the one in `public` is meant, with which a
+ * search_path usually begins.
+ */
+export function lastNamed<Named extends TableName>(
+  name: TableName,
+  all: readonly Named[],
+): Named | undefined {
+  const same = all.filter((each) => isSameName(each, name));
+  return (
+    same.findLast((each) => isNamedAlike(each, name)) ??
+    same.findLast(({ schema = 'public' }) => schema === (name.schema ?? 'public')) ??
+    same.at(-1)
+  );
+}
+
 /** What the parts of a name say, as a parse tree has them: with or without a schema before it. */
 export function nameOfParts(parts: readonly string[]): TableName {
   const [name = '', schema] = [...parts].reverse();

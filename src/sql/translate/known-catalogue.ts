@@ -1,5 +1,5 @@
 import type { TableName } from '../syntax/statement';
-import { isSameName } from '../catalogue/catalog-facts';
+import { lastNamed } from '../catalogue/catalog-facts';
 import type { CatalogFacts } from '../catalogue/catalog-facts';
 import type { KnownColumn, KnownConstraint, KnownTable } from '../catalogue/known-table';
 
@@ -11,14 +11,8 @@ export class KnownCatalogue {
     this.#tables = [...tables];
   }
 
-  /** Where a name without a schema may be several tables, it is the one in `public`, which a search_path usually begins with. */
   table(name: TableName): KnownTable | undefined {
-    const same = this.#tables.filter((table) => isSameName(table, name));
-    return (
-      same.findLast(({ schema }) => schema === name.schema) ??
-      same.findLast(({ schema = 'public' }) => schema === (name.schema ?? 'public')) ??
-      same.at(-1)
-    );
+    return lastNamed(name, this.#tables);
   }
 
   column(table: TableName, column: string): KnownColumn | undefined {

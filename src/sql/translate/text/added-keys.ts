@@ -1,7 +1,7 @@
 import { asNode, walk } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import type { TableName } from '../../syntax/statement';
-import { isSameName, tableNameOf } from '../../catalogue/catalog-facts';
+import { tableNameOf } from '../../catalogue/catalog-facts';
 import type { Edit } from './edits';
 import type { ParsedText } from './parsed-text';
 import type { StatementText } from './statement-text';
@@ -43,7 +43,7 @@ function addedKey(source: StatementText, created: readonly CreatedTable[]): Adde
   const [command, more] = cmds ?? [];
   const action = asNode(command, 'AlterTableCmd');
   const constraint = action?.subtype === 'AT_AddConstraint' ? asNode(action.def, 'Constraint') : undefined;
-  const table = created.find(({ name }) => isSameName(name, tableNameOf(relation)));
+  const table = created.find(({ name }) => isSameInPublic(name, tableNameOf(relation)));
   if (constraint?.contype !== 'CONSTR_PRIMARY' || constraint.indexname !== undefined) return undefined;
   if (more || !table) return undefined;
   const from = source.indexAt(source.at(constraint.location));
@@ -52,6 +52,11 @@ function addedKey(source: StatementText, created: readonly CreatedTable[]): Adde
     insertion: { start: table.end, end: table.end, text: `, ${definition}` },
     removal: { start: source.firstToken, end: source.end, text: '' },
   };
+}
+
+/** Whether two names mean one table, where one without a schema is in `public`. */
+function isSameInPublic(one: TableName, other: TableName): boolean {
+  return one.name === other.name && (one.schema ?? 'public') === (other.schema ?? 'public');
 }
 
 /** A new table, unless it may exist already or has one of the clauses by which it could have a key. */

@@ -4,7 +4,7 @@ import { asNode, optionNamed, strings, walk } from '../../syntax/parse-tree';
 import type { NodeBody } from '../../syntax/parse-tree';
 import type { Statement } from '../../syntax/statement';
 import { literal, quoted } from '../../text/quoting';
-import { isSameName, nameOfParts, tableNameOf } from '../../catalogue/catalog-facts';
+import { lastNamed, nameOfParts, tableNameOf } from '../../catalogue/catalog-facts';
 import type { EnumFacts } from '../../catalogue/catalog-facts';
 import { defaultName, enumCheckName } from '../columns/default-names';
 import { afterType } from '../columns/type-names';
@@ -46,8 +46,7 @@ export function createdEnums({ sql, parsed }: ParsedText): readonly EnumFacts[] 
 
 /** The enum type among the known ones that a type's name means. */
 export function enumNamed(type: TypeName, enums: readonly EnumFacts[]): EnumFacts | undefined {
-  const named = nameOfParts(strings(type.names));
-  return enums.find((known) => isSameName(known, named));
+  return lastNamed(nameOfParts(strings(type.names)), enums);
 }
 
 /** Statements that name a type itself, not the type of a value. */
