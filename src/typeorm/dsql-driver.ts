@@ -200,7 +200,12 @@ export class DsqlDriver extends PostgresDriver {
       this.#dataSource.logger.log('warn', message);
     });
     // The start-up parameters are in the connection.
-    const extra = { ...poolOptions, ...(options.extra as object | undefined), options: undefined, connection };
+    const extra = {
+      ...poolOptions,
+      ...(options.extra as object | undefined),
+      options: undefined,
+      connection,
+    };
     return super.createPool({ ...options, extra }, endpoint);
   }
 }

@@ -63,7 +63,7 @@ function stillNamed(tables: EmptyTable[], { statement }: StatementText): EmptyTa
   const { node, text, tree } = statement;
   const { kind = '' } = tree as Partial<NodeBody<'TransactionStmt'>>;
   const mayRename = node === 'VariableSetStmt' ? OF_NAMES.test(text) : node === 'DiscardStmt';
-  if (mayRename || /^TRANS_STMT_ROLLBACK/.test(kind)) return [];
+  if (mayRename || kind.startsWith('TRANS_STMT_ROLLBACK')) return [];
   if (node !== 'AlterTableStmt' && node !== 'RenameStmt') return tables;
   const named = tableNameOf((tree as NodeBody<'AlterTableStmt'>).relation);
   return tables.filter(({ name }) => isNamedAlike(name, named) || !isSameName(name, named));
