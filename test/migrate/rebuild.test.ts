@@ -265,6 +265,20 @@ const CASES: readonly Case[] = [
     found: [{ a: 5, twice: 10, thrice: 15 }],
     isOnce: true,
   },
+  {
+    name: 'a type beside what IF EXISTS and IF NOT EXISTS leave as it is',
+    table: ['CREATE TABLE t (id int PRIMARY KEY, a int, b int)', 'INSERT INTO t VALUES (1, 5, 6)'],
+    change: [
+      'DROP COLUMN IF EXISTS missing CASCADE',
+      'DROP CONSTRAINT IF EXISTS t_missing',
+      'ADD COLUMN IF NOT EXISTS b text',
+      'ALTER a TYPE numeric(5,2)',
+    ],
+    columns: 'id integer, a numeric(5,2), b integer',
+    key: 'id',
+    rows: 'SELECT a, b FROM t',
+    found: [{ a: '5.00', b: 6 }],
+  },
 ];
 
 const COLUMNS =
@@ -328,6 +342,12 @@ const REFUSED: readonly Refused[] = [
     table: ['CREATE TABLE t (id int PRIMARY KEY, a text)'],
     change: 'ALTER a TYPE money USING 1::money',
     reason: /money/,
+  },
+  {
+    name: 'a constraint that it does not have',
+    table: ['CREATE TABLE t (id int PRIMARY KEY, a text)'],
+    change: 'DROP CONSTRAINT t_a_key, ALTER a TYPE varchar(3)',
+    reason: /It has no constraint t_a_key/,
   },
 ];
 

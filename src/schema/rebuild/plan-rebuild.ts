@@ -160,6 +160,9 @@ function obstacles(
   const unknown = [...change.columns.keys(), ...change.dropped]
     .filter((name) => table.columns.every((column) => column.name !== name))
     .map((name) => ({ what, why: `It has no column ${name}.` }));
+  const unconstrained = [...change.droppedConstraints]
+    .filter((name) => table.constraints.every((constraint) => constraint.name !== name))
+    .map((name) => ({ what, why: `It has no constraint ${name}.` }));
   const present = [...change.added.keys()]
     .filter((name) => !change.dropped.has(name) && table.columns.some((column) => column.name === name))
     .map((name) => ({ what, why: `It has a column ${name} already.` }));
@@ -179,6 +182,7 @@ function obstacles(
     .map((constraint) => ({ owner: table, constraint }));
   return [
     ...unknown,
+    ...unconstrained,
     ...present,
     ...ordered,
     ...[...references, ...own].flatMap((each) => brokenReference(rebuild, each)),

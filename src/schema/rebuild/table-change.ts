@@ -111,6 +111,7 @@ export function changeOf(
   for (const alteration of alterations) {
     const { command, text } = alteration;
     const { subtype, name = '', def } = command;
+    if (isDone(table, command, alterations)) continue;
     const changed = columnChangeIn(alteration);
     if (changed !== undefined) {
       columns.set(name, { ...columns.get(name), ...changed });
@@ -146,6 +147,23 @@ export function changeOf(
   }
   const change = { columns, added, dropped, cascaded, droppedConstraints };
   return { change: primaryKey === undefined ? change : { ...change, primaryKey }, rest };
+}
+
+/** Whether IF EXISTS or IF NOT EXISTS leaves an action nothing to do. */
+function isDone(
+  { columns, constraints }: CatalogTable,
+  { subtype, name, def, missing_ok: mayBeDone }: AlterTableCmd,
+  alterations: readonly Alteration[],
+): boolean {
+  if (mayBeDone !== true) return false;
+  if (subtype === 'AT_DropColumn') return columns.every((each) => each.name !== name);
+  if (subtype === 'AT_DropConstraint') return constraints.every((each) => each.name !== name);
+  const added = asNode(def, 'ColumnDef')?.colname;
+  // Columns are dropped first, wherever that is written.
+  const isDropped = alterations.some(
+    ({ command }) => command.subtype === 'AT_DropColumn' && command.name === added,
+  );
+  return subtype === 'AT_AddColumn' && !isDropped && columns.some((each) => each.name === added);
 }
 
 /** What an action changes of a column that there is. */
