@@ -196,9 +196,10 @@ class MigratorOnDsql extends Umzug<Context> implements DsqlMigrator {
       try {
         const rest = await left();
         for (const name of rest) {
-          await run([name]);
           const { path } = known.find((each) => each.name === name) ?? {};
+          // Before it is done: the answer to the last COMMIT may be lost, and the next attempt finds nothing left of it.
           done.set(name, { name, ...(path !== undefined && { path }) });
+          await run([name]);
         }
       } finally {
         this.#current = undefined;

@@ -33,7 +33,7 @@ export interface ExecutorOptions extends DsqlRunOptions {
  * mode. See {@link DsqlQueryRunner.carryOutMigration}.
  */
 class DsqlMigrationExecutor extends MigrationExecutor {
-  /** Those that were recorded, by their names. */
+  /** Those that this process records, by their names: all of them are recorded when the run ends well. */
   readonly #recorded: Map<string, Migration>;
   readonly #migrations: Migrations | undefined;
   readonly #to: string | undefined;
@@ -41,7 +41,7 @@ class DsqlMigrationExecutor extends MigrationExecutor {
   /**
    * @param to - the last of those that there are
    * @param migrations - what journals them
-   * @param recorded - filled with those that are recorded
+   * @param recorded - filled with those that this process records
    */
   constructor(
     dataSource: DataSource,
@@ -95,10 +95,11 @@ class DsqlMigrationExecutor extends MigrationExecutor {
     queryRunner: QueryRunner,
     migration: Migration,
   ): Promise<void> {
+    // Before it is: the answer to its COMMIT may be lost, and the run that goes on finds it recorded.
+    this.#recorded.set(migration.name, migration);
     await this.#record(queryRunner, toBeRun(migration, 'up'), () =>
       super.insertExecutedMigration(queryRunner, migration),
     );
-    this.#recorded.set(migration.name, migration);
   }
 
   protected override async deleteExecutedMigration(
