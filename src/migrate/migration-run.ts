@@ -371,9 +371,11 @@ export class MigrationRun implements MigrationCalls {
     this.#tell?.({ step: 'call', position, sql: text });
     await this.#journal.lease.hold();
     const { isInTransaction } = session;
-    const call = { position, hash: statementHash(text, undefined) };
-    const recorded = this.#replay.take({ ...call, text, onlyReads: false, isInTransaction });
+    const hash = statementHash(text, undefined);
+    const recorded = this.#replay.take({ position, hash, text, onlyReads: false, isInTransaction });
     if (recorded?.statements[0]?.state === 'done') return;
+    // It goes on where its batches are noted, also when it comes in another order now.
+    const call = { position: recorded?.position ?? position, hash };
     const context = {
       run: this.#run,
       journal: this.#journal,

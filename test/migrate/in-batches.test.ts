@@ -214,3 +214,39 @@ describe.each(ORMS)('outside of migrations, with %s', (orm) => {
     );
   });
 });
+
+it('goes on where its batches are noted, although it comes before another statement now, and is interrupted again', async () => {
+  await fill();
+  const { dsql, ...connection } = cluster.orm;
+  const instance = createDsqlSequelize({
+    ...connection,
+    dsql: { ...dsql, migrations: { patienceMs: 0 } },
+    logging: false,
+  });
+  type Context = ReturnType<typeof instance.getQueryInterface>;
+  let attempt = 0;
+  const up = async ({ context }: { readonly context: Context }) => {
+    attempt++;
+    let batches = 0;
+    const work = async ({ condition }: RowBatch) => {
+      if (attempt < 3 && ++batches === 2) throw new Error('It is interrupted.');
+      await context.sequelize.query(`UPDATE account SET n = n + 1 WHERE ${condition}`);
+    };
+    const inOrder = [
+      () => context.sequelize.query('CREATE TABLE lid (id int PRIMARY KEY)'),
+      () => inBatches(context, { table: 'account', batchRows: 1000 }, work),
+    ];
+    // What is asked for at once has no order of its own.
+    if (attempt > 1) inOrder.reverse();
+    await Promise.all(inOrder.map((ask) => ask()));
+  };
+  const migrator = createMigrator(instance, { logger: undefined, migrations: [{ name: '01', up }] });
+  try {
+    await expect(migrator.up()).rejects.toThrow('It is interrupted.');
+    await expect(migrator.up()).rejects.toThrow('It is interrupted.');
+    await migrator.up();
+  } finally {
+    await instance.close();
+  }
+  expect(await counted()).toStrictEqual(ONCE);
+});
