@@ -88,6 +88,7 @@ export {
   preparedForParts,
   roundingNote,
   sortsByBytes,
+  statementOf,
   translate,
   withEnumsAsText,
 } from './translate';

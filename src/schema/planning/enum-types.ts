@@ -9,6 +9,7 @@ import {
   isCastOf,
   isEnumCheckOf,
   quoted,
+  statementOf,
   strings,
   walk,
   type CatalogColumn,
@@ -23,15 +24,7 @@ import {
 import type { ReadTables } from '../catalogue/read-tables';
 import { ArrayColumns } from './array-columns';
 import { withEnums } from './enums/catalogue-with-enums';
-import {
-  alterTable,
-  checkOf,
-  columnsOf,
-  ddl,
-  freeName,
-  relabelled,
-  relabelledRows,
-} from './enums/enum-columns';
+import { alterTable, checkOf, columnsOf, freeName, relabelled, relabelledRows } from './enums/enum-columns';
 import { unsupportedChanges } from './unsupported-change';
 
 /** What is done in the place of a statement about a type. */
@@ -177,14 +170,20 @@ export class EnumTypes {
     if (isBuiltinType({ ...typeName, arrayBounds: undefined })) {
       const outgrown = isArray ? this.outgrown(table, columnName, typeName) : undefined;
       if (outgrown !== undefined) {
-        return { ...NOTHING, statements: [ddl(alterTable(table, `DROP CONSTRAINT ${quoted(outgrown)}`))] };
+        return {
+          ...NOTHING,
+          statements: [statementOf(alterTable(table, `DROP CONSTRAINT ${quoted(outgrown)}`))],
+        };
       }
       if (isArray) return undefined;
       const stays = /^(?:text|character varying)$/.test(formattedType(typeName) ?? '');
       // A text needs no USING to become a text, so it was an enum.
       const wasEnum = using !== undefined || /^enum_|_enum\d*$/.test(check?.name ?? '');
       if (!stays || check === undefined || !wasEnum) return undefined;
-      return { ...NOTHING, statements: [ddl(alterTable(table, `DROP CONSTRAINT ${quoted(check.name)}`))] };
+      return {
+        ...NOTHING,
+        statements: [statementOf(alterTable(table, `DROP CONSTRAINT ${quoted(check.name)}`))],
+      };
     }
     const type = await this.#factsOf(nameOfParts(strings(typeName.names)), read);
     if (type === undefined) return undefined;
@@ -285,7 +284,7 @@ export class EnumTypes {
     const statements = columns.flatMap(({ table, column, check }) => {
       const name = freeName(table, enumCheckName(newName, table.name, column.name));
       if (isEnumCheckOf(newName, table.name, column.name, check.name)) return [];
-      return [ddl(alterTable(table, `RENAME CONSTRAINT ${quoted(check.name)} TO ${quoted(name)}`))];
+      return [statementOf(alterTable(table, `RENAME CONSTRAINT ${quoted(check.name)} TO ${quoted(name)}`))];
     });
     return { ...NOTHING, statements };
   }

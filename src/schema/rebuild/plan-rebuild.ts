@@ -3,6 +3,7 @@ import {
   literal,
   quoted,
   quotedTable,
+  statementOf,
   type CatalogConstraint,
   type CatalogTable,
   type DsqlStatement,
@@ -33,7 +34,7 @@ import { readOnlyName } from './rebuilt-names';
 import { renamesOfNew, renamesOfOld } from './renames';
 import type { TableChange } from './table-change';
 import { createViewsBeside, dropViews, moveViews, restoreViews, viewsAbove, viewsInTheWay } from './views';
-import { dropTable, keepRecord, MARK_CONSTRAINT, repeatedStep, step } from './unfinished';
+import { dropTable, keepRecord, MARK_CONSTRAINT, repeatedStep } from './unfinished';
 
 /** What a plan of a rebuild needs. */
 export interface RebuildPlanning {
@@ -252,32 +253,32 @@ function steps(rebuild: Rebuild, context: StepContext): readonly DsqlStatement[]
   return [
     ...(context.isEmpty
       ? [
-          step(
+          statementOf(
             `ALTER TABLE ${written} DROP CONSTRAINT IF EXISTS ${readOnly}, ADD CONSTRAINT ${readOnly} CHECK (false) NOT VALID`,
           ),
-          step(`ALTER TABLE ASYNC ${written} VALIDATE CONSTRAINT ${readOnly}`, 'validate'),
+          statementOf(`ALTER TABLE ASYNC ${written} VALIDATE CONSTRAINT ${readOnly}`, 'validate'),
         ]
       : []),
     ...dropViews(context.leftovers.views),
-    ...context.leftovers.tables.map((name) => step(dropTable({ schema, name }))),
+    ...context.leftovers.tables.map((name) => statementOf(dropTable({ schema, name }))),
     ...context.created,
-    step(keepRecord({ change: context.written, names, during, after })),
-    step(
+    statementOf(keepRecord({ change: context.written, names, during, after })),
+    statementOf(
       `ALTER TABLE ${quotedTable({ schema, name: copy })} DROP CONSTRAINT IF EXISTS ${quoted(MARK_CONSTRAINT)}`,
     ),
-    step(copyNothing(rebuild, context.casts), 'dml'),
+    statementOf(copyNothing(rebuild, context.casts), 'dml'),
     ...carriedIndexes(rebuild).map(({ name, definition, isUnique }) =>
-      step(
+      statementOf(
         `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX ASYNC ${quoted(newName(name))} ON ${quotedTable({ schema, name: copy })} ${definition}`,
         'job',
       ),
     ),
     ...tryLater(rebuild),
     ...createViewsBeside(rebuild),
-    ...columnComments(rebuild).map((sql) => step(sql)),
-    ...grants(rebuild).map((sql) => step(sql)),
-    ...(context.isEmpty ? [] : [step(createCopied(rebuild))]),
-    step(`ALTER TABLE ${written} RENAME TO ${quoted(old)}`),
+    ...columnComments(rebuild).map((sql) => statementOf(sql)),
+    ...grants(rebuild).map((sql) => statementOf(sql)),
+    ...(context.isEmpty ? [] : [statementOf(createCopied(rebuild))]),
+    statementOf(`ALTER TABLE ${written} RENAME TO ${quoted(old)}`),
     ...during,
     ...after,
   ];
@@ -290,10 +291,10 @@ function tryLater(rebuild: Rebuild): readonly DsqlStatement[] {
   return carriedConstraints(rebuild)
     .filter((constraint) => isAddedLater(rebuild, constraint))
     .flatMap((constraint) => [
-      step(
+      statementOf(
         `ALTER TABLE ${table} ADD CONSTRAINT ${quoted(constraint.name)} ${constraintText(rebuild, constraint)} NOT VALID`,
       ),
-      step(`ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${quoted(constraint.name)}`),
+      statementOf(`ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${quoted(constraint.name)}`),
     ]);
 }
 
@@ -308,21 +309,21 @@ function duringCopy(
   const columns = rebuild.table.columns.map(({ name }) => quoted(name)).join(', ');
   const later = carriedConstraints(rebuild).filter((constraint) => isAddedLater(rebuild, constraint));
   return [
-    step(
+    statementOf(
       `ALTER TABLE ${written(old)} DROP CONSTRAINT IF EXISTS ${readOnly}, ADD CONSTRAINT ${readOnly} CHECK (false) NOT VALID`,
     ),
     // A view of a UNION cannot be written.
-    step(
+    statementOf(
       `CREATE OR REPLACE VIEW ${written(table)} AS SELECT ${columns} FROM ${written(old)} UNION ALL SELECT ${columns} FROM ${written(old)} WHERE false`,
     ),
-    ...readGrants(rebuild).map((sql) => step(sql)),
+    ...readGrants(rebuild).map((sql) => statementOf(sql)),
     ...(isEmpty ? [] : [repeatedStep(copyBatch(rebuild, casts), copy)]),
-    ...newSequences(rebuild).map((sql) => step(sql, 'dml')),
+    ...newSequences(rebuild).map((sql) => statementOf(sql, 'dml')),
     ...later.flatMap((constraint) =>
       replaceConstraint(written(copy), constraint, constraintText(rebuild, constraint)),
     ),
     ...droppedReferences.map(({ owner, constraint }) =>
-      step(`ALTER TABLE ${quotedTable(owner)} DROP CONSTRAINT IF EXISTS ${quoted(constraint.name)}`),
+      statementOf(`ALTER TABLE ${quotedTable(owner)} DROP CONSTRAINT IF EXISTS ${quoted(constraint.name)}`),
     ),
     ...references.flatMap(({ owner, constraint }) =>
       replaceConstraint(
@@ -333,7 +334,7 @@ function duringCopy(
     ),
     ...moveViews(rebuild),
     ...dropViews([{ schema, name: table }]),
-    step(`ALTER TABLE ${written(copy)} RENAME TO ${quoted(table)}`),
+    statementOf(`ALTER TABLE ${written(copy)} RENAME TO ${quoted(table)}`),
   ];
 }
 
@@ -344,10 +345,12 @@ function replaceConstraint(
 ): readonly DsqlStatement[] {
   const constraint = quoted(name);
   return [
-    step(
+    statementOf(
       `ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${constraint}, ADD CONSTRAINT ${constraint} ${definition} NOT VALID`,
     ),
-    ...(validated ? [step(`ALTER TABLE ASYNC ${table} VALIDATE CONSTRAINT ${constraint}`, 'validate')] : []),
+    ...(validated
+      ? [statementOf(`ALTER TABLE ASYNC ${table} VALIDATE CONSTRAINT ${constraint}`, 'validate')]
+      : []),
   ];
 }
 
@@ -372,21 +375,23 @@ function afterCopy(rebuild: Rebuild, { dropOld }: StepContext): readonly DsqlSta
     .filter(({ default: value }) => value?.includes('nextval(') === true)
     .map(({ name }) => `ALTER COLUMN ${quoted(name)} DROP DEFAULT`);
   const left = [...dropped, ...counting];
-  const leave = left.length === 0 ? [] : [step(`ALTER TABLE ${written(old)} ${left.join(', ')}`)];
+  const leave = left.length === 0 ? [] : [statementOf(`ALTER TABLE ${written(old)} ${left.join(', ')}`)];
   const isKept = (column: string) => !rebuild.change.dropped.has(column);
   return [
-    ...details.ownedSequences.map(({ name }) => step(`ALTER SEQUENCE ${name} OWNED BY NONE`)),
-    ...(dropOld ? [step(dropTable({ schema, name: old }))] : [...leave, ...renamesOfOld(rebuild)]),
+    ...details.ownedSequences.map(({ name }) => statementOf(`ALTER SEQUENCE ${name} OWNED BY NONE`)),
+    ...(dropOld ? [statementOf(dropTable({ schema, name: old }))] : [...leave, ...renamesOfOld(rebuild)]),
     ...renamesOfNew(rebuild),
     ...restoreViews(rebuild),
-    step(dropTable({ schema, name: copied })),
-    ...(details.isOwn ? [] : [step(`ALTER TABLE ${written(names.table)} OWNER TO ${quoted(details.owner)}`)]),
+    statementOf(dropTable({ schema, name: copied })),
+    ...(details.isOwn
+      ? []
+      : [statementOf(`ALTER TABLE ${written(names.table)} OWNER TO ${quoted(details.owner)}`)]),
     ...details.ownedSequences
       .filter(({ column }) => isKept(column))
       .map(({ name, column }) =>
-        step(`ALTER SEQUENCE ${name} OWNED BY ${written(names.table)}.${quoted(column)}`),
+        statementOf(`ALTER SEQUENCE ${name} OWNED BY ${written(names.table)}.${quoted(column)}`),
       ),
-    step(
+    statementOf(
       `COMMENT ON TABLE ${written(names.table)} IS ${details.comment === null ? 'NULL' : literal(details.comment)}`,
     ),
   ];

@@ -1,4 +1,11 @@
-import { defaultName, quoted, quotedTable, type CatalogTable, type DsqlStatement } from '../../sql';
+import {
+  defaultName,
+  quoted,
+  quotedTable,
+  statementOf,
+  type CatalogTable,
+  type DsqlStatement,
+} from '../../sql';
 import {
   carriedConstraints,
   carriedIdentities,
@@ -8,7 +15,6 @@ import {
   type Rebuild,
 } from './new-table';
 import { besides, sequenceName } from './rebuilt-names';
-import { step } from './unfinished';
 
 /** Renames what belongs to the old table, which keeps it: the new table is to have these names. */
 export function renamesOfOld({ table, names }: Rebuild): readonly DsqlStatement[] {
@@ -74,10 +80,10 @@ const renameConstraint = (
   table: { readonly schema: string; readonly name: string },
   from: string,
   to: string,
-) => step(`ALTER TABLE ${quotedTable(table)} RENAME CONSTRAINT ${quoted(from)} TO ${quoted(to)}`);
+) => statementOf(`ALTER TABLE ${quotedTable(table)} RENAME CONSTRAINT ${quoted(from)} TO ${quoted(to)}`);
 
 const renameSequence = (schema: string, from: string, to: string) =>
-  step(`ALTER SEQUENCE ${quotedTable({ schema, name: from })} RENAME TO ${quoted(to)}`);
+  statementOf(`ALTER SEQUENCE ${quotedTable({ schema, name: from })} RENAME TO ${quoted(to)}`);
 
 const renameIndex = (schema: string, from: string, to: string) =>
-  step(`ALTER INDEX ${quotedTable({ schema, name: from })} RENAME TO ${quoted(to)}`);
+  statementOf(`ALTER INDEX ${quotedTable({ schema, name: from })} RENAME TO ${quoted(to)}`);

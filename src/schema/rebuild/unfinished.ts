@@ -2,6 +2,7 @@ import {
   literal,
   quoted,
   quotedTable,
+  statementOf,
   type DsqlStatement,
   type DsqlStatementKind,
   type TableName,
@@ -46,11 +47,6 @@ export function keepRecord({ change, names, during, after }: RebuildRecord): str
   return `COMMENT ON TABLE ${quotedTable({ schema: names.schema, name: names.copy })} IS ${literal(MARK + record)}`;
 }
 
-/** A statement of a rebuild. */
-export function step(sql: string, kind: DsqlStatementKind = 'ddl'): DsqlStatement {
-  return { sql, kind, notes: [], start: 0, end: sql.length };
-}
-
 /** What drops a table, if it is there. */
 export function dropTable(table: { readonly schema: string; readonly name: string }): string {
   return `DROP TABLE IF EXISTS ${quotedTable(table)}`;
@@ -58,7 +54,7 @@ export function dropTable(table: { readonly schema: string; readonly name: strin
 
 /** A statement of a rebuild that is run until it touches no row. */
 export function repeatedStep(sql: string, name: string): DsqlStatement {
-  return { ...step(sql, 'dml'), repeat: { maxRows: 3000, table: { name }, key: ['*'] } };
+  return { ...statementOf(sql, 'dml'), repeat: { maxRows: 3000, table: { name }, key: ['*'] } };
 }
 
 /** Finds the rebuilds that were begun and not finished. */
@@ -100,7 +96,7 @@ export function recordIn(comment: string | null): RebuildRecord | undefined {
   const { change, names, during, after } = kept;
   const statements = (all: readonly Kept[]) =>
     all.map(([kind, sql, isRepeated]) =>
-      isRepeated === 1 ? repeatedStep(sql, names.copy) : step(sql, kind),
+      isRepeated === 1 ? repeatedStep(sql, names.copy) : statementOf(sql, kind),
     );
   return { change, names, during: statements(during), after: statements(after) };
 }

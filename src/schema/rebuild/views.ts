@@ -1,11 +1,10 @@
 import { findInChain, sqlStateOf } from '../../occ';
-import { literal, quoted, quotedTable, type DsqlStatement, type TableName } from '../../sql';
+import { literal, quoted, quotedTable, statementOf, type DsqlStatement, type TableName } from '../../sql';
 import { dependentViewsQuery, type DependentView } from '../catalogue/dependent-views';
 import type { UnsupportedChange } from '../planning/unsupported-change';
 import { grantsOn } from './grants';
 import type { Rebuild, ViewsAbove } from './new-table';
 import { besides } from './rebuilt-names';
-import { step } from './unfinished';
 import { withRelations } from './view-query';
 
 type Read = (sql: string) => Promise<readonly unknown[]>;
@@ -157,7 +156,7 @@ export function beside({ schema, name }: Required<TableName>): Required<TableNam
 /** Makes the views that are made anew beside those that there are, and finds out before writers are kept out that it can. */
 export function createViewsBeside(rebuild: Rebuild): readonly DsqlStatement[] {
   return rebuild.views.recreated.map((view) =>
-    step(createView(view, beside(view), definitionAbove(view, rebuild))),
+    statementOf(createView(view, beside(view), definitionAbove(view, rebuild))),
   );
 }
 
@@ -169,12 +168,12 @@ export function moveViews(rebuild: Rebuild): readonly DsqlStatement[] {
   const { replaced, recreated, dropped } = rebuild.views;
   return [
     ...dropViews(dropped),
-    ...replaced.map((view) => step(createView(view, view, definitionAbove(view, rebuild)))),
+    ...replaced.map((view) => statementOf(createView(view, view, definitionAbove(view, rebuild)))),
     ...createViewsBeside(rebuild),
-    ...recreated.flatMap((view) => saidOfView(view).map((sql) => step(sql))),
+    ...recreated.flatMap((view) => saidOfView(view).map((sql) => statementOf(sql))),
     ...dropViews(recreated),
     ...recreated.map((view) =>
-      step(`ALTER VIEW ${quotedTable(beside(view))} RENAME TO ${quoted(view.name)}`),
+      statementOf(`ALTER VIEW ${quotedTable(beside(view))} RENAME TO ${quoted(view.name)}`),
     ),
   ];
 }
@@ -182,7 +181,7 @@ export function moveViews(rebuild: Rebuild): readonly DsqlStatement[] {
 /** Drops views in one statement, so that they are missing for as short as can be. */
 export function dropViews(views: readonly Required<TableName>[]): readonly DsqlStatement[] {
   if (views.length === 0) return [];
-  return [step(`DROP VIEW IF EXISTS ${views.toReversed().map(quotedTable).join(', ')}`)];
+  return [statementOf(`DROP VIEW IF EXISTS ${views.toReversed().map(quotedTable).join(', ')}`)];
 }
 
 /** Writes views as they were written, now that the new table has its name. */
@@ -192,7 +191,7 @@ export function restoreViews(rebuild: Rebuild): readonly DsqlStatement[] {
     reads.some((name) => isSame(table, name) || views.recreated.some((other) => isSame(other, name)));
   return [...views.replaced, ...views.recreated]
     .filter(isAbove)
-    .map((view) => step(createView(view, view, withRelations(view, rebuild))));
+    .map((view) => statementOf(createView(view, view, withRelations(view, rebuild))));
 }
 
 /** What is said of a view that is made anew, beside its query. */

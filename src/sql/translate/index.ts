@@ -12,6 +12,7 @@ export type {
   Translation,
   TranslationRefusal,
 } from './translation';
+export { statementOf } from './translation';
 export { formattedType, isCastOf, isRoundingNote, roundingNote } from './columns/type-names';
 export { arrayColumnsAfter, isArrayType, isNumberType, isOfNumbers } from './text/array-columns';
 export { preparedForParts } from './text/prepare-text';

@@ -27,6 +27,11 @@ export interface DsqlStatement {
   readonly end: number;
 }
 
+/** A statement that comes from no source. */
+export function statementOf(sql: string, kind: DsqlStatementKind = 'ddl'): DsqlStatement {
+  return { sql, kind, notes: [], start: 0, end: sql.length };
+}
+
 /**
  * A write to more rows than a transaction may change. Each run is a transaction of its own, and the write is over when a
  * run touches no row: after an interruption the same statement goes on where it stopped.

@@ -9,6 +9,7 @@ import {
   type ResolvedMapping,
   type UnfinishedRebuild,
 } from '../../schema';
+import { statementOf } from '../../sql';
 import { dataSourceOf } from '../transactions/transactions';
 import { schemaSession } from './schema-session';
 
@@ -41,7 +42,7 @@ export async function planByCopy(
     return planned;
   }
   // The server says what is wrong with it.
-  return { statements: [{ sql, kind: 'ddl', notes: [], start: 0, end: sql.length }], notes: [] };
+  return { statements: [statementOf(sql)], notes: [] };
 }
 
 /** The rebuilds that were interrupted. */

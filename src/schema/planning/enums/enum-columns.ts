@@ -8,6 +8,7 @@ import {
   primaryKeyOf,
   quoted,
   quotedTable,
+  statementOf,
   type CatalogColumn,
   type CatalogTable,
   type DsqlStatement,
@@ -87,28 +88,26 @@ export function relabelled(
 ): readonly DsqlStatement[] {
   const name = enumCheckName(type, table.name, column.name);
   const definition = `CHECK (${condition(column, labels)}) NOT VALID`;
-  const validate = (added: string): DsqlStatement => ({
-    ...ddl(`ALTER TABLE ASYNC ${quotedTable(table)} VALIDATE CONSTRAINT ${quoted(added)}`),
-    kind: 'validate',
-  });
+  const validate = (added: string) =>
+    statementOf(`ALTER TABLE ASYNC ${quotedTable(table)} VALIDATE CONSTRAINT ${quoted(added)}`, 'validate');
   if (check === undefined) {
     const added = freeName(table, name);
-    return [ddl(alterTable(table, `ADD CONSTRAINT ${quoted(added)} ${definition}`)), validate(added)];
+    return [statementOf(alterTable(table, `ADD CONSTRAINT ${quoted(added)} ${definition}`)), validate(added)];
   }
   const drop = `DROP CONSTRAINT ${quoted(check.name)}`;
   if (check.values.every((value) => labels.includes(value))) {
     const isNamed = isEnumCheckOf(type, table.name, column.name, check.name);
     const added = isNamed ? check.name : freeName(table, name);
     return [
-      ddl(alterTable(table, `${drop}, ADD CONSTRAINT ${quoted(added)} ${definition}`)),
+      statementOf(alterTable(table, `${drop}, ADD CONSTRAINT ${quoted(added)} ${definition}`)),
       validate(added),
     ];
   }
   const added = freeName(table, name);
   return [
-    ddl(alterTable(table, `ADD CONSTRAINT ${quoted(added)} ${definition}`)),
+    statementOf(alterTable(table, `ADD CONSTRAINT ${quoted(added)} ${definition}`)),
     validate(added),
-    ddl(alterTable(table, drop)),
+    statementOf(alterTable(table, drop)),
   ];
 }
 
@@ -141,10 +140,9 @@ export function relabelledRows(
     ...(replace === undefined ? [] : [replace]),
     ...(newDefault === undefined
       ? []
-      : [ddl(alterTable(table, `ALTER COLUMN ${name} SET DEFAULT ${newDefault}`))]),
+      : [statementOf(alterTable(table, `ALTER COLUMN ${name} SET DEFAULT ${newDefault}`))]),
     {
-      ...ddl(`UPDATE ${written} SET ${name} = ${renamed} WHERE ${rows}`),
-      kind: 'dml',
+      ...statementOf(`UPDATE ${written} SET ${name} = ${renamed} WHERE ${rows}`, 'dml'),
       repeat: { maxRows: MAX_TRANSACTION_ROWS, table, key: primaryKeyOf(table) },
     },
     ...last,
@@ -161,8 +159,4 @@ export function freeName({ constraints }: CatalogTable, name: string): string {
 
 export function alterTable(table: CatalogTable, action: string): string {
   return `ALTER TABLE ${quotedTable(table)} ${action}`;
-}
-
-export function ddl(sql: string): DsqlStatement {
-  return { sql, kind: 'ddl', notes: [], start: 0, end: sql.length };
 }

@@ -6,6 +6,7 @@ import {
   primaryKeyOf,
   quoted,
   quotedTable,
+  statementOf,
   type CatalogColumn,
   type CatalogTable,
   type DsqlStatement,
@@ -55,10 +56,8 @@ export async function retypeEmpty(
   const { statements, refusals } = await translate(addingText(table, column, type), [rest]);
   if (refusals.length > 0) return undefined;
   const guard = quoted(guardOf(table));
-  const ddl = (change: string, kind: DsqlStatement['kind'] = 'ddl'): DsqlStatement => {
-    const sql = `ALTER TABLE ${kind === 'ddl' ? '' : 'ASYNC '}${written} ${change}`;
-    return { sql, kind, notes: [], start: 0, end: sql.length };
-  };
+  const ddl = (change: string, kind: DsqlStatement['kind'] = 'ddl') =>
+    statementOf(`ALTER TABLE ${kind === 'ddl' ? '' : 'ASYNC '}${written} ${change}`, kind);
   return [
     ddl(`DROP CONSTRAINT IF EXISTS ${guard}, ADD CONSTRAINT ${guard} CHECK (false) NOT VALID`),
     ddl(`VALIDATE CONSTRAINT ${guard}`, 'validate'),

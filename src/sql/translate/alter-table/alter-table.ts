@@ -101,7 +101,7 @@ function translateAction(action: Action): readonly Step[] {
     return [];
   }
   if (subtype === 'AT_ReplicaIdentity' && rewrite.isRefused('alter-table-action')) {
-    rewrite.note(`${action.written} is omitted: it is for logical replication, which DSQL has not.`);
+    rewrite.note(`${action.written} is omitted: it is for logical replication, which DSQL does not have.`);
     return [];
   }
   switch (subtype) {
