@@ -1,73 +1,15 @@
-import 'reflect-metadata';
 import { createDsqlSequelize } from 'aurora-dsql-orm/sequelize';
-import { createMigrator } from 'aurora-dsql-orm/sequelize/umzug';
-import { createDsqlDataSource } from 'aurora-dsql-orm/typeorm';
-import type { QueryInterface, Sequelize } from 'sequelize';
-import type { MigrationInterface, QueryRunner } from 'typeorm';
-import type { RunnableMigration } from 'umzug';
 import { useCluster } from '../cluster';
 import { empty, rowsOf } from './database-state';
+import { EarlierProcesses, migrate, type Statements } from './earlier-processes';
 import type { Orm } from './sample';
 
 const cluster = useCluster();
+const processes = new EarlierProcesses(() => cluster.orm);
 
 beforeEach(() => empty(cluster.connection));
 
-type Statements = readonly string[];
-
-/** Runs the last of some migrations with a data source of its own, which knows nothing of those before. */
-async function runWithTypeOrm(all: readonly Statements[]): Promise<void> {
-  const migrations = all.map((statements, index) => {
-    const migration = class implements MigrationInterface {
-      name = `m${1770000000000 + index}`;
-
-      async up(queryRunner: QueryRunner): Promise<void> {
-        for (const statement of statements) await queryRunner.query(statement);
-      }
-
-      down(): Promise<void> {
-        return Promise.resolve();
-      }
-    };
-    return migration;
-  });
-  const dataSource = createDsqlDataSource({ ...cluster.orm, migrations, logger: 'debug' });
-  await dataSource.initialize();
-  try {
-    await dataSource.runMigrations();
-  } finally {
-    await dataSource.destroy();
-  }
-}
-
-/** The same with an instance of its own. */
-async function runWithSequelize(all: readonly Statements[]): Promise<void> {
-  const sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
-  try {
-    await migrate(sequelize, all);
-  } finally {
-    await sequelize.close();
-  }
-}
-
-async function migrate(sequelize: Sequelize, all: readonly Statements[], schema?: string): Promise<void> {
-  const migrations = all.map((statements, index): RunnableMigration<QueryInterface> => ({
-    name: `m${index}`,
-    up: async ({ context }) => {
-      for (const statement of statements) await context.sequelize.query(statement);
-    },
-  }));
-  const options = { migrations, logger: undefined, ...(schema !== undefined && { schema }) };
-  await createMigrator(sequelize, options).up();
-}
-
 const BOTH: readonly Orm[] = ['TypeORM', 'Sequelize'];
-
-/** Runs migrations one after the other, each in a process of its own as far as this package can tell. */
-async function runEach(orm: Orm, ...all: readonly Statements[]): Promise<void> {
-  const run = orm === 'TypeORM' ? runWithTypeOrm : runWithSequelize;
-  for (let upTo = 1; upTo <= all.length; upTo++) await run(all.slice(0, upTo));
-}
 
 const CREATE = `CREATE TYPE mood AS ENUM ('sad', 'ok')`;
 const USE = `CREATE TABLE person (id int PRIMARY KEY, mood mood NOT NULL)`;
@@ -83,12 +25,12 @@ const allowed = async () => {
 
 describe.each(BOTH)('with %s', (orm) => {
   it('a type that a migration of an earlier process has made is known where it is first used', async () => {
-    await runEach(orm, [CREATE], [USE]);
+    await processes.runEach(orm, [CREATE], [USE]);
     expect(await allowed()).toStrictEqual(['sad', 'ok']);
   });
 
   it('two values that one text adds are both taken', async () => {
-    await runEach(
+    await processes.runEach(
       orm,
       [CREATE, USE],
       ["ALTER TYPE mood ADD VALUE 'glad'; ALTER TYPE mood ADD VALUE 'happy'"],
@@ -97,7 +39,7 @@ describe.each(BOTH)('with %s', (orm) => {
   });
 
   it('so is what migrations of earlier processes have made of it', async () => {
-    await runEach(
+    await processes.runEach(
       orm,
       [CREATE],
       [`ALTER TYPE mood ADD VALUE 'great'`],
@@ -110,24 +52,24 @@ describe.each(BOTH)('with %s', (orm) => {
 
   it('one that was dropped is not known any more, and can be made anew', async () => {
     const history = [[CREATE], [`DROP TYPE mood`]];
-    await expect(runEach(orm, ...history, [USE])).rejects.toThrow(/mood/);
+    await expect(processes.runEach(orm, ...history, [USE])).rejects.toThrow(/mood/);
     await empty(cluster.connection);
-    await runEach(orm, ...history, [`CREATE TYPE mood AS ENUM ('new')`], [USE]);
+    await processes.runEach(orm, ...history, [`CREATE TYPE mood AS ENUM ('new')`], [USE]);
     expect(await allowed()).toStrictEqual(['new']);
   });
 
   it('one of a migration that has failed is known when that continues, and then to others', async () => {
     const half = [CREATE, `INSERT INTO missing VALUES (1)`];
-    await expect(runEach(orm, half)).rejects.toThrow(/missing/);
+    await expect(processes.runEach(orm, half)).rejects.toThrow(/missing/);
     await rowsOf(cluster.connection, 'CREATE TABLE missing (id int PRIMARY KEY)');
-    await runEach(orm, half, [USE]);
+    await processes.runEach(orm, half, [USE]);
     expect(await allowed()).toStrictEqual(['sad', 'ok']);
   });
 });
 
 it('the other ORM knows it, too', async () => {
-  await runWithTypeOrm([[CREATE]]);
-  await runWithSequelize([[USE]]);
+  await processes.runWithTypeOrm([[CREATE]]);
+  await processes.runWithSequelize([[USE]]);
   expect(await allowed()).toStrictEqual(['sad', 'ok']);
 });
 
@@ -135,7 +77,7 @@ it('what another process has made of a type is known to one that runs migrations
   const sequelize = createDsqlSequelize({ ...cluster.orm, logging: false });
   const history = [[CREATE], [`ALTER TYPE mood ADD VALUE 'great'`], [USE]];
   await migrate(sequelize, history.slice(0, 1));
-  await runWithSequelize(history.slice(0, 2));
+  await processes.runWithSequelize(history.slice(0, 2));
   await migrate(sequelize, history);
   await sequelize.close();
   expect(await allowed()).toStrictEqual(['sad', 'ok', 'great']);
