@@ -44,13 +44,12 @@ function asKept(table: DeclaredTable): CatalogTable {
   const checks = table.columns.filter(isOfEnum).map(({ name, enum: declared }) => {
     const { name: type = '', labels = [] } = declared ?? {};
     return {
-      ...{
-        name: enumCheckName(type, table.name, name),
-        type: 'c' as const,
-        columns: [name],
-        validated: true,
-      },
-      ...{ ...rest, definition: shownEnumCheck(name, labels) },
+      ...rest,
+      name: enumCheckName(type, table.name, name),
+      type: 'c' as const,
+      columns: [name],
+      validated: true,
+      definition: shownEnumCheck(name, labels),
     };
   });
   return {

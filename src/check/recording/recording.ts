@@ -164,7 +164,10 @@ export class Recording {
       enums: enumsIn(sql),
     });
     const recorded: RecordedText = Object.assign(text, {
-      ...{ judgement, found, hasParameters, isSentByRunner },
+      judgement,
+      found,
+      hasParameters,
+      isSentByRunner,
       ...(declaredThen !== undefined && { declaredThen }),
     });
     this.texts.push(recorded);
